@@ -1,0 +1,1 @@
+"""What there is: the rules and the Compose project, read into frozen models. Pure."""

@@ -1,0 +1,176 @@
+"""The Compose project as Compose itself resolves it: only the fields that decisions need.
+
+Read from `docker compose --profile '*' config --format json`, never from YAML by hand: interpolation, merging,
+`extends`, `include` and defaults are Compose's business. The resolved configuration holds secrets; everything that is
+not named here is dropped at once.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|us|ns|m|s)")
+_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+
+
+def _seconds(text: object) -> object:
+    """Read Compose's durations, such as `1m30s`."""
+    if not isinstance(text, str):
+        return text
+    return sum(float(number) * _SECONDS[unit] for number, unit in _DURATION.findall(text))
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds)]
+
+
+class _Part(BaseModel):
+    """Frozen, and drops every field it does not name."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Dependency(_Part):
+    """What must be true of another service before this one starts."""
+
+    condition: str = "service_started"
+    required: bool = True
+
+
+class Healthcheck(_Part):
+    """Whether and how long Compose lets a service become healthy; seconds."""
+
+    disable: bool = False
+    start_period: Seconds = 0.0
+
+
+class Service(_Part):
+    """A service of the project."""
+
+    name: str
+    image: str | None = None
+    builds: bool = False
+    profiles: tuple[str, ...] = ()
+    depends_on: dict[str, Dependency] = {}
+    shares: tuple[str, ...] = ()
+    provider: bool = False
+    reserves_gpu: bool = False
+    restart: str = "no"
+    stop_grace_seconds: float = 10.0
+    healthcheck: Healthcheck | None = None
+    config_hash: str | None = None
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The services that must run for this one to run: dependencies and shared namespaces and volumes."""
+        return tuple(dict.fromkeys([*self.depends_on, *self.shares]))
+
+
+class Project(_Part):
+    """The whole project, all profiles included."""
+
+    name: str
+    services: dict[str, Service] = Field(default_factory=dict)
+    networks: dict[str, str] = Field(default_factory=dict)
+    volumes: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def profiles(self) -> tuple[str, ...]:
+        """All profiles, in the order of their first service."""
+        return tuple(dict.fromkeys(profile for service in self.services.values() for profile in service.profiles))
+
+    @property
+    def without_profile(self) -> tuple[str, ...]:
+        """The services that belong to every target, as in Compose; provider services are never in a target."""
+        return tuple(name for name, service in self.services.items() if not service.profiles and not service.provider)
+
+    def of_profile(self, profile: str) -> tuple[str, ...]:
+        """Return the services of a profile without what they depend on."""
+        return tuple(name for name, service in self.services.items() if profile in service.profiles and not service.provider)
+
+    def closure(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return these services and all they need, dependencies before dependents.
+
+        Ties keep the order of `names` and of the file, so that the same request always gives the same order.
+        """
+        ordered: dict[str, None] = {}
+
+        def visit(name: str, path: tuple[str, ...]) -> None:
+            service = self.services.get(name)
+            if service is None or service.provider or name in ordered or name in path:
+                return
+            for needed in service.needs:
+                visit(needed, (*path, name))
+            ordered[name] = None
+
+        for name in names:
+            visit(name, ())
+        return tuple(ordered)
+
+    def dependents(self, name: str, among: Iterable[str]) -> tuple[str, ...]:
+        """Return those of `among` that need a service, directly or through others."""
+        return tuple(other for other in among if other != name and name in self.closure([other]))
+
+
+def read_project(resolved: dict[str, Any], hashes: dict[str, str]) -> Project:
+    """Return the project in Compose's resolved configuration; `hashes` are its own of each service's configuration."""
+    return Project(
+        name=resolved["name"],
+        services={
+            name: _service(name, service, hashes.get(name)) for name, service in (resolved.get("services") or {}).items()
+        },
+        networks=_hashes(resolved.get("networks"), {}),
+        volumes=_hashes(resolved.get("volumes"), {"driver": "local"}),
+    )
+
+
+def _service(name: str, raw: dict[str, Any], config_hash: str | None) -> Service:
+    shared = [raw.get(key) or "" for key in ("network_mode", "ipc", "pid")]
+    shares = [value.removeprefix("service:") for value in shared if value.startswith("service:")]
+    shares += [value.split(":")[0] for value in raw.get("volumes_from") or () if not value.startswith("container:")]
+    return Service(
+        name=name,
+        image=raw.get("image"),
+        builds="build" in raw,
+        profiles=tuple(raw.get("profiles") or ()),
+        depends_on=raw.get("depends_on") or {},
+        shares=tuple(shares),
+        provider="provider" in raw,
+        reserves_gpu=_reserves_gpu(raw),
+        restart=raw.get("restart") or "no",
+        stop_grace_seconds=_seconds(raw.get("stop_grace_period") or "10s"),
+        healthcheck=raw.get("healthcheck"),
+        config_hash=config_hash,
+    )
+
+
+def _reserves_gpu(raw: dict[str, Any]) -> bool:
+    devices = (((raw.get("deploy") or {}).get("resources") or {}).get("reservations") or {}).get("devices") or ()
+    wanted = [*devices, *(raw.get("gpus") or ())]
+    return raw.get("runtime") == "nvidia" or any(
+        "gpu" in (device.get("capabilities") or ()) or device.get("driver") in ("nvidia", "cdi") for device in wanted
+    )
+
+
+def _hashes(parts: dict[str, Any] | None, defaults: dict[str, str]) -> dict[str, str]:
+    """Return Compose's own configuration hash of each network or volume that it creates, by its full name.
+
+    Compose writes this hash on what it creates and, when it differs, stops containers to replace a network and asks
+    to lose a volume's data. It is the SHA-256 of the part's JSON (docker/compose, pkg/compose/hash.go); a test on the
+    real engine holds the two together.
+    """
+    return {
+        part["name"]: hashlib.sha256(_as_go_writes(defaults | part).encode()).hexdigest()
+        for part in (parts or {}).values()
+        if not part.get("external")
+    }
+
+
+def _as_go_writes(part: dict[str, Any]) -> str:
+    text = json.dumps(part, separators=(",", ":"), ensure_ascii=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text

@@ -1,0 +1,40 @@
+"""Sizes of memory: bytes inside, written with a unit outside. One GB is 10^9 bytes, one GiB 2^30."""
+
+import re
+from typing import Annotated
+
+from pydantic import BeforeValidator, ValidationInfo
+
+GB = 10**9
+
+_UNITS = {"MB": 10**6, "GB": GB, "TB": 10**12, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+_SIZE = re.compile(rf"\s*(\d+(?:\.\d+)?)\s*({'|'.join(_UNITS)})\s*", re.ASCII)
+
+
+def parse_size(text: object) -> int:
+    """Return the bytes of a size such as `8GB` or `7.5GiB`.
+
+    Raises ValueError when it is not text, has no unit, or is negative: a bare number could mean anything.
+    """
+    match = _SIZE.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        raise ValueError(f'write a size with its unit, such as "8GB" or "7.5GiB", not {text!r}')
+    return round(float(match[1]) * _UNITS[match[2]])
+
+
+def gb(size: int) -> float:
+    """Return bytes as GB, rounded to the nearest MB, for people and JSON."""
+    return round(size / GB, 3)
+
+
+def gb_text(size: int) -> str:
+    """Write bytes as people read them: `12.0 GB`."""
+    return f"{size / GB:.1f} GB"
+
+
+def _scaled(text: object, info: ValidationInfo) -> int:
+    return round(parse_size(text) * (info.context or {}).get("scale", 1))
+
+
+Size = Annotated[int, BeforeValidator(_scaled)]
+"""A field of rules.yaml: bytes, written with a unit, times the `scale` of the validation's context."""
