@@ -1,0 +1,199 @@
+"""A stand-in for any service of the audio lab. Only its model is missing; what Docker sees of it is real.
+
+It takes time to load, holds memory that counts, answers GET /health, and leaves when Docker asks it to. The training
+stand-in also makes progress, and keeps it in a checkpoint.
+
+    python3 -m stand_in SERVICE
+
+    STAND_IN_LOAD     seconds until it is healthy
+    STAND_IN_MEMORY   what it holds: `500MB`, or by TRAINING_BATCH `small=500MB,mid=750MB`
+    STAND_IN_FAULT    what goes wrong, separated by commas
+        crash-at-start               exits 1 at once
+        never-healthy                loads, and never says that it has
+        crash-after-healthy=SECONDS  exits 3 so long after it has loaded
+        exit-0=SECONDS               exits 0 so long after it has loaded, like a training that is complete
+        slow-stop=SECONDS            takes so long to stop
+        deaf                         does not stop when asked to
+"""
+
+import json
+import math
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import NamedTuple
+
+PORT = 8000
+STEPS_PER_SECOND = 10
+CHECKPOINT = Path("/checkpoints/checkpoint.json")
+WEIGHTS = Path("/dev/shm/weights")  # noqa: S108 - not a temporary file: it is the memory that the model would take
+STOP = {signal.SIGTERM, signal.SIGINT}
+DAY = 24 * 60 * 60
+
+
+def say(text: str) -> None:
+    """Print a line for `docker logs`."""
+    print(text, flush=True)
+
+
+def pairs(text: str) -> dict[str, str]:
+    """Return `a=1,b` as {a: 1, b: ''}."""
+    return {key: value for key, _, value in (item.strip().partition("=") for item in text.split(",")) if key}
+
+
+def memory(text: str, batch: str) -> int:
+    """Return the bytes of `187.5MB`, or of the size that is given for the batch."""
+    size = pairs(text)[batch] if "=" in text else text
+    return int(float(size.removesuffix("MB")) * 10**6)
+
+
+class End(NamedTuple):
+    """Why the stand-in leaves, and with which exit code."""
+
+    code: int
+    because: str
+
+
+class Fate:
+    """What ends the stand-in: Docker, which asks with SIGTERM, or a fault."""
+
+    def __init__(self, faults: Mapping[str, str]) -> None:
+        known = {"crash-at-start", "never-healthy", "crash-after-healthy", "exit-0", "slow-stop", "deaf"}
+        if unknown := faults.keys() - known:
+            raise SystemExit(f"unknown fault: {', '.join(sorted(unknown))}")
+        self.faults = faults
+        self.deadline = math.inf
+        self.end = End(0, "")
+        # The signals wait until `within` takes them, so that nothing is ever interrupted halfway.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP)
+
+    def loaded(self) -> None:
+        """Start the clock of the faults that count from here."""
+        for fault, end in (("crash-after-healthy", End(3, "crashes")), ("exit-0", End(0, "is complete"))):
+            if fault in self.faults:
+                self.deadline = time.monotonic() + float(self.faults[fault])
+                self.end = end
+
+    def within(self, seconds: float) -> End | None:
+        """Return the end as soon as it comes, or None after so many seconds without one."""
+        until = time.monotonic() + seconds
+        while (now := time.monotonic()) < self.deadline:
+            if signal.sigtimedwait(STOP, max(0, min(until, self.deadline) - now)):
+                if "deaf" not in self.faults:
+                    say("stopping")
+                    time.sleep(float(self.faults.get("slow-stop", 0)))
+                    return End(0, "stopped")
+                say("asked to stop, and deaf")
+            if time.monotonic() >= until:
+                return None
+        return self.end
+
+    def wait(self) -> End:
+        """Do nothing until the end comes."""
+        while not (end := self.within(DAY)):
+            pass
+        return end
+
+
+class Server(ThreadingHTTPServer):
+    """Answers /health for the service, from the first moment on."""
+
+    def __init__(self, service: str) -> None:
+        super().__init__(("", PORT), Answer)
+        self.service = service
+        self.ready = False
+        Thread(target=self.serve_forever, daemon=True).start()
+
+
+class Answer(BaseHTTPRequestHandler):
+    """Answers one request."""
+
+    server: Server
+
+    def do_GET(self) -> None:
+        if self.path != "/health":
+            self.answer(HTTPStatus.NOT_FOUND, {"error": f"there is no {self.path}"})
+        elif self.server.ready:
+            self.answer(HTTPStatus.OK, {"status": "ok", "service": self.server.service})
+        else:
+            self.answer(HTTPStatus.SERVICE_UNAVAILABLE, {"status": "loading"})
+
+    def answer(self, status: HTTPStatus, content: Mapping[str, object]) -> None:
+        body = json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Stay silent: the log is for what the service does."""
+
+
+def load(fate: Fate, seconds: float, size: int) -> End | None:
+    """Take the memory bit by bit over the time that loading takes."""
+    with WEIGHTS.open("wb") as weights:
+        for tenth in range(10):
+            os.posix_fallocate(weights.fileno(), size * tenth // 10, max(1, size // 10))
+            say(f"loading weights {tenth * 10} %")
+            if end := fate.within(seconds / 10):
+                return end
+    return None
+
+
+def train(fate: Fate) -> End:
+    """Count steps from the last checkpoint on; when asked to stop, finish the step and write the next one."""
+    step = 0
+    if CHECKPOINT.exists():
+        step = int(json.loads(CHECKPOINT.read_text())["step"])
+        say(f"resumed from the checkpoint at step {step}")
+    while not (end := fate.within(0)):
+        time.sleep(1 / STEPS_PER_SECOND)
+        step += 1
+        if step % STEPS_PER_SECOND == 0:
+            say(f"step {step}, {STEPS_PER_SECOND} steps/s")
+    if end.code == 0:
+        write_checkpoint(step)
+        say(f"wrote the checkpoint at step {step}")
+    return end
+
+
+def write_checkpoint(step: int) -> None:
+    """Replace the checkpoint so that a whole one is there at any moment, the next or the one before."""
+    new = CHECKPOINT.with_suffix(".tmp")
+    with new.open("w") as file:
+        json.dump({"step": step}, file)
+        file.flush()
+        os.fsync(file.fileno())
+    new.rename(CHECKPOINT)
+    directory = os.open(CHECKPOINT.parent, os.O_RDONLY)
+    os.fsync(directory)
+    os.close(directory)
+
+
+def main(service: str) -> int:
+    """Live as the service would, and return the exit code."""
+    fate = Fate(pairs(os.environ.get("STAND_IN_FAULT", "")))
+    if "crash-at-start" in fate.faults:
+        print(f"{service} crashes at its start, as asked", file=sys.stderr)
+        return 1
+    server = Server(service)
+    size = memory(os.environ["STAND_IN_MEMORY"], os.environ.get("TRAINING_BATCH", ""))
+    end = load(fate, float(os.environ["STAND_IN_LOAD"]), size)
+    if not end:
+        server.ready = "never-healthy" not in fate.faults
+        say(f"{service} holds {size / 10**6:g} MB and " + ("is ready" if server.ready else "will never be ready"))
+        fate.loaded()
+        end = train(fate) if service == "training" else fate.wait()
+    print(f"{service} {end.because}", file=sys.stderr if end.code else sys.stdout, flush=True)
+    return end.code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
