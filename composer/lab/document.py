@@ -26,7 +26,7 @@ def parse_document(text: str, name: str) -> Any:
         _refuse_tricks(text, name)
         return yaml.load(text, Loader=_Loader)  # noqa: S506 - _Loader is a SafeLoader
     except yaml.MarkedYAMLError as error:
-        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark is not None else ""
         raise ConfigurationError(f"{name}{line}: {error.problem or 'not valid YAML'}") from None
     except yaml.YAMLError as error:
         raise ConfigurationError(f"{name}: {' '.join(str(error).split())}") from None
@@ -37,7 +37,7 @@ def parse_document(text: str, name: str) -> Any:
 def _refuse_tricks(text: str, name: str) -> None:
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        line = event.start_mark.line + 1
+        line = event.start_mark.line + 1 if event.start_mark is not None else 0
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise ConfigurationError(f"{name}, line {line}: anchors and aliases are not allowed; write the value out")
         if isinstance(event, yaml.CollectionStartEvent):

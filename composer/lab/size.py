@@ -1,6 +1,7 @@
 """Sizes of memory: bytes inside, written with a unit outside. One GB is 10^9 bytes, one GiB 2^30."""
 
 import re
+from fractions import Fraction
 from typing import Annotated
 
 from pydantic import BeforeValidator, ValidationInfo
@@ -33,7 +34,7 @@ def gb_text(size: int) -> str:
 
 
 def _scaled(text: object, info: ValidationInfo) -> int:
-    return round(parse_size(text) * (info.context or {}).get("scale", 1))
+    return round(parse_size(text) * Fraction((info.context or {}).get("scale", 1)))
 
 
 Size = Annotated[int, BeforeValidator(_scaled)]

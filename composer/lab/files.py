@@ -1,0 +1,18 @@
+"""Where a lab lies: its Compose files and its rules file. Only the paths; nothing is read here."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class LabFiles(BaseModel):
+    """The files of a lab, as absolute paths, with Compose's own options for them.
+
+    `project_name` None leaves the name to Compose; `project_directory` None means the folder of the first file.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    compose: tuple[str, ...]
+    rules: str
+    project_directory: str | None = None
+    project_name: str | None = None
+    env_files: tuple[str, ...] = ()

@@ -1,0 +1,56 @@
+"""Which mode a lab is in, judged by what is active, and which exclusive sides are active together."""
+
+from collections.abc import Iterator
+
+from composer.lab.project import Project
+from composer.lab.rules import Rules
+from composer.planning.conflicts import Conflict, conflicts, member
+from composer.planning.observed import Observed
+
+
+def current_mode(observed: Observed, project: Project, rules: Rules) -> str:
+    """Return `audio PROFILE`, `training`, `idle`, `custom` or `unknown`.
+
+    A mode is on when its class is active exactly with its closure; other classes don't change it. Where no engine was
+    asked the mode is unknown. Nothing with a footprint active is idle.
+    """
+    if not observed.complete:
+        return "unknown"
+    active = set(observed.active_services)
+    if not active and not observed.foreign:
+        return "idle"
+    matching = list(_matching(active, project, rules))
+    if len(matching) == 1:
+        return matching[0]
+    has_footprint = observed.workloads(rules) or any(rules.host_of_service(service) is None for service in active)
+    return "custom" if has_footprint or matching else "idle"
+
+
+def _matching(active: set[str], project: Project, rules: Rules) -> Iterator[str]:
+    for name, mode in rules.modes.items():
+        running = {service for service in active if (one := rules.of_service(service)) and one.class_ == mode.class_}
+        for profile in mode.profiles:
+            closure = set(project.closure(project.of_profile(profile)))
+            of_class = {service for service in closure if (one := rules.of_service(service)) and one.class_ == mode.class_}
+            if of_class and running == of_class and closure <= active:
+                yield name if name == "training" else f"{name} {profile}"
+
+
+def violations(observed: Observed, rules: Rules) -> tuple[Conflict, ...]:
+    """Return what is active together against the rules; a host counts by the models that it may serve."""
+    names = dict.fromkeys([*observed.active_services, *(foreign.workload for foreign in observed.foreign)])
+    return tuple(conflicts(rules, (member(rules, name) for name in names)))
+
+
+def known_models(observed: Observed, project: Project, rules: Rules, admitted: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the models that count as active: those admitted by the last switch, and those that active profiles need.
+
+    A model counts only while its host's service is active. What a host really has loaded is not asked here.
+    """
+    active = set(observed.active_services)
+    wanted = dict.fromkeys(name for name in admitted if name in rules.workloads)
+    for profile, needs in rules.profiles.items():
+        closure = project.closure(project.of_profile(profile))
+        if closure and active >= set(closure):
+            wanted |= dict.fromkeys(needs.models)
+    return tuple(name for name in wanted if rules.service_of(rules.workloads[name]) in active)

@@ -1,0 +1,125 @@
+"""What was seen at one instant: a snapshot that the planner reads instead of asking the world."""
+
+from collections.abc import Collection
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from composer.lab.rules import Rules, Workload
+
+ACTIVE_STATES = frozenset({"running", "paused", "restarting", "removing", "unknown"})
+"""A paused container holds its memory and a restarting one takes it again; what cannot be told counts as active."""
+
+Health = Literal["none", "starting", "healthy", "unhealthy"]
+
+
+class _Seen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Container(_Seen):
+    """A container as the engine reported it. Times are the engine's, ISO 8601."""
+
+    id: str
+    name: str
+    state: str
+    service: str | None = None
+    health: Health = "none"
+    exit_code: int = 0
+    restart_count: int = 0
+    started_at: str = ""
+    one_off: bool = False
+    variant: str | None = None
+    config_hash: str | None = None
+    image_id: str | None = None
+    depends_on: tuple[str, ...] = ()
+    stop_seconds: int = 10
+    restart_policy: str = "no"
+
+    @property
+    def active(self) -> bool:
+        """Whether it holds memory, or may hold it at any moment."""
+        return self.state in ACTIVE_STATES
+
+
+class Foreign(_Seen):
+    """An active container outside the lab's project that is one of the rules' workloads."""
+
+    workload: str
+    container: Container
+
+
+class Memory(_Seen):
+    """The machine's memory in bytes; None is unknown, never zero."""
+
+    total: int | None
+    available: int | None
+
+
+class Observed(_Seen):
+    """One snapshot: the project's containers, what else matters to the rules, and the machine's memory.
+
+    `complete` is False when no engine was asked. `models` are those admitted and still possible. `images` has the id
+    of each image by the name that a service uses for it, `networks` and `volumes` the configuration hash that Compose
+    wrote on them, by their full names; what does not exist is absent.
+    """
+
+    containers: tuple[Container, ...] = ()
+    foreign: tuple[Foreign, ...] = ()
+    models: tuple[str, ...] = ()
+    memory: Memory = Memory(total=None, available=None)
+    gpu_runtime: bool = True
+    images: dict[str, str] = {}
+    networks: dict[str, str] = {}
+    volumes: dict[str, str] = {}
+    complete: bool = True
+
+    @property
+    def active(self) -> tuple[Container, ...]:
+        """The project's active containers, one-offs and those of removed services included."""
+        return tuple(container for container in self.containers if container.active)
+
+    def container_of(self, service: str) -> Container | None:
+        """Return the container that Compose uses for a service, active ones first."""
+        mine = [container for container in self.containers if container.service == service and not container.one_off]
+        return min(mine, key=lambda container: (not container.active, container.name), default=None)
+
+    @property
+    def active_services(self) -> tuple[str, ...]:
+        """The services with an active container, in order of name."""
+        return tuple(sorted({container.service for container in self.active if container.service}))
+
+    def without(self, services: Collection[str], models: Collection[str]) -> "Observed":
+        """Return the snapshot as it will be once these services and models are gone."""
+        return self.model_copy(
+            update={
+                "containers": tuple(one for one in self.containers if not (one.active and one.service in services)),
+                "models": tuple(model for model in self.models if model not in models),
+            }
+        )
+
+    def workloads(self, rules: Rules) -> tuple[Workload, ...]:
+        """Return the active workloads in the order of rules.yaml: services in the variant that runs, and models.
+
+        A service that rules.yaml does not describe counts with its default footprint, where there is one.
+        """
+        found: dict[str, Workload] = {}
+        for service in self.active_services:
+            container = next(one for one in self.active if one.service == service)
+            if workload := running_workload(rules, service, container.variant):
+                found[workload.name] = workload
+        for name in self.models:
+            found[name] = rules.workloads[name]
+        for foreign in self.foreign:
+            found.setdefault(foreign.workload, rules.workloads[foreign.workload])
+        return tuple(sorted(found.values(), key=lambda workload: (rules.position(workload.name), workload.name)))
+
+
+def running_workload(rules: Rules, service: str, variant: str | None) -> Workload | None:
+    """Return the workload that a service is in a variant, a stand-in for an undescribed one, or None for a host."""
+    workload = rules.of_service(service)
+    if workload is not None:
+        return workload.in_variant(variant) if variant in workload.variants and variant is not None else workload
+    if rules.host_of_service(service) or rules.default_footprint is None:
+        return None
+    return Workload.model_construct(name=service, class_="", footprint=rules.default_footprint, service=service)

@@ -1,0 +1,168 @@
+"""A plan is data: steps with their causes, the budget behind them, and what they cost. `str(plan)` is the dry run."""
+
+from collections.abc import Iterable
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from composer.planning.budget import Budget
+
+
+class _Step(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    subject: str
+    cause: str
+
+
+class Create(_Step):
+    """Create the containers of services that have no active one: bad files and missing images show up here."""
+
+    services: tuple[str, ...]
+    variants: dict[str, str] = {}
+    action: Literal["create"] = "create"
+
+
+class Stop(_Step):
+    """Stop a service with its own grace, through Compose where its files know it, then every container left by id."""
+
+    service: str | None
+    containers: tuple[str, ...]
+    by_compose: bool
+    training: bool = False
+    action: Literal["stop"] = "stop"
+
+
+class AwaitRelease(_Step):
+    """Wait until `required` bytes are available."""
+
+    required: int
+    action: Literal["await-release"] = "await-release"
+
+
+class Unpause(_Step):
+    """Let a paused container of a wanted service go on."""
+
+    container: str
+    service: str
+    action: Literal["unpause"] = "unpause"
+
+
+class Start(_Step):
+    """Start one service and wait until it is ready.
+
+    `completes` says that exit 0 is success, because it is training or others wait for its completion.
+    """
+
+    service: str
+    completes: bool
+    ready_seconds: float
+    action: Literal["start"] = "start"
+
+
+class StartContainer(_Step):
+    """Start a stopped container again by its id: the only way back for one that the Compose files do not know."""
+
+    container: str
+    action: Literal["start-container"] = "start-container"
+
+
+class Verify(_Step):
+    """See with own eyes that the target is up, and that nothing that the rules exclude beside it is active."""
+
+    services: tuple[str, ...]
+    completes: tuple[str, ...]
+    action: Literal["verify"] = "verify"
+
+
+Step = Create | Stop | AwaitRelease | Unpause | Start | StartContainer | Verify
+
+
+class Preemption(BaseModel):
+    """A service that is stopped to admit the request, and by which rule; `mode` means that the mode does not need it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    reason: Literal["exclusive", "mode", "memory"]
+    rule: str | None = None
+
+
+class Refusal(BaseModel):
+    """Why a request is not carried out, and what would help; `kind` decides the exit code."""
+
+    model_config = ConfigDict(frozen=True)
+
+    message: str
+    hint: str | None = None
+    kind: Literal["rule", "configuration"] = "rule"
+
+
+class StoppedTraining(BaseModel):
+    """A running workload of class training that a plan stops; `since` is the engine's time, ISO 8601."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    since: str
+
+
+class Plan(BaseModel):
+    """What shall happen, in order, and why. Made by the planner, carried out by the executor, changed by neither."""
+
+    model_config = ConfigDict(frozen=True)
+
+    request: str
+    observed: bool
+    mode: str | None
+    target: tuple[str, ...]
+    keep: tuple[str, ...] | None
+    preemptions: tuple[Preemption, ...] | None
+    warnings: tuple[str, ...]
+    steps: tuple[Step, ...]
+    budget: Budget
+    refusal: Refusal | None = None
+    stops_training: tuple[StoppedTraining, ...] = ()
+    models: tuple[str, ...] = ()
+    variants: dict[str, str] = {}
+    nothing_to_do: str | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self.steps
+
+    def __str__(self) -> str:
+        if self.refusal:
+            return f"refused: {self.refusal.message}"
+        if not self.observed:
+            return "no engine was asked, so nothing is known of what runs; see the budget for what fits"
+        return steps_text(self.steps) if self.steps else f"nothing to do: {self.nothing_to_do}"
+
+    def as_json(self) -> dict[str, object]:
+        """Return the stable JSON form; sizes in GB."""
+        return {
+            "request": self.request,
+            "observed": self.observed,
+            "target": list(self.target),
+            "keep": None if self.keep is None else list(self.keep),
+            "preemptions": None if self.preemptions is None else [one.model_dump() for one in self.preemptions],
+            "warnings": list(self.warnings),
+            "steps": [
+                {"id": number, "action": step.action, "subject": step.subject, "cause": step.cause}
+                for number, step in enumerate(self.steps, 1)
+            ],
+            "budget": self.budget.as_json(),
+            "refusal": self.refusal.model_dump(exclude_none=True) if self.refusal else None,
+            "nothing_to_do": self.nothing_to_do,
+        }
+
+
+def steps_text(steps: Iterable[Step]) -> str:
+    """Write steps one a line: number, action, subject and cause in columns."""
+    rows = [(str(number), step.action, step.subject, step.cause) for number, step in enumerate(steps, 1)]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)] if rows else []
+    return "\n".join(
+        f"{number:>{widths[0]}}  {action:<{widths[1]}}  {subject:<{widths[2]}}  {cause}"
+        for number, action, subject, cause in rows
+    )

@@ -1,0 +1,86 @@
+"""The way back: what a switch started is stopped, and what it stopped is started again. Pure, like the plan.
+
+It is worked out from what is observed after the failure, not from what the switch believes it has done.
+"""
+
+from pydantic import BaseModel, ConfigDict
+
+from composer.lab.project import Project
+from composer.lab.rules import Rules
+from composer.planning.observed import Container, Observed, running_workload
+from composer.planning.plan import Create, Plan, Start, StartContainer, Step, Stop
+from composer.planning.steps import await_release, in_stop_order, start, verify
+
+
+class Rollback(BaseModel):
+    """The steps back, and what cannot be brought back, in words."""
+
+    model_config = ConfigDict(frozen=True)
+
+    steps: tuple[Step, ...]
+    lost: tuple[str, ...] = ()
+
+
+def rollback(plan: Plan, project: Project, rules: Rules, before: Observed, now: Observed) -> Rollback:
+    """Return the steps from `now` to what ran `before` the plan; only what the plan touches is touched.
+
+    The memory that must be free is what comes back and the floor: it ran before, with what was left then.
+    """
+    stopped = [step for step in plan.steps if isinstance(step, Stop)]
+    returning = [was for step in stopped for known in step.containers if (was := _missing(known, before, now))]
+    services = _services(returning, project)
+    by_id = [one for one in returning if one.service not in services and not one.one_off]
+    lost = tuple(f"{one.name} was a one-off container and is not started again" for one in returning if one.one_off)
+    back = [*_stops(plan, project, rules, before, now), *_creates(services, before, now)]
+    if services or by_id:
+        workloads = [running_workload(rules, one.service or "", one.variant) for one in returning if not one.one_off]
+        back.append(await_release(tuple(filter(None, workloads)), rules, now.memory, force=True))
+    done = frozenset(name for name in services if (one := rules.of_service(name)) and one.class_ == "training")
+    back += [StartContainer(container=one.id, subject=one.name, cause="it ran before") for one in by_id]
+    back += [start(name, project, "it ran before", done, None) for name in services]
+    if services:
+        back.append(verify(services, done, rules))
+    return Rollback(steps=tuple(back), lost=lost)
+
+
+def _missing(known: str, before: Observed, now: Observed) -> Container | None:
+    """Return the container as it was before, if neither it nor its successor is active now."""
+    was = next((one for one in before.containers if one.id == known), None)
+    if was is None or any(one.active and one.id == known for one in now.containers):
+        return None
+    return was
+
+
+def _services(returning: list[Container], project: Project) -> tuple[str, ...]:
+    names = {one.service for one in returning if one.service in project.services and not one.one_off}
+    return tuple(name for name in project.closure(sorted(name for name in names if name)) if name in names)
+
+
+def _stops(plan: Plan, project: Project, rules: Rules, before: Observed, now: Observed) -> list[Step]:
+    """Stop what runs now and did not before, of the services that the plan starts."""
+    started = {step.service for step in plan.steps if isinstance(step, Start)}
+    ran = {one.id for one in before.active}
+    new = [one for one in now.active if one.service in started and one.id not in ran]
+    names = in_stop_order((one.service for one in new if one.service), project, rules, now)
+    return [
+        Stop(
+            service=name,
+            subject=name,
+            cause="the switch started it",
+            containers=tuple(one.id for one in new if one.service == name),
+            by_compose=name in project.services,
+            training=bool((workload := rules.of_service(name)) and workload.class_ == "training"),
+        )
+        for name in names
+    ]
+
+
+def _creates(services: tuple[str, ...], before: Observed, now: Observed) -> list[Step]:
+    """Create again what was replaced: a container of another variant, or one that is gone."""
+    kept = {one.id for one in now.containers}
+    replaced = [one for one in before.active if one.service in services and not one.one_off and one.id not in kept]
+    if not replaced:
+        return []
+    variants = {one.service: one.variant for one in replaced if one.service and one.variant}
+    names = tuple(name for name in services if any(one.service == name for one in replaced))
+    return [Create(services=names, variants=variants, subject=", ".join(names), cause="it ran before")]

@@ -1,0 +1,201 @@
+"""The steps of a plan, in the one order that is safe: create, stop, await the memory, start one by one, verify.
+
+Creating comes before the first stop, so that a bad file or a missing image costs nothing. Only a service that runs in
+another variant is stopped before its new container can be created.
+"""
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+
+from pydantic import BaseModel, ConfigDict
+
+from composer.lab.project import Project
+from composer.lab.rules import Rules, Workload
+from composer.lab.size import gb_text
+from composer.planning.admission import required_memory
+from composer.planning.conflicts import Member, exclusive, member
+from composer.planning.observed import Container, Memory, Observed
+from composer.planning.plan import AwaitRelease, Create, Start, Step, Stop, Unpause, Verify
+from composer.planning.preemption import Stopping
+from composer.planning.request import Request, Target
+from composer.planning.target import completes, is_other_variant, variant_of, workloads
+
+READY_SECONDS = 1200.0
+"""How long a service without a health check may take to be ready."""
+READY_AFTER_START_PERIOD = 300.0
+"""How long a service with a health check may take beyond its start period."""
+
+
+class Work(BaseModel):
+    """What a plan has to do: the target beside what was observed, and what must stop for it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    request: Request
+    target: Target
+    project: Project
+    rules: Rules
+    observed: Observed
+    stopped: tuple[Stopping, ...]
+
+    @cached_property
+    def other_variants(self) -> tuple[str, ...]:
+        """The services that run in another variant than the one asked for: stopped, created and started."""
+        return tuple(name for name in self.target.services if is_other_variant(name, self.target, self.rules, self.observed))
+
+    @cached_property
+    def to_start(self) -> tuple[str, ...]:
+        """The services to start, dependencies first."""
+        done = completes(self.target, self.project, self.rules)
+        return tuple(name for name in self.target.services if name in self.other_variants or not self._is_up(name, done))
+
+    @cached_property
+    def to_create(self) -> tuple[str, ...]:
+        """The services whose container is missing or no longer what the files say, those in another variant included."""
+        return tuple(name for name in self.to_start if name in self.other_variants or self._is_outdated(name))
+
+    @cached_property
+    def starting_workloads(self) -> tuple[Workload, ...]:
+        """The workloads that will take memory: services to start, and models that were not admitted before."""
+        services = set(self.to_start)
+        return tuple(
+            one
+            for one in workloads(self.target, self.rules, self.observed)
+            if one.service in services or (one.model and one.name not in self.observed.models)
+        )
+
+    def _is_up(self, name: str, done: frozenset[str]) -> bool:
+        container = self.observed.container_of(name)
+        if container is None:
+            return False
+        workload = self.rules.of_service(name)
+        is_one_shot = name in done and not (workload and workload.class_ == "training")
+        finished = is_one_shot and container.state == "exited" and container.exit_code == 0 and not self._is_outdated(name)
+        return container.active or finished
+
+    def _is_outdated(self, name: str) -> bool:
+        """Whether the stopped container is not what the files and the variant say; with a variant Compose decides."""
+        container, service = self.observed.container_of(name), self.project.services[name]
+        if container is None:
+            return True
+        if is_varied(name, self.target, self.rules, self.observed) or container.variant:
+            return True
+        image = self.observed.images.get(service.image or "", container.image_id)
+        return container.config_hash != service.config_hash or container.image_id != image
+
+
+def is_varied(name: str, target: Target, rules: Rules, observed: Observed) -> bool:
+    """Whether a service shall run in a variant other than the one that the Compose file says."""
+    workload = rules.of_service(name)
+    return workload is not None and variant_of(name, target, rules, observed) != workload.default_variant
+
+
+def steps(work: Work) -> tuple[Step, ...]:
+    """Return the steps that lead from what was observed to the target; none when it is reached already."""
+    stops = tuple(_stops(work))
+    found: list[Step] = []
+    ahead = tuple(name for name in work.to_create if name not in work.other_variants)
+    if ahead:
+        found.append(_create(ahead, work))
+    found += stops
+    if work.other_variants:
+        found.append(_create(work.other_variants, work))
+    if work.to_start:
+        found.append(await_release(work.starting_workloads, work.rules, work.observed.memory, force=work.request.force))
+    done = completes(work.target, work.project, work.rules)
+    for name in work.target.services:
+        container = work.observed.container_of(name)
+        if name in work.to_start:
+            found.append(start(name, work.project, "requested", done, work.request.ready_seconds))
+        elif container and container.state == "paused":
+            found.append(Unpause(container=container.id, service=name, subject=name, cause="it is paused"))
+    if work.target.services and (found or any(_not_ready(work.observed.container_of(name)) for name in work.target.services)):
+        found.append(verify(work.target.services, done, work.rules))
+    return tuple(found)
+
+
+def start(name: str, project: Project, cause: str, done: frozenset[str], ready_seconds: float | None) -> Start:
+    """Return the start of a service, with its own bound on readiness where `ready_seconds` is None."""
+    check = project.services[name].healthcheck
+    own = check.start_period + READY_AFTER_START_PERIOD if check and not check.disable else READY_SECONDS
+    return Start(service=name, subject=name, cause=cause, completes=name in done, ready_seconds=ready_seconds or own)
+
+
+def await_release(starting: tuple[Workload, ...], rules: Rules, memory: Memory, force: bool) -> AwaitRelease:
+    """Return the wait for the memory of what starts and the headroom, or with `force` the floor."""
+    reserve = f"{gb_text(rules.limits.floor)} floor" if force else f"{gb_text(rules.limits.headroom)} headroom"
+    names = _listed([one.label for one in starting])
+    planned = gb_text(sum(one.footprint.planned for one in starting))
+    verb = "needs" if len(starting) == 1 else "need"
+    need = f"{names} {verb} {planned} and {reserve}" if starting else f"{reserve} must remain"
+    free = "unknown how much is free" if memory.available is None else f"{gb_text(memory.available)} are free"
+    return AwaitRelease(subject="-", cause=f"{need}; {free}", required=required_memory(starting, rules, force))
+
+
+def verify(services: tuple[str, ...], done: frozenset[str], rules: Rules) -> Verify:
+    """Return the last look: the services are up, and no class that a rule excludes beside them is active."""
+    present = [member(rules, name) for name in services]
+    classes = [Member(name=f"class {name}", labels=frozenset({name})) for name in rules.classes]
+    excluded = [one.name.split()[1] for one in classes if any(exclusive(rules, one, other) for other in present)]
+    cause = f"healthy; nothing of {' or '.join(excluded)} active" if excluded else "healthy"
+    return Verify(
+        services=services, subject=", ".join(services), cause=cause, completes=tuple(name for name in services if name in done)
+    )
+
+
+def in_stop_order(services: Iterable[str], project: Project, rules: Rules, observed: Observed) -> tuple[str, ...]:
+    """Return services so that each comes before what it depends on, else in the order of rules.yaml."""
+    left = sorted(set(services), key=lambda name: (_position(name, rules), name))
+    needs = {name: set(project.closure([name])) for name in left}
+    for container in observed.containers:
+        if container.service in needs:
+            needs[container.service] |= set(container.depends_on)
+    ordered: list[str] = []
+    while left:
+        free = [name for name in left if not any(name in needs[other] for other in left if other != name)]
+        ordered.append((free or left)[0])  # a circle of labels, which Compose would refuse, must not stop a stop
+        left.remove(ordered[-1])
+    return tuple(ordered)
+
+
+def _stops(work: Work) -> Iterator[Stop]:
+    causes = {one.service: one.cause for one in work.stopped}
+    causes |= dict.fromkeys(work.other_variants, f"{work.request} asks for another variant")
+    for name in in_stop_order(causes, work.project, work.rules, work.observed):
+        containers = [one for one in work.observed.active if one.service == name]
+        workload = work.rules.of_service(name)
+        yield Stop(
+            service=name,
+            subject=name,
+            cause=causes[name],
+            containers=tuple(one.id for one in containers),
+            by_compose=name in work.project.services and any(not one.one_off for one in containers),
+            training=bool(workload and workload.class_ == "training"),
+        )
+    if work.request.verb == "stop" and not work.request.names:
+        for one in work.observed.active:
+            if one.service is None:
+                yield Stop(service=None, subject=one.name, cause="requested", containers=(one.id,), by_compose=False)
+
+
+def _create(services: tuple[str, ...], work: Work) -> Create:
+    variants = {
+        name: variant
+        for name in services
+        if is_varied(name, work.target, work.rules, work.observed)
+        and (variant := variant_of(name, work.target, work.rules, work.observed))
+    }
+    return Create(services=services, variants=variants, subject=", ".join(services), cause="requested")
+
+
+def _not_ready(container: Container | None) -> bool:
+    return container is not None and container.active and (container.health == "starting" or container.state != "running")
+
+
+def _position(name: str, rules: Rules) -> int:
+    workload = rules.of_service(name)
+    return rules.position(workload.name) if workload else len(rules.workloads)
+
+
+def _listed(names: list[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)

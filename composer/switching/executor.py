@@ -1,0 +1,211 @@
+"""Carrying out steps: one action of the engine each, with a fresh look before anything starts.
+
+It never trusts a command's exit code about a container's state, and never starts a service before it has seen that
+nothing which a rule excludes beside it is active.
+"""
+
+from dataclasses import dataclass, field
+from typing import NoReturn, assert_never
+
+from composer.engine.doors import ChosenVariant, Clock, Compose, ComposeFailed, Docker, Machine
+from composer.errors import NeedsAttention
+from composer.lab.project import Project
+from composer.lab.rules import Rules
+from composer.lab.size import gb_text
+from composer.planning.conflicts import exclusive, member
+from composer.planning.mode import violations
+from composer.planning.observed import Container
+from composer.planning.plan import AwaitRelease, Create, Start, StartContainer, Step, Stop, Unpause, Verify
+from composer.planning.steps import READY_SECONDS
+from composer.switching.interruption import Interruption
+from composer.switching.observe import Observer
+from composer.switching.readiness import await_ready
+from composer.switching.report import Watcher
+
+RELEASE_SECONDS = 120.0
+STOP_MARGIN_SECONDS = 15
+FAILED_GRACE_SECONDS = 2
+"""What a failed start is given between SIGTERM and SIGKILL: it has nothing to save."""
+LAST_LINES = 5
+
+
+class StepFailed(Exception):
+    """A step could not be carried out; the message says what was seen."""
+
+
+@dataclass(frozen=True)
+class Doors:
+    """The doors that a switch uses."""
+
+    docker: Docker
+    compose: Compose
+    machine: Machine
+    clock: Clock
+
+
+@dataclass
+class Executor:
+    """Carries out the steps of one plan, or of one rollback. `touched` says whether anything was stopped or started."""
+
+    doors: Doors
+    project: Project
+    rules: Rules
+    observer: Observer
+    watcher: Watcher
+    interruption: Interruption
+    touched: bool = False
+    _started: set[str] = field(default_factory=set)
+
+    def run(self, steps: tuple[Step, ...]) -> None:
+        """Carry out steps in order.
+
+        Raises StepFailed, Interrupted between and during waits, EngineUnavailable when the state of things is unknown,
+        NeedsAttention when two exclusive sides are seen active.
+        """
+        for number, step in enumerate(steps, 1):
+            self.interruption.check()
+            self.watcher.started(number, step)
+            self._carry_out(step)
+            self.watcher.finished(number, step)
+
+    def _carry_out(self, step: Step) -> None:
+        match step:
+            case Create():
+                self._create(step)
+            case Stop():
+                self._stop(step)
+            case AwaitRelease():
+                self._await_release(step)
+            case Unpause():
+                self._admit(step.service)
+                self.touched = True
+                self.doors.docker.unpause(step.container)
+            case Start():
+                self._start(step)
+            case StartContainer():
+                self._admit(self._service_of(step.container))
+                self.touched = True
+                self.doors.docker.start(step.container)
+            case Verify():
+                self._verify(step)
+            case _:
+                assert_never(step)
+
+    def _create(self, step: Create) -> None:
+        variants = {
+            service: ChosenVariant(name=name, environment=workload.variants[name].environment)
+            for service, name in step.variants.items()
+            if (workload := self.rules.of_service(service))
+        }
+        try:
+            self.doors.compose.create(step.services, variants)
+        except ComposeFailed as error:
+            raise StepFailed(f"{step.subject} could not be created: {error}") from None
+
+    def _stop(self, step: Stop) -> None:
+        containers = [one for id_ in step.containers if (one := self.doors.docker.container(id_))]
+        self.touched = True
+        if step.by_compose and step.service:
+            grace = max((one.stop_seconds for one in containers), default=10)
+            try:
+                self.doors.compose.stop(step.service, grace + STOP_MARGIN_SECONDS)
+            except ComposeFailed as error:
+                self.watcher.warned(f"Compose did not stop {step.service}, so it is stopped by its id: {error}")
+        for one in containers:
+            now = self.doors.docker.container(one.id)
+            if now and now.active:
+                self.doors.docker.stop(one.id, one.stop_seconds)
+                now = self.doors.docker.container(one.id)
+            if now and now.active:
+                raise StepFailed(f"{one.name} is still {now.state} after its stop")
+            if now and now.exit_code == 137 and step.training:
+                self.watcher.warned(
+                    f"{one.name} did not end within its {one.stop_seconds} s and was killed (137): ITS CHECKPOINT MAY BE LOST. "
+                    "Give it more time: stop_grace_period in the Compose file"
+                )
+
+    def _await_release(self, step: AwaitRelease) -> None:
+        begun = self.doors.clock.now()
+        while (available := self.doors.machine.memory().available) is not None and available < step.required:
+            self.interruption.check()
+            if self.doors.clock.now() - begun > RELEASE_SECONDS:
+                raise StepFailed(
+                    f"{gb_text(step.required)} must be free and {gb_text(available)} are, after {RELEASE_SECONDS:g} s of waiting"
+                )
+            self.watcher.progress(available, f"waiting for {gb_text(step.required)}")
+            self.doors.clock.sleep(0.1)
+
+    def _start(self, step: Start) -> None:
+        self._admit(step.service)
+        self.touched = True
+        self._started.add(step.service)
+        try:
+            self.doors.compose.start(step.service, {})
+        except ComposeFailed as error:
+            self._fail(step.service, str(error))
+        self._await_ready(step.service, step.completes, step.ready_seconds)
+
+    def _verify(self, step: Verify) -> None:
+        seen = self.observer.glance()
+        for service in step.services:
+            container = seen.container_of(service)
+            if container is None or container.health != "unhealthy" or service in self._started:
+                self._await_ready(service, service in step.completes, READY_SECONDS)
+        broken = [str(conflict) for conflict in violations(self.observer.glance(), self.rules)]
+        if broken:
+            raise NeedsAttention(f"two sides are active together: {'; '.join(broken)}", "stop one: spark-mode stop NAME")
+
+    def _await_ready(self, service: str, completes: bool, bound: float) -> None:
+        found = self.observer.glance().container_of(service)
+        if found is None:
+            self._fail(service, "its container is gone")
+        docker, machine, floor = self.doors.docker, self.doors.machine, self.rules.limits.floor
+        starting = service in self._started
+        said = -1
+
+        def tick(waited: float) -> None:
+            nonlocal said
+            self.interruption.check()
+            available = machine.memory().available
+            if starting and available is not None and available < floor:
+                raise StepFailed(f"only {gb_text(available)} of memory are left, under the floor of {gb_text(floor)}")
+            if int(waited) > said:
+                said = int(waited)
+                self.watcher.progress(available, " ".join(docker.last_lines(found.id, 1)))
+
+        try:
+            end = await_ready(lambda: docker.container(found.id), found, completes, bound, self.doors.clock, tick)
+        except StepFailed as error:
+            self._fail(service, str(error))
+        if end.verdict == "failed":
+            self._fail(service, end.reason)
+
+    def _fail(self, service: str, reason: str) -> NoReturn:
+        """Say how a service was last seen, stop it if this switch started it, and fail."""
+        container = self.observer.glance().container_of(service)
+        message = f"{service} did not start: {reason}"
+        if container is not None:
+            message += f"\n  last state: {_described(container)}"
+            message += "".join(f"\n  log: {line}" for line in self.doors.docker.last_lines(container.id, LAST_LINES))
+            if container.active and service in self._started:
+                self.doors.docker.stop(container.id, FAILED_GRACE_SECONDS)
+        raise StepFailed(message)
+
+    def _admit(self, service: str) -> None:
+        """See that nothing is active which a rule excludes beside this service."""
+        seen = self.observer.glance()
+        one = member(self.rules, service)
+        for other in (*seen.active_services, *(foreign.workload for foreign in seen.foreign)):
+            if other != service and (found := exclusive(self.rules, one, member(self.rules, other))):
+                raise StepFailed(f"{service} is not started: {other} became active meanwhile, and {found.rule.because}")
+
+    def _service_of(self, id_: str) -> str:
+        container = self.doors.docker.container(id_)
+        return container.service or "" if container else ""
+
+
+def _described(container: Container) -> str:
+    health = f", {container.health}" if container.health != "none" else ""
+    code = f", exit code {container.exit_code}" if container.state != "running" or container.restart_count else ""
+    restarts = f", restarted {container.restart_count} times" if container.restart_count else ""
+    return f"{container.state}{health}{code}{restarts}"

@@ -1,0 +1,137 @@
+"""One switch at a time, for all users of an engine: kernel locks that end with the process, whatever ends it.
+
+Two files. The main lock is held by a switch from its last look to its end. The children lock is held, shared, by
+every command that a switch starts, so that one which outlives a killed switch keeps the next switch out.
+"""
+
+import fcntl
+import json
+import os
+import pwd
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from composer.engine.doors import Clock
+from composer.errors import ConfigurationError, LockBusy
+from composer.switching.report import Watcher
+
+SHARED_LOCKS = Path("/run/spark-mode")
+SHARED_STATE = Path("/var/lib/spark-mode")
+CHILDREN_SECONDS = 2.0
+"""How long a switch waits, at least, for the end of commands that an earlier one left behind."""
+
+
+class Directories(NamedTuple):
+    """Where locks and state lie; `shared` says that they exclude other users too."""
+
+    locks: Path
+    state: Path
+    shared: bool
+
+
+def directories() -> Directories:
+    """Return the machine's directories where the installation made them, else the user's own."""
+    if all(path.is_dir() and os.access(path, os.W_OK) for path in (SHARED_LOCKS, SHARED_STATE)):
+        return Directories(SHARED_LOCKS, SHARED_STATE, shared=True)
+    own = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "spark-mode"
+    try:
+        own.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"{own}: {error.strerror}", "set XDG_STATE_HOME to a directory that you may write") from None
+    return Directories(own, own, shared=False)
+
+
+class Lock:
+    """The main lock, held. `doing` says to others what the holder does now."""
+
+    def __init__(self, descriptor: int, request: str) -> None:
+        self._descriptor = descriptor
+        self._holder = {"request": request, "user": _user(), "pid": os.getpid(), "since": _now()}
+        self.doing("looking")
+
+    def doing(self, what: str) -> None:
+        """Write down what the holder does, for those who wait."""
+        text = json.dumps({**self._holder, "doing": what}).encode()
+        os.pwrite(self._descriptor, text, 0)
+        os.ftruncate(self._descriptor, len(text))
+
+
+@contextmanager
+def switch_lock(
+    locks: Path, engine: str, request: str, wait_seconds: float | None, watcher: Watcher, clock: Clock
+) -> Iterator[Lock]:
+    """Hold the lock of an engine. Waits `wait_seconds` for it, None without end.
+
+    Raises LockBusy, naming the holder, when it is not free in time.
+    """
+    deadline = None if wait_seconds is None else clock.now() + wait_seconds
+    main = _open(locks / f"{engine}.lock")
+    try:
+        _await(main, deadline, watcher, clock, lambda: _holder(main))
+        _await_children(locks, engine, deadline, watcher, clock)
+        yield Lock(main, request)
+    finally:
+        os.close(main)
+
+
+def _await_children(locks: Path, engine: str, deadline: float | None, watcher: Watcher, clock: Clock) -> None:
+    """See that no command of an earlier switch runs any more, before the first of this one starts."""
+    children = _open(children_lock(locks, engine))
+    try:
+        latest = None if deadline is None else max(deadline, clock.now() + CHILDREN_SECONDS)
+        _await(children, latest, watcher, clock, lambda: "a command that a killed switch left behind still runs")
+    finally:
+        os.close(children)
+
+
+def children_lock(locks: Path, engine: str) -> Path:
+    """Return the lock file that every command of a switch holds while it runs."""
+    return locks / f"{engine}.children.lock"
+
+
+def _open(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o660)
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}", "spark-mode must be able to write its lock there") from None
+
+
+def _await(descriptor: int, deadline: float | None, watcher: Watcher, clock: Clock, holder: Callable[[], str]) -> None:
+    told = False
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if deadline is not None and clock.now() >= deadline:
+                raise LockBusy(holder(), "wait for it: add --wait, or --wait=SECONDS") from None
+            if not told:
+                watcher.waiting(holder())
+                told = True
+            clock.sleep(0.1)
+        else:
+            return
+
+
+def _holder(descriptor: int) -> str:
+    try:
+        known = json.loads(os.pread(descriptor, 4096, 0))
+        return (
+            f"another switch is running: {known['request']}, by {known['user']} (process {known['pid']}) "
+            f"since {known['since']}, now: {known['doing']}"
+        )
+    except (ValueError, KeyError, TypeError):
+        return "another switch is running; it has just begun or just ended"
+
+
+def _user() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,77 @@
+"""When a started service counts as ready, and when as failed; Compose's own `--wait` calls a crash loop healthy."""
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+from composer.engine.doors import Clock
+from composer.planning.observed import Container
+
+SETTLE_SECONDS = 3.0
+"""How long a service without a health check must run without a restart."""
+POLL_SECONDS = 0.05
+SLOWEST_POLL_SECONDS = 0.25
+"""Also how often memory is sampled while a service starts, at least."""
+
+
+class Judgement(NamedTuple):
+    """Ready, still starting, or failed, and why."""
+
+    verdict: Literal["ready", "starting", "failed"]
+    reason: str = ""
+
+
+def judge(container: Container | None, first: Container, completes: bool, seconds: float) -> Judgement:
+    """Judge a started container. `first` is how it was seen first after its start, `seconds` ago.
+
+    Exit 0 is success only where the service `completes`; a restart is failure at once.
+    """
+    if container is None:
+        return Judgement("failed", "its container is gone")
+    restarted = container.restart_count > first.restart_count or (
+        first.state == "running" and container.started_at != first.started_at
+    )
+    if container.state == "restarting" or restarted:
+        return Judgement("failed", f"it crashed and restarts (exit code {container.exit_code})")
+    if container.state == "running":
+        return _judge_running(container, seconds)
+    if container.state == "exited" and container.exit_code == 0 and completes:
+        return Judgement("ready", "completed")
+    ended = container.state in ("exited", "dead")
+    return Judgement("failed", f"it exited with code {container.exit_code}" if ended else f"it is {container.state}")
+
+
+def _judge_running(container: Container, seconds: float) -> Judgement:
+    match container.health:
+        case "healthy":
+            return Judgement("ready")
+        case "unhealthy":
+            return Judgement("failed", "its health check fails")
+        case "starting":
+            return Judgement("starting", "not healthy yet")
+        case "none":
+            return Judgement("ready") if seconds >= SETTLE_SECONDS else Judgement("starting", "settling")
+
+
+def await_ready(
+    look: Callable[[], Container | None],
+    first: Container,
+    completes: bool,
+    bound: float,
+    clock: Clock,
+    tick: Callable[[float], None],
+) -> Judgement:
+    """Look again and again until a service is ready or has failed, at most `bound` seconds.
+
+    `tick` is called with the seconds waited after each look; what it raises ends the wait.
+    """
+    begun, pause = clock.now(), POLL_SECONDS
+    while True:
+        waited = clock.now() - begun
+        judgement = judge(look(), first, completes, waited)
+        if judgement.verdict != "starting":
+            return judgement
+        if waited >= bound:
+            return Judgement("failed", f"it was not ready within {bound:g} s")
+        tick(waited)
+        clock.sleep(pause)
+        pause = min(pause * 1.1, SLOWEST_POLL_SECONDS)

@@ -1,0 +1,62 @@
+"""What a switch is told, what it tells while it runs, and what it says at its end."""
+
+from typing import Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from composer.planning.plan import Plan, Step, StoppedTraining
+
+
+class SwitchOptions(BaseModel):
+    """How to switch. `wait_seconds` is how long to wait for the lock: 0 not at all, None without end."""
+
+    model_config = ConfigDict(frozen=True)
+
+    wait_seconds: float | None = 0.0
+    restore_on_failure: bool = True
+    yes: bool = False
+
+
+class Report(BaseModel):
+    """How a switch that succeeded ended; a failed one is an error. `mode` is judged by what is active, in seconds."""
+
+    model_config = ConfigDict(frozen=True)
+
+    request: str
+    outcome: Literal["applied", "unchanged"]
+    mode: str
+    seconds: float
+    plan: Plan
+    warnings: tuple[str, ...] = ()
+
+
+class Watcher(Protocol):
+    """Who follows a switch: a terminal, plain lines, or nobody."""
+
+    def waiting(self, holder: str) -> None:
+        """Another switch holds the lock; `holder` says who, since when and doing what."""
+
+    def planned(self, plan: Plan) -> None:
+        """The plan under the lock, before its first step."""
+
+    def started(self, number: int, step: Step) -> None:
+        """A step begins."""
+
+    def progress(self, available: int | None, note: str) -> None:
+        """The running step goes on: the bytes available now, and what can be said, such as a service's last log line."""
+
+    def finished(self, number: int, step: Step) -> None:
+        """A step is done."""
+
+    def warned(self, message: str) -> None:
+        """Something that the user must know, such as a checkpoint that may be lost."""
+
+    def rolling_back(self, reason: str, steps: tuple[Step, ...]) -> None:
+        """A step failed; these steps bring back what ran before, and are reported like the plan's."""
+
+
+class Confirm(Protocol):
+    """Asks the one question: whether to stop a training that runs. Returns the answer."""
+
+    def __call__(self, training: tuple[StoppedTraining, ...]) -> bool:
+        """Ask, and return True only for a clear yes."""

@@ -1,0 +1,118 @@
+"""One plan carried out, or undone: the promise that a failed switch brings back what ran before."""
+
+from composer.errors import EngineUnavailable, Interrupted, NeedsAttention, SwitchFailed
+from composer.lab.project import Project
+from composer.lab.rules import Rules
+from composer.planning.observed import Observed
+from composer.planning.plan import Plan, Step
+from composer.planning.rollback import rollback
+from composer.switching.executor import Doors, Executor, StepFailed
+from composer.switching.interruption import Interruption, LeftAtOnce
+from composer.switching.lock import Lock
+from composer.switching.observe import Observer
+from composer.switching.report import Watcher
+
+LOOK = "see what runs: spark-mode status; bring back what ran before: spark-mode restore"
+
+
+class Switch:
+    """Carries a plan out under the lock. `left_changed` says that a failure left the lab other than it was."""
+
+    def __init__(
+        self, doors: Doors, project: Project, rules: Rules, observer: Observer, watcher: Watcher, lock: Lock | None = None
+    ) -> None:
+        self.left_changed = False
+        self._watcher = _Recorder(watcher, lock)
+        self._interruption = Interruption()
+        self._project, self._rules, self._observer = project, rules, observer
+        self._executor = Executor(doors, project, rules, observer, self._watcher, self._interruption)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was warned of while the steps ran."""
+        return tuple(self._watcher.warnings)
+
+    def run(self, plan: Plan, before: Observed, restore: bool) -> None:
+        """Carry out a plan that was made from `before`.
+
+        Raises SwitchFailed when it failed and what ran before runs again (or stays stopped, without `restore`),
+        Interrupted likewise after a signal, NeedsAttention when the way back failed too, EngineUnavailable when the
+        engine stopped answering: then nothing more is started.
+        """
+        with self._interruption.listening():
+            try:
+                self._executor.run(plan.steps)
+            except StepFailed as error:
+                raise SwitchFailed(*self._end(plan, before, restore, str(error))) from None
+            except Interrupted:
+                raise Interrupted(*self._end(plan, before, restore, "interrupted")) from None
+            except EngineUnavailable as error:
+                self.left_changed = self._executor.touched
+                message = f"{error.message}\nThe switch stopped at: {self._watcher.at}"
+                raise EngineUnavailable(message, f"when the engine answers again, {LOOK}") from None
+            except NeedsAttention:
+                self.left_changed = True
+                raise
+            except LeftAtOnce:
+                self.left_changed = True
+                raise Interrupted(f"left at once, during: {self._watcher.at}", f"nothing was brought back; {LOOK}") from None
+
+    def _end(self, plan: Plan, before: Observed, restore: bool, reason: str) -> tuple[str, str | None]:
+        """Go back as far as asked; return what to say and what to do next."""
+        if not self._executor.touched:
+            return f"{reason}\nNothing was stopped or started.", None
+        if not restore:
+            self.left_changed = True
+            return f"{reason}\nWhat was stopped stays stopped, as asked.", LOOK
+        self._interruption.going_back()
+        try:
+            way = rollback(plan, self._project, self._rules, before, self._observer.glance())
+            self._watcher.rolling_back(reason, way.steps)
+            self._executor.run(way.steps)
+        except (StepFailed, EngineUnavailable, NeedsAttention) as error:
+            self.left_changed = True
+            raise NeedsAttention(f"{reason}\nThe way back failed at: {self._watcher.at}\n{error}", LOOK) from None
+        except LeftAtOnce:
+            self.left_changed = True
+            raise Interrupted(f"{reason}\nLeft at once, on the way back, during: {self._watcher.at}", LOOK) from None
+        lost = "".join(f"\n{one}" for one in way.lost)
+        return f"{reason}\n{_restored(way.steps)}{lost}", None
+
+
+def _restored(steps: tuple[Step, ...]) -> str:
+    back = [step.subject for step in steps if step.action in ("start", "start-container")]
+    return f"What ran before runs again: {', '.join(back)}." if back else "What ran before still runs; nothing new does."
+
+
+class _Recorder:
+    """Passes everything on to the watcher, remembers the step and the warnings, and tells those who wait for the lock."""
+
+    def __init__(self, watcher: Watcher, lock: Lock | None) -> None:
+        self._watcher, self._lock = watcher, lock
+        self.at = "the beginning"
+        self.warnings: list[str] = []
+
+    def waiting(self, holder: str) -> None:
+        self._watcher.waiting(holder)
+
+    def planned(self, plan: Plan) -> None:
+        self._watcher.planned(plan)
+
+    def started(self, number: int, step: Step) -> None:
+        self.at = f"{step.action} {step.subject}"
+        if self._lock:
+            self._lock.doing(self.at)
+        self._watcher.started(number, step)
+
+    def progress(self, available: int | None, note: str) -> None:
+        self._watcher.progress(available, note)
+
+    def finished(self, number: int, step: Step) -> None:
+        self._watcher.finished(number, step)
+
+    def warned(self, message: str) -> None:
+        self.warnings.append(message)
+        self._watcher.warned(message)
+
+    def rolling_back(self, reason: str, steps: tuple[Step, ...]) -> None:
+        self._watcher.rolling_back(reason, steps)

@@ -1,0 +1,179 @@
+"""A switch against the simulated machine: whichever effect fails, what ran before runs again, and never both sides."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from composer.engine.doors import Other
+from composer.errors import EngineUnavailable, NeedsAttention, SparkModeError, SwitchFailed
+from composer.lab.project import Dependency, Healthcheck, Project, Service
+from composer.lab.rules_reading import read_rules
+from composer.lab.size import GB
+from composer.planning.observed import Container
+from composer.planning.plan import Plan, Step
+from composer.planning.planner import plan as make_plan
+from composer.planning.request import Request
+from composer.switching.executor import Doors
+from composer.switching.observe import Observer
+from composer.switching.switch import Switch
+from tests.simulation.machine import ComposeOf, SimulatedMachine
+
+RULES = read_rules((Path(__file__).parents[2] / "rules.yaml").read_text(), "rules.yaml", lambda name: name)
+HELPED = ("chatterbox", "xtts", "qwen", "f5")
+CHECK = Healthcheck(start_period=60)
+
+
+def service(name: str, *profiles: str, **more: object) -> Service:
+    return Service.model_validate(
+        {"name": name, "image": name, "profiles": profiles, "healthcheck": CHECK, "config_hash": f"hash of {name}", **more}
+    )
+
+
+PROJECT = Project(
+    name="lab",
+    services={
+        "omni": service("omni", "omni"),
+        **{name: service(name, name, depends_on={"ollama": Dependency()}) for name in HELPED},
+        "whisper": service("whisper", *HELPED),
+        "ollama": service("ollama", *HELPED),
+        "training": service("training", "training", healthcheck=None),
+    },
+)
+REQUESTS = [
+    *(Request(verb="audio", names=(name,)) for name in ("omni", *HELPED)),
+    Request(verb="training"),
+    Request(verb="training", names=("large",)),
+    Request(verb="stop"),
+]
+
+
+class Nobody:
+    """A watcher that looks away, and keeps the warnings."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def waiting(self, holder: str) -> None: ...
+
+    def planned(self, plan: Plan) -> None: ...
+
+    def started(self, number: int, step: Step) -> None: ...
+
+    def progress(self, available: int | None, note: str) -> None: ...
+
+    def finished(self, number: int, step: Step) -> None: ...
+
+    def warned(self, message: str) -> None:
+        self.warnings.append(message)
+
+    def rolling_back(self, reason: str, steps: tuple[Step, ...]) -> None: ...
+
+
+def machine_with(request: Request | None) -> SimulatedMachine:
+    machine = SimulatedMachine(PROJECT, RULES, 128 * GB)
+    if request:
+        switch(machine, request)
+    machine.acts.clear()
+    return machine
+
+
+def switch(machine: SimulatedMachine, request: Request, restore: bool = True) -> Plan:
+    doors = Doors(docker=machine, compose=ComposeOf(machine), machine=machine, clock=machine)
+    observer = Observer(machine, machine, PROJECT, RULES, ())
+    before = observer.look()
+    plan = make_plan(request, PROJECT, RULES, before, 128 * GB)
+    assert plan.refusal is None
+    Switch(doors, PROJECT, RULES, observer, Nobody()).run(plan, before, restore)
+    return plan
+
+
+@pytest.mark.parametrize("former", REQUESTS, ids=str)
+@pytest.mark.parametrize("request_", REQUESTS, ids=str)
+def test_every_pair_of_modes_ends_in_the_second_with_nothing_left_to_do(former: Request, request_: Request) -> None:
+    machine = machine_with(former)
+    switch(machine, request_)
+    assert machine.highest_overlap == 0
+    assert switch(machine, request_).steps == ()
+
+
+@pytest.mark.parametrize("fault", ["compose", "crash"])
+@pytest.mark.parametrize("former", REQUESTS, ids=str)
+@pytest.mark.parametrize("request_", REQUESTS, ids=str)
+def test_whichever_effect_fails_what_ran_before_runs_again(former: Request, request_: Request, fault: str) -> None:
+    good = machine_with(former)
+    switch(good, request_)
+    failures = 0
+    for effect in range(len(good.acts)):
+        machine = machine_with(former)
+        before = machine.running()
+        machine.fail_at, machine.fault = effect, fault
+        try:
+            switch(machine, request_)
+        except SwitchFailed:
+            failures += 1
+            assert machine.running() == before, f"after {machine.acts}"
+        else:
+            assert machine.running() == good.running()
+        assert machine.highest_overlap == 0
+    assert failures or not any(act.startswith("up ") for act in good.acts)
+
+
+@pytest.mark.parametrize("request_", REQUESTS[:6], ids=str)
+def test_nothing_is_started_once_the_engine_does_not_answer(request_: Request) -> None:
+    former = REQUESTS[5] if request_.verb == "audio" else REQUESTS[0]
+    good = machine_with(former)
+    switch(good, request_)
+    for effect in range(len(good.acts)):
+        machine = machine_with(former)
+        machine.fail_at, machine.fault = effect, "engine"
+        with pytest.raises((EngineUnavailable, NeedsAttention)):
+            switch(machine, request_)
+        assert len(machine.acts) == effect + 1
+
+
+def test_without_restore_a_failed_start_leaves_stopped_what_was_stopped() -> None:
+    machine = machine_with(REQUESTS[0])
+    machine.fail_at, machine.fault = 2, "crash"
+    with pytest.raises(SwitchFailed, match="stays stopped"):
+        switch(machine, Request(verb="training"), restore=False)
+    assert machine.running() == {}
+
+
+def test_a_failure_before_the_first_stop_touches_nothing() -> None:
+    machine = machine_with(REQUESTS[0])
+    machine.fail_at = 0
+    with pytest.raises(SwitchFailed, match="Nothing was stopped"):
+        switch(machine, Request(verb="training"))
+    assert machine.running() == {"omni": None}
+
+
+def test_a_start_is_refused_when_the_other_side_appeared_meanwhile() -> None:
+    machine = machine_with(REQUESTS[0])
+
+    class Intruder(ComposeOf):
+        def stop(self, service: str, seconds: int) -> None:
+            super().stop(service, seconds)
+            container = Container(id="x", name="ssd-training", state="running")
+            machine.foreign = (Other(container=container, image="x", labels={"org.spark-mode.workload": "training"}),)
+
+    observer = Observer(machine, machine, PROJECT, RULES, ())
+    before = observer.look()
+    plan = make_plan(Request(verb="audio", names=("xtts",)), PROJECT, RULES, before, 128 * GB)
+    doors = Doors(docker=machine, compose=Intruder(machine), machine=machine, clock=machine)
+    with pytest.raises(NeedsAttention, match="training became active meanwhile"):
+        Switch(doors, PROJECT, RULES, observer, Nobody()).run(plan, before, True)
+    assert machine.running() == {}
+
+
+@given(st.lists(st.sampled_from(REQUESTS), min_size=1, max_size=6), st.integers(0, 30), st.sampled_from(["compose", "crash"]))
+def test_the_two_sides_never_meet_whatever_is_asked_and_fails(requests: list[Request], fail_at: int, fault: str) -> None:
+    machine = machine_with(None)
+    machine.fail_at, machine.fault = fail_at, fault
+    for request in requests:
+        try:
+            switch(machine, request)
+        except SparkModeError as error:
+            assert error.message
+    assert machine.highest_overlap == 0
