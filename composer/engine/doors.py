@@ -95,7 +95,7 @@ class Compose(Protocol):
         `variants` are by service. The container of one carries the label `spark-mode.variant`.
         """
 
-    def start(self, service: str, variants: Mapping[str, ChosenVariant]) -> None:
+    def start(self, service: str) -> None:
         """Start one service alone, with the container that exists; never create, build or pull."""
 
     def stop(self, service: str, seconds: int) -> None:

@@ -163,7 +163,7 @@ def _hashes(parts: dict[str, Any] | None, defaults: dict[str, str]) -> dict[str,
     real engine holds the two together.
     """
     return {
-        part["name"]: hashlib.sha256(_as_go_writes(defaults | part).encode()).hexdigest()
+        part["name"]: hashlib.sha256(_as_go_writes({"name": part["name"]} | defaults | part).encode()).hexdigest()
         for part in (parts or {}).values()
         if not part.get("external")
     }

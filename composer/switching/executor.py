@@ -140,7 +140,7 @@ class Executor:
         self.touched = True
         self._started.add(step.service)
         try:
-            self.doors.compose.start(step.service, {})
+            self.doors.compose.start(step.service)
         except ComposeFailed as error:
             self._fail(step.service, str(error))
         self._await_ready(step.service, step.completes, step.ready_seconds)

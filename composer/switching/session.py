@@ -216,7 +216,8 @@ class Session:
         from composer.switching.executor import Doors  # noqa: PLC0415
 
         lock = children_lock(self.directories.locks, _key(self._identity))
-        compose = ComposeVerbs(self.files, self.socket, str(lock), str(self.directories.state))
+        files = self.files.model_copy(update={"project_name": self.project.name})
+        compose = ComposeVerbs(files, self.socket, str(lock), str(self.directories.state))
         return Doors(docker=self.docker, compose=compose, machine=self.machine, clock=self.clock)
 
 

@@ -178,7 +178,7 @@ class ComposeOf:
     def create(self, services: Sequence[str], variants: Mapping[str, ChosenVariant]) -> None:
         self._machine.create(services, variants)
 
-    def start(self, service: str, variants: Mapping[str, ChosenVariant]) -> None:
+    def start(self, service: str) -> None:
         machine = self._machine
         wrong = machine._act(f"up {service}", service)
         container = next(one for one in machine._containers.values() if one.service == service)

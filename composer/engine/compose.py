@@ -1,0 +1,102 @@
+"""The Compose verbs that change something, through python-on-whales.
+
+Each command runs under a deadline and under the children lock, in a process group of its own: Ctrl-C reaches
+spark-mode alone, and a command that outlives spark-mode still keeps the next switch out.
+"""
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from composer.engine.compose_files import last_line, settings
+from composer.engine.docker import VARIANT
+from composer.engine.doors import ChosenVariant, ComposeFailed
+from composer.errors import EngineUnavailable
+from composer.lab.files import LabFiles
+
+if TYPE_CHECKING:
+    from python_on_whales import DockerClient
+
+CREATE_SECONDS = 600
+START_SECONDS = 60
+KILLED_AFTER_SECONDS = 2
+_TIMED_OUT = (124, 137)
+
+
+class ComposeVerbs:
+    """Compose's verbs for one lab. `files` must name the project; the override of variants lies in `folder`."""
+
+    def __init__(self, files: LabFiles, socket: str, children_lock: str, folder: str) -> None:
+        self._files, self._socket = files, socket
+        self._children_lock, self._folder = children_lock, Path(folder)
+
+    def create(self, services: Sequence[str], variants: Mapping[str, ChosenVariant]) -> None:
+        override = [str(self._override(variants))] if variants else []
+        client = self._client(CREATE_SECONDS, override)
+        _run("create", CREATE_SECONDS, lambda: client.compose.up(list(services), start=False, dependencies=False, quiet=True))
+
+    def start(self, service: str) -> None:
+        client = self._client(START_SECONDS)
+        _run(
+            "start",
+            START_SECONDS,
+            lambda: client.compose.up(
+                [service], detach=True, dependencies=False, recreate=False, no_build=True, pull="never", quiet=True
+            ),
+        )
+
+    def stop(self, service: str, seconds: int) -> None:
+        client = self._client(seconds)
+        _run("stop", seconds, lambda: client.compose.stop([service]))
+
+    def _client(self, seconds: int, overrides: Sequence[str] = ()) -> "DockerClient":
+        from python_on_whales import DockerClient  # noqa: PLC0415 - 250 ms, which only a switch pays, behind its first step
+
+        # python-on-whales passes the caller's environment on; `env` takes Compose's own settings out of it.
+        unset = [part for key in os.environ if key.startswith("COMPOSE_") or key == "DOCKER_CONTEXT" for part in ("-u", key)]
+        setting = [f"{key}={value}" for key, value in settings(self._socket).items()]
+        deadline = ["timeout", "-k", str(KILLED_AFTER_SECONDS), str(seconds)]
+        return DockerClient(
+            client_call=["env", *unset, *setting, *deadline, "flock", "--shared", self._children_lock, "docker"],
+            compose_files=[*self._files.compose, *overrides],
+            compose_profiles=["*"],
+            compose_env_files=list(self._files.env_files),
+            compose_project_name=self._files.project_name,
+            compose_project_directory=self._files.project_directory,
+        )
+
+    def _override(self, variants: Mapping[str, ChosenVariant]) -> Path:
+        """Write the Compose file that turns services into their variants; JSON is YAML."""
+        services = {
+            service: {"environment": variant.environment, "labels": {VARIANT: variant.name}}
+            for service, variant in variants.items()
+        }
+        path = self._folder / f"{self._files.project_name}.variants.json"
+        new = path.with_name(f".{path.name}.{os.getpid()}")
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o660)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump({"services": services}, file)
+        new.replace(path)
+        return path
+
+
+def _run(verb: str, seconds: int, act: Callable[[], object]) -> None:
+    """Run a verb with standard input closed, and tell a missed deadline from a failure that Compose reports."""
+    from python_on_whales.exceptions import DockerException  # noqa: PLC0415
+
+    nothing, own = os.open(os.devnull, os.O_RDONLY), os.dup(0)
+    os.dup2(nothing, 0)
+    try:
+        act()
+    except DockerException as error:
+        if error.return_code in _TIMED_OUT:
+            raise EngineUnavailable(
+                f"docker compose {verb} did not end within {seconds} s", "look at the engine: docker info, docker ps"
+            ) from None
+        raise ComposeFailed(last_line(error.stderr or "")) from None
+    finally:
+        os.dup2(own, 0)
+        os.close(own)
+        os.close(nothing)

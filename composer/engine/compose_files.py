@@ -1,0 +1,165 @@
+"""Reading the Compose project: Compose resolves its own files, and this asks it for the result.
+
+The three questions (resolved configuration, hashes, version) run at once and can be asked before anything heavy is
+imported: a question costs about 100 ms, most of it Compose's own start.
+"""
+
+import json
+import os
+import re
+import subprocess
+import tempfile
+import time
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from composer.lab.files import LabFiles
+    from composer.lab.project import Project
+
+READ_SECONDS = 20.0
+OLDEST_COMPOSE = (2, 36)
+_REMOTE = re.compile(r"^(oci|https?|git|ssh)://|^git@|\.git(#|$)|^github\.com/")
+_QUESTIONS = {
+    "config": ("--profile", "*", "config", "--format", "json"),
+    "hashes": ("--profile", "*", "config", "--hash", "*"),
+    "version": ("version", "--short"),
+}
+
+
+def environment(socket: str) -> dict[str, str]:
+    """Return the environment of Compose commands: the caller's, because files refer to it, without Compose's settings.
+
+    What a `.env` file may set and a flag does not override is set here to what it shall be.
+    """
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("COMPOSE_") and key != "DOCKER_CONTEXT"}
+    return kept | settings(socket)
+
+
+def settings(socket: str) -> dict[str, str]:
+    """Return the settings that every Compose command gets, whatever the caller's environment and `.env` say."""
+    return {
+        "DOCKER_HOST": f"unix://{socket}",
+        "COMPOSE_REMOVE_ORPHANS": "false",
+        "COMPOSE_IGNORE_ORPHANS": "true",
+        "COMPOSE_MENU": "false",
+    }
+
+
+class _Asked(NamedTuple):
+    process: "subprocess.Popen[bytes]"
+    output: IO[bytes]
+    errors: IO[bytes]
+
+
+class ComposeFiles:
+    """The Compose files of a lab, behind the engine's socket."""
+
+    def __init__(self, files: "LabFiles", socket: str) -> None:
+        self._files, self._socket = files, socket
+        self._asked: dict[str, _Asked] = {}
+
+    def prefetch(self) -> None:
+        """Ask Compose, without waiting for the answers.
+
+        Raises ConfigurationError for remote files, EngineUnavailable where there is no `docker` command.
+        """
+        from composer.errors import ConfigurationError, EngineUnavailable  # noqa: PLC0415
+
+        if self._asked:
+            return
+        for file in self._files.compose:
+            if _REMOTE.search(file):
+                raise ConfigurationError(f"{file}: Compose files from elsewhere are not used", "copy it here, and read it first")
+        command = ["docker", "compose", *_flags(self._files)]
+        for name, question in _QUESTIONS.items():
+            output, errors = (tempfile.TemporaryFile() for _ in range(2))  # noqa: SIM115 - they live as long as the question
+            try:
+                process = subprocess.Popen(
+                    [*command, *question],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=errors,
+                    env=environment(self._socket),
+                    start_new_session=True,
+                )
+            except OSError:
+                raise EngineUnavailable(
+                    "there is no `docker` command", "install Docker: https://docs.docker.com/engine/install/"
+                ) from None
+            self._asked[name] = _Asked(process, output, errors)
+
+    def read(self) -> "Project":
+        """Return the project. Raises ConfigurationError for what Compose says is wrong with the files or itself."""
+        from composer.errors import ConfigurationError  # noqa: PLC0415
+        from composer.lab.project import read_project  # noqa: PLC0415
+
+        answers = self._collect()
+        _check_version(answers["version"].text("Docker Compose is missing", "install the docker-compose-plugin"))
+        first = self._files.compose[0] if self._files.compose else "the Compose files"
+        fix = "correct it; nothing was touched"
+        resolved: dict[str, Any] = json.loads(answers["config"].text(first, fix))
+        if not resolved.get("services"):
+            raise ConfigurationError(f"{first}: has no services", fix)
+        return read_project(resolved, dict(line.split() for line in answers["hashes"].text(first, fix).splitlines() if line))
+
+    def _collect(self) -> dict[str, "_Answer"]:
+        """Wait for all answers, under one deadline."""
+        from composer.errors import EngineUnavailable  # noqa: PLC0415
+
+        self.prefetch()
+        deadline = time.monotonic() + READ_SECONDS
+        try:
+            codes = {name: asked.process.wait(max(0.0, deadline - time.monotonic())) for name, asked in self._asked.items()}
+            return {name: _Answer(codes[name], _read(asked.output), _read(asked.errors)) for name, asked in self._asked.items()}
+        except subprocess.TimeoutExpired:
+            message = f"docker compose did not answer within {READ_SECONDS:g} s"
+            raise EngineUnavailable(message, "try it: docker compose ls") from None
+        finally:
+            for asked in self._asked.values():
+                asked.process.kill()
+                asked.process.wait()
+                asked.output.close()
+                asked.errors.close()
+            self._asked = {}
+
+
+class _Answer(NamedTuple):
+    code: int
+    output: str
+    errors: str
+
+    def text(self, where: str, fix: str) -> str:
+        from composer.errors import ConfigurationError  # noqa: PLC0415
+
+        if self.code != 0:
+            raise ConfigurationError(f"{where}: {last_line(self.errors)}", fix)
+        return self.output
+
+
+def _read(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode(errors="replace")
+
+
+def last_line(text: str) -> str:
+    """Return the last line that says something, without control characters, shortened: what Compose complained about."""
+    lines = [re.sub(r"[^\x20-\x7e\u00a0-\uffff]", " ", line).strip() for line in text.splitlines()]
+    return next((line for line in reversed(lines) if line and not line.startswith("time=")), "it said nothing")[:500]
+
+
+def _flags(files: "LabFiles") -> list[str]:
+    flags = [part for file in files.compose for part in ("--file", file)]
+    if files.project_directory:
+        flags += ["--project-directory", files.project_directory]
+    if files.project_name:
+        flags += ["--project-name", files.project_name]
+    return flags + [part for file in files.env_files for part in ("--env-file", file)]
+
+
+def _check_version(text: str) -> None:
+    from composer.errors import ConfigurationError  # noqa: PLC0415
+
+    numbers = re.match(r"v?(\d+)\.(\d+)", text.strip())
+    if numbers is None or (int(numbers[1]), int(numbers[2])) < OLDEST_COMPOSE:
+        found, oldest = text.strip() or "unknown", ".".join(map(str, OLDEST_COMPOSE))
+        raise ConfigurationError(f"Docker Compose is {found}; spark-mode needs {oldest} or later", "update docker-compose-plugin")

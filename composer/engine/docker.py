@@ -1,0 +1,245 @@
+"""The engine over its local socket: the bare Engine API, because a client library costs more to import than to use.
+
+Reads take 1 to 5 ms. Every call has a deadline; every failure of the transport is EngineUnavailable.
+"""
+
+import json
+import os
+import socket
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from composer.engine.doors import Identity, Other
+from composer.errors import ConfigurationError, EngineUnavailable
+from composer.planning.observed import Container, Health
+
+DEFAULT_SOCKET = "/var/run/docker.sock"
+READ_SECONDS = 10.0
+STOP_MARGIN_SECONDS = 15.0
+PROJECT = "com.docker.compose.project"
+VARIANT = "spark-mode.variant"
+_STATES = frozenset({"created", "running", "paused", "restarting", "removing", "exited", "dead"})
+_HEALTH: dict[str, Health] = {"starting": "starting", "healthy": "healthy", "unhealthy": "unhealthy"}
+
+
+def local_socket() -> str:
+    """Return the path of the engine's socket: DOCKER_HOST, the current context, or the usual place.
+
+    Raises ConfigurationError for an engine on another host: memory is measured on this one.
+    """
+    host = os.environ.get("DOCKER_HOST") or _context_host() or f"unix://{DEFAULT_SOCKET}"
+    if not host.startswith("unix://"):
+        where = host.partition("://")[2].partition("/")[0].rpartition(":")[0] or host.partition("://")[2]
+        raise ConfigurationError(
+            f"the Docker engine is on another host ({host}), and spark-mode measures the memory of this one",
+            f"run it there: ssh {where} spark-mode …",
+        )
+    return host.removeprefix("unix://")
+
+
+def _context_host() -> str | None:
+    """Return the host of Docker's current context, or None for its default one."""
+    folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    try:
+        name = os.environ.get("DOCKER_CONTEXT") or json.loads((folder / "config.json").read_bytes()).get("currentContext")
+        if not name or name == "default":
+            return None
+        meta = json.loads((folder / "contexts" / "meta" / sha256(name.encode()).hexdigest() / "meta.json").read_bytes())
+        return str(meta["Endpoints"]["docker"]["Host"])
+    except (OSError, ValueError, KeyError, AttributeError):
+        return None
+
+
+class _Connection(HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__("docker", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+class EngineApi:
+    """The engine behind a Unix socket."""
+
+    def __init__(self, socket_path: str) -> None:
+        self._path = socket_path
+
+    def identity(self) -> Identity:
+        info = self._get("/info")
+        devices = [device.get("ID", "") for device in info.get("DiscoveredDevices") or ()]
+        return Identity(
+            id=info["ID"],
+            version=info["ServerVersion"],
+            gpu_runtime="nvidia" in (info.get("Runtimes") or {}) or any(one.startswith("nvidia.com/gpu") for one in devices),
+        )
+
+    def containers(self, project: str) -> tuple[Container, ...]:
+        return self._sorted(self._listed({"label": [f"{PROJECT}={project}"]}))
+
+    def others(self, project: str) -> tuple[Other, ...]:
+        listed = self._listed({"status": ["running", "paused", "restarting", "removing"]})
+        found = [
+            Other(container=_summary(one), image=one.get("Image", ""), labels=labels, project=labels.get(PROJECT))
+            for one in listed
+            if (labels := one.get("Labels") or {}).get(PROJECT) != project
+        ]
+        return tuple(sorted(found, key=lambda other: other.container.name))
+
+    def container(self, id: str) -> Container | None:
+        status, body = self._call("GET", f"/containers/{id}/json")
+        return None if status == 404 else _container(_json(status, body))
+
+    def images(self, names: Sequence[str]) -> dict[str, str]:
+        wanted, found = set(names), {}
+        for image in self._get("/images/json"):
+            for tag in [*(image.get("RepoTags") or ()), *(image.get("RepoDigests") or ())]:
+                found[tag] = image["Id"]
+        return {name: found[full] for name in wanted for full in _spellings(name) if full in found}
+
+    def networks(self, project: str) -> dict[str, str]:
+        return _hashes(self._get("/networks", {"label": [f"{PROJECT}={project}"]}))
+
+    def volumes(self, project: str) -> dict[str, str]:
+        return _hashes(self._get("/volumes", {"label": [f"{PROJECT}={project}"]}).get("Volumes") or ())
+
+    def project_of_file(self, file: str) -> str | None:
+        for one in self._listed({"label": [PROJECT]}):
+            if file in one["Labels"].get(f"{PROJECT}.config_files", "").split(","):
+                return str(one["Labels"][PROJECT])
+        return None
+
+    def stop(self, id: str, seconds: int) -> None:
+        self._act(f"/containers/{id}/stop?t={seconds}", seconds + STOP_MARGIN_SECONDS)
+
+    def start(self, id: str) -> None:
+        self._act(f"/containers/{id}/start", STOP_MARGIN_SECONDS)
+
+    def unpause(self, id: str) -> None:
+        self._act(f"/containers/{id}/unpause", STOP_MARGIN_SECONDS)
+
+    def last_lines(self, id: str, count: int) -> tuple[str, ...]:
+        status, body = self._call("GET", f"/containers/{id}/logs?stdout=1&stderr=1&tail={count}")
+        text = b"".join(_frames(body)) if status == 200 else b""
+        return tuple(plain(line) for line in text.decode(errors="replace").splitlines()[-count:])
+
+    def _listed(self, filters: dict[str, list[str]]) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._get("/containers/json?all=1", filters)
+        return found
+
+    def _sorted(self, listed: list[dict[str, Any]]) -> tuple[Container, ...]:
+        seen = (self.container(one["Id"]) for one in listed)
+        return tuple(sorted((one for one in seen if one), key=lambda container: container.name))
+
+    def _get(self, path: str, filters: dict[str, list[str]] | None = None) -> Any:
+        if filters:
+            path += ("&" if "?" in path else "?") + urlencode({"filters": json.dumps(filters)}, quote_via=quote)
+        return _json(*self._call("GET", path))
+
+    def _act(self, path: str, seconds: float) -> None:
+        """Do something to a container; one that is gone, or already so, is as good."""
+        status, body = self._call("POST", path, seconds)
+        if status not in (204, 304, 404):
+            raise EngineUnavailable(f"Docker refused: {_message(body)}", "the state of the container is unknown; look: docker ps")
+
+    def _call(self, method: str, path: str, seconds: float = READ_SECONDS) -> tuple[int, bytes]:
+        connection = _Connection(self._path, seconds)
+        try:
+            connection.request(method, path)
+            response = connection.getresponse()
+            return response.status, response.read()
+        except TimeoutError:
+            raise EngineUnavailable(f"Docker did not answer within {seconds:g} s", "look at the engine: docker info") from None
+        except PermissionError:
+            raise EngineUnavailable(
+                f"you may not use Docker's socket {self._path}", "sudo usermod -aG docker $USER, then log in again"
+            ) from None
+        except (OSError, HTTPException) as error:
+            why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            raise EngineUnavailable(
+                f"Docker does not answer at {self._path}: {why}", "start it: sudo systemctl start docker"
+            ) from None
+        finally:
+            connection.close()
+
+
+def plain(text: str) -> str:
+    """Return text from outside without control characters, which could rewrite a terminal."""
+    return "".join(character if character.isprintable() else " " for character in text).strip()
+
+
+def _json(status: int, body: bytes) -> Any:
+    if status != 200:
+        raise EngineUnavailable(f"Docker answered {status}: {_message(body)}", "look at the engine: docker info")
+    try:
+        return json.loads(body)
+    except ValueError:
+        raise EngineUnavailable("Docker's answer is not JSON", "look at the engine: docker info") from None
+
+
+def _message(body: bytes) -> str:
+    try:
+        return plain(str(json.loads(body)["message"]))
+    except (ValueError, KeyError, TypeError):
+        return plain(body[:200].decode(errors="replace"))
+
+
+def _frames(body: bytes) -> Iterator[bytes]:
+    """Yield the payloads of a multiplexed log; one of a terminal has no frames."""
+    if body[:1] not in (b"\x00", b"\x01", b"\x02") or body[1:4] != b"\x00\x00\x00":
+        yield body
+        return
+    at = 0
+    while at + 8 <= len(body):
+        length = int.from_bytes(body[at + 4 : at + 8])
+        yield body[at + 8 : at + 8 + length]
+        at += 8 + length
+
+
+def _spellings(name: str) -> tuple[str, ...]:
+    """Return how the engine may list an image: with its tag, and without Docker Hub's own prefixes."""
+    full = name if "@" in name or ":" in name.rpartition("/")[2] else f"{name}:latest"
+    return (full, full.removeprefix("docker.io/"), full.removeprefix("docker.io/library/"))
+
+
+def _hashes(parts: Sequence[dict[str, Any]]) -> dict[str, str]:
+    labelled = {part["Name"]: (part.get("Labels") or {}).get("com.docker.compose.config-hash") for part in parts}
+    return {name: found for name, found in labelled.items() if found}
+
+
+def _summary(one: dict[str, Any]) -> Container:
+    """Return what a listing says of a container, which is enough for one that is not the lab's."""
+    return Container(id=one["Id"], name=one["Names"][0].removeprefix("/"), state=one["State"])
+
+
+def _container(raw: dict[str, Any]) -> Container:
+    state, config, labels = raw["State"], raw["Config"], raw["Config"].get("Labels") or {}
+    status = state.get("Status")
+    running = status == "running"  # the health of a stopped container is what it once was
+    policy = (raw.get("HostConfig") or {}).get("RestartPolicy") or {}
+    grace = config.get("StopTimeout")
+    return Container(
+        id=raw["Id"],
+        name=raw["Name"].removeprefix("/"),
+        state=status if status in _STATES else "unknown",
+        service=labels.get("com.docker.compose.service"),
+        health=_HEALTH.get((state.get("Health") or {}).get("Status", ""), "none") if running else "none",
+        exit_code=state.get("ExitCode", 0),
+        restart_count=raw.get("RestartCount", 0),
+        started_at=state.get("StartedAt", ""),
+        one_off=labels.get("com.docker.compose.oneoff") == "True",
+        variant=labels.get(VARIANT),
+        config_hash=labels.get("com.docker.compose.config-hash"),
+        image_id=raw.get("Image"),
+        depends_on=tuple(one.partition(":")[0] for one in labels.get("com.docker.compose.depends_on", "").split(",") if one),
+        stop_seconds=10 if grace is None else grace,
+        restart_policy=policy.get("Name") or "no",
+    )

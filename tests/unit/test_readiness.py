@@ -1,0 +1,59 @@
+"""When a started service is ready, and when it has failed."""
+
+import itertools
+
+import pytest
+
+from composer.planning.observed import Container
+from composer.switching.readiness import SETTLE_SECONDS, await_ready, judge
+
+RUNNING = Container(id="a", name="a", state="running", started_at="1", health="none")
+
+
+def seen(**fields: object) -> Container:
+    return RUNNING.model_copy(update=fields)
+
+
+@pytest.mark.parametrize(
+    ("container", "completes", "seconds", "verdict"),
+    [
+        (seen(health="healthy"), False, 0, "ready"),
+        (seen(health="starting"), False, 500, "starting"),
+        (seen(health="unhealthy"), False, 0, "failed"),
+        (seen(), False, SETTLE_SECONDS - 0.1, "starting"),
+        (seen(), False, SETTLE_SECONDS, "ready"),
+        (seen(restart_count=1), False, 60, "failed"),
+        (seen(started_at="2"), False, 60, "failed"),
+        (seen(state="restarting"), False, 0, "failed"),
+        (seen(state="paused"), False, 0, "failed"),
+        (seen(state="exited", exit_code=0), False, 0, "failed"),
+        (seen(state="exited", exit_code=0), True, 0, "ready"),
+        (seen(state="exited", exit_code=1), True, 0, "failed"),
+        (seen(state="dead", exit_code=0), True, 0, "failed"),
+        (None, True, 0, "failed"),
+    ],
+)
+def test_a_started_service_is_judged_by_what_is_seen(
+    container: Container | None, completes: bool, seconds: float, verdict: str
+) -> None:
+    assert judge(container, RUNNING, completes, seconds).verdict == verdict
+
+
+def test_a_service_that_never_gets_ready_fails_at_its_bound_and_says_it() -> None:
+    clock = Clock()
+    ticks: list[float] = []
+    end = await_ready(lambda: seen(health="starting"), RUNNING, False, 5, clock, ticks.append)
+    assert end == ("failed", "it was not ready within 5 s")
+    assert max(later - sooner for sooner, later in itertools.pairwise(ticks)) <= 0.25
+
+
+class Clock:
+    """Time that passes only while somebody waits."""
+
+    time = 0.0
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += seconds
