@@ -10,10 +10,9 @@ import re
 import subprocess
 import tempfile
 import time
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from composer.lab.files import LabFiles
     from composer.lab.project import Project
 
 READ_SECONDS = 20.0
@@ -45,6 +44,26 @@ def settings(socket: str) -> dict[str, str]:
     }
 
 
+class LabPaths(Protocol):
+    """The fields of `LabFiles` that Compose is told; a Protocol, because that model takes longer to import."""
+
+    @property
+    def compose(self) -> tuple[str, ...]:
+        """The Compose files."""
+
+    @property
+    def project_directory(self) -> str | None:
+        """Compose's project directory."""
+
+    @property
+    def project_name(self) -> str | None:
+        """Compose's project name."""
+
+    @property
+    def env_files(self) -> tuple[str, ...]:
+        """Compose's environment files."""
+
+
 class _Asked(NamedTuple):
     process: "subprocess.Popen[bytes]"
     output: IO[bytes]
@@ -52,11 +71,12 @@ class _Asked(NamedTuple):
 
 
 class ComposeFiles:
-    """The Compose files of a lab, behind the engine's socket."""
+    """The Compose files of a lab, behind the engine's socket. `version` is that of Compose, once the files were read."""
 
-    def __init__(self, files: "LabFiles", socket: str) -> None:
+    def __init__(self, files: LabPaths, socket: str) -> None:
         self._files, self._socket = files, socket
         self._asked: dict[str, _Asked] = {}
+        self.version = ""
 
     def prefetch(self) -> None:
         """Ask Compose, without waiting for the answers.
@@ -94,7 +114,9 @@ class ComposeFiles:
         from composer.lab.project import read_project  # noqa: PLC0415
 
         answers = self._collect()
-        _check_version(answers["version"].text("Docker Compose is missing", "install the docker-compose-plugin"))
+        version = answers["version"].text("Docker Compose is missing", "install docker-compose-plugin")
+        self.version = version.strip().removeprefix("v")
+        _check_version(self.version)
         first = self._files.compose[0] if self._files.compose else "the Compose files"
         fix = "correct it; nothing was touched"
         resolved: dict[str, Any] = json.loads(answers["config"].text(first, fix))
@@ -147,7 +169,7 @@ def last_line(text: str) -> str:
     return next((line for line in reversed(lines) if line and not line.startswith("time=")), "it said nothing")[:500]
 
 
-def _flags(files: "LabFiles") -> list[str]:
+def _flags(files: LabPaths) -> list[str]:
     flags = [part for file in files.compose for part in ("--file", file)]
     if files.project_directory:
         flags += ["--project-directory", files.project_directory]

@@ -4,54 +4,22 @@ Reads take 1 to 5 ms. Every call has a deadline; every failure of the transport 
 """
 
 import json
-import os
 import socket
 from collections.abc import Iterator, Sequence
-from hashlib import sha256
 from http.client import HTTPConnection, HTTPException
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from composer.engine.doors import Identity, Other
-from composer.errors import ConfigurationError, EngineUnavailable
+from composer.errors import EngineUnavailable
 from composer.planning.observed import Container, Health
 
-DEFAULT_SOCKET = "/var/run/docker.sock"
 READ_SECONDS = 10.0
 STOP_MARGIN_SECONDS = 15.0
 PROJECT = "com.docker.compose.project"
 VARIANT = "spark-mode.variant"
 _STATES = frozenset({"created", "running", "paused", "restarting", "removing", "exited", "dead"})
 _HEALTH: dict[str, Health] = {"starting": "starting", "healthy": "healthy", "unhealthy": "unhealthy"}
-
-
-def local_socket() -> str:
-    """Return the path of the engine's socket: DOCKER_HOST, the current context, or the usual place.
-
-    Raises ConfigurationError for an engine on another host: memory is measured on this one.
-    """
-    host = os.environ.get("DOCKER_HOST") or _context_host() or f"unix://{DEFAULT_SOCKET}"
-    if not host.startswith("unix://"):
-        where = host.partition("://")[2].partition("/")[0].rpartition(":")[0] or host.partition("://")[2]
-        raise ConfigurationError(
-            f"the Docker engine is on another host ({host}), and spark-mode measures the memory of this one",
-            f"run it there: ssh {where} spark-mode …",
-        )
-    return host.removeprefix("unix://")
-
-
-def _context_host() -> str | None:
-    """Return the host of Docker's current context, or None for its default one."""
-    folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
-    try:
-        name = os.environ.get("DOCKER_CONTEXT") or json.loads((folder / "config.json").read_bytes()).get("currentContext")
-        if not name or name == "default":
-            return None
-        meta = json.loads((folder / "contexts" / "meta" / sha256(name.encode()).hexdigest() / "meta.json").read_bytes())
-        return str(meta["Endpoints"]["docker"]["Host"])
-    except (OSError, ValueError, KeyError, AttributeError):
-        return None
 
 
 class _Connection(HTTPConnection):

@@ -119,9 +119,7 @@ def read_project(resolved: dict[str, Any], hashes: dict[str, str]) -> Project:
     """Return the project in Compose's resolved configuration; `hashes` are its own of each service's configuration."""
     return Project(
         name=resolved["name"],
-        services={
-            name: _service(name, service, hashes.get(name)) for name, service in (resolved.get("services") or {}).items()
-        },
+        services={name: _service(name, service, hashes.get(name)) for name, service in (resolved.get("services") or {}).items()},
         networks=_hashes(resolved.get("networks"), {}),
         volumes=_hashes(resolved.get("volumes"), {"driver": "local"}),
     )

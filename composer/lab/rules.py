@@ -247,8 +247,7 @@ class Rules(_Strict):
         """Give each workload the name that is its key."""
         if isinstance(data, dict) and isinstance(data.get("workloads"), dict):
             named = {
-                key: {"name": key, **value} if isinstance(value, dict) else value
-                for key, value in data["workloads"].items()
+                key: {"name": key, **value} if isinstance(value, dict) else value for key, value in data["workloads"].items()
             }
             return {**data, "workloads": named}
         return data

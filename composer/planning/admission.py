@@ -149,5 +149,3 @@ def memory_refusal(
         f"{gb_text(available)} are available{frees}",
         hint="something else holds the memory: `spark-mode status` shows what runs; --force lowers the headroom to the floor",
     )
-
-

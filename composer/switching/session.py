@@ -5,8 +5,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from composer.engine.docker import EngineApi, local_socket
+from composer.engine.compose_files import ComposeFiles
+from composer.engine.docker import EngineApi
 from composer.engine.doors import Clock, Docker, Identity, Machine, Other
+from composer.engine.local import local_socket
 from composer.engine.machine import HostMemory, SystemClock
 from composer.errors import ConfigurationError, EngineUnavailable, Refused, SparkModeError, UsageFault
 from composer.lab.files import LabFiles
@@ -24,7 +26,6 @@ from composer.switching.report import Confirm, Report, SwitchOptions, Watcher
 from composer.switching.state import State, after, before_of, read_state, write_state
 
 if TYPE_CHECKING:
-    from composer.engine.compose_files import ComposeFiles
     from composer.switching.executor import Doors
 
 _FAULTS = {"rule": Refused, "configuration": ConfigurationError}
@@ -68,22 +69,22 @@ class Session:
         self.docker, self.machine, self.clock = docker, machine, clock
         self.project = Project(name=files.project_name or "")
         self.project_fault: SparkModeError | None = None
+        self.compose_version = ""
 
     @classmethod
-    def open(cls, files: LabFiles, prefetch: "ComposeFiles | None" = None, need_project: bool = True) -> "Session":
+    def open(cls, files: LabFiles, prefetch: ComposeFiles | None = None, need_project: bool = True) -> "Session":
         """Read the rules and the Compose project.
 
         Raises ConfigurationError for both, and EngineUnavailable without a `docker` command. With `need_project` False
         a broken Compose file is kept as `project_fault`: a stop never needs a valid one.
         """
-        from composer.engine.compose_files import ComposeFiles  # noqa: PLC0415 - tests and `budget` do not need it
-
         socket = local_socket()
         source = prefetch or ComposeFiles(files, socket)
         source.prefetch()
         session = cls(files, read_rules_file(files.rules), socket, EngineApi(socket), HostMemory(), SystemClock())
         try:
             session.project = source.read()
+            session.compose_version = source.version
         except SparkModeError as error:
             if need_project:
                 raise
@@ -146,6 +147,10 @@ class Session:
             observed = self.observe()
         except EngineUnavailable:
             observed = Observed(complete=False, memory=self.machine.memory())
+        return self.plan_for(request, observed)
+
+    def plan_for(self, request: Request, observed: Observed) -> Plan:
+        """Return the plan for things as they were observed."""
         return make_plan(request, self.project, self.rules, observed, self.capacity)
 
     def restore_request(self) -> Request:
@@ -189,7 +194,7 @@ class Session:
         )
 
     def _admitted(self, request: Request, observed: Observed) -> Plan:
-        plan = make_plan(request, self.project, self.rules, observed, self.capacity)
+        plan = self.plan_for(request, observed)
         if plan.refusal:
             raise refuse(plan.refusal)
         return plan

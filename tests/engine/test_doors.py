@@ -8,7 +8,8 @@ import pytest
 
 from composer.engine.compose import ComposeVerbs
 from composer.engine.compose_files import ComposeFiles
-from composer.engine.docker import EngineApi, local_socket
+from composer.engine.docker import EngineApi
+from composer.engine.local import local_socket
 from composer.engine.doors import ChosenVariant, ComposeFailed
 from composer.errors import ConfigurationError, EngineUnavailable
 from composer.lab.files import LabFiles

@@ -1,0 +1,22 @@
+"""`spark-mode budget NAME…`."""
+
+import click
+
+from composer.cli.context import Globals, output_options
+
+
+@click.command()
+@click.argument("names", nargs=-1, required=True)
+@output_options
+@click.pass_obj
+def budget(known: Globals, names: tuple[str, ...]) -> None:
+    """Show the arithmetic and the verdict of exactly these workloads. Needs no engine."""
+    from composer.cli.show_budget import budget_text  # noqa: PLC0415
+    from composer.planning.budget import budget as reckon  # noqa: PLC0415
+    from composer.planning.request import find_workload  # noqa: PLC0415
+    from composer.switching.session import machine_capacity  # noqa: PLC0415
+
+    rules = known.rules()
+    workloads = {one.name: one for one in (find_workload(rules, name) for name in names)}
+    reckoned = reckon(workloads.values(), rules, machine_capacity(rules))
+    known.show(reckoned.as_json(), lambda: budget_text(reckoned, rules))

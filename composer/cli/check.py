@@ -1,0 +1,28 @@
+"""`spark-mode check`."""
+
+import click
+
+from composer.cli.context import Globals, output_options
+
+
+@click.command()
+@output_options
+@click.pass_obj
+def check(known: Globals) -> None:
+    """Look for mistakes in rules.yaml, the Compose files, the engine and this machine; each with its fix."""
+    session = known.session()
+    from composer.cli.tables import readable  # noqa: PLC0415 - after Compose was asked
+    from composer.switching.check import check as find  # noqa: PLC0415
+
+    findings = find(session, session.compose_version)
+
+    def text() -> str:
+        marks = {"ok": "ok      ", "warning": "warning ", "error": "ERROR   "}
+        return "\n".join(
+            f"{marks[one.level]} {readable(one.where)}: {readable(one.message)}" + (f"\n          → {one.fix}" if one.fix else "")
+            for one in findings
+        )
+
+    known.show([one.model_dump() for one in findings], text)
+    if any(one.level == "error" for one in findings):
+        known.exit_code = 3

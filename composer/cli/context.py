@@ -1,0 +1,65 @@
+"""What every verb shares: the global options, the lab in hand, and how results are printed."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from composer.cli.discovery import Flags, find_lab, find_rules
+
+if TYPE_CHECKING:
+    from composer.lab.rules import Rules
+    from composer.switching.session import Session
+
+Verb = TypeVar("Verb", bound=Callable[..., Any])
+
+
+class Globals:
+    """The global options. `exit_code` is what a verb that printed a result asks for; `variant` is of `training:X`."""
+
+    def __init__(self) -> None:
+        self.flags = Flags()
+        self.format = "table"
+        self.quiet = False
+        self.variant: str | None = None
+        self.exit_code = 0
+        self.printed = False
+
+    def session(self, need_project: bool = True) -> "Session":
+        """Open the lab; Compose is asked first and answers while the rest is imported."""
+        from composer.switching.prefetch import ask_compose  # noqa: PLC0415 - what costs time is imported after the question
+
+        found = find_lab(self.flags, os.environ, Path.cwd())
+        asked = ask_compose(found)
+        from composer.lab.files import LabFiles  # noqa: PLC0415
+        from composer.switching.session import Session  # noqa: PLC0415
+
+        return Session.open(LabFiles(**found._asdict()), asked, need_project)
+
+    def rules(self) -> "Rules":
+        """Read the rules alone."""
+        from composer.switching.session import read_rules_file  # noqa: PLC0415
+
+        return read_rules_file(find_rules(self.flags, os.environ, Path.cwd()))
+
+    def show(self, data: Any, text: Callable[[], str]) -> None:
+        """Print a result: its JSON form, or the text that `text` makes."""
+        click.echo(json.dumps(data, indent=2) if self.format == "json" else text())
+        self.printed = True
+
+
+def output_options(command: Verb) -> Verb:
+    """Accept --format and --quiet after the verb too."""
+
+    def set_format(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
+        ctx.ensure_object(Globals).format = value or ctx.ensure_object(Globals).format
+
+    def set_quiet(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+        ctx.ensure_object(Globals).quiet |= value
+
+    formats = click.Choice(["table", "json"])
+    command = click.option("--format", type=formats, callback=set_format, expose_value=False, help="How to print.")(command)
+    return click.option("--quiet", is_flag=True, callback=set_quiet, expose_value=False, help="No progress.")(command)

@@ -1,0 +1,105 @@
+"""Which lab is meant: flags, then the environment, then the working directory, then the lab that the user has set.
+
+It imports nothing heavy, because the questions to Compose start as soon as the files are known.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from composer.errors import ConfigurationError
+
+COMPOSE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
+RULES_NAME = "rules.yaml"
+
+
+class Flags(NamedTuple):
+    """The options of the command line that say which lab is meant."""
+
+    files: tuple[str, ...] = ()
+    project_directory: str | None = None
+    project_name: str | None = None
+    env_files: tuple[str, ...] = ()
+    rules: str | None = None
+
+
+class FoundFiles(NamedTuple):
+    """The files of a lab, as absolute paths; the fields of `LabFiles`, which takes longer to import."""
+
+    compose: tuple[str, ...]
+    rules: str
+    project_directory: str | None
+    project_name: str | None
+    env_files: tuple[str, ...]
+
+
+def find_lab(flags: Flags, environment: Mapping[str, str], here: Path) -> FoundFiles:
+    """Return the files of the lab. Raises ConfigurationError when there is none, or no rules file with it."""
+    folder, compose = _compose_files(flags, environment, here)
+    rules = flags.rules or environment.get("SPARK_MODE_RULES")
+    return FoundFiles(
+        compose=tuple(file if "://" in file else str(folder / file) for file in compose),
+        rules=str(here / rules) if rules else _rules_beside(folder / compose[0], folder),
+        project_directory=str(here / flags.project_directory) if flags.project_directory else None,
+        project_name=flags.project_name or environment.get("COMPOSE_PROJECT_NAME") or None,
+        env_files=tuple(str(here / file) for file in flags.env_files),
+    )
+
+
+def find_rules(flags: Flags, environment: Mapping[str, str], here: Path) -> str:
+    """Return the rules file alone, for what needs no Compose file. Raises ConfigurationError when there is none."""
+    rules = flags.rules or environment.get("SPARK_MODE_RULES")
+    return str(here / rules) if rules else find_lab(flags, environment, here).rules
+
+
+def lab_setting(environment: Mapping[str, str]) -> Path:
+    """Return the file in which the user's own lab is kept."""
+    return Path(environment.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "spark-mode" / "lab"
+
+
+def _compose_files(flags: Flags, environment: Mapping[str, str], here: Path) -> tuple[Path, Sequence[str]]:
+    if flags.files:
+        return here, flags.files
+    if set_files := environment.get("COMPOSE_FILE"):
+        return here, _split(set_files, environment)
+    if found := _in_folder(here, environment):
+        return here, found
+    setting = lab_setting(environment)
+    if not setting.is_file():
+        raise ConfigurationError(
+            f"no lab here: {here} has no Compose file with a {RULES_NAME}",
+            "go to the lab's directory, name its files with -f, or set it once: spark-mode lab PATH",
+        )
+    folder = Path(setting.read_text().strip())
+    if found := _in_folder(folder, environment):
+        return folder, found
+    raise ConfigurationError(f"the lab in {setting}, {folder}, has no Compose file with a {RULES_NAME}", "spark-mode lab PATH")
+
+
+def _in_folder(folder: Path, environment: Mapping[str, str]) -> Sequence[str]:
+    """Return the Compose files of a folder that is a lab: named in its `.env`, or under a usual name with its rules."""
+    if in_env := _from_env_file(folder / ".env"):
+        return _split(in_env, environment)
+    named = [name for name in COMPOSE_NAMES if (folder / name).is_file()]
+    return named[:1] if named and (folder / RULES_NAME).is_file() else ()
+
+
+def _from_env_file(path: Path) -> str | None:
+    try:
+        lines = path.read_text().splitlines()
+    except (OSError, UnicodeDecodeError):
+        return None
+    values = (line.partition("=")[2].strip().strip("\"'") for line in lines if line.partition("=")[0].strip() == "COMPOSE_FILE")
+    return next(values, None)
+
+
+def _split(files: str, environment: Mapping[str, str]) -> Sequence[str]:
+    return [file for file in files.split(environment.get("COMPOSE_PATH_SEPARATOR") or os.pathsep) if file]
+
+
+def _rules_beside(first: Path, here: Path) -> str:
+    for folder in (first.parent, first.parent.parent, here):
+        if (folder / RULES_NAME).is_file():
+            return str(folder / RULES_NAME)
+    raise ConfigurationError(f"no {RULES_NAME} beside {first}, in its parent or in {here}", "write one, or name it: --rules FILE")

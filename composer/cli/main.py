@@ -1,0 +1,140 @@
+"""The edge: the command's name, its global options, and how an error leaves the process.
+
+`--help` and the commands that only look import as little as they can; each verb is loaded when it is called.
+"""
+
+import json
+import os
+import sys
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+
+from composer import __version__
+from composer.cli.context import Globals
+from composer.cli.discovery import Flags
+from composer.errors import SparkModeError
+
+PLUGIN = "spark"
+VERBS = {
+    "audio": "Switch to an audio profile, and to nothing else of audio",
+    "training": "Switch to training; training:large picks a variant",
+    "up": "Add profiles or workloads to what runs",
+    "stop": "Stop everything of the lab, or what is named",
+    "restore": "Go back to the mode before",
+    "plan": "Show what a switch would do, and change nothing",
+    "budget": "Show the memory arithmetic of exactly the named set",
+    "matrix": "Show which sets and modes may run together",
+    "status": "Show what runs and the machine's memory",
+    "check": "Look for mistakes in the lab, the engine and this machine",
+    "lab": "Set or show the lab that is used from anywhere",
+    "plugin": "Install spark-mode as a Docker command",
+}
+
+
+class Verbs(click.Group):
+    """The verbs, each loaded from its own file when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's interface
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        name, _, variant = cmd_name.partition(":")
+        if name not in VERBS or (variant and name != "training"):
+            return None
+        ctx.obj.variant = variant or None
+        command: click.Command = getattr(import_module(f"composer.cli.{name}"), name)
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError:
+            from composer.lab.rules_reading import suggest  # noqa: PLC0415 - a mistake may take its time
+
+            raise click.UsageError(f'no such command "{args[0]}"{suggest(args[0], VERBS)}', ctx) from None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's interface
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("-f", "--file", "files", multiple=True, metavar="FILE", help="A Compose file; may be repeated.")
+@click.option("--project-directory", metavar="PATH", help="Compose's project directory.")
+@click.option("-p", "--project-name", metavar="NAME", help="Compose's project name.")
+@click.option("--env-file", "env_files", multiple=True, metavar="FILE", help="An environment file for Compose.")
+@click.option("--rules", metavar="FILE", help="The rules file; else rules.yaml near the Compose file.")
+@click.option("--format", "format", type=click.Choice(["table", "json"]), default="table", help="How to print results.")
+@click.option("--quiet", is_flag=True, help="No progress; only results, warnings and errors.")
+@click.version_option(__version__, prog_name="spark-mode")
+@click.pass_context
+def cli(ctx: click.Context, /, files: tuple[str, ...], **options: Any) -> None:
+    """Decide what runs on a DGX Spark.
+
+    Training and audio are never active together, and nothing starts that does not fit in memory.
+    """
+    known = ctx.ensure_object(Globals)
+    known.format, known.quiet = options.pop("format"), options.pop("quiet")
+    known.flags = Flags(files=files, **options)
+
+
+def run() -> NoReturn:
+    """Run as `spark-mode`, or as `docker spark` when Docker calls it so. Never returns."""
+    arguments = sys.argv[1:]
+    if arguments[:1] == ["docker-cli-plugin-metadata"]:
+        print(json.dumps(METADATA))  # noqa: T201 - the plugin protocol's own answer
+        sys.exit(0)
+    known = Globals()
+    name = "spark-mode"
+    if PLUGIN in arguments and os.environ.get("DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND"):
+        arguments, name = arguments[arguments.index(PLUGIN) + 1 :], "docker spark"
+    _leave(_code(arguments, name, known))
+
+
+METADATA = {
+    "SchemaVersion": "0.1.0",
+    "Vendor": "spark-mode",
+    "Version": __version__,
+    "ShortDescription": "Decide what runs on a DGX Spark",
+}
+
+
+def _code(arguments: list[str], name: str, known: Globals) -> int:
+    """Run the command and return its exit code; every expected error is a message here, never a traceback."""
+    try:
+        cli.main(arguments, prog_name=name, standalone_mode=False, obj=known)
+    except SparkModeError as error:
+        _say(known, error.message, error.hint, error.exit_code)
+        return error.exit_code
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
+    except click.ClickException as error:
+        if isinstance(error, click.UsageError) and error.ctx is not None:
+            _say(known, error.format_message(), f"see {error.ctx.command_path} --help", 2)
+        else:
+            _say(known, error.format_message(), None, 2)
+        return 2
+    except (KeyboardInterrupt, click.Abort):
+        _say(known, "interrupted; nothing was touched", None, 130)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return known.exit_code
+
+
+def _say(known: Globals, message: str, hint: str | None, code: int) -> None:
+    click.echo(f"spark-mode: {message}", err=True)
+    if hint:
+        click.echo(f"  → {hint}", err=True)
+    if known.format == "json" and not known.printed:
+        click.echo(json.dumps({"error": {"message": message, "hint": hint, "exit_code": code}}, indent=2))
+
+
+def _leave(code: int) -> NoReturn:
+    """End without taking the interpreter apart, which costs a tenth of a second and has nothing left to save."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -1,0 +1,16 @@
+"""`spark-mode training` and `spark-mode training:VARIANT`."""
+
+from typing import Any
+
+import click
+
+from composer.cli.context import Globals
+from composer.cli.switching import carry_out, switch_options
+
+
+@click.command()
+@switch_options()
+@click.pass_obj
+def training(known: Globals, /, **options: Any) -> None:
+    """Switch to training; `training:large` runs it in that variant. Audio and language models are stopped."""
+    carry_out(known, "training", (known.variant,) if known.variant else (), options)

@@ -1,0 +1,38 @@
+"""Which engine is meant, and that it is this machine's own. Light, so that questions to it can start early."""
+
+import json
+import os
+from hashlib import sha256
+from pathlib import Path
+
+from composer.errors import ConfigurationError
+
+DEFAULT_SOCKET = "/var/run/docker.sock"
+
+
+def local_socket() -> str:
+    """Return the path of the engine's socket: DOCKER_HOST, the current context, or the usual place.
+
+    Raises ConfigurationError for an engine on another host: memory is measured on this one.
+    """
+    host = os.environ.get("DOCKER_HOST") or _context_host() or f"unix://{DEFAULT_SOCKET}"
+    if not host.startswith("unix://"):
+        where = host.partition("://")[2].partition("/")[0].rpartition(":")[0] or host.partition("://")[2]
+        raise ConfigurationError(
+            f"the Docker engine is on another host ({host}), and spark-mode measures the memory of this one",
+            f"run it there: ssh {where} spark-mode …",
+        )
+    return host.removeprefix("unix://")
+
+
+def _context_host() -> str | None:
+    """Return the host of Docker's current context, or None for its default one."""
+    folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    try:
+        name = os.environ.get("DOCKER_CONTEXT") or json.loads((folder / "config.json").read_bytes()).get("currentContext")
+        if not name or name == "default":
+            return None
+        meta = json.loads((folder / "contexts" / "meta" / sha256(name.encode()).hexdigest() / "meta.json").read_bytes())
+        return str(meta["Endpoints"]["docker"]["Host"])
+    except (OSError, ValueError, KeyError, AttributeError):
+        return None
