@@ -9,8 +9,8 @@ import pytest
 from composer.engine.compose import ComposeVerbs
 from composer.engine.compose_files import ComposeFiles
 from composer.engine.docker import EngineApi
-from composer.engine.local import local_socket
 from composer.engine.doors import ChosenVariant, ComposeFailed
+from composer.engine.local import local_socket
 from composer.errors import ConfigurationError, EngineUnavailable
 from composer.lab.files import LabFiles
 
@@ -89,7 +89,7 @@ def test_what_compose_complains_about_is_said_in_one_line(files: LabFiles, tmp_p
 def test_a_broken_file_is_named_with_what_compose_says(tmp_path: Path) -> None:
     broken = tmp_path / "broken.yaml"
     broken.write_text("services: [")
-    with pytest.raises(ConfigurationError, match="broken.yaml"):
+    with pytest.raises(ConfigurationError, match=r"broken\.yaml"):
         ComposeFiles(LabFiles(compose=(str(broken),), rules=""), local_socket()).read()
 
 

@@ -1,0 +1,51 @@
+# spark-mode: `make` shows what there is. `make demo` and `make test` need nothing else to be done first.
+
+SHELL := /bin/sh
+PROFILE ?= omni
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup engine stand-in demo test lint bench switch-to-training switch-to-audio status clean
+
+help: ## Show these targets
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
+
+setup: $(STAMP) ## Install spark-mode and its development tools into .venv; nothing outside changes
+
+$(STAMP): pyproject.toml requirements-dev.lock scripts/setup.sh
+	@sh scripts/setup.sh $(VENV)
+	@touch $@
+
+engine: ## Use the Docker Engine that is there; on bare Debian, as root, install and start one
+	@sh scripts/engine.sh
+
+stand-in: engine ## Build the image of the stand-in lab
+	@compose/stand-in/build.sh
+
+demo: setup engine ## Switch the stand-in lab back and forth, explained; leaves nothing running
+	@sh scripts/demo.sh
+
+test: lint stand-in ## Lint, types, and all tests, on a real engine
+	@$(PYTHON) -m pytest
+
+lint: setup ## Style and types
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check --quiet .
+	@$(VENV)/bin/mypy
+
+bench: setup stand-in ## Compare with plain docker compose: ratios of one run
+	@$(PYTHON) benchmarks/switch.py
+
+switch-to-training: setup ## Stop audio, start training
+	@$(VENV)/bin/spark-mode training
+
+switch-to-audio: setup ## Stop training, start audio: PROFILE=omni, chatterbox, xtts, qwen or f5
+	@$(VENV)/bin/spark-mode audio $(PROFILE)
+
+status: setup ## Show what runs
+	@$(VENV)/bin/spark-mode status
+
+clean: ## Remove .venv and caches
+	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,28 @@
+"""The lab that the tests on the real engine use; nothing of it is left, and nothing else is touched."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.engine.lab import Lab, snapshot
+
+PROJECT = "spark-mode-test"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def others_are_untouched() -> Iterator[None]:
+    """Every container that is not the tests' own has the same id, state and start time after all tests."""
+    before = [one for one in snapshot() if not one["project"].startswith(PROJECT)]
+    yield
+    after = snapshot()
+    assert [one for one in before if one not in after] == []
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    """A lab with nothing running."""
+    one = Lab(PROJECT, tmp_path)
+    one.down()
+    yield one
+    one.down()

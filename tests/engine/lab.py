@@ -1,0 +1,155 @@
+"""The stand-in lab under a project name of the tests' own, used through the command line only."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).parents[2]
+FILES = ("compose/audio-lab.yaml", "compose/stand-in.yaml")
+RULES = "compose/stand-in.rules.yaml"
+DEADLINE = 120
+
+
+class Outcome(NamedTuple):
+    """How a run of the command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+class Lab:
+    """A stand-in lab with its own project and state; models load in 0.3 s."""
+
+    def __init__(self, project: str, home: Path) -> None:
+        self.project = project
+        self.files: tuple[str, ...] = FILES
+        self.rules = RULES
+        self.environment = {
+            **{key: value for key, value in os.environ.items() if not key.startswith(("COMPOSE_", "SPARK_MODE_"))},
+            "XDG_STATE_HOME": str(home / "state"),
+            "XDG_CONFIG_HOME": str(home / "config"),
+            "STAND_IN_LOAD": "0.3",
+            "PYTHONPATH": str(ROOT),
+        }
+
+    def arguments(self, *arguments: str) -> list[str]:
+        files = [part for file in self.files for part in ("-f", file)]
+        return [sys.executable, "-m", "composer.cli", "-p", self.project, *files, "--rules", self.rules, *arguments]
+
+    def run(self, *arguments: str, expect: int | None = 0, **environment: str) -> Outcome:
+        """Run spark-mode to its end; it must exit with the code that is expected, and never show a traceback."""
+        done = subprocess.run(
+            self.arguments(*arguments),
+            check=False,
+            cwd=ROOT,
+            env=self.environment | environment,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE,
+            stdin=subprocess.DEVNULL,
+        )
+        outcome = Outcome(done.returncode, done.stdout, done.stderr)
+        assert "Traceback" not in outcome.err, outcome.err
+        assert expect is None or outcome.code == expect, f"{arguments}: {outcome}"
+        return outcome
+
+    def spawn(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
+        """Start spark-mode and leave it running; what it writes is kept together."""
+        return subprocess.Popen(
+            self.arguments(*arguments),
+            cwd=ROOT,
+            env=self.environment | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def compose(self, *arguments: str, **environment: str) -> str:
+        """Use plain Docker Compose on the same lab, as a user might beside spark-mode."""
+        files = [part for file in FILES for part in ("-f", file)]
+        command = ["docker", "compose", "-p", self.project, *files, "--profile", "*", *arguments]
+        done = subprocess.run(
+            command, check=False, cwd=ROOT, env=self.environment | environment, capture_output=True, text=True, timeout=DEADLINE
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def running(self) -> dict[str, tuple[str, str]]:
+        """Return id and start time of each running container by its service."""
+        return {one["service"]: (one["id"], one["started"]) for one in self.containers() if one["state"] == "running"}
+
+    def containers(self) -> list[dict[str, str]]:
+        """Return all containers of the project as Docker sees them."""
+        return [one for one in snapshot() if one["project"] == self.project]
+
+    def down(self) -> None:
+        """Remove what the project has, and nothing else."""
+        ids = docker("ps", "-aq", "--filter", f"label=com.docker.compose.project={self.project}").split()
+        if ids:
+            docker("rm", "--force", "--volumes", *ids)
+        for kind in ("network", "volume"):
+            parts = docker(kind, "ls", "-q", "--filter", f"label=com.docker.compose.project={self.project}").split()
+            if parts:
+                docker(kind, "rm", *parts)
+
+
+def docker(*arguments: str) -> str:
+    """Run a docker command that must succeed."""
+    done = subprocess.run(["docker", *arguments], check=False, capture_output=True, text=True, timeout=DEADLINE)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def snapshot() -> list[dict[str, str]]:
+    """Return what must be the same before and after a refusal: all containers of the engine with state and start time."""
+    ids = docker("ps", "-aq").split()
+    if not ids:
+        return []
+    return [
+        {
+            "id": raw["Id"],
+            "name": raw["Name"],
+            "state": raw["State"]["Status"],
+            "started": raw["State"]["StartedAt"],
+            "project": (raw["Config"]["Labels"] or {}).get("com.docker.compose.project", ""),
+            "service": (raw["Config"]["Labels"] or {}).get("com.docker.compose.service", ""),
+        }
+        for raw in json.loads(docker("inspect", *ids))
+    ]
+
+
+def until(true: Callable[[], object], seconds: float = 30.0) -> None:
+    """Wait until something is true; fail when it is not in time."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, f"not true within {seconds} s"
+        time.sleep(0.02)
+
+
+def interrupt(process: "subprocess.Popen[str]") -> None:
+    """Press Ctrl-C for a process."""
+    process.send_signal(signal.SIGINT)
+
+
+def ends(process: "subprocess.Popen[str]") -> Outcome:
+    """Wait for a process and return how it ended."""
+    text, _ = process.communicate(timeout=DEADLINE)
+    assert "Traceback" not in text, text
+    return Outcome(process.returncode, text, text)
+
+
+def state(lab: Lab) -> Mapping[str, str]:
+    """Return the state of each service's container."""
+    return {one["service"]: one["state"] for one in lab.containers()}

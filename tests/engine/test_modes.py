@@ -1,0 +1,120 @@
+"""The promise on a real engine: training and audio are never active together, and what both need stays."""
+
+import json
+from itertools import permutations
+
+import pytest
+
+from tests.engine.lab import Lab, docker
+from tests.engine.witness import Moment, Witness, overlap_ms, starts
+
+MODES = ("audio omni", "audio chatterbox", "audio xtts", "audio qwen", "audio f5", "training")
+SERVICES = {
+    "audio omni": {"omni"},
+    "training": {"training"},
+    **{f"audio {name}": {name, "whisper", "ollama"} for name in ("chatterbox", "xtts", "qwen", "f5")},
+}
+
+
+def test_training_and_audio_follow_each_other_twenty_times_and_never_meet(lab: Lab) -> None:
+    with Witness(lab.project) as witness:
+        for _ in range(20):
+            lab.run("audio", "omni")
+            lab.run("training")
+    witness.require(audio_starts=20, training_starts=20)
+
+
+def test_every_pair_of_modes_ends_in_the_second_and_the_sides_never_meet(lab: Lab) -> None:
+    with Witness(lab.project) as witness:
+        for former, latter in permutations(MODES, 2):
+            for mode in (former, latter):
+                lab.run(*mode.split())
+                assert set(lab.running()) == SERVICES[mode]
+                assert lab.run("status", "--format", "json").json["mode"] == mode
+    witness.require(audio_starts=30, training_starts=5)
+
+
+def test_what_two_profiles_share_keeps_its_containers(lab: Lab) -> None:
+    lab.run("audio", "chatterbox")
+    before = lab.running()
+    lab.run("audio", "xtts")
+    after = lab.running()
+    assert {name: after[name] for name in ("whisper", "ollama")} == {name: before[name] for name in ("whisper", "ollama")}
+    assert set(after) == {"xtts", "whisper", "ollama"}
+
+
+def test_what_the_new_profile_does_not_need_is_stopped(lab: Lab) -> None:
+    lab.run("audio", "chatterbox")
+    lab.run("audio", "omni")
+    assert set(lab.running()) == {"omni"}
+
+
+def test_a_host_that_serves_another_class_stays(lab: Lab) -> None:
+    lab.run("audio", "chatterbox", "--with", "llama3.1:70b")
+    ollama = lab.running()["ollama"]
+    lab.run("audio", "omni")
+    assert lab.running()["ollama"] == ollama
+    assert set(lab.running()) == {"omni", "ollama"}
+
+
+def test_training_goes_on_from_its_checkpoint(lab: Lab) -> None:
+    lab.run("training")
+    lab.run("audio", "omni")
+    lab.run("training")
+    log = docker("logs", lab.running()["training"][0])
+    assert "resum" in log.lower()
+
+
+def test_another_variant_is_stopped_created_and_started(lab: Lab) -> None:
+    lab.run("training")
+    before = lab.running()["training"][0]
+    lab.run("training:large", "--yes")
+    after = lab.running()["training"][0]
+    assert before != after
+    (raw,) = json.loads(docker("inspect", after))
+    assert "TRAINING_BATCH=large" in raw["Config"]["Env"]
+    assert lab.run("training:large").out.startswith("nothing to do")
+
+
+def test_restore_brings_back_what_ran_before_in_its_variant(lab: Lab) -> None:
+    lab.run("training:small")
+    lab.run("audio", "omni")
+    lab.run("restore")
+    (raw,) = json.loads(docker("inspect", lab.running()["training"][0]))
+    assert "TRAINING_BATCH=small" in raw["Config"]["Env"]
+    assert set(lab.running()) == {"training"}
+    lab.run("restore")
+    assert set(lab.running()) == {"omni"}
+
+
+def test_a_stop_names_what_still_depends_on_it_or_stops_it_alone(lab: Lab) -> None:
+    lab.run("audio", "chatterbox")
+    lab.run("stop", "chatterbox")
+    assert set(lab.running()) == {"whisper", "ollama"}
+    lab.run("stop")
+    assert lab.running() == {}
+    assert lab.run("stop").out == "nothing to do: nothing of the lab is running\n"
+
+
+def test_the_witness_fails_on_a_deliberate_overlap(lab: Lab) -> None:
+    with Witness(lab.project) as witness:
+        lab.compose("up", "-d", "omni", "training")
+        lab.compose("stop", "omni", "training")
+    with pytest.raises(AssertionError, match="active together"):
+        witness.require(audio_starts=1, training_starts=1)
+    with pytest.raises(AssertionError, match="missed starts"):
+        witness.require(audio_starts=2, training_starts=1)
+
+
+@pytest.mark.parametrize(
+    ("moments", "milliseconds"),
+    [
+        ([(0, "a", "audio", True), (5_000_000, "a", "audio", False), (5_000_000, "t", "training", True)], 0),
+        ([(0, "a", "audio", True), (1_000_000, "t", "training", True), (3_000_000, "a", "audio", False)], 2),
+        ([(0, "a", "audio", True), (1, "b", "audio", True), (2, "a", "audio", False), (3, "t", "training", True)], float("inf")),
+    ],
+)
+def test_the_witness_reckons_overlap_by_container(moments: list[tuple[int, str, str, bool]], milliseconds: float) -> None:
+    seen = [Moment(*one) for one in moments]
+    assert overlap_ms(seen) == milliseconds
+    assert starts(seen, "training") == 1

@@ -1,0 +1,121 @@
+"""An independent witness: it reads the engine's own events, and knows when each side was active.
+
+It shares no code with spark-mode: what it says about overlap would be true if spark-mode were wrong.
+"""
+
+import json
+import subprocess
+import threading
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Any, NamedTuple
+
+SIDES = {"training": "training"}
+BEGINS = frozenset({"start", "unpause"})
+ENDS = frozenset({"die", "destroy"})
+
+
+class Moment(NamedTuple):
+    """A container of a side begins or ends to be active, at a time in nanoseconds."""
+
+    at: int
+    container: str
+    side: str
+    begins: bool
+
+
+class Witness:
+    """Streams the events of a project while it is used as a context."""
+
+    def __init__(self, project: str) -> None:
+        self._project = project
+        self._moments: list[Moment] = []
+        self._events: subprocess.Popen[str] | None = None
+        self._reader: threading.Thread | None = None
+        self._marked = threading.Event()
+
+    def __enter__(self) -> "Witness":
+        self._events = subprocess.Popen(
+            [
+                "docker",
+                "events",
+                "--since",
+                "0s",
+                "--format",
+                "{{json .}}",
+                "--filter",
+                "type=container",
+                "--filter",
+                "type=volume",
+            ],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read, args=(self._events,))
+        self._reader.start()
+        self._mark()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._mark()
+        assert self._events is not None
+        assert self._reader is not None
+        self._events.terminate()
+        self._events.wait(10)
+        self._reader.join(10)
+        assert self._events.stdout is not None
+        self._events.stdout.close()
+
+    def require(self, audio_starts: int, training_starts: int) -> None:
+        """Fail unless at least so many starts of each side were seen and the sides never overlapped."""
+        assert starts(self._moments, "audio") >= audio_starts, "the witness missed starts of audio"
+        assert starts(self._moments, "training") >= training_starts, "the witness missed starts of training"
+        assert overlap_ms(self._moments) == 0, f"both sides were active together for {overlap_ms(self._moments)} ms"
+
+    def _mark(self) -> None:
+        """Make an event of its own and wait until it comes through: then nothing before it is missing."""
+        name = f"{self._project}-witness"
+        self._marked.clear()
+        for _ in range(50):
+            for command in (["docker", "volume", "create", name], ["docker", "volume", "rm", name]):
+                subprocess.run(command, check=True, capture_output=True, timeout=30)
+            if self._marked.wait(0.2):
+                return
+        raise AssertionError("the engine's events do not come through")
+
+    def _read(self, events: "subprocess.Popen[str]") -> None:
+        assert events.stdout is not None
+        for line in events.stdout:
+            event = json.loads(line)
+            if event["Type"] == "volume" and event["Actor"]["ID"] == f"{self._project}-witness":
+                self._marked.set()
+            elif event["Type"] == "container" and (moment := moment_of(event, self._project)):
+                self._moments.append(moment)
+
+
+def moment_of(event: dict[str, Any], project: str) -> Moment | None:
+    """Return what an event says about the sides, or None when it says nothing."""
+    attributes, action = event["Actor"]["Attributes"], event["Action"]
+    if attributes.get("com.docker.compose.project") != project or action not in BEGINS | ENDS:
+        return None
+    side = SIDES.get(attributes.get("com.docker.compose.service", ""), "audio")
+    return Moment(event["timeNano"], event["Actor"]["ID"], side, action in BEGINS)
+
+
+def starts(moments: Iterable[Moment], side: str) -> int:
+    """Return how often a container of a side became active."""
+    return sum(1 for moment in moments if moment.side == side and moment.begins)
+
+
+def overlap_ms(moments: Iterable[Moment]) -> float:
+    """Return for how many milliseconds both sides were active together."""
+    active: dict[str, set[str]] = {"audio": set(), "training": set()}
+    together, since = 0, None
+    for moment in sorted(moments):
+        (active[moment.side].add if moment.begins else active[moment.side].discard)(moment.container)
+        both = all(active.values())
+        if both and since is None:
+            since = moment.at
+        if not both and since is not None:
+            together, since = together + moment.at - since, None
+    return float("inf") if since is not None else together / 1e6
