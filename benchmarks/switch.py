@@ -1,0 +1,169 @@
+"""What a switch costs beside what one would type today, as ratios of one run: `make bench`.
+
+The same switch, omni to training, is done in turn by spark-mode and by `docker compose --profile omni stop` followed by
+`docker compose --profile training up -d --wait`, once with the containers there and once with the new one removed.
+Wall time is from the start of the command to its end. The gap is from the last answer of the old service's health
+endpoint to the first of the new one. Then the commands that only look, beside `docker compose ps`.
+"""
+
+import argparse
+import http.client
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PROJECT = "spark-mode-bench"
+ADDRESSES = {"omni": "10.213.11.2", "training": "10.213.11.3"}
+OVERRIDE = """
+networks: {default: {ipam: {config: [{subnet: 10.213.11.0/24}]}}}
+services:
+  omni: {networks: {default: {ipv4_address: 10.213.11.2}}}
+  training: {networks: {default: {ipv4_address: 10.213.11.3}}}
+"""
+DEADLINE = 120
+Command = Sequence[Sequence[str]]
+
+
+class Lab:
+    """The stand-in lab under a project of the benchmark's own, with addresses that can be asked."""
+
+    def __init__(self, folder: Path) -> None:
+        override = folder / "addresses.yaml"
+        override.write_text(OVERRIDE)
+        files = [ROOT / "compose/audio-lab.yaml", ROOT / "compose/stand-in.yaml", override]
+        self._flags = ["-p", PROJECT, *(part for file in files for part in ("-f", str(file)))]
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("COMPOSE_", "SPARK_MODE_"))}
+        self._environment = kept | {"XDG_STATE_HOME": str(folder)}
+
+    def compose(self, *arguments: str) -> list[str]:
+        return ["docker", "compose", *self._flags, *arguments]
+
+    def spark_mode(self, *arguments: str) -> list[str]:
+        tool = Path(sys.executable).with_name("spark-mode")
+        return [str(tool), *self._flags, "--rules", str(ROOT / "compose/stand-in.rules.yaml"), *arguments]
+
+    def run(self, command: Sequence[str]) -> None:
+        done = subprocess.run(
+            command, check=False, cwd=ROOT, env=self._environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=DEADLINE
+        )
+        if done.returncode != 0:
+            raise SystemExit(f"{' '.join(command)} failed: {done.stderr.decode()}")
+
+    def prepare(self, removed: bool) -> None:
+        """Have omni healthy and training stopped, or with `removed` not there at all."""
+        self.run(self.compose("--profile", "*", "stop", "training"))
+        self.run(self.compose("--profile", "*", "rm", "--force", "training"))
+        if not removed:
+            self.run(self.compose("--profile", "*", "up", "--no-start", "training"))
+        self.run(self.compose("--profile", "omni", "up", "-d", "--wait"))
+
+    def remove(self) -> None:
+        self.run(self.compose("--profile", "*", "down", "--volumes", "--timeout", "5"))
+
+
+def answers(service: str) -> bool:
+    """Whether a service's health endpoint answers now."""
+    connection = http.client.HTTPConnection(ADDRESSES[service], 8000, timeout=0.1)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def measure(lab: Lab, commands: Command) -> tuple[float, float]:
+    """Run commands one after the other; return wall time and gap in seconds."""
+    last_old = [time.monotonic()]
+    first_new: list[float] = []
+
+    def watch() -> None:
+        while not first_new:
+            if answers("omni"):
+                last_old[0] = time.monotonic()
+            if answers("training"):
+                first_new.append(time.monotonic())
+            time.sleep(0.005)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    begun = time.monotonic()
+    for command in commands:
+        lab.run(command)
+    wall = time.monotonic() - begun
+    watcher.join(DEADLINE)
+    return wall, first_new[0] - last_old[0]
+
+
+def switches(lab: Lab, runs: int, removed: bool) -> list[tuple[str, float, float | None]]:
+    """Return the ratios of a switch: name, ratio and limit."""
+    ways: dict[str, Command] = {
+        "docker compose": [
+            lab.compose("--profile", "omni", "stop"),
+            lab.compose("--profile", "training", "up", "-d", "--wait"),
+        ],
+        "spark-mode": [lab.spark_mode("--quiet", "training")],
+    }
+    figures: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    for _ in range(runs):
+        for name, commands in ways.items():
+            lab.prepare(removed)
+            figures[name].append(measure(lab, commands))
+    medians = {name: [statistics.median(column) for column in zip(*rows, strict=True)] for name, rows in figures.items()}
+    title = "new container removed" if removed else "containers exist"
+    print(f"\nomni to training, {title}, medians of {runs}:")
+    for name, (wall, gap) in medians.items():
+        print(f"  {name:<16} wall {wall * 1000:6.0f} ms   gap {gap * 1000:6.0f} ms")
+    (bare_wall, bare_gap), (wall, gap) = medians.values()
+    limits = (None, None) if removed else (1.2, 1.05)
+    return [(f"wall, {title}", wall / bare_wall, limits[0]), (f"gap, {title}", gap / bare_gap, limits[1])]
+
+
+def looks(lab: Lab, runs: int) -> list[tuple[str, float, float | None]]:
+    """Return the ratios of the commands that only look to `docker compose ps`."""
+    ways: dict[str, tuple[Sequence[str], float | None]] = {
+        "docker compose ps": (lab.compose("ps"), None),
+        "--help": (lab.spark_mode("--help"), None),
+        "status": (lab.spark_mode("status"), 3.0),
+        "plan audio omni": (lab.spark_mode("plan", "audio", "omni"), 4.0),
+    }
+    figures: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(runs):
+        for name, (command, _) in ways.items():
+            begun = time.monotonic()
+            lab.run(command)
+            figures[name].append(time.monotonic() - begun)
+    medians = {name: statistics.median(times) for name, times in figures.items()}
+    print(f"\ncommands that look, medians of {runs}:")
+    for name, median in medians.items():
+        print(f"  {name:<18} {median * 1000:6.0f} ms")
+    bare = medians.pop("docker compose ps")
+    return [(name, median / bare, ways[name][1]) for name, median in medians.items()]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=12, help="how often each way is taken (12)")
+    runs = parser.parse_args().runs
+    with tempfile.TemporaryDirectory() as folder:
+        lab = Lab(Path(folder))
+        try:
+            ratios = [*switches(lab, runs, removed=False), *switches(lab, runs, removed=True), *looks(lab, runs)]
+        finally:
+            lab.remove()
+    print("\nratios to docker compose:")
+    for name, ratio, limit in ratios:
+        judged = "" if limit is None else f"   limit {limit:g}: {'met' if ratio <= limit else 'NOT MET'}"
+        print(f"  {name:<30} {ratio:5.2f}{judged}")
+
+
+if __name__ == "__main__":
+    main()

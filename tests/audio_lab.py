@@ -1,0 +1,91 @@
+"""The real lab for tests of the pure rooms: its own rules.yaml and Compose file, and what might be seen of it."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from composer.lab.project import Project, read_project
+from composer.lab.rules import Rules
+from composer.lab.rules_reading import read_rules
+from composer.lab.size import GB
+from composer.planning.observed import Container, Foreign, Memory, Observed
+from composer.planning.request import Request, Verb
+
+ROOT = Path(__file__).parents[1]
+CASES = ROOT / "tests" / "cases"
+RULES_TEXT = (ROOT / "rules.yaml").read_text()
+CAPACITY = 128 * GB
+SPEECH = ("omni", "chatterbox", "xtts", "qwen", "f5")
+FREE = 100 * GB
+
+
+def rules_of(text: str) -> Rules:
+    """Read rules whose `extends` may name files of the repository's root, as `../rules.yaml` does in compose/."""
+    return read_rules(text, "rules.yaml", lambda other: (ROOT / "compose" / other).read_text())
+
+
+def resolved() -> dict[str, Any]:
+    """Return the Compose file as YAML has it: near enough to Compose's own answer where nothing is interpolated."""
+    data: dict[str, Any] = yaml.safe_load((ROOT / "compose" / "audio-lab.yaml").read_text())
+    return {"name": data["name"], "services": data["services"]}
+
+
+def read_cases(name: str) -> Any:
+    """Return the table of cases in a file of tests/cases."""
+    return yaml.safe_load((CASES / name).read_text())
+
+
+RULES = rules_of(RULES_TEXT)
+PROJECT: Project = read_project(resolved(), {name: f"hash of {name}" for name in resolved()["services"]})
+
+
+def container(subject: str, **more: object) -> Container:
+    """Return a running container of a service, `SERVICE:VARIANT` or `SERVICE/STATE`, as the files say it should be."""
+    name, _, state = subject.partition("/")
+    service, _, variant = name.partition(":")
+    fields: dict[str, object] = {
+        "id": f"id of {service}",
+        "name": f"audio-lab-{service}-1",
+        "service": service,
+        "state": state or "running",
+        "health": "none" if service == "training" or state not in ("", "running") else "healthy",
+        "variant": variant or None,
+        "config_hash": f"hash of {service}",
+        "image_id": f"image of {service}",
+        "started_at": "2026-01-01T00:00:00Z",
+        "stop_seconds": 300 if service == "training" else 10,
+    }
+    return Container.model_validate(fields | more)
+
+
+def seen(*subjects: str, available: int | None = FREE, **more: object) -> Observed:
+    """Return a snapshot with these containers and `available` bytes free."""
+    fields: dict[str, object] = {
+        "containers": tuple(sorted((container(one) for one in subjects), key=lambda one: one.name)),
+        "memory": Memory(total=CAPACITY, available=available),
+    }
+    return Observed.model_validate(fields | more)
+
+
+def foreign(workload: str, name: str) -> Foreign:
+    """Return a running container of a workload that was started outside the lab."""
+    return Foreign(workload=workload, container=Container(id=f"id of {name}", name=name, state="running"))
+
+
+def request(line: str, **more: object) -> Request:
+    """Return the request that a command line such as `audio f5 --with devstral` or `training:large` makes."""
+    words, extra = line.split(), []
+    while "--with" in words:
+        at = words.index("--with")
+        extra.append(words[at + 1])
+        del words[at : at + 2]
+    verb, _, variant = words[0].partition(":")
+    names = (variant,) if variant else tuple(words[1:])
+    return Request.model_validate({"verb": verb_of(verb), "names": names, "extra": tuple(extra)} | more)
+
+
+def verb_of(word: str) -> Verb:
+    """Return the word as a verb, or fail."""
+    verbs: dict[str, Verb] = {"audio": "audio", "training": "training", "up": "up", "stop": "stop", "restore": "restore"}
+    return verbs[word]

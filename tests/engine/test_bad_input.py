@@ -1,0 +1,151 @@
+"""Bad input gets a message that names the place and the fix, its own exit code, and changes nothing."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.engine.lab import ROOT, Lab, docker, snapshot
+
+
+@pytest.fixture
+def before(lab: Lab) -> list[dict[str, str]]:
+    """A lab in which omni runs, as Docker sees it."""
+    lab.run("audio", "omni")
+    return snapshot()
+
+
+def refused(lab: Lab, before: list[dict[str, str]], code: int, says: str, *arguments: str, **environment: str) -> None:
+    outcome = lab.run(*arguments, expect=code, **environment)
+    assert says in outcome.err
+    assert snapshot() == before
+
+
+def test_what_does_not_exist_is_named_with_a_suggestion(lab: Lab, before: list[dict[str, str]]) -> None:
+    refused(lab, before, 2, 'did you mean "chatterbox"?', "audio", "chaterbox")
+    refused(lab, before, 2, 'did you mean "whisper"?', "up", "wisper")
+    refused(lab, before, 2, 'did you mean "training"?', "trainng")
+    refused(lab, before, 2, 'did you mean "devstral"?', "audio", "omni", "--with", "devstrl")
+    refused(lab, before, 2, 'unknown variant "huge"', "training:huge")
+    refused(lab, before, 2, 'unknown name "nothing"', "stop", "nothing")
+    refused(lab, before, 2, "No such option", "audio", "--profile")
+
+
+def test_what_a_rule_or_the_budget_forbids_is_refused(lab: Lab, before: list[dict[str, str]]) -> None:
+    refused(lab, before, 4, "exclude each other", "up", "omni", "training")
+    refused(lab, before, 4, "are more than", "audio", "omni", "--with", "llama3.1:70b-fp16")
+    refused(lab, before, 4, "oom-risk", "audio", "chatterbox", "--with", "llama3.1:70b", "--with", "devstral")
+    refused(lab, before, 4, "exclude each other", "training", "--with", "devstral")
+
+
+def test_a_broken_rules_file_is_named_with_its_path(lab: Lab, before: list[dict[str, str]], tmp_path: Path) -> None:
+    text = (ROOT / "rules.yaml").read_text()
+    (tmp_path / "rules.yaml").write_text(text.replace("exclusive: [training, audio]", "exclusive: [trainng, audio]"))
+    lab.rules = str(tmp_path / "rules.yaml")
+    refused(lab, before, 3, 'rules/0/exclusive/0: unknown class "trainng"; did you mean "training"?', "training")
+    lab.rules = str(tmp_path / "absent.yaml")
+    refused(lab, before, 3, "No such file", "training")
+
+
+def test_a_broken_compose_file_is_named_and_does_not_keep_anything_from_stopping(
+    lab: Lab, before: list[dict[str, str]], tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("services: {omni: {imaage: x}}")
+    lab.files = (*lab.files, str(broken))
+    refused(lab, before, 3, "imaage", "training")
+    lab.run("stop")
+    assert lab.running() == {}
+
+
+def test_a_missing_image_fails_before_anything_is_stopped(lab: Lab, before: list[dict[str, str]], tmp_path: Path) -> None:
+    other = tmp_path / "other.yaml"
+    other.write_text("services: {training: {image: 'spark-mode-test/nothing:1'}}")
+    lab.files = (*lab.files, str(other))
+    refused(lab, before, 1, "Nothing was stopped or started", "training")
+
+
+def test_a_gpu_without_its_runtime_is_refused_before_anything_is_stopped(lab: Lab, before: list[dict[str, str]]) -> None:
+    lab.files = ("compose/audio-lab.yaml",)
+    lab.rules = "rules.yaml"
+    refused(lab, before, 3, "reserves a GPU, and this Docker engine has no NVIDIA runtime", "training", "--force")
+
+
+def test_a_changed_network_is_refused_with_the_fix(lab: Lab, before: list[dict[str, str]], tmp_path: Path) -> None:
+    other = tmp_path / "other.yaml"
+    other.write_text("networks: {default: {labels: {changed: 'yes'}}}")
+    lab.files = (*lab.files, str(other))
+    refused(lab, before, 3, f"docker network rm {lab.project}_default", "training")
+
+
+def test_an_engine_that_is_not_there_is_said(lab: Lab, before: list[dict[str, str]], tmp_path: Path) -> None:
+    nowhere = f"unix://{tmp_path}/docker.sock"
+    refused(lab, before, 6, "Docker does not answer", "training", DOCKER_HOST=nowhere)
+    outcome = lab.run("plan", "training", "--format", "json", DOCKER_HOST=nowhere)
+    assert outcome.json["observed"] is False
+    assert outcome.json["keep"] is None
+    assert outcome.json["budget"]["memory"] == "fits-easily"
+
+
+def test_an_engine_on_another_host_is_refused_with_the_command_to_run_there(lab: Lab, before: list[dict[str, str]]) -> None:
+    refused(lab, before, 3, "ssh spark spark-mode", "training", DOCKER_HOST="ssh://spark")
+    refused(lab, before, 3, "ssh spark spark-mode", "training", DOCKER_HOST="tcp://spark:2375")
+
+
+def test_a_compose_that_is_too_old_is_refused(lab: Lab, before: list[dict[str, str]], tmp_path: Path) -> None:
+    plugin = tmp_path / "cli-plugins" / "docker-compose"
+    plugin.parent.mkdir()
+    metadata = '{"SchemaVersion":"0.1.0","Vendor":"x","Version":"2.35.0"}'
+    plugin.write_text(f"#!/bin/sh\ncase $* in *metadata*) echo '{metadata}';; *version*) echo 2.35.0;; *) echo '{{}}';; esac\n")
+    plugin.chmod(0o755)
+    refused(lab, before, 3, "2.35.0; spark-mode needs 2.36 or later", "training", DOCKER_CONFIG=str(tmp_path))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not use the socket")
+def test_somebody_who_may_not_use_the_socket_is_told_how(lab: Lab) -> None:
+    program = (
+        "import os; from composer.engine.docker import EngineApi\n"
+        "os.setgroups([]); os.setgid(65534); os.setuid(65534); EngineApi('/var/run/docker.sock').identity()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=False, cwd=ROOT, capture_output=True, text=True, env=lab.environment
+    )
+    assert "you may not use Docker's socket" in done.stderr
+
+
+def test_files_from_elsewhere_are_refused(lab: Lab, before: list[dict[str, str]]) -> None:
+    lab.files = ("oci://registry/lab",)
+    refused(lab, before, 3, "from elsewhere", "training")
+
+
+def test_the_plugin_does_the_same(lab: Lab, tmp_path: Path) -> None:
+    config = {"DOCKER_CONFIG": str(tmp_path / "docker")}
+    lab.run("plugin", "install", expect=0, **config)
+    arguments = lab.arguments("plan", "training", "--format", "json")[3:]
+    done = subprocess.run(
+        ["docker", "spark", *arguments],
+        check=False,
+        cwd=ROOT,
+        env=lab.environment | config,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert '"request": "training"' in done.stdout
+    assert "spark" in docker("--config", config["DOCKER_CONFIG"], "--help")
+
+
+def test_the_json_of_plan_status_and_budget_keeps_its_fields(lab: Lab, before: list[dict[str, str]]) -> None:
+    plan = lab.run("plan", "training", "--format", "json").json
+    assert {"request", "observed", "target", "keep", "preemptions", "warnings", "steps", "budget"} <= set(plan)
+    assert [set(step) for step in plan["steps"]] == [{"id", "action", "subject", "cause"}] * len(plan["steps"])
+    assert plan["preemptions"] == [{"name": "omni", "reason": "exclusive", "rule": "training-without-audio"}]
+    status = lab.run("status", "--format", "json").json
+    assert {"mode", "since", "services", "ollama", "memory", "violations"} <= set(status)
+    assert {"service", "class", "state", "health", "planned_gb"} <= set(status["services"][0])
+    assert {"total_gb", "available_gb"} <= set(status["memory"])
+    fields = {"workloads", "overhead_gb", "total_gb", "remaining_gb", "capacity_gb", "burst_gb", "memory", "compute", "decision"}
+    assert fields | {"reasons"} <= set(plan["budget"])
+    assert snapshot() == before

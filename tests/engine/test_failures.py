@@ -1,0 +1,157 @@
+"""What goes wrong on a real engine: nothing is lost, and the user is told what happened and where the lab stands."""
+
+import subprocess
+
+import pytest
+
+from tests.engine.lab import Lab, docker, ends, interrupt, state, until
+from tests.engine.witness import Witness
+
+
+@pytest.mark.parametrize(
+    ("fault", "options", "says"),
+    [
+        ("crash-at-start", (), "crashed and restarts"),
+        ("never-healthy", ("--timeout", "2"), "not ready within 2 s"),
+        ("exit-0=0.5", (), "did not start"),
+    ],
+)
+def test_a_failed_start_brings_back_what_ran_before(lab: Lab, fault: str, options: tuple[str, ...], says: str) -> None:
+    lab.run("training")
+    with Witness(lab.project) as witness:
+        load = "5" if fault == "exit-0=0.5" else "0.3"
+        failed = lab.run("audio", "omni", *options, expect=None, OMNI_FAULT=fault, OMNI_LOAD=load)
+    if fault == "exit-0=0.5" and failed.code == 0:
+        pytest.fail("a service that exits before it is healthy counts as started")
+    assert failed.code == 1, failed
+    assert says in failed.err
+    assert "omni" in failed.err
+    assert "last state:" in failed.err
+    assert "What ran before runs again: training" in failed.err
+    assert set(lab.running()) == {"training"}
+    witness.require(audio_starts=1, training_starts=1)
+
+
+def test_a_training_that_fails_to_start_brings_back_the_audio_that_ran(lab: Lab) -> None:
+    lab.run("audio", "xtts")
+    failed = lab.run("training", expect=1, TRAINING_FAULT="crash-at-start")
+    assert "exit code" in failed.err or "exited with code" in failed.err
+    assert "log:" in failed.err
+    assert set(lab.running()) == {"xtts", "whisper", "ollama"}
+    assert lab.run("status", "--format", "json").json["mode"] == "audio xtts"
+
+
+def test_without_restore_a_failed_switch_leaves_stopped_what_was_stopped(lab: Lab) -> None:
+    lab.run("training")
+    failed = lab.run("audio", "omni", "--no-restore", expect=1, OMNI_FAULT="crash-at-start")
+    assert "stays stopped, as asked" in failed.err
+    assert lab.running() == {}
+    lab.run("restore")
+    assert set(lab.running()) == {"training"}
+
+
+def test_a_training_that_had_to_be_killed_is_a_loud_warning(lab: Lab) -> None:
+    lab.run("training", TRAINING_FAULT="deaf", TRAINING_GRACE="1s")
+    done = lab.run("audio", "omni", expect=0)
+    assert "WARNING" in done.err
+    assert "CHECKPOINT MAY BE LOST" in done.err
+    assert set(lab.running()) == {"omni"}
+
+
+def test_an_interrupt_ends_in_the_former_mode(lab: Lab) -> None:
+    lab.run("audio", "omni")
+    process = lab.spawn("training", TRAINING_LOAD="20")
+    until(lambda: "training" in lab.running())
+    interrupt(process)
+    end = ends(process)
+    assert end.code == 130, end
+    assert "What ran before runs again: omni" in end.out
+    assert set(lab.running()) == {"omni"}
+
+
+def test_a_second_interrupt_leaves_at_once_and_says_what_remains(lab: Lab) -> None:
+    lab.run("audio", "omni", OMNI_FAULT="slow-stop=2")
+    process = lab.spawn("training")
+    until(lambda: "training" in state(lab))
+    until(lambda: "stop " in holder(lab))
+    interrupt(process)
+    interrupt(process)
+    end = ends(process)
+    assert end.code == 130, end
+    assert "left at once" in end.out.lower()
+    assert "spark-mode restore" in end.out
+    until(lambda: lab.run("stop", expect=None).code == 0)
+
+
+def holder(lab: Lab) -> str:
+    """Return what the holder of the lock says it does, by asking for a switch."""
+    return lab.run("stop", expect=None).err
+
+
+def test_of_two_switches_at_once_one_wins_and_the_other_is_told_who(lab: Lab) -> None:
+    with Witness(lab.project) as witness:
+        for _ in range(20):
+            both = [lab.spawn("audio", "omni"), lab.spawn("training", "--yes")]
+            codes = [ends(process) for process in both]
+            assert sorted(end.code for end in codes) in ([0, 5], [0, 0]), codes
+            busy = [end.out for end in codes if end.code == 5]
+            assert all("another switch is running" in text for text in busy)
+            assert set(lab.running()) in ({"omni"}, {"training"})
+    witness.require(audio_starts=1, training_starts=1)
+
+
+def test_a_switch_that_waits_goes_on_when_the_other_is_done(lab: Lab) -> None:
+    first = lab.spawn("audio", "omni", OMNI_LOAD="2")
+    until(lambda: "omni" in lab.running())
+    lab.run("training", "--wait=60")
+    assert ends(first).code == 0
+    assert set(lab.running()) == {"training"}
+
+
+def test_settings_of_compose_in_the_environment_change_nothing(lab: Lab) -> None:
+    hostile = {"COMPOSE_REMOVE_ORPHANS": "1", "COMPOSE_PROFILES": "xtts"}
+    lab.run("audio", "chatterbox", expect=0, **hostile)
+    assert set(lab.running()) == {"chatterbox", "whisper", "ollama"}
+    lab.run("training", expect=0, **hostile)
+    assert set(lab.running()) == {"training"}
+    assert state(lab)["chatterbox"] == "exited"
+
+
+def test_a_one_off_container_in_the_way_is_stopped(lab: Lab) -> None:
+    lab.compose("run", "--detach", "--no-deps", "omni")
+    lab.run("training")
+    assert set(lab.running()) == {"training"}
+
+
+def test_a_paused_container_counts_as_active_and_is_stopped(lab: Lab) -> None:
+    lab.run("audio", "omni")
+    docker("pause", lab.running()["omni"][0])
+    lab.run("training")
+    assert set(lab.running()) == {"training"}
+    assert state(lab)["omni"] == "exited"
+
+
+def test_a_service_that_left_the_files_is_stopped_too(lab: Lab) -> None:
+    lab.run("audio", "omni")
+    label = f"com.docker.compose.project={lab.project}"
+    docker("run", "-d", "--label", label, "--label", "com.docker.compose.service=gone", "audio-lab-stand-in:latest", "omni")
+    refused = lab.run("training", expect=4)
+    assert '"gone" is not in rules.yaml' in refused.err
+    lab.run("stop")
+    assert lab.running() == {}
+
+
+def test_a_foreign_training_container_is_named_and_never_touched(lab: Lab) -> None:
+    label, image = "org.spark-mode.workload=training", "audio-lab-stand-in:latest"
+    name = "spark-mode-test-foreign"
+    docker("run", "-d", "--name", name, "--label", label, image, "omni")
+    try:
+        refused = lab.run("audio", "omni", expect=4)
+        assert name in refused.err
+        assert f"docker stop {name}" in refused.err
+        assert docker("inspect", "--format", "{{.State.Status}}", name).strip() == "running"
+        assert name in lab.run("status").out
+        lab.run("stop")
+        assert docker("inspect", "--format", "{{.State.Status}}", name).strip() == "running"
+    finally:
+        subprocess.run(["docker", "rm", "--force", name], check=True, capture_output=True)
