@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from composer.errors import ConfigurationError
 from composer.lab.document import parse_document
-from composer.lab.rules import Alternate, AtMost, Careful, Exclusive, Rules, Workload
+from composer.lab.rules import RULE_KINDS, Alternate, AtMost, Careful, Exclusive, Rules, Workload
 
 
 def read_rules(text: str, name: str, read_other: Callable[[str], str]) -> Rules:
@@ -59,7 +59,8 @@ def _as_configuration_error(name: str, mistakes: Iterable[str]) -> Configuration
 
 
 def _message(detail: Any, data: dict[str, Any]) -> str:
-    path = [str(part) for part in detail["loc"] if not str(part).startswith("<")]
+    tags = {f"<{kind}>" for kind in RULE_KINDS}
+    path = [str(part) for part in detail["loc"] if part not in tags] or ["the file"]
     where = "/".join(path)
     match detail["type"]:
         case "extra_forbidden":

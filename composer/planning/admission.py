@@ -92,13 +92,13 @@ def budget_refusal(
     request: Request, target: Target, rules: Rules, reckoned: Budget, kept: tuple[Workload, ...], observed: Observed
 ) -> Refusal | None:
     """Return the refusal of a set whose declared memory does not fit, with what could be stopped to make it fit."""
+    if reckoned.memory == "does-not-fit" or (reckoned.memory == "oom-risk" and not request.force):
+        because = next(reason.because for reason in reckoned.reasons if reason.rule.startswith(("capacity", "limits")))
+        return _too_much(f"{reckoned.memory}: {because}", rules, reckoned, kept, target)
     total = observed.memory.total
     if total is not None and reckoned.total > total:
         what = f"{gb_text(reckoned.total)} are more than this machine's {gb_text(total)}"
         return _too_much(what, rules, reckoned, kept, target)
-    if reckoned.memory == "does-not-fit" or (reckoned.memory == "oom-risk" and not request.force):
-        because = next(reason.because for reason in reckoned.reasons if reason.rule.startswith(("capacity", "limits")))
-        return _too_much(f"{reckoned.memory}: {because}", rules, reckoned, kept, target)
     return None
 
 
@@ -144,8 +144,9 @@ def memory_refusal(
         return None
     names = ", ".join(workload.label for workload in starting)
     frees = f", and stopping {', '.join(one.label for one in stopped)} frees {gb_text(released)}" if stopped else ""
+    needs = "needs" if len(starting) == 1 else "need"
+    reserve = "floor" if request.force else "headroom"
     return Refusal(
-        message=f"{names} need {gb_text(required)} with the {'floor' if request.force else 'headroom'}; "
-        f"{gb_text(available)} are available{frees}",
+        message=f"{names} {needs} {gb_text(required)} with the {reserve}; {gb_text(available)} are available{frees}",
         hint="something else holds the memory: `spark-mode status` shows what runs; --force lowers the headroom to the floor",
     )

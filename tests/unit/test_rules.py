@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from composer.errors import ConfigurationError
@@ -48,6 +48,7 @@ def test_any_text_is_a_configuration_error_and_nothing_worse(text: str) -> None:
         read(text)
 
 
+@example(0, 0, "<")
 @given(st.integers(0, len(TEXT) - 1), st.integers(0, 40), st.text(max_size=8))
 def test_damage_anywhere_gives_rules_or_a_configuration_error(at: int, length: int, put: str) -> None:
     try:
