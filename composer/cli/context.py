@@ -28,12 +28,12 @@ class Globals:
         self.exit_code = 0
         self.printed = False
 
-    def session(self, need_project: bool = True) -> "Session":
+    def session(self, need_project: bool = True, only_config: bool = False) -> "Session":
         """Open the lab; Compose is asked first and answers while the rest is imported."""
         from composer.switching.prefetch import ask_compose  # noqa: PLC0415 - what costs time is imported after the question
 
         found = find_lab(self.flags, os.environ, Path.cwd())
-        asked = ask_compose(found)
+        asked = ask_compose(found, only_config)
         from composer.lab.files import LabFiles  # noqa: PLC0415
         from composer.switching.session import Session  # noqa: PLC0415
 

@@ -1,5 +1,6 @@
 """What the verbs that switch have in common: their options, the one question, and how a switch is shown."""
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
@@ -59,6 +60,7 @@ def carry_out(known: Globals, verb: str, names: tuple[str, ...], options: dict[s
     wait = None if options["wait"] == WITHOUT_END else max(0.0, options["wait"])
     how = SwitchOptions(wait_seconds=wait, restore_on_failure=not options["no_restore"], yes=options["yes"])
     watcher, confirm = watcher_for(known)
+    gc.enable()
     with watcher:
         report = session.switch(request, how, watcher, confirm)
     known.show(

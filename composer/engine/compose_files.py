@@ -8,9 +8,8 @@ import json
 import os
 import re
 import subprocess
-import tempfile
 import time
-from typing import IO, TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from composer.lab.project import Project
@@ -64,18 +63,15 @@ class LabPaths(Protocol):
         """Compose's environment files."""
 
 
-class _Asked(NamedTuple):
-    process: "subprocess.Popen[bytes]"
-    output: IO[bytes]
-    errors: IO[bytes]
-
-
 class ComposeFiles:
-    """The Compose files of a lab, behind the engine's socket. `version` is that of Compose, once the files were read."""
+    """The Compose files of a lab, behind the engine's socket. `version` is that of Compose, once the files were read.
 
-    def __init__(self, files: LabPaths, socket: str) -> None:
-        self._files, self._socket = files, socket
-        self._asked: dict[str, _Asked] = {}
+    With `only_config` neither the version is checked nor the hashes of services are known: enough for showing what runs.
+    """
+
+    def __init__(self, files: LabPaths, socket: str, only_config: bool = False) -> None:
+        self._files, self._socket, self._only_config = files, socket, only_config
+        self._asked: dict[str, subprocess.Popen[str]] = {}
         self.version = ""
 
     def prefetch(self) -> None:
@@ -92,21 +88,23 @@ class ComposeFiles:
                 raise ConfigurationError(f"{file}: Compose files from elsewhere are not used", "copy it here, and read it first")
         command = ["docker", "compose", *_flags(self._files)]
         for name, question in _QUESTIONS.items():
-            output, errors = (tempfile.TemporaryFile() for _ in range(2))  # noqa: SIM115 - they live as long as the question
+            if self._only_config and name != "config":
+                continue
             try:
-                process = subprocess.Popen(
+                self._asked[name] = subprocess.Popen(
                     [*command, *question],
                     stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=errors,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
                     env=environment(self._socket),
+                    text=True,
+                    errors="replace",
                     start_new_session=True,
                 )
             except OSError:
                 raise EngineUnavailable(
                     "there is no `docker` command", "install Docker: https://docs.docker.com/engine/install/"
                 ) from None
-            self._asked[name] = _Asked(process, output, errors)
 
     def read(self) -> "Project":
         """Return the project. Raises ConfigurationError for what Compose says is wrong with the files or itself."""
@@ -114,15 +112,17 @@ class ComposeFiles:
         from composer.lab.project import read_project  # noqa: PLC0415
 
         answers = self._collect()
-        version = answers["version"].text("Docker Compose is missing", "install docker-compose-plugin")
-        self.version = version.strip().removeprefix("v")
-        _check_version(self.version)
+        if "version" in answers:
+            version = answers["version"].text("Docker Compose is missing", "install docker-compose-plugin")
+            self.version = version.strip().removeprefix("v")
+            _check_version(self.version)
         first = self._files.compose[0] if self._files.compose else "the Compose files"
         fix = "correct it; nothing was touched"
         resolved: dict[str, Any] = json.loads(answers["config"].text(first, fix))
         if not resolved.get("services"):
             raise ConfigurationError(f"{first}: has no services", fix)
-        return read_project(resolved, dict(line.split() for line in answers["hashes"].text(first, fix).splitlines() if line))
+        hashes = answers["hashes"].text(first, fix) if "hashes" in answers else ""
+        return read_project(resolved, dict(line.split() for line in hashes.splitlines() if line))
 
     def _collect(self) -> dict[str, "_Answer"]:
         """Wait for all answers, under one deadline."""
@@ -131,17 +131,17 @@ class ComposeFiles:
         self.prefetch()
         deadline = time.monotonic() + READ_SECONDS
         try:
-            codes = {name: asked.process.wait(max(0.0, deadline - time.monotonic())) for name, asked in self._asked.items()}
-            return {name: _Answer(codes[name], _read(asked.output), _read(asked.errors)) for name, asked in self._asked.items()}
+            texts = {
+                name: asked.communicate(timeout=max(0.0, deadline - time.monotonic())) for name, asked in self._asked.items()
+            }
+            return {name: _Answer(self._asked[name].returncode, *text) for name, text in texts.items()}
         except subprocess.TimeoutExpired:
             message = f"docker compose did not answer within {READ_SECONDS:g} s"
             raise EngineUnavailable(message, "try it: docker compose ls") from None
         finally:
             for asked in self._asked.values():
-                asked.process.kill()
-                asked.process.wait()
-                asked.output.close()
-                asked.errors.close()
+                asked.kill()
+                asked.communicate()
             self._asked = {}
 
 
@@ -156,11 +156,6 @@ class _Answer(NamedTuple):
         if self.code != 0:
             raise ConfigurationError(f"{where}: {last_line(self.errors)}", fix)
         return self.output
-
-
-def _read(file: IO[bytes]) -> str:
-    file.seek(0)
-    return file.read().decode(errors="replace")
 
 
 def last_line(text: str) -> str:

@@ -1,12 +1,13 @@
 """The engine over its local socket: the bare Engine API, because a client library costs more to import than to use.
 
+HTTP/1.0 is all it takes: one question a connection, and the answer ends where the connection does.
+
 Reads take 1 to 5 ms. Every call has a deadline; every failure of the transport is EngineUnavailable.
 """
 
 import json
 import socket
 from collections.abc import Iterator, Sequence
-from http.client import HTTPConnection, HTTPException
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -20,19 +21,6 @@ PROJECT = "com.docker.compose.project"
 VARIANT = "spark-mode.variant"
 _STATES = frozenset({"created", "running", "paused", "restarting", "removing", "exited", "dead"})
 _HEALTH: dict[str, Health] = {"starting": "starting", "healthy": "healthy", "unhealthy": "unhealthy"}
-
-
-class _Connection(HTTPConnection):
-    """HTTP over a Unix socket."""
-
-    def __init__(self, path: str, timeout: float) -> None:
-        super().__init__("docker", timeout=timeout)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
 
 
 class EngineApi:
@@ -119,24 +107,33 @@ class EngineApi:
             raise EngineUnavailable(f"Docker refused: {_message(body)}", "the state of the container is unknown; look: docker ps")
 
     def _call(self, method: str, path: str, seconds: float = READ_SECONDS) -> tuple[int, bytes]:
-        connection = _Connection(self._path, seconds)
+        request = f"{method} {path} HTTP/1.0\r\nHost: docker\r\nContent-Length: 0\r\n\r\n"
         try:
-            connection.request(method, path)
-            response = connection.getresponse()
-            return response.status, response.read()
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.settimeout(seconds)
+                connection.connect(self._path)
+                connection.sendall(request.encode())
+                answer = b"".join(iter(lambda: connection.recv(1 << 16), b""))
         except TimeoutError:
             raise EngineUnavailable(f"Docker did not answer within {seconds:g} s", "look at the engine: docker info") from None
         except PermissionError:
             raise EngineUnavailable(
                 f"you may not use Docker's socket {self._path}", "sudo usermod -aG docker $USER, then log in again"
             ) from None
-        except (OSError, HTTPException) as error:
-            why = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        except OSError as error:
             raise EngineUnavailable(
-                f"Docker does not answer at {self._path}: {why}", "start it: sudo systemctl start docker"
+                f"Docker does not answer at {self._path}: {error.strerror or error}", "start it: sudo systemctl start docker"
             ) from None
-        finally:
-            connection.close()
+        return _parts(answer)
+
+
+def _parts(answer: bytes) -> tuple[int, bytes]:
+    """Return status and body of an HTTP/1.0 answer, which ends where the connection does."""
+    head, separator, body = answer.partition(b"\r\n\r\n")
+    status = head.split(None, 2)[1:2]
+    if not separator or not status or not status[0].isdigit():
+        raise EngineUnavailable("Docker broke its answer off", "look at the engine: docker info")
+    return int(status[0]), body
 
 
 def plain(text: str) -> str:

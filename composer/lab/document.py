@@ -2,7 +2,8 @@
 
 PyYAML's safe_load can be made to hang by a few hundred bytes of nested merge keys (yaml/pyyaml#235, not to be fixed),
 and silently takes the last of two equal keys. Anchors, aliases and merge keys are refused while the text is still a
-stream of events, before anything is built from it.
+stream of events, before anything is built from it. So are tags, and keys that are not short, printable text: messages
+quote them.
 """
 
 from typing import Any
@@ -11,8 +12,9 @@ import yaml
 
 from composer.errors import ConfigurationError
 
-MAXIMUM_CHARACTERS = 256 * 1024
+MAXIMUM_CHARACTERS = 64 * 1024
 MAXIMUM_DEPTH = 20
+MAXIMUM_KEY = 100
 
 
 def parse_document(text: str, name: str) -> Any:
@@ -30,7 +32,7 @@ def parse_document(text: str, name: str) -> Any:
         raise ConfigurationError(f"{name}{line}: {error.problem or 'not valid YAML'}") from None
     except yaml.YAMLError as error:
         raise ConfigurationError(f"{name}: {' '.join(str(error).split())}") from None
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise ConfigurationError(f"{name}: {error}") from None
 
 
@@ -40,12 +42,20 @@ def _refuse_tricks(text: str, name: str) -> None:
         line = event.start_mark.line + 1 if event.start_mark is not None else 0
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise ConfigurationError(f"{name}, line {line}: anchors and aliases are not allowed; write the value out")
+        if getattr(event, "tag", None):
+            raise ConfigurationError(f"{name}, line {line}: tags (!) are not allowed; write the plain value")
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if depth > MAXIMUM_DEPTH:
             raise ConfigurationError(f"{name}, line {line}: nested more than {MAXIMUM_DEPTH} levels deep")
+
+
+def _is_plain(key: yaml.Node) -> bool:
+    if not isinstance(key, yaml.ScalarNode) or key.tag != "tag:yaml.org,2002:str":
+        return False
+    return 0 < len(key.value) <= MAXIMUM_KEY and key.value.isprintable()
 
 
 class _Loader(yaml.SafeLoader):
@@ -56,8 +66,11 @@ class _Loader(yaml.SafeLoader):
         for key, _ in node.value:
             if key.tag == "tag:yaml.org,2002:merge":
                 raise yaml.constructor.ConstructorError(problem="merge keys (<<) are not allowed", problem_mark=key.start_mark)
-            if not isinstance(key, yaml.ScalarNode):
-                raise yaml.constructor.ConstructorError(problem="a key must be plain text", problem_mark=key.start_mark)
+            if not _is_plain(key):
+                raise yaml.constructor.ConstructorError(
+                    problem="a key must be short, plain text; quote it if it looks like a number, a date or yes and no",
+                    problem_mark=key.start_mark,
+                )
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(
                     problem=f'the key "{key.value}" is there twice', problem_mark=key.start_mark

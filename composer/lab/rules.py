@@ -4,13 +4,14 @@
 All sizes are bytes.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
-from composer.lab.size import Size
+from composer.lab.size import Size, SizeOrAuto, parse_size
 
 Name = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.:-]*$", max_length=100)]
+Text = Annotated[str, Field(min_length=1)]
 
 
 class _Strict(BaseModel):
@@ -43,10 +44,11 @@ class Footprint(_Strict):
     @classmethod
     def _spread(cls, data: Any) -> Any:
         """Accept `8GB` for a footprint that is always the same, and fill in what is not given."""
-        if isinstance(data, dict):
-            planned = data.get("planned")
-            return {"low": planned, "high": planned, **data}
-        return {"planned": data, "low": data, "high": data}
+        sizes = data if isinstance(data, dict) else {"planned": data}
+        if "planned" not in sizes:
+            return sizes
+        parse_size(sizes["planned"])  # or the same mistake would be told three times
+        return {"low": sizes["planned"], "high": sizes["planned"], **sizes}
 
     @model_validator(mode="after")
     def _ordered(self) -> "Footprint":
@@ -65,9 +67,9 @@ class Variant(_Strict):
 class Outside(_Strict):
     """How to know a container of this workload that was started outside the lab's project; one of the three."""
 
-    label: str | None = None
-    name: str | None = None
-    image: str | None = None
+    label: Text | None = None
+    name: Text | None = None
+    image: Text | None = None
 
     @model_validator(mode="after")
     def _one(self) -> "Outside":
@@ -83,7 +85,7 @@ class Workload(_Strict):
     class_: Annotated[Name, Field(alias="class")]
     footprint: Footprint
     service: Name | None = None
-    model: str | None = None
+    model: Text | None = None
     host: Name | None = None
     variants: dict[Name, Variant] = {}
     default_variant: Name | None = None
@@ -139,7 +141,7 @@ class Hardware(_Strict):
     """The machine. `capacity` is its memory in bytes, or `auto` for what the kernel calls MemTotal."""
 
     name: str
-    capacity: Literal["auto"] | Size
+    capacity: SizeOrAuto
     facts: dict[str, str] = {}
 
 
@@ -212,7 +214,7 @@ RULE_KINDS = ("exclusive", "at_most", "careful", "alternate")
 
 
 def _rule_kind(data: Any) -> str | None:
-    keys = data if isinstance(data, dict) else vars(data)
+    keys = data if isinstance(data, dict) else vars(data) if isinstance(data, _Rule) else ()
     kinds = [kind for kind in RULE_KINDS if kind in keys]
     return f"<{kinds[0]}>" if len(kinds) == 1 else None
 

@@ -2,14 +2,15 @@
 
 import re
 from fractions import Fraction
-from typing import Annotated
+from reprlib import repr as short_repr
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, ValidationInfo
 
 GB = 10**9
 
 _UNITS = {"MB": 10**6, "GB": GB, "TB": 10**12, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
-_SIZE = re.compile(rf"\s*(\d+(?:\.\d+)?)\s*({'|'.join(_UNITS)})\s*", re.ASCII)
+_SIZE = re.compile(rf"\s*(\d{{1,9}}(?:\.\d{{1,9}})?)\s*({'|'.join(_UNITS)})\s*", re.ASCII)
 
 
 def parse_size(text: object) -> int:
@@ -19,8 +20,8 @@ def parse_size(text: object) -> int:
     """
     match = _SIZE.fullmatch(text) if isinstance(text, str) else None
     if match is None:
-        raise ValueError(f'write a size with its unit, such as "8GB" or "7.5GiB", not {text!r}')
-    return round(float(match[1]) * _UNITS[match[2]])
+        raise ValueError(f'write a size with its unit, such as "8GB" or "7.5GiB", not {short_repr(text)}')
+    return round(Fraction(match[1]) * _UNITS[match[2]])
 
 
 def gb(size: int) -> float:
@@ -39,3 +40,11 @@ def _scaled(text: object, info: ValidationInfo) -> int:
 
 Size = Annotated[int, BeforeValidator(_scaled)]
 """A field of rules.yaml: bytes, written with a unit, times the `scale` of the validation's context."""
+
+
+def _scaled_or_auto(text: object, info: ValidationInfo) -> int | str:
+    return "auto" if text == "auto" else _scaled(text, info)
+
+
+SizeOrAuto = Annotated[Literal["auto"] | int, BeforeValidator(_scaled_or_auto)]
+"""A `Size`, or `auto` for what only the machine can tell."""

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from composer.engine.compose_files import LabPaths
 
 
-def ask_compose(files: "LabPaths") -> ComposeFiles:
+def ask_compose(files: "LabPaths", only_config: bool = False) -> ComposeFiles:
     """Ask, and return what to hand to `Session.open`. Raises ConfigurationError and EngineUnavailable as it does."""
-    asked = ComposeFiles(files, local_socket())
+    asked = ComposeFiles(files, local_socket(), only_config)
     asked.prefetch()
     return asked
