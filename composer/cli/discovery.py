@@ -43,8 +43,13 @@ def find_lab(flags: Flags, environment: Mapping[str, str], here: Path) -> FoundF
         rules=str(here / rules) if rules else _rules_beside(folder / compose[0], folder),
         project_directory=str(here / flags.project_directory) if flags.project_directory else None,
         project_name=flags.project_name or environment.get("COMPOSE_PROJECT_NAME") or None,
-        env_files=tuple(str(here / file) for file in flags.env_files),
+        env_files=tuple(str(here / file) for file in flags.env_files) or _own_env_file(folder, here),
     )
+
+
+def _own_env_file(folder: Path, here: Path) -> tuple[str, ...]:
+    """Return the `.env` of a lab that is used from elsewhere: Compose itself reads only that of the working directory."""
+    return (str(folder / ".env"),) if folder != here and (folder / ".env").is_file() else ()
 
 
 def find_rules(flags: Flags, environment: Mapping[str, str], here: Path) -> str:

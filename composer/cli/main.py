@@ -120,7 +120,7 @@ def _code(arguments: list[str], name: str, known: Globals) -> int:
             _say(known, error.format_message(), None, 2)
         return 2
     except (KeyboardInterrupt, click.Abort):
-        _say(known, "interrupted; nothing was touched", None, 130)
+        _say(known, "interrupted", "see what runs: spark-mode status", 130)
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,8 +1,11 @@
 """From the text of rules.yaml to `Rules`: every mistake is found here, with its path and, where one is near, a suggestion."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
 from fractions import Fraction
+from itertools import islice
+from reprlib import repr as short_repr
 from typing import Any
 
 from pydantic import ValidationError
@@ -10,6 +13,12 @@ from pydantic import ValidationError
 from composer.errors import ConfigurationError
 from composer.lab.document import parse_document
 from composer.lab.rules import RULE_KINDS, Alternate, AtMost, Careful, Exclusive, Rules, Workload
+
+MOST_MISTAKES = 20
+_SCALE = re.compile(r"\d{1,6}(?:/0*[1-9]\d{0,5}|\.\d{1,6})?", re.ASCII)
+_TAGS = tuple(f"<{kind}>" for kind in RULE_KINDS)
+_OURS = {"name": "", "variant": '; did you mean "variants"?', "class_": '; did you mean "class"?'}
+"""Fields of a workload or mode that are not keys of the file, and what was meant."""
 
 
 def read_rules(text: str, name: str, read_other: Callable[[str], str]) -> Rules:
@@ -24,11 +33,15 @@ def read_rules(text: str, name: str, read_other: Callable[[str], str]) -> Rules:
     scale = Fraction(1)
     if "extends" in data:
         scale = _scale(data.pop("scale", 1), name)
-        other = str(data.pop("extends"))
+        other = data.pop("extends")
+        if not isinstance(other, str) or not other.isprintable():
+            raise ConfigurationError(f"{name}: extends: write the path of another rules file, not {short_repr(other)}")
         base = parse_document(read_other(other), other)
         if not isinstance(base, dict) or "extends" in base:
             raise ConfigurationError(f"{name}: extends: {other} must be a complete rules file")
         data = {**base, **data}
+    if reserved := list(_reserved(data)):
+        raise _as_configuration_error(name, reserved)
     try:
         rules = Rules.model_validate(data, context={"scale": scale})
     except ValidationError as error:
@@ -45,22 +58,30 @@ def suggest(wrong: str, known: Iterable[str]) -> str:
 
 
 def _scale(value: object, name: str) -> Fraction:
-    try:
-        scale = Fraction(str(value))
-    except (ValueError, ZeroDivisionError):
-        scale = Fraction(0)
+    scale = Fraction(str(value)) if isinstance(value, str | int | float) and _SCALE.fullmatch(str(value)) else Fraction(0)
     if scale <= 0:
-        raise ConfigurationError(f"{name}: scale: write a positive number or fraction such as 1/16, not {value!r}")
+        raise ConfigurationError(f"{name}: scale: write a positive number or fraction such as 1/16, not {short_repr(value)}")
     return scale
 
 
+def _reserved(data: dict[str, Any]) -> Iterator[str]:
+    for section in ("workloads", "modes"):
+        entries = data.get(section)
+        for key, entry in entries.items() if isinstance(entries, dict) else ():
+            for field, meant in _OURS.items():
+                if isinstance(entry, dict) and field in entry:
+                    yield f'{section}/{key}/{field}: unknown key "{field}"{meant}'
+
+
 def _as_configuration_error(name: str, mistakes: Iterable[str]) -> ConfigurationError:
-    return ConfigurationError("\n".join(f"{name}: {mistake}" for mistake in mistakes), f"correct {name}; nothing was touched")
+    told = [f"{name}: {mistake}" for mistake in islice(mistakes, MOST_MISTAKES + 1)]
+    if len(told) > MOST_MISTAKES:
+        told[-1] = f"{name}: and more; these {MOST_MISTAKES} are the first"
+    return ConfigurationError("\n".join(told), f"correct {name}; nothing was touched")
 
 
 def _message(detail: Any, data: dict[str, Any]) -> str:
-    tags = {f"<{kind}>" for kind in RULE_KINDS}
-    path = [str(part) for part in detail["loc"] if part not in tags] or ["the file"]
+    path = [str(part) for depth, part in enumerate(detail["loc"]) if not (depth == 2 and part in _TAGS)]
     where = "/".join(path)
     match detail["type"]:
         case "extra_forbidden":
@@ -91,8 +112,7 @@ def _wrong_references(rules: Rules) -> Iterator[str]:
     for name, mode in rules.modes.items():
         if mode.class_ not in rules.classes:
             yield f'modes/{name}/class: unknown class "{mode.class_}"{suggest(mode.class_, rules.classes)}'
-    for index, rule in enumerate(rules.rules):
-        yield from _wrong_members(rules, index, rule)
+    yield from _wrong_rules(rules)
     for index, named in enumerate(rules.sets):
         for position, member in enumerate(named.workloads):
             if rules.find(member) is None:
@@ -100,7 +120,11 @@ def _wrong_references(rules: Rules) -> Iterator[str]:
 
 
 def _wrong_workloads(rules: Rules) -> Iterator[str]:
-    services: dict[str, str] = {host.service: f"the host {name}" for name, host in rules.hosts.items()}
+    services: dict[str, str] = {}
+    for name, host in rules.hosts.items():
+        if host.service in services:
+            yield f"hosts/{name}/service: {host.service} is already {services[host.service]}"
+        services[host.service] = f"the host {name}"
     names = set(rules.workloads)
     for name, workload in rules.workloads.items():
         where = f"workloads/{name}"
@@ -139,12 +163,23 @@ def _wrong_variants(workload: Workload, where: str) -> Iterator[str]:
             yield f"{where}/variants/{default}/environment: the default variant is what the Compose file says; leave it out"
 
 
+def _wrong_rules(rules: Rules) -> Iterator[str]:
+    names: set[str] = set()
+    for index, rule in enumerate(rules.rules):
+        if rule.name in names:
+            yield f'rules/{index}/name: "{rule.name}" already names another rule'
+        names.add(rule.name)
+        yield from _wrong_members(rules, index, rule)
+
+
 def _wrong_members(rules: Rules, index: int, rule: Exclusive | AtMost | Careful | Alternate) -> Iterator[str]:
     match rule:
         case Exclusive():
             key, members = "exclusive", rule.exclusive
         case AtMost():
             key, members = "of", rule.of
+            if rule.at_most >= len(members):
+                yield f"rules/{index}/at_most: must be less than its {len(members)} workloads, or it forbids nothing"
         case Careful():
             key, members = "careful", rule.careful
         case Alternate():
@@ -154,3 +189,5 @@ def _wrong_members(rules: Rules, index: int, rule: Exclusive | AtMost | Careful 
         if member not in known:
             kind = "workload" if isinstance(rule, AtMost) else "class"
             yield f'rules/{index}/{key}/{position}: unknown {kind} "{member}"{suggest(member, known)}'
+        if member in members[:position]:
+            yield f'rules/{index}/{key}/{position}: "{member}" is there twice'

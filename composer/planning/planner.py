@@ -105,5 +105,5 @@ def _why_nothing(request: Request, target: Target, observed: Observed) -> str:
     if not target.services:
         return "nothing ran before, and nothing runs now"
     kept = [name for name in observed.active_services if name not in target.services]
-    beside = f"; {', '.join(kept)} stay beside it" if kept else ""
-    return f"{', '.join(target.services)} run already, and nothing else of their class does{beside}"
+    beside = f"; beside it stays {', '.join(kept)}" if kept else ""
+    return f"{', '.join(target.services)} {'runs' if len(target.services) == 1 else 'run'} already{beside}"

@@ -130,12 +130,12 @@ def snapshot() -> list[dict[str, str]]:
     ]
 
 
-def until(true: Callable[[], object], seconds: float = 30.0) -> None:
+def until(true: Callable[[], object], seconds: float = 30.0, pause: float = 0.02) -> None:
     """Wait until something is true; fail when it is not in time."""
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, f"not true within {seconds} s"
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
 def interrupt(process: "subprocess.Popen[str]") -> None:

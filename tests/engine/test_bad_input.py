@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.lab import ROOT, Lab, docker, snapshot
+from tests.engine.lab import ROOT, Lab, docker
 
 
 @pytest.fixture
 def before(lab: Lab) -> list[dict[str, str]]:
     """A lab in which omni runs, as Docker sees it."""
     lab.run("audio", "omni")
-    return snapshot()
+    return lab.containers()
 
 
 def refused(lab: Lab, before: list[dict[str, str]], code: int, says: str, *arguments: str, **environment: str) -> None:
     outcome = lab.run(*arguments, expect=code, **environment)
     assert says in outcome.err
-    assert snapshot() == before
+    assert lab.containers() == before
 
 
 def test_what_does_not_exist_is_named_with_a_suggestion(lab: Lab, before: list[dict[str, str]]) -> None:
@@ -148,4 +148,4 @@ def test_the_json_of_plan_status_and_budget_keeps_its_fields(lab: Lab, before: l
     assert {"total_gb", "available_gb"} <= set(status["memory"])
     fields = {"workloads", "overhead_gb", "total_gb", "remaining_gb", "capacity_gb", "burst_gb", "memory", "compute", "decision"}
     assert fields | {"reasons"} <= set(plan["budget"])
-    assert snapshot() == before
+    assert lab.containers() == before

@@ -1,6 +1,7 @@
 """What goes wrong on a real engine: nothing is lost, and the user is told what happened and where the lab stands."""
 
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -69,9 +70,8 @@ def test_a_second_interrupt_leaves_at_once_and_says_what_remains(lab: Lab) -> No
     lab.run("audio", "omni", OMNI_FAULT="slow-stop=2")
     process = lab.spawn("training")
     until(lambda: "training" in state(lab))
-    until(lambda: "stop " in holder(lab))
-    interrupt(process)
-    interrupt(process)
+    until(lambda: '"stop omni"' in holder(lab))
+    until(lambda: interrupted(process), pause=0.2)
     end = ends(process)
     assert end.code == 130, end
     assert "left at once" in end.out.lower()
@@ -79,9 +79,42 @@ def test_a_second_interrupt_leaves_at_once_and_says_what_remains(lab: Lab) -> No
     until(lambda: lab.run("stop", expect=None).code == 0)
 
 
+def test_after_a_killed_switch_the_next_one_does_what_it_is_asked(lab: Lab) -> None:
+    lab.run("audio", "omni")
+    with Witness(lab.project) as witness:
+        killed = lab.spawn("training", TRAINING_LOAD="20")
+        until(lambda: "training" in lab.running())
+        killed.kill()
+        killed.communicate()
+        assert lab.run("status", "--format", "json").json["mode"] == "training"
+        lab.run("audio", "omni", "--wait=30")
+    assert set(lab.running()) == {"omni"}
+    witness.require(audio_starts=1, training_starts=1)
+
+
+def test_a_stop_that_outlives_its_killed_switch_keeps_the_next_one_out(lab: Lab) -> None:
+    lab.run("audio", "omni", OMNI_FAULT="slow-stop=4", STOP_GRACE="20s")
+    with Witness(lab.project) as witness:
+        killed = lab.spawn("training")
+        until(lambda: '"stop omni"' in holder(lab) and children_run(lab))
+        killed.kill()
+        killed.communicate()
+        assert "left behind" in lab.run("training", expect=5).err
+        lab.run("training", "--wait=30")
+    assert set(lab.running()) == {"training"}
+    witness.require(audio_starts=0, training_starts=1)
+
+
+def children_run(lab: Lab) -> bool:
+    """Whether a command of a switch runs, by trying the lock that it holds."""
+    (lock,) = (Path(lab.environment["XDG_STATE_HOME"]) / "spark-mode").glob("*.children.lock")
+    return subprocess.run(["flock", "--nonblock", lock, "true"], check=False).returncode != 0
+
+
 def holder(lab: Lab) -> str:
-    """Return what the holder of the lock says it does, by asking for a switch."""
-    return lab.run("stop", expect=None).err
+    """Return what the holder of the lock wrote into it."""
+    locks = (Path(lab.environment["XDG_STATE_HOME"]) / "spark-mode").glob("*.lock")
+    return " ".join(lock.read_text() for lock in locks)
 
 
 def test_of_two_switches_at_once_one_wins_and_the_other_is_told_who(lab: Lab) -> None:
@@ -157,3 +190,11 @@ def run_beside(*options: str) -> None:
     settings = ("-e", "STAND_IN_MEMORY=1MB", "-e", "STAND_IN_LOAD=0")
     id_ = docker("run", "--detach", *settings, *options, "audio-lab-stand-in:latest", "omni").strip()
     assert docker("inspect", "--format", "{{.State.Status}}", id_).strip() == "running"
+
+
+def interrupted(process: "subprocess.Popen[str]") -> bool:
+    """Press Ctrl-C, unless the process has ended; whether it has."""
+    if process.poll() is None:
+        interrupt(process)
+        return False
+    return True

@@ -1,0 +1,100 @@
+"""Which lab is meant, and what the command says without an engine."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from composer.cli.context import Globals
+from composer.cli.discovery import Flags, find_lab, lab_setting
+from composer.cli.main import VERBS, cli
+from composer.errors import ConfigurationError, UsageFault
+
+ROOT = Path(__file__).parents[2]
+
+
+def lab_in(folder: Path, compose: str = "compose.yaml", env: str | None = None) -> Path:
+    """Make a lab's files in a folder."""
+    (folder / compose).parent.mkdir(parents=True, exist_ok=True)
+    (folder / compose).write_text("services: {}\n")
+    (folder / "rules.yaml").write_text("")
+    if env is not None:
+        (folder / ".env").write_text(env)
+    return folder
+
+
+def test_a_flag_beats_the_environment_and_the_environment_beats_the_directory(tmp_path: Path) -> None:
+    lab_in(tmp_path)
+    environment = {"COMPOSE_FILE": "other/a.yaml:b.yaml", "COMPOSE_PROJECT_NAME": "mine", "SPARK_MODE_RULES": "r.yaml"}
+    by_flag = find_lab(Flags(files=("flag.yaml",), project_name="flagged", rules="f.yaml"), environment, tmp_path)
+    assert by_flag[:2] == ((str(tmp_path / "flag.yaml"),), str(tmp_path / "f.yaml"))
+    assert by_flag.project_name == "flagged"
+    by_environment = find_lab(Flags(), environment, tmp_path)
+    assert by_environment.compose == (str(tmp_path / "other/a.yaml"), str(tmp_path / "b.yaml"))
+    assert (by_environment.project_name, by_environment.rules) == ("mine", str(tmp_path / "r.yaml"))
+    assert find_lab(Flags(), {}, tmp_path).compose == (str(tmp_path / "compose.yaml"),)
+
+
+def test_the_env_file_of_a_directory_names_its_compose_files(tmp_path: Path) -> None:
+    lab_in(tmp_path, "lab/a.yaml", env="# a comment\nCOMPOSE_FILE='lab/a.yaml'\n")
+    found = find_lab(Flags(), {}, tmp_path)
+    assert found.compose == (str(tmp_path / "lab/a.yaml"),)
+    assert found.rules == str(tmp_path / "rules.yaml")
+
+
+def test_the_lab_that_was_set_is_used_from_anywhere_with_its_own_env_file(tmp_path: Path) -> None:
+    lab = lab_in(tmp_path / "lab", env="COMPOSE_FILE=compose.yaml\n")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    environment = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
+    with pytest.raises(ConfigurationError, match="no lab here"):
+        find_lab(Flags(), environment, elsewhere)
+    setting = lab_setting(environment)
+    setting.parent.mkdir(parents=True)
+    setting.write_text(f"{lab}\n")
+    found = find_lab(Flags(), environment, elsewhere)
+    assert found.compose == (str(lab / "compose.yaml"),)
+    assert found.env_files == (str(lab / ".env"),)
+
+
+def test_a_compose_file_without_rules_is_no_lab(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("services: {}\n")
+    with pytest.raises(ConfigurationError, match=r"no rules\.yaml beside"):
+        find_lab(Flags(files=("a.yaml",)), {}, tmp_path)
+
+
+def run(*arguments: str) -> str:
+    result = CliRunner().invoke(cli, ["--rules", str(ROOT / "rules.yaml"), *arguments], obj=Globals(), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_help_names_every_verb() -> None:
+    assert all(f"  {name} " in run("--help") for name in VERBS)
+
+
+def test_a_budget_is_shown_as_on_paper_and_as_json() -> None:
+    text = run("budget", "whisper", "llama3.1:8b", "f5", "devstral")
+    assert "= total        65.0 GB  of 128.0 GB" in text
+    assert "+ overhead      6.0 GB  2 and 2 for each of: audio, llm" in text
+    assert "do not run inference on both at once" in text
+    data = json.loads(run("budget", "training:large", "--format", "json"))
+    assert data["workloads"] == [
+        {"name": "training:large", "class": "training", "planned_gb": 15.0, "low_gb": 15.0, "high_gb": 15.0}
+    ]
+    assert (data["total_gb"], data["decision"]) == (19.0, "yes")
+
+
+def test_the_matrix_shows_the_sets_and_that_no_audio_runs_beside_training() -> None:
+    data = json.loads(run("--format", "json", "matrix"))
+    assert [one["name"] for one in data["sets"]] == list("ABCDEFGHI")
+    together = {(one["one"], one["other"]): one["decision"] for one in data["modes"]}
+    assert together[("audio omni", "training")] == "no"
+    assert len(together) == 15
+
+
+@pytest.mark.parametrize("arguments", [("budget", "trainin"), ("budget", "training:huge")])
+def test_an_unknown_name_is_a_usage_fault(arguments: tuple[str, ...]) -> None:
+    with pytest.raises(UsageFault):
+        run(*arguments)
