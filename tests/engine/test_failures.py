@@ -92,14 +92,13 @@ def test_after_a_killed_switch_the_next_one_does_what_it_is_asked(lab: Lab) -> N
     witness.require(audio_starts=1, training_starts=1)
 
 
-def test_a_stop_that_outlives_its_killed_switch_keeps_the_next_one_out(lab: Lab) -> None:
+def test_a_switch_that_is_killed_while_it_stops_something_is_finished_by_the_next(lab: Lab) -> None:
     lab.run("audio", "omni", OMNI_FAULT="slow-stop=4", STOP_GRACE="20s")
     with Witness(lab.project) as witness:
         killed = lab.spawn("training")
         until(lambda: '"stop omni"' in holder(lab) and children_run(lab))
         killed.kill()
         killed.communicate()
-        assert "left behind" in lab.run("training", expect=5).err
         lab.run("training", "--wait=30")
     assert set(lab.running()) == {"training"}
     witness.require(audio_starts=0, training_starts=1)
