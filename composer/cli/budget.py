@@ -11,10 +11,10 @@ from composer.cli.context import Globals, output_options
 @click.pass_obj
 def budget(known: Globals, names: tuple[str, ...]) -> None:
     """Show the arithmetic and the verdict of exactly these workloads. Needs no engine."""
-    from composer.cli.show_budget import budget_text  # noqa: PLC0415
-    from composer.planning.budget import budget as reckon  # noqa: PLC0415
-    from composer.planning.request import find_workload  # noqa: PLC0415
-    from composer.switching.session import machine_capacity  # noqa: PLC0415
+    from composer.cli.show_budget import budget_text
+    from composer.planning.budget import budget as reckon
+    from composer.planning.request import find_workload
+    from composer.switching.session import machine_capacity
 
     rules = known.rules()
     workloads = {one.name: one for one in (find_workload(rules, name) for name in names)}

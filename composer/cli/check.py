@@ -11,8 +11,8 @@ from composer.cli.context import Globals, output_options
 def check(known: Globals) -> None:
     """Look for mistakes in rules.yaml, the Compose files, the engine and this machine; each with its fix."""
     session = known.session()
-    from composer.cli.tables import readable  # noqa: PLC0415 - after Compose was asked
-    from composer.switching.check import check as find  # noqa: PLC0415
+    from composer.cli.tables import readable  # after Compose was asked
+    from composer.switching.check import check as find
 
     findings = find(session, session.compose_version)
 

@@ -30,18 +30,18 @@ class Globals:
 
     def session(self, need_project: bool = True, only_config: bool = False) -> "Session":
         """Open the lab; Compose is asked first and answers while the rest is imported."""
-        from composer.switching.prefetch import ask_compose  # noqa: PLC0415 - what costs time is imported after the question
+        from composer.switching.prefetch import ask_compose  # what costs time is imported after the question
 
         found = find_lab(self.flags, os.environ, Path.cwd())
         asked = ask_compose(found, only_config)
-        from composer.lab.files import LabFiles  # noqa: PLC0415
-        from composer.switching.session import Session  # noqa: PLC0415
+        from composer.lab.files import LabFiles
+        from composer.switching.session import Session
 
         return Session.open(LabFiles(**found._asdict()), asked, need_project)
 
     def rules(self) -> "Rules":
         """Read the rules alone."""
-        from composer.switching.session import read_rules_file  # noqa: PLC0415
+        from composer.switching.session import read_rules_file
 
         return read_rules_file(find_rules(self.flags, os.environ, Path.cwd()))
 

@@ -52,7 +52,7 @@ class Verbs(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError:
-            from composer.lab.rules_reading import suggest  # noqa: PLC0415 - a mistake may take its time
+            from composer.lab.rules_reading import suggest  # a mistake may take its time
 
             raise click.UsageError(f'no such command "{args[0]}"{suggest(args[0], VERBS)}', ctx) from None
 

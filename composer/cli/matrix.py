@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.pass_obj
 def matrix(known: Globals) -> None:
     """Show the sets of rules.yaml and their verdicts, then which modes may be active together."""
-    from composer.switching.session import machine_capacity  # noqa: PLC0415
+    from composer.switching.session import machine_capacity
 
     rules = known.rules()
     capacity = machine_capacity(rules)
@@ -31,8 +31,8 @@ def matrix(known: Globals) -> None:
 
 
 def _sets(rules: "Rules", capacity: int) -> Iterator[tuple[str, str, "Budget"]]:
-    from composer.planning.budget import budget  # noqa: PLC0415
-    from composer.planning.request import find_workload  # noqa: PLC0415
+    from composer.planning.budget import budget
+    from composer.planning.request import find_workload
 
     for one in rules.sets:
         yield one.name, one.wish, budget([find_workload(rules, name) for name in one.workloads], rules, capacity)
@@ -40,9 +40,9 @@ def _sets(rules: "Rules", capacity: int) -> Iterator[tuple[str, str, "Budget"]]:
 
 def _pairs(rules: "Rules", capacity: int) -> Iterator[tuple[str, str, "Budget"]]:
     """Judge every pair of modes by the workloads that are named like their profiles, and the models these need."""
-    from itertools import combinations  # noqa: PLC0415
+    from itertools import combinations
 
-    from composer.planning.budget import budget  # noqa: PLC0415
+    from composer.planning.budget import budget
 
     modes = {
         name if len(mode.profiles) == 1 else f"{name} {profile}": (profile, rules.profiles.get(profile))
@@ -56,7 +56,7 @@ def _pairs(rules: "Rules", capacity: int) -> Iterator[tuple[str, str, "Budget"]]
 
 
 def _text(sets: list[tuple[str, str, "Budget"]], pairs: list[tuple[str, str, "Budget"]]) -> str:
-    from composer.cli.tables import columns  # noqa: PLC0415
+    from composer.cli.tables import columns
 
     head = ("", "wish", "total", "remain", "memory", "compute", "decision", "")
     rows = [head, *((name, wish, *_judgement(reckoned)) for name, wish, reckoned in sets)]

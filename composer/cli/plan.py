@@ -13,11 +13,11 @@ SWITCHES = ("audio", "training", "up", "stop", "restore")
 @click.pass_context
 def plan(ctx: click.Context, switch: tuple[str, ...]) -> None:
     """Show what a SWITCH would do, such as `plan audio omni`, and change nothing. It exits as the switch would."""
-    from composer.cli.main import cli  # noqa: PLC0415 - main loads this file
+    from composer.cli.main import cli  # main loads this file
 
     name = switch[0].partition(":")[0]
     if name not in SWITCHES:
-        from composer.lab.rules_reading import suggest  # noqa: PLC0415
+        from composer.lab.rules_reading import suggest
 
         raise click.UsageError(f'"{switch[0]}" is not a switch{suggest(name, SWITCHES)}; there are {", ".join(SWITCHES)}')
     command = cli.get_command(ctx, switch[0])

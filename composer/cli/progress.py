@@ -72,7 +72,7 @@ class Screen(Lines):
 
     def __init__(self) -> None:
         super().__init__()
-        from rich.console import Console  # noqa: PLC0415 - only where somebody looks
+        from rich.console import Console  # only where somebody looks
 
         self._console = Console(stderr=True, highlight=False)
         self._status: Status | None = None
@@ -81,13 +81,13 @@ class Screen(Lines):
         self._step_begun = time.monotonic()
         self._line = f"{number:>2}  {step.action:<13} {step.subject}"
         self._settle()
-        from rich.text import Text  # noqa: PLC0415
+        from rich.text import Text
 
         self._status = self._console.status(Text(f"{self._line}: {step.cause}"))
         self._status.start()
 
     def progress(self, available: int | None, note: str) -> None:
-        from rich.text import Text  # noqa: PLC0415
+        from rich.text import Text
 
         free = "" if available is None else f"  {gb_text(available)} free"
         waited = time.monotonic() - self._step_begun

@@ -11,8 +11,8 @@ from composer.cli.context import Globals, output_options
 def status(known: Globals) -> None:
     """Show the mode, the services, the machine's memory, and what would not be allowed now."""
     session = known.session(only_config=True)
-    from composer.cli.show_status import status_text  # noqa: PLC0415 - after Compose was asked
-    from composer.switching.status import status as look  # noqa: PLC0415
+    from composer.cli.show_status import status_text  # after Compose was asked
+    from composer.switching.status import status as look
 
     seen = look(session)
     known.show(seen.as_json(), lambda: status_text(seen))

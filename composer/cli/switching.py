@@ -41,7 +41,7 @@ def switch_options(models: bool = True) -> Callable[[Verb], Verb]:
 
 def carry_out(known: Globals, verb: str, names: tuple[str, ...], options: dict[str, Any]) -> None:
     """Switch, or with --dry-run show the plan."""
-    from composer.planning.request import Request  # noqa: PLC0415 - after --help has had its chance
+    from composer.planning.request import Request  # after --help has had its chance
 
     session = known.session(need_project=verb != "stop")
     if verb == "restore":
@@ -50,12 +50,12 @@ def carry_out(known: Globals, verb: str, names: tuple[str, ...], options: dict[s
         request = Request.model_validate({"verb": verb, "names": names, "extra": options.get("extra", ())})
     request = request.model_copy(update={"force": options["force"], "ready_seconds": options["timeout"]})
     if options["dry_run"]:
-        from composer.cli.show_plan import show_plan  # noqa: PLC0415
+        from composer.cli.show_plan import show_plan
 
         show_plan(known, session.plan(request))
         return
-    from composer.cli.progress import watcher_for  # noqa: PLC0415
-    from composer.switching.report import SwitchOptions  # noqa: PLC0415
+    from composer.cli.progress import watcher_for
+    from composer.switching.report import SwitchOptions
 
     wait = None if options["wait"] == WITHOUT_END else max(0.0, options["wait"])
     how = SwitchOptions(wait_seconds=wait, restore_on_failure=not options["no_restore"], yes=options["yes"])

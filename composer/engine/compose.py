@@ -52,7 +52,7 @@ class ComposeVerbs:
         _run("stop", seconds, lambda: client.compose.stop([service]))
 
     def _client(self, seconds: int, overrides: Sequence[str] = ()) -> "DockerClient":
-        from python_on_whales import DockerClient  # noqa: PLC0415 - 250 ms, which only a switch pays, behind its first step
+        from python_on_whales import DockerClient  # 250 ms, which only a switch pays, behind its first step
 
         # python-on-whales passes the caller's environment on; `env` takes Compose's own settings out of it.
         unset = [part for key in os.environ if key.startswith("COMPOSE_") or key == "DOCKER_CONTEXT" for part in ("-u", key)]
@@ -84,7 +84,7 @@ class ComposeVerbs:
 
 def _run(verb: str, seconds: int, act: Callable[[], object]) -> None:
     """Run a verb with standard input closed, and tell a missed deadline from a failure that Compose reports."""
-    from python_on_whales.exceptions import DockerException  # noqa: PLC0415
+    from python_on_whales.exceptions import DockerException
 
     nothing, own = os.open(os.devnull, os.O_RDONLY), os.dup(0)
     os.dup2(nothing, 0)

@@ -79,7 +79,7 @@ class ComposeFiles:
 
         Raises ConfigurationError for remote files, EngineUnavailable where there is no `docker` command.
         """
-        from composer.errors import ConfigurationError, EngineUnavailable  # noqa: PLC0415
+        from composer.errors import ConfigurationError, EngineUnavailable
 
         if self._asked:
             return
@@ -108,8 +108,8 @@ class ComposeFiles:
 
     def read(self) -> "Project":
         """Return the project. Raises ConfigurationError for what Compose says is wrong with the files or itself."""
-        from composer.errors import ConfigurationError  # noqa: PLC0415
-        from composer.lab.project import read_project  # noqa: PLC0415
+        from composer.errors import ConfigurationError
+        from composer.lab.project import read_project
 
         answers = self._collect()
         if "version" in answers:
@@ -126,7 +126,7 @@ class ComposeFiles:
 
     def _collect(self) -> dict[str, "_Answer"]:
         """Wait for all answers, under one deadline."""
-        from composer.errors import EngineUnavailable  # noqa: PLC0415
+        from composer.errors import EngineUnavailable
 
         self.prefetch()
         deadline = time.monotonic() + READ_SECONDS
@@ -151,7 +151,7 @@ class _Answer(NamedTuple):
     errors: str
 
     def text(self, where: str, fix: str) -> str:
-        from composer.errors import ConfigurationError  # noqa: PLC0415
+        from composer.errors import ConfigurationError
 
         if self.code != 0:
             raise ConfigurationError(f"{where}: {last_line(self.errors)}", fix)
@@ -174,7 +174,7 @@ def _flags(files: LabPaths) -> list[str]:
 
 
 def _check_version(text: str) -> None:
-    from composer.errors import ConfigurationError  # noqa: PLC0415
+    from composer.errors import ConfigurationError
 
     numbers = re.match(r"v?(\d+)\.(\d+)", text.strip())
     if numbers is None or (int(numbers[1]), int(numbers[2])) < OLDEST_COMPOSE:

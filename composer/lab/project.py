@@ -66,7 +66,8 @@ class Service(_Part):
     @property
     def needs(self) -> tuple[str, ...]:
         """The services that must run for this one to run: dependencies and shared namespaces and volumes."""
-        return tuple(dict.fromkeys([*self.depends_on, *self.shares]))
+        required = [name for name, dependency in self.depends_on.items() if dependency.required]
+        return tuple(dict.fromkeys([*required, *self.shares]))
 
 
 class Project(_Part):
@@ -94,19 +95,21 @@ class Project(_Part):
     def closure(self, names: Iterable[str]) -> tuple[str, ...]:
         """Return these services and all they need, dependencies before dependents.
 
+        An optional dependency (`required: false`) does not come along; it only comes first where it is asked for.
         Ties keep the order of `names` and of the file, so that the same request always gives the same order.
         """
+        wanted = tuple(names)
         ordered: dict[str, None] = {}
 
         def visit(name: str, path: tuple[str, ...]) -> None:
             service = self.services.get(name)
             if service is None or service.provider or name in ordered or name in path:
                 return
-            for needed in service.needs:
+            for needed in (*service.needs, *(other for other in service.depends_on if other in wanted)):
                 visit(needed, (*path, name))
             ordered[name] = None
 
-        for name in names:
+        for name in wanted:
             visit(name, ())
         return tuple(ordered)
 
@@ -147,9 +150,8 @@ def _service(name: str, raw: dict[str, Any], config_hash: str | None) -> Service
 
 def _reserves_gpu(raw: dict[str, Any]) -> bool:
     devices = (((raw.get("deploy") or {}).get("resources") or {}).get("reservations") or {}).get("devices") or ()
-    wanted = [*devices, *(raw.get("gpus") or ())]
-    return raw.get("runtime") == "nvidia" or any(
-        "gpu" in (device.get("capabilities") or ()) or device.get("driver") in ("nvidia", "cdi") for device in wanted
+    return bool(raw.get("gpus") or raw.get("runtime") == "nvidia") or any(
+        "gpu" in (device.get("capabilities") or ()) or device.get("driver") in ("nvidia", "cdi") for device in devices
     )
 
 

@@ -49,7 +49,8 @@ def unclassified_refusal(rules: Rules, observed: Observed) -> Refusal | None:
     """Return the refusal to switch while something of the project runs that rules.yaml cannot place."""
     for container in observed.active:
         service = container.service or ""
-        if rules.host_of_service(service) is None and running_workload(rules, service, container.variant) is None:
+        known = rules.host_of_service(service) or running_workload(rules, service, container.variant)
+        if not service or known is None:
             return Refusal(
                 message=f'"{container.name}" is {container.state} and its service "{service}" is not in rules.yaml',
                 hint=f"describe it under workloads in rules.yaml, or stop it: docker stop {container.name}",

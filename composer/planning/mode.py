@@ -11,12 +11,12 @@ from composer.planning.observed import Observed
 def current_mode(observed: Observed, project: Project, rules: Rules) -> str:
     """Return `audio PROFILE`, `training`, `idle`, `custom` or `unknown`.
 
-    A mode is on when its class is active exactly with its closure; other classes don't change it. Where no engine was
-    asked the mode is unknown. Nothing with a footprint active is idle.
+    A mode is on when its class is active exactly with its closure; other classes, and services without a profile,
+    don't change it. Where no engine was asked the mode is unknown. Nothing with a footprint active is idle.
     """
     if not observed.complete:
         return "unknown"
-    active = set(observed.active_services)
+    active = {container.service or "" for container in observed.active}
     if not active and not observed.foreign:
         return "idle"
     matching = list(_matching(active, project, rules))
@@ -27,12 +27,12 @@ def current_mode(observed: Observed, project: Project, rules: Rules) -> str:
 
 
 def _matching(active: set[str], project: Project, rules: Rules) -> Iterator[str]:
+    always = set(project.closure(project.without_profile))
     for name, mode in rules.modes.items():
         running = {service for service in active if (one := rules.of_service(service)) and one.class_ == mode.class_}
         for profile in mode.profiles:
             closure = set(project.closure(project.of_profile(profile)))
-            of_class = {service for service in closure if (one := rules.of_service(service)) and one.class_ == mode.class_}
-            if of_class and running == of_class and closure <= active:
+            if closure & running and closure <= active and running <= closure | always:
                 yield name if name == "training" else f"{name} {profile}"
 
 

@@ -73,7 +73,7 @@ def _refusal(work: Work, remaining: Observed, reckoned: Budget) -> Refusal | Non
     return (
         admission.rule_refusal(request, target, rules, observed)
         or admission.unclassified_refusal(rules, observed)
-        or admission.engine_refusal(work.to_create, work.project, observed)
+        or admission.engine_refusal(work.to_start, work.project, observed)
         or admission.budget_refusal(request, target, rules, reckoned, kept, observed)
         or (
             admission.memory_refusal(request, rules, work.starting_workloads, _released(work, remaining), observed)
@@ -85,7 +85,7 @@ def _refusal(work: Work, remaining: Observed, reckoned: Budget) -> Refusal | Non
 
 def _released(work: Work, remaining: Observed) -> tuple[Workload, ...]:
     """Return the workloads whose memory comes back before anything starts."""
-    staying = {one.name for one in remaining.workloads(work.rules)}
+    staying = {one.name for one in remaining.workloads(work.rules) if one.service not in work.other_variants}
     return tuple(one for one in work.observed.workloads(work.rules) if one.name not in staying)
 
 

@@ -45,7 +45,7 @@ def dependents_refusal(stopped: list[Stopping], project: Project, observed: Obse
     staying = [name for name in observed.active_services if name not in going]
     for one in stopped:
         if needing := project.dependents(one.service, staying):
-            also = " ".join([*going, *needing])
+            also = " ".join([*sorted(going), *needing])
             return Refusal(message=f"{', '.join(needing)} depends on {one.service}", hint=f"stop both: spark-mode stop {also}")
     return None
 

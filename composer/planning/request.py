@@ -95,7 +95,7 @@ def resolve(request: Request, project: Project, rules: Rules) -> Target:
         case "up":
             return _up_target(request, project, rules)
         case "restore":
-            return _restore_target(request, project)
+            return _restore_target(request, project, rules)
         case "stop":
             return Target(services=(), scope=frozenset()) if request.names else Target(services=(), scope=None, mode="idle")
 
@@ -176,16 +176,24 @@ def _up_target(request: Request, project: Project, rules: Rules) -> Target:
     return _target(collector, project, collector.services, frozenset(), None, base=profiled)
 
 
-def _restore_target(request: Request, project: Project) -> Target:
-    gone = tuple(name for name in request.names if name not in project.services)
+def _restore_target(request: Request, project: Project, rules: Rules) -> Target:
+    """Return what ran before, as far as the files still know it: they may have changed since."""
+    gone = [f"{name} ran before and is no longer in the Compose files" for name in request.names if name not in project.services]
+    gone += [
+        f"{name} was admitted before and is no longer in rules.yaml" for name in request.extra if name not in rules.workloads
+    ]
     services = project.closure(name for name in request.names if name in project.services)
     return Target(
         services=services,
         named=services,
-        models=request.extra,
-        variants=request.variants,
+        models=tuple(name for name in request.extra if name in rules.workloads),
+        variants={
+            name: variant
+            for name, variant in request.variants.items()
+            if (workload := rules.of_service(name)) and variant in workload.variants
+        },
         scope=None,
-        warnings=tuple(f"{name} ran before and is no longer in the Compose files" for name in gone),
+        warnings=tuple(gone),
     )
 
 

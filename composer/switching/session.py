@@ -165,7 +165,7 @@ class Session:
         begun = self.clock.now()
         agreed = self._agree(self._admitted(request, self.observe()), options, confirm)
         with self._lock(request, options, watcher) as lock:
-            from composer.switching.switch import Switch  # noqa: PLC0415 - after the lock: a busy one need not load it
+            from composer.switching.switch import Switch  # after the lock: a busy one need not load it
 
             before = self.observe()
             plan = self._admitted(request, before)
@@ -217,8 +217,8 @@ class Session:
         return switch_lock(self.directories.locks, key, str(request), options.wait_seconds, watcher, self.clock)
 
     def _doors(self) -> "Doors":
-        from composer.engine.compose import ComposeVerbs  # noqa: PLC0415 - only a switch needs it
-        from composer.switching.executor import Doors  # noqa: PLC0415
+        from composer.engine.compose import ComposeVerbs  # only a switch needs it
+        from composer.switching.executor import Doors
 
         lock = children_lock(self.directories.locks, _key(self._identity))
         files = self.files.model_copy(update={"project_name": self.project.name})

@@ -104,6 +104,15 @@ def test_a_switch_that_is_killed_while_it_stops_something_is_finished_by_the_nex
     witness.require(audio_starts=0, training_starts=1)
 
 
+def test_without_a_terminal_adding_something_never_stops_a_training_unasked(lab: Lab) -> None:
+    lab.run("training")
+    before = lab.containers()
+    assert "add --yes" in lab.run("up", "omni", expect=4).err
+    assert lab.containers() == before
+    lab.run("up", "omni", "--yes")
+    assert set(lab.running()) == {"omni"}
+
+
 def children_run(lab: Lab) -> bool:
     """Whether a command of a switch runs, by trying the lock that it holds."""
     (lock,) = (Path(lab.environment["XDG_STATE_HOME"]) / "spark-mode").glob("*.children.lock")
