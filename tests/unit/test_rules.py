@@ -1,6 +1,7 @@
 """A mistake in rules.yaml is found with its path, and nothing else can come out of any text."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -57,10 +58,63 @@ def test_damage_anywhere_gives_rules_or_a_configuration_error(at: int, length: i
         assert error.message.startswith("rules.yaml")
 
 
-@pytest.mark.parametrize("scale", ["0", "-1", "1/0", "half"])
+@pytest.mark.parametrize("scale", ["0", "-1", "1/0", "half", "1e999999999", ".nan", "true", "[1]", "null", "'1/16/16'"])
 def test_a_scale_that_is_none_is_refused(scale: str) -> None:
     with pytest.raises(ConfigurationError, match="scale"):
         read_rules(f"extends: other\nscale: {scale}", "scaled.yaml", lambda _: TEXT)
+
+
+@pytest.mark.parametrize("other", ["", "[a]", "1", '"a\\0b"', '"\\e[2J"'])
+def test_a_file_to_extend_is_named_by_a_plain_path(other: str) -> None:
+    with pytest.raises(ConfigurationError, match="extends: write the path of another rules file"):
+        read_rules(f"extends: {other}", "scaled.yaml", lambda _: TEXT)
+
+
+@pytest.mark.parametrize("base", ["[]", "null", "extends: another"])
+def test_a_file_to_extend_is_complete(base: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"scaled.yaml: extends: other must be a complete rules file"):
+        read_rules("extends: other", "scaled.yaml", lambda _: base)
+
+
+def test_a_file_that_extends_another_puts_its_own_keys_in_place_of_that_ones() -> None:
+    own = "extends: other\nscale: 1/2\nhardware: {name: a small machine, capacity: 64GB}"
+    rules = read_rules(own, "scaled.yaml", lambda _: TEXT)
+    assert (rules.hardware.name, rules.hardware.capacity) == ("a small machine", 32 * 10**9)
+    assert rules.workloads["omni"].footprint.planned == 4 * 10**9
+
+
+def test_thousands_of_mistakes_are_told_as_the_first_of_them() -> None:
+    with pytest.raises(ConfigurationError) as found:
+        read(TEXT + "\n".join(f"key{number}: 1" for number in range(4000)))
+    lines = found.value.message.splitlines()
+    assert len(lines) == 21
+    assert lines[-1] == "rules.yaml: and more; these 20 are the first"
+
+
+ODD = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9) | st.sampled_from(["8GB", "auto", "omni"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9) | st.just("planned"), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def places(data: object) -> list[tuple[Any, Any]]:
+    """Return every container in parsed YAML with each of its keys."""
+    entries = list(data.items()) if isinstance(data, dict) else list(enumerate(data)) if isinstance(data, list) else []
+    return [place for key, value in entries for place in ((data, key), *places(value))]
+
+
+@given(st.data())
+def test_any_value_anywhere_gives_rules_or_a_configuration_error(data: st.DataObject) -> None:
+    document = yaml.safe_load(TEXT)
+    holder, key = data.draw(st.sampled_from(places(document)))
+    holder[key] = data.draw(ODD)
+    if isinstance(holder, dict) and data.draw(st.booleans()):
+        holder[data.draw(st.text(max_size=9) | st.sampled_from(["name", "variant", "class_", "<exclusive>", "model"]))] = 1
+    try:
+        read(yaml.safe_dump(document, allow_unicode=True))
+    except ConfigurationError as error:
+        assert all(line.startswith("rules.yaml") for line in error.message.split("\n"))
 
 
 @pytest.mark.parametrize(("text", "size"), [("8GB", 8 * 10**9), ("7.5GiB", 15 * 2**29), ("512 MB", 512 * 10**6)])

@@ -1,0 +1,161 @@
+"""Why a request is refused, with what would help; a refused plan has no steps."""
+
+from typing import Any
+
+import pytest
+
+from composer.errors import ConfigurationError
+from composer.lab.size import GB
+from composer.planning.observed import Container, Memory, Observed
+from composer.planning.plan import Refusal
+from composer.planning.planner import plan
+from tests.audio_lab import CAPACITY, PROJECT, RULES, foreign, request, seen
+
+
+def look(*there: str, **more: Any) -> Observed:
+    return seen(*there, **more)
+
+
+def refusal(line: str, observed: Observed, force: bool = False, **project: Any) -> Refusal | None:
+    lab = PROJECT.model_copy(update=project)
+    made = plan(request(line, force=force), lab, RULES, observed, CAPACITY)
+    assert made.refusal is None or (made.is_empty and str(made) == f"refused: {made.refusal.message}")
+    return made.refusal
+
+
+def test_nothing_is_in_the_way_of_what_fits() -> None:
+    assert refusal("audio omni", seen()) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "rule"),
+    [
+        ("up omni training", "training-without-audio"),
+        ("audio omni --with training", "training-without-audio"),
+        ("training --with devstral", "training-without-llm"),
+        ("training --with llama3.1:8b", "training-without-audio"),
+        ("up ollama training", "training-without-audio"),
+        ("audio omni --with xtts", "one-speech-model"),
+        ("up chatterbox f5", "one-speech-model"),
+    ],
+)
+@pytest.mark.parametrize("force", [False, True])
+def test_a_request_that_excludes_itself_is_refused_even_with_force(line: str, rule: str, force: bool) -> None:
+    found = refusal(line, seen(), force=force)
+    assert found is not None
+    assert found.hint == f"rule {rule}; ask for one of them"
+    assert found.kind == "rule"
+
+
+@pytest.mark.parametrize("line", ["audio omni", "up whisper", "up devstral", "training"])
+def test_a_training_outside_the_lab_is_refused_with_what_to_type(line: str) -> None:
+    found = refusal(line, seen(foreign=(foreign("training", "run-7"),)), force=True)
+    assert found is not None
+    assert found.message.startswith('the container "run-7" outside this lab is running: ')
+    assert found.hint is not None
+    assert found.hint.endswith("docker stop run-7")
+
+
+def test_a_stop_is_never_in_the_way_of_anything() -> None:
+    nothing = seen("omni", foreign=(foreign("training", "run-7"),), available=None, gpu_runtime=False)
+    assert refusal("stop", nothing) is None
+
+
+@pytest.mark.parametrize("service", ["thing", None])
+def test_what_rules_yaml_cannot_place_refuses_a_switch(service: str | None) -> None:
+    stray = Container(id="1", name="stray", state="running", service=service)
+    found = refusal("audio omni", Observed(containers=(stray,), memory=Memory(total=CAPACITY, available=CAPACITY)))
+    assert found is not None
+    assert found.message.startswith('"stray" is running and its service')
+    assert found.hint == "describe it under workloads in rules.yaml, or stop it: docker stop stray"
+
+
+def test_a_service_without_a_class_is_refused_even_with_a_default_footprint() -> None:
+    stray = Container(id="1", name="stray", state="running", service=None)
+    rules = RULES.model_copy(update={"default_footprint": RULES.workloads["whisper"].footprint})
+    made = plan(request("audio omni"), PROJECT, rules, seen().model_copy(update={"containers": (stray,)}), CAPACITY)
+    assert made.refusal is not None
+
+
+def test_a_service_that_rules_yaml_does_not_describe_is_a_configuration_error() -> None:
+    services = {**PROJECT.services, "new": PROJECT.services["omni"].model_copy(update={"name": "new", "profiles": ("omni",)})}
+    with pytest.raises(ConfigurationError, match='the service "new" has no workload'):
+        refusal("audio omni", seen(), services=services)
+
+
+@pytest.mark.parametrize("there", [(), ("omni/exited",)], ids=["to create", "created already"])
+def test_a_gpu_without_a_runtime_is_refused_before_anything_stops(there: tuple[str, ...]) -> None:
+    found = refusal("audio omni", seen("training", *there, gpu_runtime=False))
+    assert found is not None
+    assert found.message == "omni reserves a GPU, and this Docker engine has no NVIDIA runtime"
+    assert found.kind == "configuration"
+    assert refusal("audio omni", seen("omni", gpu_runtime=False)) is None
+
+
+@pytest.mark.parametrize("kind", ["network", "volume"])
+@pytest.mark.parametrize("there", [(), ("omni/exited",)], ids=["to create", "created already"])
+def test_a_network_or_volume_that_compose_would_replace_is_refused(kind: str, there: tuple[str, ...]) -> None:
+    old: dict[str, Any] = {f"{kind}s": {"lab_x": "old"}}
+    new: dict[str, Any] = {f"{kind}s": {"lab_x": "new"}}
+    found = refusal("audio omni", look(*there, **old), **new)
+    assert found is not None
+    assert found.message.startswith(f'the definition of the {kind} "lab_x" changed')
+    assert f"docker {kind} rm lab_x" in str(found.hint)
+    assert ("deletes its data" in str(found.hint)) == (kind == "volume")
+    assert found.kind == "configuration"
+    assert refusal("audio omni", look(**new), **new) is None
+    assert refusal("audio omni", look(), **new) is None
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_what_does_not_fit_is_refused_even_with_force(force: bool) -> None:
+    found = refusal("up llama3.1:70b-fp16", seen(), force=force)
+    assert found is not None
+    assert found.message == (
+        "does-not-fit: 144.0 GB are more than the 128.0 GB that there are (llama3.1:70b-fp16 140, overhead 4; GB)"
+    )
+    assert found.hint == "ask for less: no stop makes room for it"
+
+
+def test_an_oom_risk_is_refused_with_what_could_stop_and_admitted_with_force() -> None:
+    observed = seen("ollama", models=("coder32b",), available=60 * GB)
+    found = refusal("up devstral", observed)
+    assert found is not None
+    assert found.message.startswith("oom-risk: 116.0 GB are more than the 100.0 GB that are safe (devstral 48, coder32b 64")
+    assert found.hint == "it would fit without coder32b (spark-mode stop ollama)"
+    assert refusal("up devstral", observed, force=True) is None
+
+
+def test_more_than_this_machine_has_is_refused_whatever_is_declared() -> None:
+    small = Observed(memory=Memory(total=24 * GB, available=24 * GB))
+    found = refusal("up devstral", small, force=True)
+    assert found is not None
+    assert found.message.startswith("52.0 GB are more than this machine's 24.0 GB")
+
+
+@pytest.mark.parametrize(
+    ("available", "force", "refused"),
+    [
+        (28.0, False, False),
+        (27.9, False, True),
+        (18.0, True, False),
+        (17.9, True, True),
+        (None, False, True),
+        (None, True, False),
+    ],
+)
+def test_the_memory_that_is_really_free_must_be_enough(available: float | None, force: bool, refused: bool) -> None:
+    free = None if available is None else round(available * GB)
+    assert (refusal("audio omni", seen(available=free), force=force) is not None) == refused
+
+
+def test_the_memory_of_what_stops_counts_as_coming_back() -> None:
+    assert refusal("training", seen("omni", available=24 * GB)) is None
+    found = refusal("training", seen("omni", available=23 * GB))
+    assert found is not None
+    assert found.message == ("training needs 32.0 GB with the headroom; 23.0 GB are available, and stopping omni frees 8.0 GB")
+
+
+def test_unknown_memory_does_not_matter_where_nothing_starts() -> None:
+    assert refusal("audio omni", seen("omni", available=None)) is None
+    assert refusal("stop", seen("omni", available=None)) is None
