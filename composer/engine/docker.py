@@ -8,6 +8,7 @@ Reads take 1 to 5 ms. Every call has a deadline; every failure of the transport 
 import json
 import socket
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -30,6 +31,11 @@ class EngineApi:
         self._path = socket_path
 
     def identity(self) -> Identity:
+        return self._identity
+
+    @cached_property
+    def _identity(self) -> Identity:
+        """The engine does not become another one during a command, and this is the slowest question to it."""
         info = self._get("/info")
         devices = [device.get("ID", "") for device in info.get("DiscoveredDevices") or ()]
         return Identity(

@@ -64,7 +64,7 @@ def await_ready(
 
     `tick` is called with the seconds waited after each look; what it raises ends the wait.
     """
-    begun, pause = clock.now(), POLL_SECONDS
+    begun = clock.now()
     while True:
         waited = clock.now() - begun
         judgement = judge(look(), first, completes, waited)
@@ -73,5 +73,4 @@ def await_ready(
         if waited >= bound:
             return Judgement("failed", f"it was not ready within {bound:g} s")
         tick(waited)
-        clock.sleep(pause)
-        pause = min(pause * 1.1, SLOWEST_POLL_SECONDS)
+        clock.sleep(min(max(POLL_SECONDS, waited / 40), SLOWEST_POLL_SECONDS))
