@@ -6,105 +6,13 @@ All sizes are bytes.
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
-from composer.lab.size import Size, SizeOrAuto, parse_size
-
-Name = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.:-]*$", max_length=100)]
-Text = Annotated[str, Field(min_length=1)]
+from composer.lab.size import Size, SizeOrAuto
+from composer.lab.workload import Footprint, Name, Range, Strict, Workload, tagged
 
 
-class _Strict(BaseModel):
-    """Frozen, and refuses keys it does not know: a typing mistake in a rule must not switch the rule off."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
-
-
-class Range(_Strict):
-    """From `low` to `high` bytes."""
-
-    low: Size
-    high: Size
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "Range":
-        if self.low > self.high:
-            raise ValueError("low is above high")
-        return self
-
-
-class Footprint(_Strict):
-    """The memory that a workload holds: `planned` counts in the budget, `low` and `high` are what was seen."""
-
-    planned: Size
-    low: Size
-    high: Size
-
-    @model_validator(mode="before")
-    @classmethod
-    def _spread(cls, data: Any) -> Any:
-        """Accept `8GB` for a footprint that is always the same, and fill in what is not given."""
-        sizes = data if isinstance(data, dict) else {"planned": data}
-        if "planned" not in sizes:
-            return sizes
-        parse_size(sizes["planned"])  # or the same mistake would be told three times
-        return {"low": sizes["planned"], "high": sizes["planned"], **sizes}
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "Footprint":
-        if not 0 < self.low <= self.planned <= self.high:
-            raise ValueError("a footprint needs 0 < low <= planned <= high")
-        return self
-
-
-class Variant(_Strict):
-    """A size in which a workload can run, and the environment that its service gets for it."""
-
-    footprint: Footprint
-    environment: dict[Name, str] = {}
-
-
-class Outside(_Strict):
-    """How to know a container of this workload that was started outside the lab's project; one of the three."""
-
-    label: Text | None = None
-    name: Text | None = None
-    image: Text | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> "Outside":
-        if sum(value is not None for value in (self.label, self.name, self.image)) != 1:
-            raise ValueError("give exactly one of label, name and image")
-        return self
-
-
-class Workload(_Strict):
-    """What has a footprint: a Compose service, or a model that a host serves."""
-
-    name: Name
-    class_: Annotated[Name, Field(alias="class")]
-    footprint: Footprint
-    service: Name | None = None
-    model: Text | None = None
-    host: Name | None = None
-    variants: dict[Name, Variant] = {}
-    default_variant: Name | None = None
-    priority: int = 0
-    aliases: tuple[Name, ...] = Field(default=(), strict=False)
-    outside: tuple[Outside, ...] = Field(default=(), strict=False)
-    variant: Name | None = Field(default=None, exclude=True)
-
-    @property
-    def label(self) -> str:
-        """The name as a user writes it, with the variant if it is not the default one."""
-        return self.name if self.variant in (None, self.default_variant) else f"{self.name}:{self.variant}"
-
-    def in_variant(self, variant: str) -> "Workload":
-        """Return this workload with the footprint of one of its variants. Raises KeyError for an unknown one."""
-        return self.model_copy(update={"footprint": self.variants[variant].footprint, "variant": variant})
-
-
-class Limits(_Strict):
+class Limits(Strict):
     """Where the verdict on a total changes, in bytes; `headroom` must stay free, under `floor` a start is aborted."""
 
     fits_easily: Size
@@ -122,14 +30,14 @@ class Limits(_Strict):
         return self
 
 
-class Burst(_Strict):
+class Burst(Strict):
     """What may come on top for moments; shown beside the budget, never counted in it."""
 
     cuda_context: Range
     kv_cache: Range
 
 
-class Overhead(_Strict):
+class Overhead(Strict):
     """What the system takes: once, and for each class in a set."""
 
     system: Size
@@ -137,41 +45,52 @@ class Overhead(_Strict):
     burst: Burst
 
 
-class Hardware(_Strict):
+class Hardware(Strict):
     """The machine. `capacity` is its memory in bytes, or `auto` for what the kernel calls MemTotal."""
 
     name: str
     capacity: SizeOrAuto
-    facts: dict[str, str] = {}
+    facts: dict[str, str] = Field(default={})
 
 
-class WorkloadClass(_Strict):
+class WorkloadClass(Strict):
     """A kind of workload; `kv_cache` says that each of its workloads may grow one."""
 
     description: str
     kv_cache: bool = False
 
 
-class ProfileNeeds(_Strict):
+class ProfileNeeds(Strict):
     """The models that a Compose profile needs from their host."""
 
     models: tuple[Name, ...] = Field(strict=False)
 
 
-class Host(_Strict):
-    """A service that serves models: it has no footprint of its own, its models have."""
+class Host(Strict):
+    """What serves models: a Compose service, or a daemon outside Docker when it has only an address.
 
-    service: Name
+    It has no footprint of its own, its models have. `port` is where its API listens inside the service's container.
+    """
+
+    service: Name | None = None
+    address: Annotated[str, Field(pattern=r"^http://[a-zA-Z0-9.:\[\]-]+$")] | None = None
+    port: Annotated[int, Field(ge=1, le=65535)] = 11434
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> "Host":
+        if self.service is None and self.address is None:
+            raise ValueError("give the service that it is, or the address of a daemon outside Docker")
+        return self
 
 
-class Mode(_Strict):
+class Mode(Strict):
     """One side of the switch: the class that runs exactly, and the Compose profiles to choose from."""
 
     class_: Annotated[Name, Field(alias="class")]
     profiles: tuple[Name, ...] = Field(strict=False, min_length=1)
 
 
-class NamedSet(_Strict):
+class NamedSet(Strict):
     """A set of workloads that `matrix` shows, in the words of the one who wants to run it."""
 
     name: str
@@ -179,7 +98,7 @@ class NamedSet(_Strict):
     workloads: tuple[Name, ...] = Field(strict=False, min_length=1)
 
 
-class _Rule(_Strict):
+class _Rule(Strict):
     name: Name
     because: str
     advice: str | None = None
@@ -228,7 +147,7 @@ Rule = Annotated[
 ]
 
 
-class Rules(_Strict):
+class Rules(Strict):
     """Everything that rules.yaml says, in its order."""
 
     hardware: Hardware
@@ -236,10 +155,10 @@ class Rules(_Strict):
     overhead: Overhead
     classes: dict[Name, WorkloadClass]
     workloads: dict[Name, Workload]
-    profiles: dict[Name, ProfileNeeds] = {}
-    hosts: dict[Name, Host] = {}
+    profiles: dict[Name, ProfileNeeds] = Field(default={})
+    hosts: dict[Name, Host] = Field(default={})
     rules: tuple[Rule, ...] = Field(default=(), strict=False)
-    modes: dict[Name, Mode] = {}
+    modes: dict[Name, Mode] = Field(default={})
     sets: tuple[NamedSet, ...] = Field(default=(), strict=False)
     default_footprint: Footprint | None = None
 
@@ -274,12 +193,21 @@ class Rules(_Strict):
         """Return the name of the host that a Compose service is."""
         return next((name for name, host in self.hosts.items() if host.service == service), None)
 
+    def daemon(self, name: str) -> str | None:
+        """Return the name if it is that of a host outside Docker."""
+        return name if name in self.hosts and self.hosts[name].service is None else None
+
     def models_of_host(self, host: str) -> tuple[Workload, ...]:
         """Return the workloads that a host may serve."""
         return tuple(workload for workload in self.workloads.values() if workload.host == host)
 
-    def service_of(self, workload: Workload) -> str:
-        """Return the Compose service that runs a workload: its own, or that of its host."""
+    def model_of(self, host: str, model: str) -> Workload | None:
+        """Return the workload that a host's model is; a name without a tag means `:latest`, as in Ollama."""
+        wanted = tagged(model)
+        return next((one for one in self.models_of_host(host) if tagged(one.model or "") == wanted), None)
+
+    def service_of(self, workload: Workload) -> str | None:
+        """Return the Compose service that runs a workload: its own, or its host's; None for a daemon's model."""
         return workload.service or self.hosts[workload.host or ""].service
 
     def position(self, name: str) -> int:

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from composer.errors import ConfigurationError
 from composer.lab.document import parse_document
-from composer.lab.rules import RULE_KINDS, Alternate, AtMost, Careful, Exclusive, Rules, Workload
+from composer.lab.rules import RULE_KINDS, Alternate, AtMost, Careful, Exclusive, Rules
+from composer.lab.workload import Workload
 
 MOST_MISTAKES = 20
 _SCALE = re.compile(r"\d{1,6}(?:/0*[1-9]\d{0,5}|\.\d{1,6})?", re.ASCII)
@@ -122,6 +123,8 @@ def _wrong_references(rules: Rules) -> Iterator[str]:
 def _wrong_workloads(rules: Rules) -> Iterator[str]:
     services: dict[str, str] = {}
     for name, host in rules.hosts.items():
+        if host.service is None:
+            continue
         if host.service in services:
             yield f"hosts/{name}/service: {host.service} is already {services[host.service]}"
         services[host.service] = f"the host {name}"

@@ -3,14 +3,19 @@
 from collections.abc import Iterator
 
 from composer.lab.project import Project
-from composer.lab.rules import Rules, Workload
+from composer.lab.rules import Rules
 from composer.lab.size import gb_text
-from composer.planning.budget import Budget, budget
+from composer.lab.workload import Workload
+from composer.planning.budget import Budget, overhead
+from composer.planning.choice import Lack
 from composer.planning.conflicts import conflicts, exclusive, member
 from composer.planning.observed import Observed, running_workload
 from composer.planning.plan import Refusal
 from composer.planning.request import Request, Target
 from composer.planning.target import members
+from composer.planning.work import Work
+
+MOST_HOLDERS = 5
 
 
 def required_memory(starting: tuple[Workload, ...], rules: Rules, force: bool) -> int:
@@ -89,57 +94,59 @@ def _changed(kind: str, wanted: dict[str, str], existing: dict[str, str]) -> Ite
             yield kind, name
 
 
-def budget_refusal(
-    request: Request, target: Target, rules: Rules, reckoned: Budget, kept: tuple[Workload, ...], observed: Observed
-) -> Refusal | None:
-    """Return the refusal of a set whose declared memory does not fit, with what could be stopped to make it fit."""
-    if reckoned.memory == "does-not-fit" or (reckoned.memory == "oom-risk" and not request.force):
-        because = next(reason.because for reason in reckoned.reasons if reason.rule.startswith(("capacity", "limits")))
-        return _too_much(f"{reckoned.memory}: {because}", rules, reckoned, kept, target)
-    total = observed.memory.total
-    if total is not None and reckoned.total > total:
-        what = f"{gb_text(reckoned.total)} are more than this machine's {gb_text(total)}"
-        return _too_much(what, rules, reckoned, kept, target)
-    return None
+def allowed_total(work: Work, capacity: int) -> int:
+    """Return the largest declared total, bytes and overhead included, that a request is admitted with."""
+    limits, total = work.rules.limits, work.observed.memory.total
+    safe = capacity if work.request.force else min(limits.tight, capacity - limits.headroom)
+    return min(safe, capacity, capacity if total is None else total)
 
 
-def _too_much(what: str, rules: Rules, reckoned: Budget, kept: tuple[Workload, ...], target: Target) -> Refusal:
-    names = ", ".join(f"{one.label} {one.footprint.planned / 10**9:g}" for one in reckoned.workloads)
-    message = f"{what} ({names}, overhead {reckoned.overhead / 10**9:g}; GB)"
-    helping = [one for one in kept if one.class_ != "training" and one.name not in target.models]
-    single = [one for one in helping if _fits_without([one], rules, reckoned)]
-    if single:
-        return Refusal(message=message, hint=f"it would fit without {_stop_one_of(single, rules)}")
-    if helping and _fits_without(helping, rules, reckoned):
-        services = dict.fromkeys(rules.service_of(one) for one in helping)
-        return Refusal(message=message, hint=f"it would fit without all of: spark-mode stop {' '.join(services)}")
-    hint = "--force admits oom-risk, at the price of a freeze" if reckoned.memory == "oom-risk" else None
-    return Refusal(message=message, hint=hint or "ask for less: no stop makes room for it")
-
-
-def _fits_without(gone: list[Workload], rules: Rules, reckoned: Budget) -> bool:
-    names = {one.name for one in gone}
-    rest = [one for one in reckoned.workloads if one.name not in names]
-    return budget(rest, rules, reckoned.capacity).memory not in ("oom-risk", "does-not-fit")
-
-
-def _stop_one_of(candidates: list[Workload], rules: Rules) -> str:
-    ordered = sorted(candidates, key=lambda one: (one.priority, -rules.position(one.name)))
-    return " or ".join(f"{one.label} (spark-mode stop {rules.service_of(one)})" for one in ordered)
-
-
-def memory_refusal(
-    request: Request, rules: Rules, starting: tuple[Workload, ...], stopped: tuple[Workload, ...], observed: Observed
-) -> Refusal | None:
-    """Return the refusal when the memory that is really free, with what the stops give back, cannot be enough."""
-    if not starting:
-        return None
+def lacking(work: Work, capacity: int) -> Lack:
+    """Return what must become free so that a request fits beside everything that runs; nothing when it starts nothing."""
+    if not adds(work):
+        return Lack()
+    rules, observed = work.rules, work.observed
+    everything = {one.name: one for one in (*observed.workloads(rules), *work.asked_for)}.values()
+    total = sum(one.footprint.planned for one in everything) + overhead(everything, rules)
     available = observed.memory.available
+    required = required_memory(work.starting_workloads, rules, work.request.force)
+    leaving = [one for one in observed.workloads(rules) if one.service in work.other_variants]
+    coming_back = 0 if available is None else available + sum(one.footprint.planned for one in leaving)
+    return Lack(
+        declared=max(0, total - allowed_total(work, capacity)),
+        available=0 if available is None or not observed.complete else max(0, required - coming_back),
+    )
+
+
+def adds(work: Work) -> bool:
+    """Whether a request starts a service, or admits a model that was not."""
+    return bool(work.to_start) or any(name not in work.observed.models for name in work.target.models)
+
+
+def budget_refusal(work: Work, reckoned: Budget, capacity: int) -> Refusal | None:
+    """Return the refusal of a set whose declared memory does not fit."""
+    if not adds(work) or reckoned.total <= allowed_total(work, capacity):
+        return None
+    reason = next((one.because for one in reckoned.reasons if one.rule.startswith(("capacity", "limits"))), None)
+    total = work.observed.memory.total
+    if reason is None or (total is not None and total < min(capacity, reckoned.total)):
+        what = f"{gb_text(reckoned.total)} are more than this machine's {gb_text(total or capacity)}"
+    else:
+        what = f"{reckoned.memory}: {reason}"
+    names = ", ".join(f"{one.label} {one.footprint.planned / 10**9:g}" for one in reckoned.workloads)
+    return Refusal(message=f"{what} ({names}, overhead {reckoned.overhead / 10**9:g}; GB)")
+
+
+def memory_refusal(work: Work) -> Refusal | None:
+    """Return the refusal when the memory that is really free, with what the stops give back, cannot be enough."""
+    starting, stopped, request = work.starting_workloads, work.released, work.request
+    if not adds(work):
+        return None
+    available = work.observed.memory.available
     if available is None:
-        return None if request.force else Refusal(
-            message="this machine does not tell its available memory", hint="--force starts without that check"
-        )  # fmt: skip
-    required = required_memory(starting, rules, request.force)
+        unknown = Refusal(message="this machine does not tell its available memory", hint="--force starts without that check")
+        return None if request.force else unknown
+    required = required_memory(starting, work.rules, request.force)
     released = sum(workload.footprint.planned for workload in stopped)
     if available + released >= required:
         return None
@@ -148,6 +155,38 @@ def memory_refusal(
     needs = "needs" if len(starting) == 1 else "need"
     reserve = "floor" if request.force else "headroom"
     return Refusal(
-        message=f"{names} {needs} {gb_text(required)} with the {reserve}; {gb_text(available)} are available{frees}",
-        hint="something else holds the memory: `spark-mode status` shows what runs; --force lowers the headroom to the floor",
+        message=f"{names} {needs} {gb_text(required)} with the {reserve}; {gb_text(available)} are available{frees}"
+        + holders_text(work.observed)
     )
+
+
+def holders_text(observed: Observed) -> str:
+    """Return who holds memory that no workload declares, largest first, or nothing when nobody is known to."""
+    named = ", ".join(str(one) for one in observed.holders[:MOST_HOLDERS])
+    return f"\nheld by what no workload declares: {named}" if named else ""
+
+
+def daemon_refusal(work: Work) -> Refusal | None:
+    """Return the refusal when a daemon whose models a rule excludes does not say what it has loaded."""
+    wanted = members(work.target, work.rules)
+    for host, loaded in work.observed.loaded.items():
+        one = member(work.rules, host) if work.rules.daemon(host) else None
+        conflict = next((hit for other in wanted if one and (hit := exclusive(work.rules, one, other))), None)
+        if loaded is None and conflict:
+            address = work.rules.hosts[host].address
+            return Refusal(
+                message=f"{host} at {address} does not say which models it has loaded, and {conflict.rule.because}",
+                hint=f"look at it: curl {address}/api/ps; if it is not used, stop it or take it out of hosts in rules.yaml",
+                kind="unknown",
+            )
+    return None
+
+
+def leftover_refusal(work: Work) -> Refusal | None:
+    """Return the refusal when what stays and cannot be stopped still breaks a rule beside the target."""
+    wanted = members(work.target, work.rules)
+    there = [*wanted, *(member(work.rules, one.name) for one in work.remaining.workloads(work.rules) if one.name)]
+    unique = list({one.workload or one.name: one for one in there}.values())
+    if conflict := next(conflicts(work.rules, unique), None):
+        return Refusal(message=f"{work.request}: {conflict}", hint=f"rule {conflict.rule.name}; stop one of them first")
+    return None

@@ -4,26 +4,60 @@ from collections.abc import Iterator
 
 from composer.lab.project import Project
 from composer.lab.rules import Rules
+from composer.lab.size import gb_text
+from composer.planning.admission import required_memory
+from composer.planning.conflicts import exclusive, member
 from composer.planning.observed import Container, Observed
 from composer.planning.request import Target
-from composer.planning.target import variant_of
+from composer.planning.target import members, variant_of
+from composer.planning.work import Work
 
 SHORT_GRACE = 60
 """Seconds; a training that gets less to write its checkpoint may lose it."""
 
 
-def warnings(target: Target, project: Project, rules: Rules, observed: Observed, remaining: Observed) -> Iterator[str]:
+def warnings(work: Work) -> Iterator[str]:
     """Yield what is worth knowing of the target, of what stays and of what is stopped."""
-    for container in remaining.active:
+    target, project, rules, observed = work.target, work.project, work.rules, work.observed
+    for container in work.remaining.active:
         if container.service in project.services and container.service in target.services:
             yield from _kept(container, target, project, rules, observed)
         elif container.one_off:
             yield f"{container.name} is a one-off container of {container.service} and stays"
     for name in _with_training(target, rules, observed):
         yield from _grace(name, project, observed)
-    loaded = [model for model in target.models if model not in observed.models]
-    if loaded:
-        yield f"{', '.join(loaded)}: budgeted; the first request to its host loads it"
+    loaded_now = {rules.workloads[one].name for one in target.models if one in work.request.extra}
+    lazily = [one for one in target.models if one not in observed.models and one not in loaded_now]
+    if lazily:
+        yield f"{', '.join(lazily)}: budgeted; the first request to its host loads it"
+    yield from _hosts(work)
+    yield from _page_cache(work)
+
+
+def _hosts(work: Work) -> Iterator[str]:
+    """Say which hosts did not answer, and which could load an excluded model again at any time."""
+    wanted = members(work.target, work.rules)
+    for host, loaded in work.observed.loaded.items():
+        daemon = work.rules.daemon(host)
+        if loaded is None and not daemon:
+            yield f"{host} does not say which models it has loaded; those admitted count as loaded"
+        if daemon and any(exclusive(work.rules, member(work.rules, host), other) for other in wanted):
+            address = work.rules.hosts[host].address
+            yield f"{host} at {address} is outside Docker: any client can load a model there again, and nothing prevents it"
+
+
+def _page_cache(work: Work) -> Iterator[str]:
+    """CUDA on unified memory counts only what is free, not what the page cache would give back."""
+    memory = work.observed.memory
+    if memory.free is None or memory.available is None or not work.to_start or work.request.drop_caches:
+        return
+    planned = required_memory(work.starting_workloads, work.rules, force=True)
+    released = sum(one.footprint.planned for one in work.released)
+    if memory.free + released < planned <= memory.available + released:
+        yield (
+            f"only {gb_text(memory.free)} are free without the page cache, and CUDA counts only those; if a model fails to load, "
+            "ask again with --drop-caches as root, or run: sudo sh -c 'sync; echo 3 > /proc/sys/vm/drop_caches'"
+        )
 
 
 def _kept(container: Container, target: Target, project: Project, rules: Rules, observed: Observed) -> Iterator[str]:

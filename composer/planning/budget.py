@@ -6,8 +6,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from composer.lab.rules import Alternate, Careful, Rules, Workload
+from composer.lab.rules import Alternate, Careful, Rules
 from composer.lab.size import gb, gb_text
+from composer.lab.workload import Workload
 from composer.planning.conflicts import conflicts, member
 
 Verdict = Literal["fits-easily", "fits", "tight", "oom-risk", "does-not-fit"]
@@ -75,8 +76,8 @@ def budget(workloads: Iterable[Workload], rules: Rules, capacity: int) -> Budget
     """
     chosen = tuple(sorted(workloads, key=lambda workload: (rules.position(workload.name), workload.name)))
     classes = {workload.class_ for workload in chosen} & set(rules.classes)
-    overhead = rules.overhead.system + rules.overhead.per_class * len(classes)
-    total = overhead + sum(workload.footprint.planned for workload in chosen)
+    taken = overhead(chosen, rules)
+    total = taken + sum(workload.footprint.planned for workload in chosen)
     memory = memory_verdict(total, rules, capacity)
     reasons = [*_memory_reasons(total, memory, rules, capacity), *_compute_reasons(chosen, rules)]
     compute, alternates = _compute(chosen, rules)
@@ -86,7 +87,7 @@ def budget(workloads: Iterable[Workload], rules: Rules, capacity: int) -> Budget
     context, cache = rules.overhead.burst.cuda_context, rules.overhead.burst.kv_cache
     return Budget(
         workloads=chosen,
-        overhead=overhead,
+        overhead=taken,
         total=total,
         remaining=capacity - total,
         capacity=capacity,
@@ -97,6 +98,12 @@ def budget(workloads: Iterable[Workload], rules: Rules, capacity: int) -> Budget
         decision=decision,
         reasons=tuple(reasons),
     )
+
+
+def overhead(workloads: Iterable[Workload], rules: Rules) -> int:
+    """Return what the system takes beside a set, in bytes: once, and for each class in it."""
+    classes = {workload.class_ for workload in workloads} & set(rules.classes)
+    return rules.overhead.system + rules.overhead.per_class * len(classes)
 
 
 def memory_verdict(total: int, rules: Rules, capacity: int) -> Verdict:

@@ -11,13 +11,15 @@ from composer.lab.rules import AtMost, Exclusive, Rules
 class Member(BaseModel):
     """A service or model and all the names under which rules speak of it: its own and its class.
 
-    A host stands for every model that it may serve, because any client can load any of them at any time.
+    `workload` is the one that it is. A host is none: it stands for every model that it may serve, because any client
+    can load any of them at any time.
     """
 
     model_config = ConfigDict(frozen=True)
 
     name: str
     labels: frozenset[str]
+    workload: str | None = None
     serves: tuple[str, ...] = ()
 
 
@@ -36,12 +38,14 @@ class Conflict(BaseModel):
 
 def member(rules: Rules, name: str) -> Member:
     """Return what a service, host or workload stands for; one that rules.yaml does not describe has no labels."""
-    if host := rules.host_of_service(name):
+    if host := rules.host_of_service(name) or rules.daemon(name):
         models = rules.models_of_host(host)
         labels = frozenset(label for model in models for label in (model.name, model.class_))
         return Member(name=name, labels=labels, serves=tuple(model.name for model in models))
     workload = rules.of_service(name) or rules.workloads.get(name)
-    return Member(name=name, labels=frozenset({workload.name, workload.class_}) if workload else frozenset())
+    if workload is None:
+        return Member(name=name, labels=frozenset())
+    return Member(name=name, labels=frozenset({workload.name, workload.class_}), workload=workload.name)
 
 
 def exclusive(rules: Rules, one: Member, other: Member) -> Conflict | None:
@@ -70,6 +74,6 @@ def conflicts(rules: Rules, members: Iterable[Member]) -> Iterator[Conflict]:
     for one, other in combinations(everyone, 2):
         if found := exclusive(rules, one, other):
             yield found
-    by_workload = {name: one for one in everyone for name in one.labels & set(rules.workloads) if not one.serves}
+    by_workload = {one.workload: one for one in everyone if one.workload}
     for rule, names in crowded(rules, by_workload):
         yield Conflict(rule=rule, one=by_workload[names[0]], other=by_workload[names[rule.at_most]])

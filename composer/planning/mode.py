@@ -37,20 +37,28 @@ def _matching(active: set[str], project: Project, rules: Rules) -> Iterator[str]
 
 
 def violations(observed: Observed, rules: Rules) -> tuple[Conflict, ...]:
-    """Return what is active together against the rules; a host counts by the models that it may serve."""
-    names = dict.fromkeys([*observed.active_services, *(foreign.workload for foreign in observed.foreign)])
+    """Return what is active together against the rules.
+
+    A host in Docker counts by the models that it may serve, a daemon by those that it has loaded.
+    """
+    loaded = [one.workload for host in observed.loaded if rules.daemon(host) for one in observed.loaded_on(host)]
+    foreign = [one.workload for one in observed.foreign]
+    names = dict.fromkeys([*observed.active_services, *foreign, *(name for name in loaded if name)])
     return tuple(conflicts(rules, (member(rules, name) for name in names)))
 
 
 def known_models(observed: Observed, project: Project, rules: Rules, admitted: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the models that count as active: those admitted by the last switch, and those that active profiles need.
+    """Return the models that count as active: loaded ones, those admitted by the last switch, those of active profiles.
 
-    A model counts only while its host's service is active. What a host really has loaded is not asked here.
+    One that is not loaded counts only while its host's service is active: any client may have it loaded again. One
+    that was admitted on a daemon counts only while it is loaded there.
     """
     active = set(observed.active_services)
+    loaded = dict.fromkeys(one.workload for host in observed.loaded for one in observed.loaded_on(host) if one.workload)
     wanted = dict.fromkeys(name for name in admitted if name in rules.workloads)
     for profile, needs in rules.profiles.items():
         closure = project.closure(project.of_profile(profile))
         if closure and active >= set(closure):
             wanted |= dict.fromkeys(needs.models)
-    return tuple(name for name in wanted if rules.service_of(rules.workloads[name]) in active)
+    possible = [name for name in wanted if rules.service_of(rules.workloads[name]) in active]
+    return tuple(dict.fromkeys([*possible, *loaded]))

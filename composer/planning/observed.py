@@ -5,7 +5,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from composer.lab.rules import Rules, Workload
+from composer.lab.rules import Rules
+from composer.lab.size import gb_text
+from composer.lab.workload import Workload
 
 ACTIVE_STATES = frozenset({"running", "paused", "restarting", "removing", "unknown"})
 """A paused container holds its memory and a restarting one takes it again; what cannot be told counts as active."""
@@ -50,16 +52,42 @@ class Foreign(_Seen):
 
 
 class Memory(_Seen):
-    """The machine's memory in bytes; None is unknown, never zero."""
+    """The machine's memory in bytes; None is unknown, never zero. `free` leaves out what the page cache could give back."""
 
     total: int | None
     available: int | None
+    free: int | None = None
+    swap_total: int | None = None
+    swap_free: int | None = None
+
+
+class LoadedModel(_Seen):
+    """A model that a host has in memory, with its real size in bytes. `expires_at` is the host's time, ISO 8601."""
+
+    host: str
+    model: str
+    size: int
+    workload: str | None = None
+    context_length: int | None = None
+    expires_at: str | None = None
+
+
+class Holder(_Seen):
+    """Something that holds memory and that no workload declares: a container, a process, a model; `size` in bytes."""
+
+    name: str
+    owner: str
+    size: int
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.owner}) {gb_text(self.size)}"
 
 
 class Observed(_Seen):
     """One snapshot: the project's containers, what else matters to the rules, and the machine's memory.
 
-    `complete` is False when no engine was asked. `models` are those admitted and still possible. `images` has the id
+    `complete` is False when no engine was asked. `models` are those admitted and still possible, and those that are
+    loaded. `loaded` has what each host that was asked has loaded, None for one that did not say. `images` has the id
     of each image by the name that a service uses for it, `networks` and `volumes` the configuration hash that Compose
     wrote on them, by their full names; what does not exist is absent.
     """
@@ -67,7 +95,9 @@ class Observed(_Seen):
     containers: tuple[Container, ...] = ()
     foreign: tuple[Foreign, ...] = ()
     models: tuple[str, ...] = ()
+    loaded: dict[str, tuple[LoadedModel, ...] | None] = {}
     memory: Memory = Memory(total=None, available=None)
+    holders: tuple[Holder, ...] = ()
     gpu_runtime: bool = True
     images: dict[str, str] = {}
     networks: dict[str, str] = {}
@@ -88,6 +118,17 @@ class Observed(_Seen):
     def active_services(self) -> tuple[str, ...]:
         """The services with an active container, in order of name."""
         return tuple(sorted({container.service for container in self.active if container.service}))
+
+    def loaded_on(self, host: str) -> tuple[LoadedModel, ...]:
+        """Return what a host is known to have loaded."""
+        return self.loaded.get(host) or ()
+
+    def holds(self, model: Workload) -> bool:
+        """Whether a model counts as having its memory already: it is loaded, or admitted on a host that does not say."""
+        on_host = self.loaded.get(model.host or "")
+        if on_host is None:
+            return model.name in self.models
+        return any(one.workload == model.name for one in on_host)
 
     def without(self, services: Collection[str], models: Collection[str]) -> "Observed":
         """Return the snapshot as it will be once these services and models are gone."""

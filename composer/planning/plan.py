@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from composer.lab.size import gb
 from composer.planning.budget import Budget
 
 
@@ -33,8 +34,30 @@ class Stop(_Step):
     action: Literal["stop"] = "stop"
 
 
+class Unload(_Step):
+    """Have a host give a model's memory back, and see that it is gone."""
+
+    host: str
+    model: str
+    action: Literal["unload"] = "unload"
+
+
+class DropCaches(_Step):
+    """Have the kernel give back the page cache, which CUDA does not count as free."""
+
+    action: Literal["drop-caches"] = "drop-caches"
+
+
+class Load(_Step):
+    """Have a host load a model and keep it."""
+
+    host: str
+    model: str
+    action: Literal["load"] = "load"
+
+
 class AwaitRelease(_Step):
-    """Wait until `required` bytes are available."""
+    """Wait until `required` bytes are available, and nothing stopped holds memory of the GPU any more."""
 
     required: int
     action: Literal["await-release"] = "await-release"
@@ -75,17 +98,26 @@ class Verify(_Step):
     action: Literal["verify"] = "verify"
 
 
-Step = Create | Stop | AwaitRelease | Unpause | Start | StartContainer | Verify
+Step = Create | Stop | Unload | DropCaches | AwaitRelease | Unpause | Start | StartContainer | Load | Verify
 
 
 class Preemption(BaseModel):
-    """A service that is stopped to admit the request, and by which rule; `mode` means that the mode does not need it."""
+    """A service or model that goes to admit the request.
+
+    `exclusive` by the rule that is named; `mode`: the mode does not need it; `memory`: for the bytes that it `frees`.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     name: str
     reason: Literal["exclusive", "mode", "memory"]
     rule: str | None = None
+    frees: int | None = None
+
+    def as_json(self) -> dict[str, object]:
+        """Return the stable JSON form; sizes in GB."""
+        found: dict[str, object] = {"name": self.name, "reason": self.reason, "rule": self.rule}
+        return found if self.frees is None else {**found, "frees_gb": gb(self.frees)}
 
 
 class Refusal(BaseModel):
@@ -95,7 +127,7 @@ class Refusal(BaseModel):
 
     message: str
     hint: str | None = None
-    kind: Literal["rule", "configuration"] = "rule"
+    kind: Literal["rule", "configuration", "unknown"] = "rule"
 
 
 class StoppedTraining(BaseModel):
@@ -146,7 +178,7 @@ class Plan(BaseModel):
             "observed": self.observed,
             "target": list(self.target),
             "keep": None if self.keep is None else list(self.keep),
-            "preemptions": None if self.preemptions is None else [one.model_dump() for one in self.preemptions],
+            "preemptions": None if self.preemptions is None else [one.as_json() for one in self.preemptions],
             "warnings": list(self.warnings),
             "steps": [
                 {"id": number, "action": step.action, "subject": step.subject, "cause": step.cause}

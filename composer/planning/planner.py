@@ -6,16 +6,18 @@ plan.
 """
 
 from composer.lab.project import Project
-from composer.lab.rules import Rules, Workload
+from composer.lab.rules import Rules
 from composer.planning import admission
 from composer.planning.advice import warnings
+from composer.planning.alternatives import alternatives
 from composer.planning.budget import Budget, budget
 from composer.planning.observed import Observed
 from composer.planning.plan import Plan, Refusal, StoppedTraining
-from composer.planning.preemption import dependents_refusal, dropped_models, stopping
+from composer.planning.preemption import dependents_refusal, stopping
 from composer.planning.request import Request, Target, resolve
-from composer.planning.steps import Work, steps
-from composer.planning.target import leave_out_excluded, require_described, workloads
+from composer.planning.steps import steps
+from composer.planning.target import leave_out_excluded, require_described
+from composer.planning.work import Work
 
 
 def plan(request: Request, project: Project, rules: Rules, observed: Observed, capacity: int) -> Plan:
@@ -24,73 +26,79 @@ def plan(request: Request, project: Project, rules: Rules, observed: Observed, c
     `capacity` is the machine's declared memory in bytes. Raises UsageFault for unknown names and ConfigurationError
     for services that rules.yaml does not describe.
     """
-    target = leave_out_excluded(resolve(request, project, rules), rules)
-    require_described(target, rules)
-    stopped = stopping(request, target, project, rules, observed)
-    gone = {one.service for one in stopped}
-    remaining = observed.without(gone, _models_gone(gone, target, rules, observed))
-    reckoned = _budget(target, rules, observed, remaining, capacity)
-    work = Work(request=request, target=target, project=project, rules=rules, observed=observed, stopped=tuple(stopped))
-    refusal = dependents_refusal(stopped, project, observed) or _refusal(work, remaining, reckoned)
+    work = _work(request, project, rules, observed, capacity)
+    reckoned = _budget(work, capacity)
+    refusal = dependents_refusal(work) or _refusal(work) or _memory_refusal(work, reckoned, capacity)
     chosen = () if refusal or not observed.complete else steps(work)
-    kept = tuple(name for name in remaining.active_services if name not in target.services)
+    target = work.target
+    kept = tuple(name for name in work.remaining.active_services if name not in target.services)
     return Plan(
         request=str(request),
         observed=observed.complete,
         mode=target.mode,
         target=target.services,
         keep=kept if observed.complete else None,
-        preemptions=tuple(one.preemption for one in stopped if one.preemption) if observed.complete else None,
-        warnings=(*target.warnings, *warnings(target, project, rules, observed, remaining)),
+        preemptions=tuple(one.preemption for one in work.stopped if one.preemption) if observed.complete else None,
+        warnings=(*target.warnings, *warnings(work)),
         steps=chosen,
         budget=reckoned,
         refusal=refusal,
         stops_training=_stopped_training(work),
-        models=tuple(dict.fromkeys([*remaining.models, *target.models])),
+        models=tuple(dict.fromkeys([*work.remaining.models, *target.models])),
         variants=target.variants,
         nothing_to_do=None if chosen or refusal or not observed.complete else _why_nothing(request, target, observed),
     )
 
 
-def _models_gone(gone: set[str], target: Target, rules: Rules, observed: Observed) -> set[str]:
-    hosted = {model for model in observed.models if rules.service_of(rules.workloads[model]) in gone}
-    return hosted | set(dropped_models(target, rules, observed))
+def _work(request: Request, project: Project, rules: Rules, observed: Observed, capacity: int) -> Work:
+    """Return what there is to do, with the choice of what must go."""
+    target = leave_out_excluded(resolve(request, project, rules), rules)
+    require_described(target, rules)
+    work = Work(request=request, target=target, project=project, rules=rules, observed=observed)
+    stopped = stopping(work, capacity)
+    return Work(request=request, target=target, project=project, rules=rules, observed=observed, stopped=stopped)
 
 
-def _budget(target: Target, rules: Rules, observed: Observed, remaining: Observed, capacity: int) -> Budget:
+def _budget(work: Work, capacity: int) -> Budget:
     """Reckon what stays together with what is asked for, each in the variant that it will have."""
-    after = {one.name: one for one in remaining.workloads(rules)}
-    after |= {one.name: one for one in workloads(target, rules, observed)}
-    return budget(after.values(), rules, capacity)
+    after = {one.name: one for one in work.remaining.workloads(work.rules)}
+    after |= {one.name: one for one in work.asked_for}
+    return budget(after.values(), work.rules, capacity)
 
 
-def _refusal(work: Work, remaining: Observed, reckoned: Budget) -> Refusal | None:
-    request, target, rules, observed = work.request, work.target, work.rules, work.observed
-    if request.verb == "stop":
+def _refusal(work: Work) -> Refusal | None:
+    if work.request.verb == "stop":
         return None
-    asked_for = {one.name for one in workloads(target, rules, observed)}
-    kept = tuple(one for one in remaining.workloads(rules) if one.name not in asked_for)
     return (
-        admission.rule_refusal(request, target, rules, observed)
-        or admission.unclassified_refusal(rules, observed)
-        or admission.engine_refusal(work.to_start, work.project, observed)
-        or admission.budget_refusal(request, target, rules, reckoned, kept, observed)
-        or (
-            admission.memory_refusal(request, rules, work.starting_workloads, _released(work, remaining), observed)
-            if observed.complete
-            else None
-        )
+        admission.rule_refusal(work.request, work.target, work.rules, work.observed)
+        or admission.unclassified_refusal(work.rules, work.observed)
+        or admission.leftover_refusal(work)
+        or admission.daemon_refusal(work)
+        or admission.engine_refusal(work.to_start, work.project, work.observed)
     )
 
 
-def _released(work: Work, remaining: Observed) -> tuple[Workload, ...]:
-    """Return the workloads whose memory comes back before anything starts."""
-    staying = {one.name for one in remaining.workloads(work.rules) if one.service not in work.other_variants}
-    return tuple(one for one in work.observed.workloads(work.rules) if one.name not in staying)
+def _memory_refusal(work: Work, reckoned: Budget, capacity: int) -> Refusal | None:
+    """Return why the declared or the measured memory does not allow a request, and what would fit instead."""
+    if work.request.verb == "stop":
+        return None
+    measured = admission.memory_refusal(work) if work.observed.complete else None
+    refusal = admission.budget_refusal(work, reckoned, capacity) or measured
+    if refusal is None:
+        return None
+
+    def fits(request: Request, observed: Observed) -> bool:
+        other = _work(request, work.project, work.rules, observed, capacity)
+        lacks = admission.budget_refusal(other, _budget(other, capacity), capacity) or (
+            admission.memory_refusal(other) if observed.complete else None
+        )
+        return not (lacks or _refusal(other) or dependents_refusal(other))
+
+    return refusal.model_copy(update={"hint": alternatives(work, fits)})
 
 
 def _stopped_training(work: Work) -> tuple[StoppedTraining, ...]:
-    going = {one.service for one in work.stopped} | set(work.other_variants)
+    going = {*work.gone_services, *work.other_variants}
     return tuple(
         StoppedTraining(name=workload.name, since=container.started_at)
         for container in work.observed.active

@@ -6,14 +6,17 @@ from pydantic import BaseModel, ConfigDict
 
 from composer.errors import ConfigurationError, UsageFault
 from composer.lab.project import Project
-from composer.lab.rules import Rules, Workload
+from composer.lab.rules import Rules
 from composer.lab.rules_reading import suggest
+from composer.lab.workload import Workload
 
 Verb = Literal["audio", "training", "up", "stop", "restore"]
 
 
 class Request(BaseModel):
     """A verb and its names; `extra` are the names given by --with, `force` admits oom-risk and unknown memory.
+
+    `drop_caches` has the kernel give the page cache back between the stops and the starts.
 
     `ready_seconds` bounds the readiness of each service; None takes each service's own bound.
     For `restore` the names are the services of the mode before, `extra` its models and `variants` its variants.
@@ -26,6 +29,7 @@ class Request(BaseModel):
     extra: tuple[str, ...] = ()
     variants: dict[str, str] = {}
     force: bool = False
+    drop_caches: bool = False
     ready_seconds: float | None = None
 
     def __str__(self) -> str:
@@ -69,6 +73,9 @@ class _Collector:
 
     def workload(self, workload: Workload) -> None:
         service = self.rules.service_of(workload)
+        if service is None:
+            self.models.append(workload.name)
+            return
         if service not in self.project.services:
             raise ConfigurationError(
                 f'{workload.name}: rules.yaml says it runs in the service "{service}", which the Compose files do not have'

@@ -5,20 +5,17 @@ another variant is stopped before its new container can be created.
 """
 
 from collections.abc import Iterable, Iterator
-from functools import cached_property
-
-from pydantic import BaseModel, ConfigDict
 
 from composer.lab.project import Project
-from composer.lab.rules import Rules, Workload
+from composer.lab.rules import Rules
 from composer.lab.size import gb_text
+from composer.lab.workload import Workload
 from composer.planning.admission import required_memory
 from composer.planning.conflicts import Member, exclusive, member
 from composer.planning.observed import Container, Memory, Observed
-from composer.planning.plan import AwaitRelease, Create, Start, Step, Stop, Unpause, Verify
-from composer.planning.preemption import Stopping
-from composer.planning.request import Request, Target
-from composer.planning.target import completes, is_other_variant, variant_of, workloads
+from composer.planning.plan import AwaitRelease, Create, DropCaches, Load, Start, Step, Stop, Unload, Unpause, Verify
+from composer.planning.target import variant_of
+from composer.planning.work import Work, is_varied
 
 READY_SECONDS = 1200.0
 """How long a service without a health check may take to be ready."""
@@ -26,91 +23,31 @@ READY_AFTER_START_PERIOD = 300.0
 """How long a service with a health check may take beyond its start period."""
 
 
-class Work(BaseModel):
-    """What a plan has to do: the target beside what was observed, and what must stop for it."""
-
-    model_config = ConfigDict(frozen=True)
-
-    request: Request
-    target: Target
-    project: Project
-    rules: Rules
-    observed: Observed
-    stopped: tuple[Stopping, ...]
-
-    @cached_property
-    def other_variants(self) -> tuple[str, ...]:
-        """The services that run in another variant than the one asked for: stopped, created and started."""
-        return tuple(name for name in self.target.services if is_other_variant(name, self.target, self.rules, self.observed))
-
-    @cached_property
-    def to_start(self) -> tuple[str, ...]:
-        """The services to start, dependencies first."""
-        done = completes(self.target, self.project, self.rules)
-        return tuple(name for name in self.target.services if name in self.other_variants or not self._is_up(name, done))
-
-    @cached_property
-    def to_create(self) -> tuple[str, ...]:
-        """The services whose container is missing or no longer what the files say, those in another variant included."""
-        return tuple(name for name in self.to_start if name in self.other_variants or self._is_outdated(name))
-
-    @cached_property
-    def starting_workloads(self) -> tuple[Workload, ...]:
-        """The workloads that will take memory: services to start, and models that were not admitted before."""
-        services = set(self.to_start)
-        return tuple(
-            one
-            for one in workloads(self.target, self.rules, self.observed)
-            if one.service in services or (one.model and one.name not in self.observed.models)
-        )
-
-    def _is_up(self, name: str, done: frozenset[str]) -> bool:
-        container = self.observed.container_of(name)
-        if container is None:
-            return False
-        workload = self.rules.of_service(name)
-        is_one_shot = name in done and not (workload and workload.class_ == "training")
-        finished = is_one_shot and container.state == "exited" and container.exit_code == 0 and not self._is_outdated(name)
-        return container.active or finished
-
-    def _is_outdated(self, name: str) -> bool:
-        """Whether the stopped container is not what the files and the variant say; with a variant Compose decides."""
-        container, service = self.observed.container_of(name), self.project.services[name]
-        if container is None:
-            return True
-        if is_varied(name, self.target, self.rules, self.observed) or container.variant:
-            return True
-        image = self.observed.images.get(service.image or "", container.image_id)
-        return container.config_hash != service.config_hash or container.image_id != image
-
-
-def is_varied(name: str, target: Target, rules: Rules, observed: Observed) -> bool:
-    """Whether a service shall run in a variant other than the one that the Compose file says."""
-    workload = rules.of_service(name)
-    return workload is not None and variant_of(name, target, rules, observed) != workload.default_variant
-
-
 def steps(work: Work) -> tuple[Step, ...]:
     """Return the steps that lead from what was observed to the target; none when it is reached already."""
-    stops = tuple(_stops(work))
     found: list[Step] = []
     ahead = tuple(name for name in work.to_create if name not in work.other_variants)
     if ahead:
         found.append(_create(ahead, work))
-    found += stops
+    found += _stops(work)
+    found += _unloads(work)
     if work.other_variants:
         found.append(_create(work.other_variants, work))
-    if work.to_start:
+    loads = [one for name in work.request.extra if (one := work.rules.find(name)) and one.model and not work.observed.holds(one)]
+    loads = loads if work.request.verb != "restore" else []
+    if work.to_start or loads:
+        if work.request.drop_caches:
+            found.append(DropCaches(subject="-", cause="requested: CUDA does not count the page cache as free"))
         found.append(await_release(work.starting_workloads, work.rules, work.observed.memory, force=work.request.force))
-    done = completes(work.target, work.project, work.rules)
     for name in work.target.services:
         container = work.observed.container_of(name)
         if name in work.to_start:
-            found.append(start(name, work.project, "requested", done, work.request.ready_seconds))
+            found.append(start(name, work.project, "requested", work.done, work.request.ready_seconds))
         elif container and container.state == "paused":
             found.append(Unpause(container=container.id, service=name, subject=name, cause="it is paused"))
+    found += [Load(host=one.host or "", model=one.model or "", subject=one.name, cause="requested") for one in loads]
     if work.target.services and (found or any(_not_ready(work.observed.container_of(name)) for name in work.target.services)):
-        found.append(verify(work.target.services, done, work.rules))
+        found.append(verify(work.target.services, work.done, work.rules))
     return tuple(found)
 
 
@@ -159,7 +96,7 @@ def in_stop_order(services: Iterable[str], project: Project, rules: Rules, obser
 
 
 def _stops(work: Work) -> Iterator[Stop]:
-    causes = {one.service: one.cause for one in work.stopped}
+    causes = {one.name: one.cause for one in work.stopped if not one.is_model}
     causes |= dict.fromkeys(work.other_variants, f"{work.request} asks for another variant")
     for name in in_stop_order(causes, work.project, work.rules, work.observed):
         containers = [one for one in work.observed.active if one.service == name]
@@ -176,6 +113,19 @@ def _stops(work: Work) -> Iterator[Stop]:
         for one in work.observed.active:
             if one.service is None:
                 yield Stop(service=None, subject=one.name, cause="requested", containers=(one.id,), by_compose=False)
+
+
+def _unloads(work: Work) -> Iterator[Unload]:
+    """Yield the unload of each model that must go and whose host stays; one that is not loaded has nothing to give."""
+    for one in work.stopped:
+        if not one.is_model:
+            continue
+        workload = work.rules.workloads.get(one.name)
+        host = one.host or (workload.host if workload else None) or ""
+        on_host = work.observed.loaded.get(host)
+        if on_host is None or any(one.name in (other.workload, other.model) for other in on_host):
+            model = workload.model if workload and workload.model else one.name
+            yield Unload(host=host, model=model, subject=one.name, cause=one.cause)
 
 
 def _create(services: tuple[str, ...], work: Work) -> Create:

@@ -2,7 +2,8 @@
 
 from composer.errors import ConfigurationError
 from composer.lab.project import Project
-from composer.lab.rules import Rules, Workload
+from composer.lab.rules import Rules
+from composer.lab.workload import Workload
 from composer.planning.conflicts import Member, exclusive, member
 from composer.planning.observed import Observed, running_workload
 from composer.planning.request import Target

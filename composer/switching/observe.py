@@ -2,7 +2,8 @@
 
 from composer.engine.doors import Docker, Machine, Other
 from composer.lab.project import Project
-from composer.lab.rules import Outside, Rules
+from composer.lab.rules import Rules
+from composer.lab.workload import Outside
 from composer.planning.mode import known_models
 from composer.planning.observed import Foreign, Observed
 

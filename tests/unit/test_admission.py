@@ -114,16 +114,21 @@ def test_what_does_not_fit_is_refused_even_with_force(force: bool) -> None:
     assert found.message == (
         "does-not-fit: 144.0 GB are more than the 128.0 GB that there are (llama3.1:70b-fp16 140, overhead 4; GB)"
     )
-    assert found.hint == "ask for less: no stop makes room for it"
+    assert found.hint == ("it would fit with coder32b instead of llama3.1:70b-fp16 (spark-mode up coder32b)")
 
 
-def test_an_oom_risk_is_refused_with_what_could_stop_and_admitted_with_force() -> None:
-    observed = seen("ollama", models=("coder32b",), available=60 * GB)
-    found = refusal("up devstral", observed)
+def test_an_oom_risk_is_refused_with_what_would_fit_and_admitted_with_force() -> None:
+    line = "up whisper --with coder32b --with devstral"
+    found = refusal(line, seen(available=125 * GB))
     assert found is not None
-    assert found.message.startswith("oom-risk: 116.0 GB are more than the 100.0 GB that are safe (devstral 48, coder32b 64")
-    assert found.hint == "it would fit without coder32b (spark-mode stop ollama)"
-    assert refusal("up devstral", observed, force=True) is None
+    assert found.message.startswith(
+        "oom-risk: 121.0 GB are more than the 100.0 GB that are safe (whisper 3, devstral 48, coder32b 64"
+    )
+    assert found.hint == (
+        "it would fit with llama3.1:70b instead of coder32b (spark-mode up whisper --with llama3.1:70b --with devstral) "
+        "or with llama3.1:8b instead of devstral (spark-mode up whisper --with coder32b --with llama3.1:8b) or without coder32b"
+    )
+    assert refusal(line, seen(available=125 * GB), force=True) is None
 
 
 def test_more_than_this_machine_has_is_refused_whatever_is_declared() -> None:

@@ -113,8 +113,8 @@ def test_what_stops_stops_for_this(line: str, active: tuple[str, ...], models: t
 def test_a_preemption_names_its_rule_and_a_stop_that_was_asked_for_is_none() -> None:
     made = planned("audio omni", "chatterbox", "whisper")
     assert [(one.name, one.reason, one.rule) for one in made.preemptions or ()] == [
-        ("chatterbox", "exclusive", "one-speech-model"),
         ("whisper", "mode", None),
+        ("chatterbox", "exclusive", "one-speech-model"),
     ]
     assert planned("stop", "omni").preemptions == ()
 
@@ -146,7 +146,7 @@ def test_another_variant_replaces_the_one_that_runs_and_counts_its_memory_as_com
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("devstral", "devstral is a model"), ("wisper", 'unknown name "wisper"; did you mean')]
+    ("name", "message"), [("wisper", 'unknown name "wisper"; did you mean'), ("training:huge", "unknown variant")]
 )
 def test_what_cannot_be_stopped_is_a_usage_fault(name: str, message: str) -> None:
     with pytest.raises(UsageFault, match=message):
@@ -167,7 +167,7 @@ def test_nothing_is_ever_started_beside_what_a_rule_excludes(there: list[str], m
         assert made.steps == ()
         return
     order = [step.action.replace("unpause", "start") for step in made.steps]
-    assert order == sorted(order, key=["create", "stop", "await-release", "start", "verify"].index)
+    assert order == sorted(order, key=["create", "stop", "unload", "await-release", "start", "load", "verify"].index)
     gone = {step.service for step in made.steps if isinstance(step, Stop)}
     assert not gone & set(made.target)
     kept = set(before.active_services) - gone
