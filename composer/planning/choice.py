@@ -1,15 +1,20 @@
 """Which of the running to stop so that the rest satisfies every rule and limit, at the least cost: exact, not greedy.
 
-The candidates are decided one after another, each stays or stops. Decisions that leave the same possibilities to the
-candidates still undecided are compared at once, and only those are kept that no other beats: one that frees at least as
-much for less. So it looks at a few hundred states where trying every subset would look at millions.
+The candidates are decided one after another, the largest first; each stays or stops. Of the ways to decide that leave
+the same possibilities open, only those are kept that free more than every cheaper one; and those are given up that
+cannot end cheaper than an answer already at hand. A few hundred ways remain where trying every subset means millions.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 from composer.lab.rules import AtMost, Rules
 from composer.planning.conflicts import Member, exclusive
+
+FIRST_LOOK = 8
+"""How many ways the quick look keeps that finds an answer to measure the others by."""
 
 
 class Candidate(NamedTuple):
@@ -35,12 +40,11 @@ class Lack(NamedTuple):
     available: int = 0
 
 
-class _State(NamedTuple):
-    """One way to decide the candidates so far. `stopped` and `staying` are bit sets, `vanished` counts classes."""
+class _Way(NamedTuple):
+    """One way to decide the candidates so far. `staying` is a set of bits, `vanished` counts the classes that are gone."""
 
     cost: int
     freed: int
-    stopped: int
     staying: int
     vanished: int
 
@@ -50,107 +54,128 @@ def cheapest(
 ) -> frozenset[str] | None:
     """Return the names to stop, or None where no choice satisfies the rules and frees what is lacking.
 
-    `fixed` is what is active in any case, `kept` the classes of it. The best choice has the least sum of priorities,
-    then of seconds to load again, then the fewest stops; of equal ones that which keeps what comes first.
+    `fixed` is what is active in any case, `kept` are the classes of it. The best choice has the least sum of priorities,
+    then of seconds to load again, then the fewest stops; of equal ones it is the one that keeps what comes first.
     """
-    problem = _Problem(candidates, fixed, kept, rules, lack)
-    states = [_State(0, 0, 0, 0, 0)]
-    for index in range(len(candidates)):
-        states = problem.decide(index, states)
-    best = min((state for state in states if problem.is_enough(state)), default=None)
+    costs = _costs(candidates)
+    order = sorted(range(len(candidates)), key=lambda index: (-candidates[index].size, index))
+    problem = _Problem([candidates[index] for index in order], [costs[index] for index in order], fixed, kept, rules, lack)
+    near = problem.solve(at_most=None, width=FIRST_LOOK)
+    best = problem.solve(at_most=near.cost if near else None, width=None)
     if best is None:
         return None
-    return frozenset(one.member.name for index, one in enumerate(candidates) if best.stopped >> index & 1)
+    return frozenset(candidates[index].member.name for bit, index in enumerate(order) if not best.staying >> bit & 1)
 
 
 class _Problem:
-    """The candidates as bit sets, so that a decision is a few integer operations."""
+    """The candidates as bits, so that a decision is a few operations on integers."""
 
     def __init__(
-        self, candidates: Sequence[Candidate], fixed: Sequence[Member], kept: frozenset[str], rules: Rules, lack: Lack
+        self,
+        candidates: Sequence[Candidate],
+        costs: Sequence[int],
+        fixed: Sequence[Member],
+        kept: frozenset[str],
+        rules: Rules,
+        lack: Lack,
     ) -> None:
-        self._lack, self._per_class = lack, rules.overhead.per_class
-        self._sizes = [one.size for one in candidates]
-        self._costs = _costs(candidates)
-        names = [one.member.name for one in candidates]
-        at = {name: 1 << index for index, name in enumerate(names)}
-        self._needs = [_union(at.get(need, 0) for need in one.needs) for one in candidates]
+        self._lack, self._per_class, self._count = lack, rules.overhead.per_class, len(candidates)
+        self._sizes, self._costs = [one.size for one in candidates], costs
+        bits = {one.member.name: 1 << index for index, one in enumerate(candidates)}
+        self._needs = [_union(bits[need] for need in one.needs) for one in candidates]
         self._needed_by = [
-            _union(1 << other for other in range(index) if self._needs[other] >> index & 1) for index in range(len(names))
+            _union(1 << other for other, needs in enumerate(self._needs) if needs >> index & 1) for index in range(self._count)
         ]
-        self._clashes = [
-            _union(at[other.member.name] for other in candidates if exclusive(rules, one.member, other.member))
-            for one in candidates
-        ]
+        self._clashes = _clashes(candidates, rules)
         self._banned = [any(exclusive(rules, one.member, other) for other in fixed) for one in candidates]
         self._crowds = [_crowd(rule, candidates, fixed) for rule in rules.rules if isinstance(rule, AtMost)]
-        self._impossible = any(room < 0 for _, room in self._crowds)
-        count = len(candidates)
-        last = {one.class_: index for index, one in enumerate(candidates)}
-        of_class = {name: _union(at[one.member.name] for one in candidates if one.class_ == name) for name in last}
-        counted = {name for name in last if name in rules.classes and name not in kept}
-        self._closing = [
-            of_class[one.class_] if one.class_ in counted and last[one.class_] == index else 0
-            for index, one in enumerate(candidates)
+        counted = {one.class_ for one in candidates if one.class_ in rules.classes} - kept
+        self._classes = [
+            _union(1 << index for index, one in enumerate(candidates) if one.class_ == name) for name in sorted(counted)
         ]
-        self._linked = [self._links(index, count, [of_class[name] for name in counted]) for index in range(count)]
-        self._left = [sum(self._sizes[index + 1 :]) for index in range(count)]
-        self._classes_left = [sum(1 for closing in self._closing[index + 1 :] if closing) for index in range(count)]
+        self._open = [[members for members in self._classes if members >> index] for index in range(self._count + 1)]
+        self._bounds = [_Bound(self._sizes[index:], costs[index:]) for index in range(self._count + 1)]
 
-    def _links(self, index: int, count: int, classes: list[int]) -> int:
-        """Return which of the decided candidates matter to those still undecided."""
-        later = (1 << count) - (2 << index)
-        found = _union(self._needs[other] | self._clashes[other] for other in range(index + 1, count))
-        found |= _union(1 << other for other in range(index + 1) if self._needs[other] & later)
-        found |= _union(group for group in (*classes, *(members for members, _ in self._crowds)) if group & later)
-        return found & ~later
+    def solve(self, at_most: int | None, width: int | None) -> _Way | None:
+        """Return the cheapest way, or None. `width` bounds the ways that are kept: then it may miss the cheapest."""
+        if any(room < 0 for _, room in self._crowds):
+            return None
+        ways = [_Way(0, 0, 0, 0)]
+        for index in range(self._count):
+            ways = self._decide(index, ways, at_most)
+            if width:
+                ways = sorted(ways, key=lambda way: way.cost + (self._least_more(index + 1, way) or 0))[:width]
+        return min((way for way in ways if self._least_more(self._count, way) == 0), default=None)
 
-    def decide(self, index: int, states: list[_State]) -> list[_State]:
-        """Return the states after one more decision, without those that another one beats."""
-        groups: dict[tuple[int, int], list[_State]] = {}
-        linked, left, classes_left = self._linked[index], self._left[index], self._classes_left[index]
-        for state in states:
-            for after in self._both(index, state):
-                if self._can_be_enough(after, left, classes_left):
-                    groups.setdefault((after.staying & linked, after.vanished), []).append(after)
-        return [state for group in groups.values() for state in _unbeaten(group)]
+    def _decide(self, index: int, ways: list[_Way], at_most: int | None) -> list[_Way]:
+        """Return the ways after one more decision, without those that another one beats."""
+        later = (1 << self._count) - (2 << index)
+        linked = _union(
+            1 << other
+            for other in range(index + 1)
+            if (self._needs[other] | self._needed_by[other] | self._clashes[other]) & later
+        )
+        classes = [members for members in self._classes if members & later]
+        crowds = [members for members, _ in self._crowds if members & later]
+        groups: dict[tuple[object, ...], list[_Way]] = {}
+        for way in ways:
+            for after in self._both(index, way):
+                more = self._least_more(index + 1, after)
+                if more is None or (at_most is not None and after.cost + more > at_most):
+                    continue
+                staying = after.staying
+                present = [bool(staying & members) for members in classes]
+                counts = [(staying & members).bit_count() for members in crowds]
+                groups.setdefault((staying & linked, after.vanished, *present, *counts), []).append(after)
+        return [way for group in groups.values() for way in _unbeaten(group)]
 
-    def _both(self, index: int, state: _State) -> Iterable[_State]:
-        bit, closing = 1 << index, self._closing[index]
-        decided = bit - 1
-        if not self._needed_by[index] & state.staying:
-            gone = int(bool(closing and not state.staying & closing))
-            yield _State(
-                state.cost + self._costs[index],
-                state.freed + self._sizes[index],
-                state.stopped | bit,
-                state.staying,
-                state.vanished + gone,
+    def _both(self, index: int, way: _Way) -> Iterable[_Way]:
+        bit = 1 << index
+        decided, staying = bit - 1, way.staying | bit
+        if not self._needed_by[index] & way.staying:
+            gone = sum(
+                1 for members in self._classes if members & bit and not members >> (index + 1) and not members & way.staying
             )
-        needs_gone = self._needs[index] & decided & ~state.staying
-        if not (self._banned[index] or needs_gone or self._clashes[index] & state.staying) and self._has_room(
-            state.staying | bit
-        ):
-            yield _State(state.cost, state.freed, state.stopped, state.staying | bit, state.vanished)
+            yield _Way(way.cost + self._costs[index], way.freed + self._sizes[index], way.staying, way.vanished + gone)
+        if self._banned[index] or self._clashes[index] & way.staying or self._needs[index] & decided & ~way.staying:
+            return
+        if all((staying & members).bit_count() <= room for members, room in self._crowds):
+            yield _Way(way.cost, way.freed, staying, way.vanished)
 
-    def _has_room(self, staying: int) -> bool:
-        return all((staying & members).bit_count() <= room for members, room in self._crowds)
-
-    def is_enough(self, state: _State) -> bool:
-        return not self._impossible and self._can_be_enough(state, 0, 0)
-
-    def _can_be_enough(self, state: _State, left: int, classes_left: int) -> bool:
-        freed = state.freed + left
-        return freed >= self._lack.available and freed + self._per_class * (state.vanished + classes_left) >= self._lack.declared
+    def _least_more(self, index: int, way: _Way) -> int | None:
+        """Return a cost that no completion from a candidate on stays under; None where none frees enough."""
+        possible = way.vanished + sum(1 for members in self._open[index] if not members & way.staying)
+        declared = self._lack.declared - self._per_class * possible
+        return self._bounds[index].cost(max(self._lack.available, declared) - way.freed)
 
 
-def _unbeaten(states: list[_State]) -> list[_State]:
+class _Bound:
+    """What freeing so many bytes costs at least, if candidates could be stopped in part."""
+
+    def __init__(self, sizes: Sequence[int], costs: Sequence[int]) -> None:
+        pairs = [(cost, size) for cost, size in zip(costs, sizes, strict=True) if size]
+        pairs.sort(key=lambda pair: (pair[0] << 64) // pair[1])
+        self._pairs = pairs
+        self._freed = list(accumulate(size for _, size in pairs))
+        self._cost = [0, *accumulate(cost for cost, _ in pairs)]
+
+    def cost(self, wanted: int) -> int | None:
+        if wanted <= 0:
+            return 0
+        at = bisect_left(self._freed, wanted)
+        if at == len(self._freed):
+            return None
+        cost, size = self._pairs[at]
+        return self._cost[at] + cost * (wanted - self._freed[at] + size) // size
+
+
+def _unbeaten(ways: list[_Way]) -> list[_Way]:
     """Return those that free more than every cheaper one."""
     kept, most = [], -1
-    for state in sorted(states):
-        if state.freed > most:
-            kept.append(state)
-            most = state.freed
+    for way in sorted(ways):
+        if way.freed > most:
+            kept.append(way)
+            most = way.freed
     return kept
 
 
@@ -164,6 +189,17 @@ def _costs(candidates: Sequence[Candidate]) -> list[int]:
         else (((one.priority * seconds + one.load_seconds) * (count + 1) + 1) << count) + (1 << (count - 1 - index))
         for index, one in enumerate(candidates)
     ]
+
+
+def _clashes(candidates: Sequence[Candidate], rules: Rules) -> list[int]:
+    """Return for each candidate those that a rule excludes beside it."""
+    found = [0] * len(candidates)
+    for index, one in enumerate(candidates):
+        for other in range(index):
+            if exclusive(rules, one.member, candidates[other].member):
+                found[index] |= 1 << other
+                found[other] |= 1 << index
+    return found
 
 
 def _crowd(rule: AtMost, candidates: Sequence[Candidate], fixed: Sequence[Member]) -> tuple[int, int]:
