@@ -1,7 +1,7 @@
 """A stand-in for any service of the audio lab. Only its model is missing; what Docker sees of it is real.
 
 It takes time to load, holds memory that counts, answers GET /health, and leaves when Docker asks it to. The training
-stand-in also makes progress, and keeps it in a checkpoint.
+stand-in also makes progress, and keeps it in a checkpoint; that of Ollama serves models, see ollama.py.
 
     python3 -m stand_in SERVICE
 
@@ -14,6 +14,8 @@ stand-in also makes progress, and keeps it in a checkpoint.
         exit-0=SECONDS               exits 0 so long after it has loaded, like a training that is complete
         slow-stop=SECONDS            takes so long to stop
         deaf                         does not stop when asked to
+        grows=MB                     takes so much more memory each second, from the moment it has loaded
+        needs=MB                     takes so much while it loads, whatever STAND_IN_MEMORY says
 """
 
 import json
@@ -29,10 +31,15 @@ from pathlib import Path
 from threading import Thread
 from typing import NamedTuple
 
+import ollama
+
 PORT = 8000
 STEPS_PER_SECOND = 10
 CHECKPOINT = Path("/checkpoints/checkpoint.json")
-WEIGHTS = Path("/dev/shm/weights")  # noqa: S108 - not a temporary file: it is the memory that the model would take
+MEMORY = Path("/dev/shm")  # noqa: S108 - not a temporary folder: what lies in it is the memory that models would take
+FAULTS = ollama.FAULTS | {
+    *("crash-at-start", "never-healthy", "crash-after-healthy", "exit-0", "slow-stop", "deaf", "grows", "needs"),
+}
 STOP = {signal.SIGTERM, signal.SIGINT}
 DAY = 24 * 60 * 60
 
@@ -64,7 +71,16 @@ class Fate:
     """What ends the stand-in: Docker, which asks with SIGTERM, or a fault."""
 
     def __init__(self, faults: Mapping[str, str]) -> None:
-        known = {"crash-at-start", "never-healthy", "crash-after-healthy", "exit-0", "slow-stop", "deaf"}
+        known = {
+            "crash-at-start",
+            "never-healthy",
+            "crash-after-healthy",
+            "exit-0",
+            "slow-stop",
+            "deaf",
+            "grows",
+            "needs",
+        } | ollama.FAULTS
         if unknown := faults.keys() - known:
             raise SystemExit(f"unknown fault: {', '.join(sorted(unknown))}")
         self.faults = faults
@@ -138,13 +154,28 @@ class Answer(BaseHTTPRequestHandler):
 
 def load(fate: Fate, seconds: float, size: int) -> End | None:
     """Take the memory bit by bit over the time that loading takes."""
-    with WEIGHTS.open("wb") as weights:
+    with (MEMORY / "weights").open("wb") as weights:
         for tenth in range(10):
             os.posix_fallocate(weights.fileno(), size * tenth // 10, max(1, size // 10))
             say(f"loading weights {tenth * 10} %")
             if end := fate.within(seconds / 10):
                 return end
     return None
+
+
+def grow(size: int) -> None:
+    """Take so many bytes more each second, as a leak would."""
+    with (MEMORY / "growth").open("wb") as file:
+        for second in range(int(DAY)):
+            os.posix_fallocate(file.fileno(), second * size, size)
+            time.sleep(1)
+
+
+def serve_models(faults: Mapping[str, str]) -> None:
+    """Serve the models of STAND_IN_MODELS where Ollama would."""
+    sizes = {name: memory(size, "") for name, size in pairs(os.environ.get("STAND_IN_MODELS", "")).items()}
+    keep_alive, context = os.environ.get("OLLAMA_KEEP_ALIVE", "5m"), int(os.environ.get("OLLAMA_CONTEXT_LENGTH", "8192"))
+    ollama.Ollama(11434, sizes, faults, MEMORY, keep_alive, context)
 
 
 def train(fate: Fate) -> End:
@@ -185,10 +216,15 @@ def main(service: str) -> int:
         return 1
     server = Server(service)
     size = memory(os.environ["STAND_IN_MEMORY"], os.environ.get("TRAINING_BATCH", ""))
+    size = memory(fate.faults["needs"], "") if "needs" in fate.faults else size
+    if service == "ollama":
+        serve_models(fate.faults)
     end = load(fate, float(os.environ["STAND_IN_LOAD"]), size)
     if not end:
         server.ready = "never-healthy" not in fate.faults
         say(f"{service} holds {size / 10**6:g} MB and " + ("is ready" if server.ready else "will never be ready"))
+        if "grows" in fate.faults:
+            Thread(target=grow, args=(memory(fate.faults["grows"], ""),), daemon=True).start()
         fate.loaded()
         end = train(fate) if service == "training" else fate.wait()
     print(f"{service} {end.because}", file=sys.stderr if end.code else sys.stdout, flush=True)

@@ -14,7 +14,7 @@ def budget(known: Globals, names: tuple[str, ...]) -> None:
     from composer.cli.show_budget import budget_text
     from composer.planning.budget import budget as reckon
     from composer.planning.request import find_workload
-    from composer.switching.session import machine_capacity
+    from composer.switching.rules_file import machine_capacity
 
     rules = known.rules()
     workloads = {one.name: one for one in (find_workload(rules, name) for name in names)}

@@ -41,7 +41,7 @@ class Globals:
 
     def rules(self) -> "Rules":
         """Read the rules alone."""
-        from composer.switching.session import read_rules_file
+        from composer.switching.rules_file import read_rules_file
 
         return read_rules_file(find_rules(self.flags, os.environ, Path.cwd()))
 

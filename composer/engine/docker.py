@@ -88,6 +88,15 @@ class EngineApi:
     def unpause(self, id: str) -> None:
         self._act(f"/containers/{id}/unpause", STOP_MARGIN_SECONDS)
 
+    def held(self, id: str) -> int | None:
+        status, body = self._call("GET", f"/containers/{id}/stats?stream=false&one-shot=true")
+        if status != 200:
+            return None
+        seen = (_json(status, body).get("memory_stats") or {}).get("stats") or {}
+        total = "total_" if "total_active_anon" in seen else ""  # cgroup v1 has sums of a container's own groups
+        parts = [seen.get(f"{total}{name}") for name in ("active_anon", "inactive_anon", "unevictable")]
+        return None if parts[0] is None else sum(part or 0 for part in parts)
+
     def last_lines(self, id: str, count: int) -> tuple[str, ...]:
         status, body = self._call("GET", f"/containers/{id}/logs?stdout=1&stderr=1&tail={count}")
         text = b"".join(_frames(body)) if status == 200 else b""
@@ -213,4 +222,13 @@ def _container(raw: dict[str, Any]) -> Container:
         depends_on=tuple(one.partition(":")[0] for one in labels.get("com.docker.compose.depends_on", "").split(",") if one),
         stop_seconds=10 if grace is None else grace,
         restart_policy=policy.get("Name") or "no",
+        address=_address(raw) if running else None,
     )
+
+
+def _address(raw: dict[str, Any]) -> str | None:
+    """Return where the host reaches a container: its first address, or the host's own where it shares its network."""
+    networks = ((raw.get("NetworkSettings") or {}).get("Networks") or {}).items()
+    if any(name == "host" for name, _ in networks):
+        return "127.0.0.1"
+    return next((one["IPAddress"] for _, one in networks if one.get("IPAddress")), None)

@@ -33,6 +33,85 @@ class Other(BaseModel):
     project: str | None = None
 
 
+class GpuProcess(BaseModel):
+    """A process that computes on the GPU, and the bytes that the GPU holds for it; None is unknown."""
+
+    model_config = ConfigDict(frozen=True)
+
+    pid: int
+    used: int | None = None
+
+
+class GpuReading(BaseModel):
+    """What the GPU says: utilisation in percent, memory in bytes. None is unknown, never zero."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str | None = None
+    driver: str | None = None
+    utilisation: int | None = None
+    used: int | None = None
+    total: int | None = None
+    processes: tuple[GpuProcess, ...] | None = None
+
+
+class Process(BaseModel):
+    """A process with the bytes that it holds of its own, and the id of the container it runs in."""
+
+    model_config = ConfigDict(frozen=True)
+
+    pid: int
+    name: str
+    user: str
+    container: str | None
+    size: int
+
+
+class HostedModel(BaseModel):
+    """A model as its host lists it: real size in bytes, context in tokens, and when it is unloaded (ISO 8601)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    size: int
+    context_length: int | None = None
+    expires_at: str | None = None
+
+
+class HostFailed(Exception):
+    """A host of models did not do what it should within its time; the message says what was seen."""
+
+
+class HostAbsent(HostFailed):
+    """Nobody listens where the host should be, so it has nothing loaded."""
+
+
+class ModelHost(Protocol):
+    """Something that serves models, such as Ollama. Every call is bounded, and raises HostFailed."""
+
+    def loaded(self) -> tuple[HostedModel, ...]:
+        """Return the models that are in memory, and what they really take."""
+
+    def unload(self, model: str) -> None:
+        """Have a model's memory given back, and return when it is no longer listed."""
+
+    def load(self, model: str, seconds: float) -> None:
+        """Have a model loaded, and return when it is listed, after at most so many seconds."""
+
+
+class Gpu(Protocol):
+    """The GPU; what it does not tell is None."""
+
+    def read(self) -> GpuReading:
+        """Return all that can be read."""
+
+    def utilisation(self) -> int | None:
+        """Return how busy it is, in percent."""
+
+    def processes(self) -> tuple[GpuProcess, ...] | None:
+        """Return the processes that compute."""
+
+
 class Docker(Protocol):
     """The engine: what is there, and the acts that need no Compose file."""
 
@@ -68,6 +147,12 @@ class Docker(Protocol):
 
     def unpause(self, id: str) -> None:
         """Let a paused container go on."""
+
+    def held(self, id: str) -> int | None:
+        """Return the bytes that a container's processes and shared memory hold, without the page cache and the GPU.
+
+        None where the engine does not say.
+        """
 
     def last_lines(self, id: str, count: int) -> tuple[str, ...]:
         """Return the last lines that a container wrote, without control characters."""
@@ -106,7 +191,22 @@ class Machine(Protocol):
     """The memory of the machine that the engine runs on."""
 
     def memory(self) -> Memory:
-        """Return total and available bytes, None where they cannot be read."""
+        """Return the bytes of memory and swap, None where they cannot be read."""
+
+    def processes(self, least: int) -> tuple[Process, ...]:
+        """Return the processes that hold at least so many bytes of their own."""
+
+    def process(self, pid: int) -> Process | None:
+        """Return one process, without a size; None when it is gone."""
+
+    def shared_memory(self) -> int:
+        """Return the bytes of files in the machine's shared memory."""
+
+    def may_drop_caches(self) -> bool:
+        """Whether this user may have the page cache given back."""
+
+    def drop_caches(self) -> None:
+        """Have the kernel write what is dirty and give the page cache back."""
 
 
 class Clock(Protocol):

@@ -13,13 +13,17 @@ from composer.lab.workload import Footprint, Name, Range, Strict, Workload, tagg
 
 
 class Limits(Strict):
-    """Where the verdict on a total changes, in bytes; `headroom` must stay free, under `floor` a start is aborted."""
+    """Where the verdict on a total changes, in bytes; `headroom` must stay free, under `floor` a start is aborted.
+
+    `release_seconds` is how long the memory of what was stopped may take to come back.
+    """
 
     fits_easily: Size
     fits: Size
     tight: Size
     headroom: Size
     floor: Size
+    release_seconds: Annotated[float, Field(gt=0, strict=False)] = 120.0
 
     @model_validator(mode="after")
     def _ordered(self) -> "Limits":

@@ -15,8 +15,6 @@ from composer.planning.request import Request, Target
 from composer.planning.target import members
 from composer.planning.work import Work
 
-MOST_HOLDERS = 5
-
 
 def required_memory(starting: tuple[Workload, ...], rules: Rules, force: bool) -> int:
     """Return the bytes that must be available before these start: what is planned, and the headroom.
@@ -155,15 +153,9 @@ def memory_refusal(work: Work) -> Refusal | None:
     needs = "needs" if len(starting) == 1 else "need"
     reserve = "floor" if request.force else "headroom"
     return Refusal(
-        message=f"{names} {needs} {gb_text(required)} with the {reserve}; {gb_text(available)} are available{frees}"
-        + holders_text(work.observed)
+        message=f"{names} {needs} {gb_text(required)} with the {reserve}; {gb_text(available)} are available{frees}",
+        measured=True,
     )
-
-
-def holders_text(observed: Observed) -> str:
-    """Return who holds memory that no workload declares, largest first, or nothing when nobody is known to."""
-    named = ", ".join(str(one) for one in observed.holders[:MOST_HOLDERS])
-    return f"\nheld by what no workload declares: {named}" if named else ""
 
 
 def daemon_refusal(work: Work) -> Refusal | None:

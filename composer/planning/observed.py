@@ -37,6 +37,7 @@ class Container(_Seen):
     depends_on: tuple[str, ...] = ()
     stop_seconds: int = 10
     restart_policy: str = "no"
+    address: str | None = None
 
     @property
     def active(self) -> bool:
@@ -97,7 +98,6 @@ class Observed(_Seen):
     models: tuple[str, ...] = ()
     loaded: dict[str, tuple[LoadedModel, ...] | None] = {}
     memory: Memory = Memory(total=None, available=None)
-    holders: tuple[Holder, ...] = ()
     gpu_runtime: bool = True
     images: dict[str, str] = {}
     networks: dict[str, str] = {}

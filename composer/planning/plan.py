@@ -72,7 +72,7 @@ class Unpause(_Step):
 
 
 class Start(_Step):
-    """Start one service and wait until it is ready.
+    """Start one service and wait until it is ready; not when fewer than `required` bytes are available by then.
 
     `completes` says that exit 0 is success, because it is training or others wait for its completion.
     """
@@ -80,6 +80,7 @@ class Start(_Step):
     service: str
     completes: bool
     ready_seconds: float
+    required: int = 0
     action: Literal["start"] = "start"
 
 
@@ -121,13 +122,17 @@ class Preemption(BaseModel):
 
 
 class Refusal(BaseModel):
-    """Why a request is not carried out, and what would help; `kind` decides the exit code."""
+    """Why a request is not carried out, and what would help; `kind` decides the exit code.
+
+    `measured` says that the memory which is really available is not enough: who holds it is worth knowing.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     message: str
     hint: str | None = None
     kind: Literal["rule", "configuration", "unknown"] = "rule"
+    measured: bool = False
 
 
 class StoppedTraining(BaseModel):

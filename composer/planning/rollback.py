@@ -7,8 +7,9 @@ from pydantic import BaseModel, ConfigDict
 
 from composer.lab.project import Project
 from composer.lab.rules import Rules
+from composer.lab.workload import Workload
 from composer.planning.observed import Container, Observed, running_workload
-from composer.planning.plan import Create, Plan, Start, StartContainer, Step, Stop
+from composer.planning.plan import Create, Load, Plan, Start, StartContainer, Step, Stop, Unload
 from composer.planning.steps import await_release, in_stop_order, start, verify
 
 
@@ -31,13 +32,16 @@ def rollback(plan: Plan, project: Project, rules: Rules, before: Observed, now: 
     services = _services(returning, project)
     by_id = [one for one in returning if one.service not in services and not one.one_off]
     lost = tuple(f"{one.name} was a one-off container and is not started again" for one in returning if one.one_off)
-    back = [*_stops(plan, project, rules, before, now), *_creates(services, before, now)]
+    back = [*_unloads(plan, rules, before, now), *_stops(plan, project, rules, before, now), *_creates(services, before, now)]
+    workloads: list[Workload | None] = []
     if services or by_id:
         workloads = [running_workload(rules, one.service or "", one.variant) for one in returning if not one.one_off]
         back.append(await_release(tuple(filter(None, workloads)), rules, now.memory, force=True))
     done = frozenset(name for name in services if (one := rules.of_service(name)) and one.class_ == "training")
     back += [StartContainer(container=one.id, subject=one.name, cause="it ran before") for one in by_id]
-    back += [start(name, project, "it ran before", done, None) for name in services]
+    sizes = {one.service: one.footprint.planned for one in workloads if one}
+    floor = rules.limits.floor
+    back += [start(name, project, "it ran before", done, None, sizes.get(name, 0) + floor) for name in services]
     if services:
         back.append(verify(services, done, rules))
     return Rollback(steps=tuple(back), lost=lost)
@@ -72,6 +76,17 @@ def _stops(plan: Plan, project: Project, rules: Rules, before: Observed, now: Ob
             training=bool((workload := rules.of_service(name)) and workload.class_ == "training"),
         )
         for name in names
+    ]
+
+
+def _unloads(plan: Plan, rules: Rules, before: Observed, now: Observed) -> list[Step]:
+    """Unload what the switch loaded, where its host was there before and has it now."""
+    return [
+        Unload(host=step.host, model=step.model, subject=step.subject, cause="the switch loaded it")
+        for step in plan.steps
+        if isinstance(step, Load)
+        and any(one.workload == step.subject for one in now.loaded_on(step.host))
+        and (rules.daemon(step.host) or rules.hosts[step.host].service in before.active_services)
     ]
 
 

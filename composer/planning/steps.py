@@ -39,10 +39,12 @@ def steps(work: Work) -> tuple[Step, ...]:
         if work.request.drop_caches:
             found.append(DropCaches(subject="-", cause="requested: CUDA does not count the page cache as free"))
         found.append(await_release(work.starting_workloads, work.rules, work.observed.memory, force=work.request.force))
+    needed = {one.service: one.footprint.planned for one in work.starting_workloads}
     for name in work.target.services:
         container = work.observed.container_of(name)
         if name in work.to_start:
-            found.append(start(name, work.project, "requested", work.done, work.request.ready_seconds))
+            required = needed.get(name, 0) + work.rules.limits.floor
+            found.append(start(name, work.project, "requested", work.done, work.request.ready_seconds, required))
         elif container and container.state == "paused":
             found.append(Unpause(container=container.id, service=name, subject=name, cause="it is paused"))
     found += [Load(host=one.host or "", model=one.model or "", subject=one.name, cause="requested") for one in loads]
@@ -51,11 +53,12 @@ def steps(work: Work) -> tuple[Step, ...]:
     return tuple(found)
 
 
-def start(name: str, project: Project, cause: str, done: frozenset[str], ready_seconds: float | None) -> Start:
+def start(name: str, project: Project, cause: str, done: frozenset[str], ready_seconds: float | None, required: int) -> Start:
     """Return the start of a service, with its own bound on readiness where `ready_seconds` is None."""
     check = project.services[name].healthcheck
     own = check.start_period + READY_AFTER_START_PERIOD if check and not check.disable else READY_SECONDS
-    return Start(service=name, subject=name, cause=cause, completes=name in done, ready_seconds=ready_seconds or own)
+    ready = ready_seconds or own
+    return Start(service=name, subject=name, cause=cause, completes=name in done, ready_seconds=ready, required=required)
 
 
 def await_release(starting: tuple[Workload, ...], rules: Rules, memory: Memory, force: bool) -> AwaitRelease:

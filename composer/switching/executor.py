@@ -7,45 +7,48 @@ nothing which a rule excludes beside it is active.
 from dataclasses import dataclass, field
 from typing import NoReturn, assert_never
 
-from composer.engine.doors import ChosenVariant, Clock, Compose, ComposeFailed, Docker, Machine
+from composer.engine.doors import ChosenVariant, ComposeFailed
 from composer.errors import NeedsAttention
 from composer.lab.project import Project
 from composer.lab.rules import Rules
-from composer.lab.size import gb_text
 from composer.planning.conflicts import exclusive, member
 from composer.planning.mode import violations
 from composer.planning.observed import Container
-from composer.planning.plan import AwaitRelease, Create, Start, StartContainer, Step, Stop, Unpause, Verify
+from composer.planning.plan import (
+    AwaitRelease,
+    Create,
+    DropCaches,
+    Load,
+    Start,
+    StartContainer,
+    Step,
+    Stop,
+    Unload,
+    Unpause,
+    Verify,
+)
 from composer.planning.steps import READY_SECONDS
+from composer.switching.doors import Doors, StepFailed
+from composer.switching.hosted import HostedModels
 from composer.switching.interruption import Interruption
+from composer.switching.measurements import Measurement
+from composer.switching.memory_watch import MemoryWatch
 from composer.switching.observe import Observer
 from composer.switching.readiness import await_ready
 from composer.switching.report import Watcher
 
-RELEASE_SECONDS = 120.0
 STOP_MARGIN_SECONDS = 15
 FAILED_GRACE_SECONDS = 2
 """What a failed start is given between SIGTERM and SIGKILL: it has nothing to save."""
 LAST_LINES = 5
 
 
-class StepFailed(Exception):
-    """A step could not be carried out; the message says what was seen."""
-
-
-@dataclass(frozen=True)
-class Doors:
-    """The doors that a switch uses."""
-
-    docker: Docker
-    compose: Compose
-    machine: Machine
-    clock: Clock
-
-
 @dataclass
 class Executor:
-    """Carries out the steps of one plan, or of one rollback. `touched` says whether anything was stopped or started."""
+    """Carries out the steps of one plan, or of one rollback. `touched` says whether anything was stopped or started.
+
+    `patience` is how many seconds the release of memory may take; None is what rules.yaml says.
+    """
 
     doors: Doors
     project: Project
@@ -54,7 +57,17 @@ class Executor:
     watcher: Watcher
     interruption: Interruption
     touched: bool = False
+    patience: float | None = None
     _started: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._memory = MemoryWatch(self.doors, self.project, self.rules, self.observer, self.watcher, self.interruption)
+        self._models = HostedModels(self.doors, self.observer, self._memory)
+
+    @property
+    def measured(self) -> tuple[Measurement, ...]:
+        """What the starts that settled were seen to take."""
+        return tuple(self._memory.gauge.taken)
 
     def run(self, steps: tuple[Step, ...]) -> None:
         """Carry out steps in order.
@@ -68,14 +81,19 @@ class Executor:
             self._carry_out(step)
             self.watcher.finished(number, step)
 
-    def _carry_out(self, step: Step) -> None:
+    def _carry_out(self, step: Step) -> None:  # noqa: C901 - one branch for each kind of step, and nothing else
         match step:
             case Create():
                 self._create(step)
             case Stop():
                 self._stop(step)
+            case Unload():
+                self.touched = True
+                self._models.unload(step)
+            case DropCaches():
+                self.doors.machine.drop_caches()
             case AwaitRelease():
-                self._await_release(step)
+                self._memory.await_release(step, self.patience)
             case Unpause():
                 self._admit(step.service)
                 self.touched = True
@@ -86,6 +104,9 @@ class Executor:
                 self._admit(self._service_of(step.container))
                 self.touched = True
                 self.doors.docker.start(step.container)
+            case Load():
+                self.touched = True
+                self._models.load(step)
             case Verify():
                 self._verify(step)
             case _:
@@ -104,6 +125,7 @@ class Executor:
 
     def _stop(self, step: Stop) -> None:
         containers = [one for id_ in step.containers if (one := self.doors.docker.container(id_))]
+        self._memory.stopping(step.containers)
         self.touched = True
         if step.by_compose and step.service:
             grace = max((one.stop_seconds for one in containers), default=10)
@@ -124,26 +146,18 @@ class Executor:
                     "Give it more time: stop_grace_period in the Compose file"
                 )
 
-    def _await_release(self, step: AwaitRelease) -> None:
-        begun = self.doors.clock.now()
-        while (available := self.doors.machine.memory().available) is not None and available < step.required:
-            self.interruption.check()
-            if self.doors.clock.now() - begun > RELEASE_SECONDS:
-                raise StepFailed(
-                    f"{gb_text(step.required)} must be free and {gb_text(available)} are, after {RELEASE_SECONDS:g} s of waiting"
-                )
-            self.watcher.progress(available, f"waiting for {gb_text(step.required)}")
-            self.doors.clock.sleep(0.1)
-
     def _start(self, step: Start) -> None:
         self._admit(step.service)
+        self._memory.require(step)
         self.touched = True
         self._started.add(step.service)
+        self._memory.gauge.begin()
         try:
             self.doors.compose.start(step.service)
         except ComposeFailed as error:
             self._fail(step.service, str(error))
-        self._await_ready(step.service, step.completes, step.ready_seconds)
+        container = self._await_ready(step.service, step.completes, step.ready_seconds)
+        self._memory.gauge.settle(container)
 
     def _verify(self, step: Verify) -> None:
         seen = self.observer.glance()
@@ -155,20 +169,18 @@ class Executor:
         if broken:
             raise NeedsAttention(f"two sides are active together: {'; '.join(broken)}", "stop one: spark-mode stop NAME")
 
-    def _await_ready(self, service: str, completes: bool, bound: float) -> None:
+    def _await_ready(self, service: str, completes: bool, bound: float) -> Container:
         found = self.observer.glance().container_of(service)
         if found is None:
             self._fail(service, "its container is gone")
-        docker, machine, floor = self.doors.docker, self.doors.machine, self.rules.limits.floor
+        docker, machine = self.doors.docker, self.doors.machine
         starting = service in self._started
         said = -1
 
         def tick(waited: float) -> None:
             nonlocal said
             self.interruption.check()
-            available = machine.memory().available
-            if starting and available is not None and available < floor:
-                raise StepFailed(f"only {gb_text(available)} of memory are left, under the floor of {gb_text(floor)}")
+            available = self._memory.above_floor() if starting else machine.memory().available
             if int(waited) > said:
                 said = int(waited)
                 self.watcher.progress(available, " ".join(docker.last_lines(found.id, 1)))
@@ -179,6 +191,7 @@ class Executor:
             self._fail(service, str(error))
         if end.verdict == "failed":
             self._fail(service, end.reason)
+        return found
 
     def _fail(self, service: str, reason: str) -> NoReturn:
         """Say how a service was last seen, stop it if this switch started it, and fail."""
@@ -198,6 +211,14 @@ class Executor:
         for other in (*seen.active_services, *(foreign.workload for foreign in seen.foreign)):
             if other != service and (found := exclusive(self.rules, one, member(self.rules, other))):
                 raise StepFailed(f"{service} is not started: {other} became active meanwhile, and {found.rule.because}")
+        for host, loaded in seen.loaded.items():
+            if loaded is None and exclusive(self.rules, one, member(self.rules, host)):
+                raise StepFailed(f"{service} is not started: {host} no longer says which models it has loaded")
+            for model in loaded or ():
+                if found := exclusive(self.rules, one, member(self.rules, model.workload or host)):
+                    raise StepFailed(
+                        f"{service} is not started: {model.model} is loaded in {host} again, and {found.rule.because}"
+                    )
 
     def _service_of(self, id_: str) -> str:
         container = self.doors.docker.container(id_)

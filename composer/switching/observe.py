@@ -1,43 +1,87 @@
 """Looking: from the doors to one snapshot that planning can read. Every look asks anew; nothing is remembered."""
 
-from composer.engine.doors import Docker, Machine, Other
+from collections.abc import Callable
+
+from composer.engine.doors import Docker, HostAbsent, HostFailed, Machine, ModelHost, Other
 from composer.lab.project import Project
 from composer.lab.rules import Rules
 from composer.lab.workload import Outside
 from composer.planning.mode import known_models
-from composer.planning.observed import Foreign, Observed
+from composer.planning.observed import Foreign, LoadedModel, Observed
+
+Hosts = Callable[[str], ModelHost]
+"""Gives the host of models at an address."""
 
 
 class Observer:
     """Sees one lab on one machine. `admitted` are the models that the last switch admitted.
 
-    Both looks raise EngineUnavailable when the engine cannot be asked.
+    All looks raise EngineUnavailable when the engine cannot be asked.
     """
 
-    def __init__(self, docker: Docker, machine: Machine, project: Project, rules: Rules, admitted: tuple[str, ...]) -> None:
-        self._docker, self._machine = docker, machine
+    def __init__(
+        self, docker: Docker, machine: Machine, hosts: Hosts, project: Project, rules: Rules, admitted: tuple[str, ...]
+    ) -> None:
+        self._docker, self._machine, self._hosts = docker, machine, hosts
         self._project, self._rules, self._admitted = project, rules, admitted
 
-    def glance(self) -> Observed:
-        """Return what runs and the memory: all that must be seen again before a container is started."""
+    def glance(self, all_hosts: bool = False) -> Observed:
+        """Return what must be seen again before a container is started: what runs, the memory, and daemons' models.
+
+        The models of hosts in Docker are asked for only with `all_hosts`: their containers are what counts.
+        """
         observed = Observed(
             containers=self._docker.containers(self._project.name),
             foreign=tuple(foreign_workloads(self._docker.others(self._project.name), self._rules)),
             memory=self._machine.memory(),
         )
+        names = [name for name, host in self._rules.hosts.items() if all_hosts or host.service is None]
+        loaded = {name: self._loaded(name, address) for name in names if (address := self.address_of(name, observed))}
+        observed = observed.model_copy(update={"loaded": loaded})
         models = known_models(observed, self._project, self._rules, self._admitted)
         return observed.model_copy(update={"models": models})
 
     def look(self) -> Observed:
         """Return everything that a plan depends on."""
         images = dict.fromkeys(service.image for service in self._project.services.values() if service.image)
-        return self.glance().model_copy(
+        return self.glance(all_hosts=True).model_copy(
             update={
                 "gpu_runtime": self._docker.identity().gpu_runtime,
                 "images": self._docker.images(tuple(images)),
                 "networks": self._docker.networks(self._project.name),
                 "volumes": self._docker.volumes(self._project.name),
             }
+        )
+
+    def address_of(self, name: str, observed: Observed) -> str | None:
+        """Return where a host of models answers; None while its service does not run."""
+        host = self._rules.hosts[name]
+        if host.service is None:
+            return host.address
+        container = observed.container_of(host.service)
+        if container is None or container.address is None:
+            return None
+        return host.address or f"http://{container.address}:{host.port}"
+
+    def _loaded(self, name: str, address: str) -> tuple[LoadedModel, ...] | None:
+        """Return what a host has loaded: nothing where nobody listens, None where it does not say."""
+        try:
+            listed = self._hosts(address).loaded()
+        except HostAbsent:
+            return ()
+        except HostFailed:
+            return None
+        known = ((one, self._rules.model_of(name, one.model)) for one in listed)
+        return tuple(
+            LoadedModel(
+                host=name,
+                model=one.model,
+                size=one.size,
+                workload=workload.name if workload else None,
+                context_length=one.context_length,
+                expires_at=one.expires_at,
+            )
+            for one, workload in known
         )
 
 

@@ -7,53 +7,31 @@ from typing import TYPE_CHECKING
 
 from composer.engine.compose_files import ComposeFiles
 from composer.engine.docker import EngineApi
-from composer.engine.doors import Clock, Docker, Identity, Machine, Other
+from composer.engine.doors import Clock, Docker, Gpu, Identity, Machine, ModelHost, Other
+from composer.engine.gpu import NvidiaGpu
 from composer.engine.local import local_socket
 from composer.engine.machine import HostMemory, SystemClock
 from composer.errors import ConfigurationError, EngineUnavailable, Refused, SparkModeError, UsageFault
 from composer.lab.files import LabFiles
 from composer.lab.project import Project
 from composer.lab.rules import Rules
-from composer.lab.rules_reading import read_rules
 from composer.planning.mode import current_mode
-from composer.planning.observed import Observed
+from composer.planning.observed import Holder, Observed
 from composer.planning.plan import Plan, Refusal, StoppedTraining
 from composer.planning.planner import plan as make_plan
 from composer.planning.request import Request
+from composer.switching.holders import find_holders, holders_text
 from composer.switching.lock import Directories, Lock, children_lock, directories, switch_lock
+from composer.switching.measurements import Measurement, add_measurements
 from composer.switching.observe import Observer
 from composer.switching.report import Confirm, Report, SwitchOptions, Watcher
+from composer.switching.rules_file import machine_capacity, read_rules_file
 from composer.switching.state import State, after, before_of, read_state, write_state
 
 if TYPE_CHECKING:
-    from composer.switching.executor import Doors
+    from composer.switching.doors import Doors
 
-_FAULTS = {"rule": Refused, "configuration": ConfigurationError}
-
-
-def read_rules_file(path: str) -> Rules:
-    """Return the rules of a file. Raises ConfigurationError, also when it cannot be read."""
-    folder = Path(path).parent
-    return read_rules(_text(Path(path)), Path(path).name, lambda other: _text(folder / other))
-
-
-def machine_capacity(rules: Rules) -> int:
-    """Return the capacity in bytes that budgets reckon with: declared, or the machine's own where it says `auto`."""
-    if rules.hardware.capacity != "auto":
-        return rules.hardware.capacity
-    total = HostMemory().memory().total
-    if total is None:
-        raise ConfigurationError("hardware/capacity is auto, and this machine does not tell its memory", "declare the capacity")
-    return total
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text()
-    except OSError as error:
-        raise ConfigurationError(f"{path}: {error.strerror}", "name the rules file with --rules") from None
-    except UnicodeDecodeError:
-        raise ConfigurationError(f"{path}: is not UTF-8 text", "name the rules file with --rules") from None
+_FAULTS = {"rule": Refused, "configuration": ConfigurationError, "unknown": EngineUnavailable}
 
 
 def refuse(refusal: Refusal) -> SparkModeError:
@@ -64,9 +42,12 @@ def refuse(refusal: Refusal) -> SparkModeError:
 class Session:
     """A lab in hand. `project_fault` is what is wrong with its Compose files, where that was allowed at opening."""
 
-    def __init__(self, files: LabFiles, rules: Rules, socket: str, docker: Docker, machine: Machine, clock: Clock) -> None:
+    def __init__(self, files: LabFiles, rules: Rules, socket: str) -> None:
         self.files, self.rules, self.socket = files, rules, socket
-        self.docker, self.machine, self.clock = docker, machine, clock
+        self.docker: Docker = EngineApi(socket)
+        self.machine: Machine = HostMemory()
+        self.gpu: Gpu = NvidiaGpu()
+        self.clock: Clock = SystemClock()
         self.project = Project(name=files.project_name or "")
         self.project_fault: SparkModeError | None = None
         self.compose_version = ""
@@ -81,7 +62,7 @@ class Session:
         socket = local_socket()
         source = prefetch or ComposeFiles(files, socket)
         source.prefetch()
-        session = cls(files, read_rules_file(files.rules), socket, EngineApi(socket), HostMemory(), SystemClock())
+        session = cls(files, read_rules_file(files.rules), socket)
         try:
             session.project = source.read()
             session.compose_version = source.version
@@ -131,7 +112,7 @@ class Session:
     @property
     def observer(self) -> Observer:
         """Who looks at this lab."""
-        return Observer(self.docker, self.machine, self.project, self.rules, self.state.models)
+        return Observer(self.docker, self.machine, _host_at, self.project, self.rules, self.state.models)
 
     def observe(self) -> Observed:
         """Return what is there now. Raises EngineUnavailable."""
@@ -147,11 +128,27 @@ class Session:
             observed = self.observe()
         except EngineUnavailable:
             observed = Observed(complete=False, memory=self.machine.memory())
-        return self.plan_for(request, observed)
+        return self._explained(self.plan_for(request, observed), observed)
 
     def plan_for(self, request: Request, observed: Observed) -> Plan:
         """Return the plan for things as they were observed."""
         return make_plan(request, self.project, self.rules, observed, self.capacity)
+
+    def _explained(self, plan: Plan, observed: Observed) -> Plan:
+        """Return a plan that names who holds the memory which is missing."""
+        if plan.refusal is None or not plan.refusal.measured or not observed.complete:
+            return plan
+        text = f"{plan.refusal.message}\n{holders_text(self.holders(observed), observed.memory)}"
+        return plan.model_copy(update={"refusal": plan.refusal.model_copy(update={"message": text})})
+
+    def holders(self, observed: Observed) -> tuple[Holder, ...]:
+        """Return who holds memory that no workload declares."""
+        return find_holders(self.docker, self.machine, self.gpu, self.project, observed)
+
+    @property
+    def measurements_path(self) -> Path:
+        """Where what was measured is kept."""
+        return self.directories.state / f"{_key(self._identity)}.{self.project.name}.measured.jsonl"
 
     def restore_request(self) -> Request:
         """Return the request for the mode before. Raises UsageFault when none is known."""
@@ -163,6 +160,8 @@ class Session:
     def switch(self, request: Request, options: SwitchOptions, watcher: Watcher, confirm: Confirm | None) -> Report:
         """Carry a request out. Raises the error, with its exit code, of whatever prevented it."""
         begun = self.clock.now()
+        if request.drop_caches and not self.machine.may_drop_caches():
+            raise Refused("only root may have the page cache given back", "use sudo, or leave --drop-caches out")
         agreed = self._agree(self._admitted(request, self.observe()), options, confirm)
         with self._lock(request, options, watcher) as lock:
             from composer.switching.switch import Switch  # after the lock: a busy one need not load it
@@ -177,10 +176,12 @@ class Session:
             try:
                 switch.run(plan, before, options.restore_on_failure)
             except SparkModeError:
+                self._keep(switch.measured)
                 if switch.left_changed:
                     seen = current_mode(self.observer.glance(), self.project, self.rules)
                     write_state(self._state_path, after(self.state, plan, was, seen))
                 raise
+            self._keep(switch.measured)
             seen = current_mode(self.observer.glance(), self.project, self.rules)
             if plan.steps or plan.models != self.state.models:
                 write_state(self._state_path, after(self.state, plan, was, seen))
@@ -193,8 +194,12 @@ class Session:
             warnings=(*plan.warnings, *switch.warnings),
         )
 
+    def _keep(self, measured: tuple[Measurement, ...]) -> None:
+        if measured:
+            add_measurements(self.measurements_path, measured)
+
     def _admitted(self, request: Request, observed: Observed) -> Plan:
-        plan = self.plan_for(request, observed)
+        plan = self._explained(self.plan_for(request, observed), observed)
         if plan.refusal:
             raise refuse(plan.refusal)
         return plan
@@ -218,12 +223,18 @@ class Session:
 
     def _doors(self) -> "Doors":
         from composer.engine.compose import ComposeVerbs  # only a switch needs it
-        from composer.switching.executor import Doors
+        from composer.switching.doors import Doors
 
         lock = children_lock(self.directories.locks, _key(self._identity))
         files = self.files.model_copy(update={"project_name": self.project.name})
         compose = ComposeVerbs(files, self.socket, str(lock), str(self.directories.state))
-        return Doors(docker=self.docker, compose=compose, machine=self.machine, clock=self.clock)
+        return Doors(docker=self.docker, compose=compose, machine=self.machine, gpu=self.gpu, hosts=_host_at, clock=self.clock)
+
+
+def _host_at(address: str) -> ModelHost:
+    from composer.engine.ollama import OllamaApi  # 60 ms, which only a lab with a running host pays
+
+    return OllamaApi(address)
 
 
 def _key(identity: Identity) -> str:

@@ -6,9 +6,11 @@ from composer.lab.rules import Rules
 from composer.planning.observed import Observed
 from composer.planning.plan import Plan, Step
 from composer.planning.rollback import rollback
-from composer.switching.executor import Doors, Executor, StepFailed
+from composer.switching.doors import Doors, NotReleased, StepFailed
+from composer.switching.executor import Executor
 from composer.switching.interruption import Interruption, LeftAtOnce
 from composer.switching.lock import Lock
+from composer.switching.measurements import Measurement
 from composer.switching.observe import Observer
 from composer.switching.report import Watcher
 
@@ -32,6 +34,11 @@ class Switch:
         """What was warned of while the steps ran."""
         return tuple(self._watcher.warnings)
 
+    @property
+    def measured(self) -> tuple[Measurement, ...]:
+        """What the starts that settled were seen to take."""
+        return self._executor.measured
+
     def run(self, plan: Plan, before: Observed, restore: bool) -> None:
         """Carry out a plan that was made from `before`.
 
@@ -43,6 +50,8 @@ class Switch:
             try:
                 self._executor.run(plan.steps)
             except StepFailed as error:
+                if isinstance(error, NotReleased):
+                    self._executor.patience = 0.0  # it was waited for already
                 raise SwitchFailed(*self._end(plan, before, restore, str(error))) from None
             except Interrupted:
                 raise Interrupted(*self._end(plan, before, restore, "interrupted")) from None
@@ -66,7 +75,7 @@ class Switch:
             return f"{reason}\nWhat was stopped stays stopped, as asked.", LOOK
         self._interruption.going_back()
         try:
-            way = rollback(plan, self._project, self._rules, before, self._observer.glance())
+            way = rollback(plan, self._project, self._rules, before, self._observer.glance(all_hosts=True))
             self._watcher.rolling_back(reason, way.steps)
             self._executor.run(way.steps)
         except (StepFailed, EngineUnavailable, NeedsAttention) as error:

@@ -6,7 +6,7 @@ is tried on a real engine, never here.
 
 from collections.abc import Mapping, Sequence
 
-from composer.engine.doors import ChosenVariant, ComposeFailed, Identity, Other
+from composer.engine.doors import ChosenVariant, ComposeFailed, GpuProcess, GpuReading, HostedModel, Identity, Other, Process
 from composer.errors import EngineUnavailable
 from composer.lab.project import Project
 from composer.lab.rules import Rules
@@ -51,6 +51,21 @@ class SimulatedMachine:
             workload = running_workload(self.rules, container.service or "", container.variant)
             held += workload.footprint.planned if workload and container.active else 0
         return Memory(total=self.total, available=self.total - held)
+
+    def processes(self, least: int) -> tuple[Process, ...]:
+        return ()
+
+    def process(self, pid: int) -> Process | None:
+        return None
+
+    def shared_memory(self) -> int:
+        return 0
+
+    def may_drop_caches(self) -> bool:
+        return True
+
+    def drop_caches(self) -> None:
+        self.acts.append("drop caches")
 
     # Docker
 
@@ -97,6 +112,9 @@ class SimulatedMachine:
     def unpause(self, id: str) -> None:
         self._act(f"unpause {id}", None)
         self._change(id, state="running")
+
+    def held(self, id: str) -> int | None:
+        return None
 
     def last_lines(self, id: str, count: int) -> tuple[str, ...]:
         return (f"the last line of {id}",)[:count]
@@ -189,3 +207,32 @@ class ComposeOf:
         machine._act(f"compose stop {service}", service)
         for container in [one for one in machine._containers.values() if one.service == service and one.active]:
             machine._change(container.id, state="exited", health="none")
+
+
+class NoGpu:
+    """A GPU that tells nothing."""
+
+    def read(self) -> GpuReading:
+        return GpuReading()
+
+    def utilisation(self) -> int | None:
+        return None
+
+    def processes(self) -> tuple[GpuProcess, ...] | None:
+        return None
+
+
+class NoModels:
+    """A host of models that has none and loads none."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    def loaded(self) -> tuple[HostedModel, ...]:
+        return ()
+
+    def unload(self, model: str) -> None:
+        pass
+
+    def load(self, model: str, seconds: float) -> None:
+        pass

@@ -15,10 +15,10 @@ from composer.planning.observed import Container
 from composer.planning.plan import Plan, Step
 from composer.planning.planner import plan as make_plan
 from composer.planning.request import Request
-from composer.switching.executor import Doors
+from composer.switching.doors import Doors
 from composer.switching.observe import Observer
 from composer.switching.switch import Switch
-from tests.simulation.machine import ComposeOf, SimulatedMachine
+from tests.simulation.machine import ComposeOf, NoGpu, NoModels, SimulatedMachine
 
 RULES = read_rules((Path(__file__).parents[2] / "rules.yaml").read_text(), "rules.yaml", lambda name: name)
 HELPED = ("chatterbox", "xtts", "qwen", "f5")
@@ -80,8 +80,8 @@ def machine_with(request: Request | None) -> SimulatedMachine:
 
 
 def switch(machine: SimulatedMachine, request: Request, restore: bool = True) -> Plan:
-    doors = Doors(docker=machine, compose=ComposeOf(machine), machine=machine, clock=machine)
-    observer = Observer(machine, machine, PROJECT, RULES, ())
+    doors = Doors(docker=machine, compose=ComposeOf(machine), machine=machine, gpu=NoGpu(), hosts=NoModels, clock=machine)
+    observer = Observer(machine, machine, NoModels, PROJECT, RULES, ())
     before = observer.look()
     plan = make_plan(request, PROJECT, RULES, before, 128 * GB)
     assert plan.refusal is None
@@ -158,10 +158,10 @@ def test_a_start_is_refused_when_the_other_side_appeared_meanwhile() -> None:
             container = Container(id="x", name="ssd-training", state="running")
             machine.foreign = (Other(container=container, image="x", labels={"org.spark-mode.workload": "training"}),)
 
-    observer = Observer(machine, machine, PROJECT, RULES, ())
+    observer = Observer(machine, machine, NoModels, PROJECT, RULES, ())
     before = observer.look()
     plan = make_plan(Request(verb="audio", names=("xtts",)), PROJECT, RULES, before, 128 * GB)
-    doors = Doors(docker=machine, compose=Intruder(machine), machine=machine, clock=machine)
+    doors = Doors(docker=machine, compose=Intruder(machine), machine=machine, gpu=NoGpu(), hosts=NoModels, clock=machine)
     with pytest.raises(NeedsAttention, match="training became active meanwhile"):
         Switch(doors, PROJECT, RULES, observer, Nobody()).run(plan, before, True)
     assert machine.running() == {}

@@ -78,7 +78,13 @@ def labs(draw: st.DrawFn) -> tuple[Rules, Project, Observed, Request, int]:
         images={},
     )
     asked = draw(st.lists(st.sampled_from(names), min_size=1, max_size=2, unique=True))
-    return rules, project, observed, Request(verb="up", names=tuple(asked), force=draw(st.booleans())), int(str(rules.hardware.capacity))
+    return (
+        rules,
+        project,
+        observed,
+        Request(verb="up", names=tuple(asked), force=draw(st.booleans())),
+        int(str(rules.hardware.capacity)),
+    )
 
 
 @st.composite
@@ -164,19 +170,20 @@ class BruteForce:
         if verdict == "does-not-fit" or (verdict == "oom-risk" and not self.request.force):
             return False
         unloaded = [one for one in workloads if one.model and not observed.holds(one)]
-        taking = sum(one.footprint.planned for one in workloads if one.service in new) + sum(one.footprint.planned for one in unloaded)
+        taking = sum(one.footprint.planned for one in workloads if one.service in new) + sum(
+            one.footprint.planned for one in unloaded
+        )
         gone = [one for name in self.others if name not in named and (one := self._workload(name))]
         back = sum(one.footprint.planned for one in gone if not one.model or observed.holds(one))
         reserve = rules.limits.floor if self.request.force else rules.limits.headroom
         return (observed.memory.available or 0) + back >= taking + reserve
 
 
-def stopped(made: Plan, rules: Rules, observed: Observed) -> frozenset[str]:
+def stopped(made: Plan, observed: Observed) -> frozenset[str]:
     """Return what is gone after a plan: services, and models that were admitted."""
     kept = {*(made.keep or ()), *made.target}
-    return frozenset(
-        [*(name for name in observed.active_services if name not in kept), *(name for name in observed.models if name not in made.models)]
-    )
+    services = [name for name in observed.active_services if name not in kept]
+    return frozenset([*services, *(name for name in observed.models if name not in made.models)])
 
 
 @settings(max_examples=LABS, deadline=None)
@@ -191,4 +198,4 @@ def test_what_a_plan_stops_is_what_trying_every_subset_finds(lab: tuple[Rules, P
         return
     event(f"stops {len(best[1])}")
     assert made.refusal is None, made.refusal
-    assert stopped(made, rules, observed) == best[1]
+    assert stopped(made, observed) == best[1]

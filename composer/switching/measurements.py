@@ -1,0 +1,109 @@
+"""What workloads really took, beside what they declare: one line of JSON for each start that settled."""
+
+import os
+import statistics
+from collections.abc import Iterable
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from composer.errors import ConfigurationError
+
+MOST_RECORDS = 1000
+MAXIMUM_BYTES = 1 << 20
+FAR = 0.25
+"""How far a declaration may be from the median of what was seen, as a share of it, before `check` warns."""
+ENOUGH = 3
+"""How many starts make a median that is worth a warning."""
+
+
+class Measurement(BaseModel):
+    """One start. The sizes are bytes by which the machine's available memory dropped.
+
+    `first` is the drop when the container was first seen, `peak` the largest, `settled` the one when it was ready.
+    `held` is what its container itself was seen to hold then, None where that is unknown. `at` is ISO 8601, UTC.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    at: str
+    workload: str
+    container: str
+    declared: int
+    first: int
+    peak: int
+    settled: int
+    held: int | None = None
+
+
+class Footprints(BaseModel):
+    """What one workload was seen to take, over all its starts; bytes. `since` and `until` are ISO 8601."""
+
+    model_config = ConfigDict(frozen=True)
+
+    workload: str
+    declared: int
+    count: int
+    median: int
+    low: int
+    high: int
+    peak: int
+    since: str
+    until: str
+
+    @property
+    def is_far(self) -> bool:
+        """Whether the declaration is far from what was seen often enough."""
+        return self.count >= ENOUGH and abs(self.median - self.declared) > FAR * self.declared
+
+
+def read_measurements(path: Path) -> tuple[Measurement, ...]:
+    """Return the records that can be read; a torn or foreign line is left out."""
+    try:
+        lines = path.read_bytes()[-MAXIMUM_BYTES:].splitlines()
+    except OSError:
+        return ()
+    return tuple(found for line in lines if (found := _parsed(line)))
+
+
+def add_measurements(path: Path, new: Iterable[Measurement]) -> None:
+    """Add records, and keep the latest. Raises ConfigurationError when they cannot be written."""
+    kept = [*read_measurements(path), *new][-MOST_RECORDS:]
+    other = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        descriptor = os.open(other, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o660)
+        with os.fdopen(descriptor, "w") as file:
+            file.writelines(one.model_dump_json() + "\n" for one in kept)
+        other.replace(path)
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}; the switch is done, what it measured is not kept") from None
+
+
+def footprints(records: Iterable[Measurement]) -> tuple[Footprints, ...]:
+    """Return what each workload was seen to take, in order of name."""
+    by_name: dict[str, list[Measurement]] = {}
+    for one in records:
+        by_name.setdefault(one.workload, []).append(one)
+    return tuple(_footprints(name, by_name[name]) for name in sorted(by_name))
+
+
+def _footprints(name: str, seen: list[Measurement]) -> Footprints:
+    settled = [one.settled for one in seen]
+    return Footprints(
+        workload=name,
+        declared=seen[-1].declared,
+        count=len(seen),
+        median=round(statistics.median(settled)),
+        low=min(settled),
+        high=max(settled),
+        peak=max(one.peak for one in seen),
+        since=seen[0].at,
+        until=seen[-1].at,
+    )
+
+
+def _parsed(line: bytes) -> Measurement | None:
+    try:
+        return Measurement.model_validate_json(line)
+    except ValidationError:
+        return None

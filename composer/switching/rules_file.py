@@ -1,0 +1,33 @@
+"""rules.yaml from the disk, and the machine's capacity where it says `auto`."""
+
+from pathlib import Path
+
+from composer.engine.machine import HostMemory
+from composer.errors import ConfigurationError
+from composer.lab.rules import Rules
+from composer.lab.rules_reading import read_rules
+
+
+def read_rules_file(path: str) -> Rules:
+    """Return the rules of a file. Raises ConfigurationError, also when it cannot be read."""
+    folder = Path(path).parent
+    return read_rules(_text(Path(path)), Path(path).name, lambda other: _text(folder / other))
+
+
+def machine_capacity(rules: Rules) -> int:
+    """Return the capacity in bytes that budgets reckon with: declared, or the machine's own where it says `auto`."""
+    if rules.hardware.capacity != "auto":
+        return rules.hardware.capacity
+    total = HostMemory().memory().total
+    if total is None:
+        raise ConfigurationError("hardware/capacity is auto, and this machine does not tell its memory", "declare the capacity")
+    return total
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}", "name the rules file with --rules") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{path}: is not UTF-8 text", "name the rules file with --rules") from None
