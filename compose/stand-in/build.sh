@@ -18,7 +18,7 @@ done
          "Build the image on a machine that has them, then: docker save $IMAGE | ssh THIS-MACHINE docker load"
 docker info >/dev/null 2>&1 || fail "No Docker Engine answers: make engine"
 
-inputs=$(cat "$HERE/Dockerfile" "$HERE/stand_in.py" "$HERE/ollama.py" "$HERE/build.sh" | sha256sum | cut -d ' ' -f 1)
+inputs=$(cat "$HERE/Dockerfile" "$HERE/stand_in.py" "$HERE/models.py" "$HERE/build.sh" | sha256sum | cut -d ' ' -f 1)
 if [ "$(docker image inspect --format "{{index .Config.Labels \"$LABEL\"}}" "$IMAGE" 2>/dev/null)" = "$inputs" ]; then
     say "$IMAGE is up to date."
     exit 0
@@ -64,7 +64,7 @@ done
 ln -sf "$(cd "$root/usr/bin" && echo python3.[0-9]*)" "$root/usr/bin/python3"
 (cd "$root" && rm -rf var usr/share usr/lib/*/gconv usr/lib/python3*/test usr/lib/python3*/lib2to3 usr/lib/python3*/pydoc_data)
 
-cp "$HERE/Dockerfile" "$HERE/stand_in.py" "$HERE/ollama.py" "$work/context"
+cp "$HERE/Dockerfile" "$HERE/stand_in.py" "$HERE/models.py" "$work/context"
 before=$(docker image inspect --format '{{.Id}}' "$IMAGE" 2>/dev/null || true)
 docker build --quiet --label "$LABEL=$inputs" --tag "$IMAGE" "$work/context" >"$work/log" 2>&1 ||
     fail "The image cannot be built:" "$(tail -n 20 "$work/log")"

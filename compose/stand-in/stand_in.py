@@ -1,7 +1,7 @@
 """A stand-in for any service of the audio lab. Only its model is missing; what Docker sees of it is real.
 
 It takes time to load, holds memory that counts, answers GET /health, and leaves when Docker asks it to. The training
-stand-in also makes progress, and keeps it in a checkpoint; that of Ollama serves models, see ollama.py.
+stand-in also makes progress, and keeps it in a checkpoint; that of Ollama serves models, see models.py.
 
     python3 -m stand_in SERVICE
 
@@ -31,13 +31,13 @@ from pathlib import Path
 from threading import Thread
 from typing import NamedTuple
 
-import ollama
+import models
 
 PORT = 8000
 STEPS_PER_SECOND = 10
 CHECKPOINT = Path("/checkpoints/checkpoint.json")
 MEMORY = Path("/dev/shm")  # noqa: S108 - not a temporary folder: what lies in it is the memory that models would take
-FAULTS = ollama.FAULTS | {
+FAULTS = models.FAULTS | {
     *("crash-at-start", "never-healthy", "crash-after-healthy", "exit-0", "slow-stop", "deaf", "grows", "needs"),
 }
 STOP = {signal.SIGTERM, signal.SIGINT}
@@ -80,7 +80,7 @@ class Fate:
             "deaf",
             "grows",
             "needs",
-        } | ollama.FAULTS
+        } | models.FAULTS
         if unknown := faults.keys() - known:
             raise SystemExit(f"unknown fault: {', '.join(sorted(unknown))}")
         self.faults = faults
@@ -175,7 +175,7 @@ def serve_models(faults: Mapping[str, str]) -> None:
     """Serve the models of STAND_IN_MODELS where Ollama would."""
     sizes = {name: memory(size, "") for name, size in pairs(os.environ.get("STAND_IN_MODELS", "")).items()}
     keep_alive, context = os.environ.get("OLLAMA_KEEP_ALIVE", "5m"), int(os.environ.get("OLLAMA_CONTEXT_LENGTH", "8192"))
-    ollama.Ollama(11434, sizes, faults, MEMORY, keep_alive, context)
+    models.Ollama(11434, sizes, faults, MEMORY, keep_alive, context)
 
 
 def train(fate: Fate) -> End:

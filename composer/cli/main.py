@@ -28,6 +28,8 @@ VERBS = {
     "budget": "Show the memory arithmetic of exactly the named set",
     "matrix": "Show which sets and modes may run together",
     "status": "Show what runs and the machine's memory",
+    "map": "Show the machine on one card: what runs, what could be added",
+    "calibrate": "Show what workloads really took, and the lines for rules.yaml",
     "check": "Look for mistakes in the lab, the engine and this machine",
     "lab": "Set or show the lab that is used from anywhere",
     "plugin": "Install spark-mode as a Docker command",

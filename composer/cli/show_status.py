@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from composer.cli.tables import age, columns, readable
 from composer.lab.size import gb_text
-from composer.switching.status import Status, seconds_since
+from composer.switching.status import ModelStatus, Status, seconds_since
 
 BAR = 40
 
@@ -22,7 +22,7 @@ def _lines(seen: Status) -> Iterator[str]:
         yield f"AGAINST THE RULES: {violation}"
     yield ""
     if seen.services:
-        head = ("SERVICE", "CLASS", "STATE", "HEALTH", "AGE", "PLANNED")
+        head = ("SERVICE", "CLASS", "STATE", "HEALTH", "AGE", "PLANNED", "MEASURED", "GROWN")
         rows = [
             (
                 readable(one.service),
@@ -30,21 +30,41 @@ def _lines(seen: Status) -> Iterator[str]:
                 one.state,
                 "-" if one.health == "none" else one.health,
                 "-" if one.age is None else age(one.age),
-                "-" if one.planned is None else gb_text(one.planned),
+                *("-" if size is None else gb_text(size) for size in (one.planned, one.measured, one.grown)),
             )
             for one in seen.services
         ]
-        yield columns([head, *rows], right=(5,))
+        yield columns([head, *rows], right=(5, 6, 7))
     else:
         yield "nothing of the lab runs"
     if seen.models:
-        yield f"models  {', '.join(seen.models)} (budgeted)"
+        yield ""
+        yield columns([("MODEL", "HOST", "STATE", "PLANNED", "TAKES", "CONTEXT"), *map(_model, seen.models)], right=(3, 4, 5))
+        yield ""
     yield f"planned in all: {gb_text(seen.declared)} of {gb_text(seen.capacity)}"
+    swapped = seen.memory.swap_used
+    if swapped:
+        yield f"{gb_text(swapped)} are swapped out"
+    yield from (f"note: {note}" for note in seen.notes)
     yield from _now(seen)
     if seen.foreign:
         yield f"\noutside the lab, and never touched: {', '.join(map(readable, seen.foreign))}"
+    if seen.holders:
+        yield "\nmemory that no workload declares:"
+        yield columns([(f"  {readable(one.name)}", readable(one.owner), gb_text(one.size)) for one in seen.holders], right=(2,))
     if seen.others:
         yield f"\ncontainers of others, never touched: {', '.join(map(readable, seen.others))}"
+
+
+def _model(one: ModelStatus) -> tuple[str, ...]:
+    if one.loaded is None:
+        state = "unknown: its host does not say"
+    elif one.loaded:
+        state = "loaded" if one.expected and one.planned is not None else "loaded, and not in rules.yaml"
+    else:
+        state = "budgeted, not loaded"
+    sizes = ("-" if size is None else gb_text(size) for size in (one.planned, one.size))
+    return readable(one.name), one.host, state, *sizes, "-" if one.context_length is None else str(one.context_length)
 
 
 def _now(seen: Status) -> Iterator[str]:

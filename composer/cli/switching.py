@@ -9,6 +9,8 @@ import click
 from composer.cli.context import Globals, Verb, output_options
 
 WITHOUT_END = -1.0
+_OF_REQUEST = {"force": "force", "drop_caches": "drop_caches", "ready_seconds": "timeout"}
+"""Fields of a request and the options that set them."""
 
 
 def switch_options(models: bool = True) -> Callable[[Verb], Verb]:
@@ -30,6 +32,7 @@ def switch_options(models: bool = True) -> Callable[[Verb], Verb]:
             ),
             click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Bound of readiness."),
             click.option("--force", is_flag=True, help="Admit oom-risk and unknown memory."),
+            click.option("--drop-caches", is_flag=True, help="Have the kernel give the page cache back before the start (root)."),
             click.option("--no-restore", is_flag=True, help="After a failure leave stopped what was stopped."),
             click.option("-y", "--yes", is_flag=True, help="Agree to stopping a training that runs."),
         ):
@@ -48,7 +51,7 @@ def carry_out(known: Globals, verb: str, names: tuple[str, ...], options: dict[s
         request = session.restore_request()
     else:
         request = Request.model_validate({"verb": verb, "names": names, "extra": options.get("extra", ())})
-    request = request.model_copy(update={"force": options["force"], "ready_seconds": options["timeout"]})
+    request = request.model_copy(update={key: options[name] for key, name in _OF_REQUEST.items()})
     if options["dry_run"]:
         from composer.cli.show_plan import show_plan
 

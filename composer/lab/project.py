@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+OLLAMA_SETTINGS = ("OLLAMA_CONTEXT_LENGTH", "OLLAMA_MAX_LOADED_MODELS")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|us|ns|m|s)")
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
@@ -48,7 +49,7 @@ class Healthcheck(_Part):
 
 
 class Service(_Part):
-    """A service of the project."""
+    """A service of the project. `ollama` are its settings for Ollama; the rest of an environment may be secret."""
 
     name: str
     image: str | None = None
@@ -62,6 +63,7 @@ class Service(_Part):
     stop_grace_seconds: float = 10.0
     healthcheck: Healthcheck | None = None
     config_hash: str | None = None
+    ollama: dict[str, str] = {}
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -145,6 +147,7 @@ def _service(name: str, raw: dict[str, Any], config_hash: str | None) -> Service
         stop_grace_seconds=_seconds(raw.get("stop_grace_period") or "10s"),
         healthcheck=raw.get("healthcheck"),
         config_hash=config_hash,
+        ollama={key: value or "" for key, value in (raw.get("environment") or {}).items() if key in OLLAMA_SETTINGS},
     )
 
 

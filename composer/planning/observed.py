@@ -61,6 +61,11 @@ class Memory(_Seen):
     swap_total: int | None = None
     swap_free: int | None = None
 
+    @property
+    def swap_used(self) -> int | None:
+        """Return the bytes that were moved out to swap."""
+        return None if self.swap_total is None or self.swap_free is None else self.swap_total - self.swap_free
+
 
 class LoadedModel(_Seen):
     """A model that a host has in memory, with its real size in bytes. `expires_at` is the host's time, ISO 8601."""

@@ -1,14 +1,19 @@
 """Looking for mistakes before they cost a switch: in the rules, the Compose files, the engine and the machine."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from composer.errors import EngineUnavailable
+from composer.lab.project import Service
+from composer.lab.size import gb_text
+from composer.lab.workload import Workload
 from composer.planning.advice import SHORT_GRACE
+from composer.planning.budget import budget
 from composer.planning.observed import Observed
+from composer.switching.measurements import footprints, read_measurements
 from composer.switching.session import Session
 
 RESURRECTING = ("always",)
@@ -33,13 +38,14 @@ def check(session: Session, compose_version: str) -> list[Finding]:
         Finding(level="ok", where="compose", message=f"project {project.name}, {len(project.services)} services"),
         *_modes(session),
         *_services(session),
+        *_hosts(session),
         *_compose(compose_version),
     ]
     try:
         observed = session.observe()
     except EngineUnavailable as error:
         return [*found, Finding(level="error", where="engine", message=error.message, fix=error.hint)]
-    return [*found, *_engine(session, observed), *_machine(session, observed)]
+    return [*found, *_engine(session, observed), *_machine(session, observed), *_measured(session)]
 
 
 def _modes(session: Session) -> Iterator[Finding]:
@@ -71,6 +77,46 @@ def _services(session: Session) -> Iterator[Finding]:
         if service.healthcheck is None and not (workload and workload.class_ == "training"):
             message = "no health check: it counts as ready once it keeps running"
             yield Finding(level="warning", where=where, message=message, fix="give it a healthcheck")
+
+
+def _hosts(session: Session) -> Iterator[Finding]:
+    """Look at what decides how much a model takes beyond its weights, and how many are loaded at once."""
+    for name, host in session.rules.hosts.items():
+        if host.service is None:
+            message = (
+                f"is outside Docker, at {host.address}: its models are unloaded for training, and a client may load them again"
+            )
+            yield Finding(level="warning", where=f"rules: hosts/{name}", message=message, fix="run it as a service of the lab")
+        elif service := session.project.services.get(host.service):
+            yield from _ollama(session, service, session.rules.models_of_host(name))
+        for one in session.rules.models_of_host(name):
+            if _verdict(session, [one]) == "does-not-fit":
+                message = f"{gb_text(one.footprint.planned)} never fit this machine; a 70B in FP16 takes 140 GB, in Q4 40 GB"
+                yield Finding(level="warning", where=f"rules: workloads/{one.name}", message=message, fix="use a Q4 quantisation")
+
+
+def _ollama(session: Session, service: Service, models: Sequence[Workload]) -> Iterator[Finding]:
+    where = f"compose: {service.name}"
+    if not service.ollama.get("OLLAMA_CONTEXT_LENGTH"):
+        message = "its context is not pinned: on a Spark Ollama takes 256k tokens, 16 GiB more for an 8B model, 40 GiB for a 70B"
+        yield Finding(level="warning", where=where, message=message, fix='OLLAMA_CONTEXT_LENGTH: "8192"')
+    fitting = [one for one in models if _verdict(session, [one]) not in ("oom-risk", "does-not-fit")]
+    largest = sorted(fitting, key=lambda one: -one.footprint.planned)[:2]
+    verdict = _verdict(session, largest)
+    if service.ollama.get("OLLAMA_MAX_LOADED_MODELS") != "1" and verdict in ("tight", "oom-risk", "does-not-fit"):
+        message = f"more than one model may be loaded, and {' and '.join(one.name for one in largest)} together are {verdict}"
+        yield Finding(level="warning", where=where, message=message, fix='OLLAMA_MAX_LOADED_MODELS: "1"')
+
+
+def _verdict(session: Session, workloads: Sequence[Workload]) -> str:
+    return budget(workloads, session.rules, session.capacity).memory
+
+
+def _measured(session: Session) -> Iterator[Finding]:
+    for one in footprints(read_measurements(session.measurements_path)):
+        if one.is_far:
+            message = f"{gb_text(one.declared)} are declared, and it took {gb_text(one.median)} (median of {one.count} starts)"
+            yield Finding(level="warning", where=f"rules: workloads/{one.workload}", message=message, fix="spark-mode calibrate")
 
 
 def _compose(version: str) -> Iterator[Finding]:

@@ -35,9 +35,17 @@ class Measurement(BaseModel):
     settled: int
     held: int | None = None
 
+    @property
+    def took(self) -> int:
+        """The bytes that it took at least, once settled: the drop, or what it held where other memory came back meanwhile."""
+        return max(self.settled, self.held or 0)
+
 
 class Footprints(BaseModel):
-    """What one workload was seen to take, over all its starts; bytes. `since` and `until` are ISO 8601."""
+    """What one workload was seen to take once settled, over all its starts, and its highest peak; bytes.
+
+    `since` and `until` are ISO 8601.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -88,7 +96,7 @@ def footprints(records: Iterable[Measurement]) -> tuple[Footprints, ...]:
 
 
 def _footprints(name: str, seen: list[Measurement]) -> Footprints:
-    settled = [one.settled for one in seen]
+    settled = [one.took for one in seen]
     return Footprints(
         workload=name,
         declared=seen[-1].declared,
@@ -96,7 +104,7 @@ def _footprints(name: str, seen: list[Measurement]) -> Footprints:
         median=round(statistics.median(settled)),
         low=min(settled),
         high=max(settled),
-        peak=max(one.peak for one in seen),
+        peak=max(max(one.peak, one.took) for one in seen),
         since=seen[0].at,
         until=seen[-1].at,
     )
