@@ -92,8 +92,8 @@ class ModelHost(Protocol):
     def loaded(self) -> tuple[HostedModel, ...]:
         """Return the models that are in memory, and what they really take."""
 
-    def unload(self, model: str) -> None:
-        """Have a model's memory given back, and return when it is no longer listed."""
+    def unload(self, model: str, seconds: float) -> None:
+        """Have a model's memory given back, and return when it is no longer listed, after at most so many seconds."""
 
     def load(self, model: str, seconds: float) -> None:
         """Have a model loaded, and return when it is listed, after at most so many seconds."""

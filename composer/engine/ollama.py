@@ -6,6 +6,7 @@ What it answers is not believed: an unload counts when the model is no longer li
 import json
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Any
 
 import urllib3
@@ -16,7 +17,6 @@ from composer.engine.doors import HostAbsent, HostedModel, HostFailed
 from composer.lab.workload import tagged
 
 ASK_SECONDS = 2.0
-UNLOAD_SECONDS = 30.0
 POLL_SECONDS = 0.05
 MOST_BYTES = 1 << 20
 
@@ -55,13 +55,13 @@ class OllamaApi:
             for one in listed
         )
 
-    def unload(self, model: str) -> None:
-        deadline = time.monotonic() + UNLOAD_SECONDS
-        self._ask("POST", "/api/generate", {"model": model, "keep_alive": 0}, UNLOAD_SECONDS)
+    def unload(self, model: str, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        self._ask("POST", "/api/generate", {"model": model, "keep_alive": 0}, seconds)
         while any(tagged(one.model) == tagged(model) for one in self.loaded()):
             if time.monotonic() >= deadline:
                 raise HostFailed(
-                    f"Ollama at {self._address} still has {model} loaded, {UNLOAD_SECONDS:g} s after it was told to unload it"
+                    f"Ollama at {self._address} still has {model} loaded, {seconds:g} s after it was told to unload it"
                 )
             time.sleep(POLL_SECONDS)
 
@@ -84,22 +84,21 @@ class OllamaApi:
                 redirect=False,
                 preload_content=False,
             )
-            content = b""
-            while chunk := answer.read1(1 << 16):
-                content += chunk
-                if time.monotonic() >= deadline:
-                    raise late
-                if len(content) > MOST_BYTES:
-                    raise HostFailed(f"Ollama at {self._address} answers {path} without end")
-            status = answer.status
-            answer.close()
-        except urllib3.exceptions.TimeoutError:
-            raise late from None
+            with closing(answer):
+                content = b""
+                while chunk := answer.read1(1 << 16):
+                    content += chunk
+                    if time.monotonic() >= deadline:
+                        raise late
+                    if len(content) > MOST_BYTES:
+                        raise HostFailed(f"Ollama at {self._address} answers {path} without end")
         except urllib3.exceptions.NewConnectionError as error:
             raise HostAbsent(f"nobody listens at {self._address}: {_cause(error)}") from None
+        except urllib3.exceptions.TimeoutError:
+            raise late from None
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise HostFailed(f"Ollama does not answer at {self._address}: {_cause(error)}") from None
-        return _json(content, status, f"Ollama at {self._address}", path)
+        return _json(content, answer.status, f"Ollama at {self._address}", path)
 
 
 def _json(content: bytes, status: int, who: str, path: str) -> Any:

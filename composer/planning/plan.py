@@ -35,10 +35,11 @@ class Stop(_Step):
 
 
 class Unload(_Step):
-    """Have a host give a model's memory back, and see that it is gone."""
+    """Have a host give a model's memory back, and see that it is gone, within so many seconds."""
 
     host: str
     model: str
+    seconds: float = 30.0
     action: Literal["unload"] = "unload"
 
 
@@ -49,10 +50,11 @@ class DropCaches(_Step):
 
 
 class Load(_Step):
-    """Have a host load a model and keep it."""
+    """Have a host load a model, within so many seconds; Ollama's own limit for a load without progress is 300."""
 
     host: str
     model: str
+    seconds: float = 300.0
     action: Literal["load"] = "load"
 
 

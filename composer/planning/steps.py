@@ -47,7 +47,8 @@ def steps(work: Work) -> tuple[Step, ...]:
             found.append(start(name, work.project, "requested", work.done, work.request.ready_seconds, required))
         elif container and container.state == "paused":
             found.append(Unpause(container=container.id, service=name, subject=name, cause="it is paused"))
-    found += [Load(host=one.host or "", model=one.model or "", subject=one.name, cause="requested") for one in loads]
+    bound = {"seconds": work.request.ready_seconds} if work.request.ready_seconds else {}
+    found += [Load(host=one.host or "", model=one.model or "", subject=one.name, cause="requested", **bound) for one in loads]
     if work.target.services and (found or any(_not_ready(work.observed.container_of(name)) for name in work.target.services)):
         found.append(verify(work.target.services, work.done, work.rules))
     return tuple(found)
@@ -128,7 +129,8 @@ def _unloads(work: Work) -> Iterator[Unload]:
         on_host = work.observed.loaded.get(host)
         if on_host is None or any(one.name in (other.workload, other.model) for other in on_host):
             model = workload.model if workload and workload.model else one.name
-            yield Unload(host=host, model=model, subject=one.name, cause=one.cause)
+            bound = {"seconds": work.request.ready_seconds} if work.request.ready_seconds else {}
+            yield Unload(host=host, model=model, subject=one.name, cause=one.cause, **bound)
 
 
 def _create(services: tuple[str, ...], work: Work) -> Create:

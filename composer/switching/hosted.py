@@ -10,9 +10,6 @@ from composer.switching.doors import Doors, StepFailed
 from composer.switching.memory_watch import POLL_SECONDS, MemoryWatch
 from composer.switching.observe import Observer
 
-LOAD_SECONDS = 300.0
-"""Ollama's own limit for a load that makes no progress."""
-
 
 @dataclass
 class HostedModels:
@@ -27,7 +24,7 @@ class HostedModels:
         if address is None:
             return
         try:
-            self.doors.hosts(address).unload(step.model)
+            self.doors.hosts(address).unload(step.model, step.seconds)
         except HostFailed as error:
             raise StepFailed(f"{step.subject} could not be unloaded: {error}") from None
 
@@ -39,12 +36,12 @@ class HostedModels:
         self.memory.gauge.begin()
         host = self.doors.hosts(address)
         try:
-            self._meanwhile(lambda: host.load(step.model, LOAD_SECONDS))
+            self._meanwhile(lambda: host.load(step.model, step.seconds))
         except HostFailed as error:
             raise StepFailed(f"{step.subject} could not be loaded: {error}") from None
         except StepFailed as error:
             try:
-                host.unload(step.model)
+                host.unload(step.model, step.seconds)
             except HostFailed as second:
                 raise StepFailed(f"{step.subject} was being loaded: {error}\nIt could not be unloaded: {second}") from None
             raise StepFailed(f"{step.subject} was being loaded, and was unloaded again: {error}") from None

@@ -231,7 +231,7 @@ class NoModels:
     def loaded(self) -> tuple[HostedModel, ...]:
         return ()
 
-    def unload(self, model: str) -> None:
+    def unload(self, model: str, seconds: float) -> None:
         pass
 
     def load(self, model: str, seconds: float) -> None:

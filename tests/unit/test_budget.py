@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from composer.lab.rules import Rules
 from composer.lab.rules_reading import read_rules
 from composer.lab.size import GB
+from composer.lab.workload import Footprint
 from composer.planning.budget import budget, memory_verdict
 from composer.planning.conflicts import exclusive, member
 
@@ -18,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 RULES = read_rules((ROOT / "rules.yaml").read_text(), "rules.yaml", str)
 CAPACITY = 128 * GB
 ROWS: list[dict[str, Any]] = yaml.safe_load((ROOT / "tests/cases/budgets.yaml").read_text())
+MORE: list[dict[str, Any]] = yaml.safe_load((ROOT / "tests/cases/more_budgets.yaml").read_text())
 VERDICTS = ("fits-easily", "fits", "tight", "oom-risk", "does-not-fit")
 NAMES = st.lists(st.sampled_from(list(RULES.workloads)), unique=True, max_size=8)
 
@@ -35,6 +37,25 @@ def test_a_set_of_the_decision_matrix_comes_out_exactly(row: dict[str, Any]) -> 
         "compute": reckoned.compute,
         "decision": reckoned.decision,
     } == {key: value for key, value in row.items() if key not in ("name", "set")}
+
+
+@pytest.mark.parametrize("row", MORE, ids=lambda row: row["name"])
+def test_a_set_beside_the_matrix_comes_out_as_on_paper(row: dict[str, Any]) -> None:
+    workloads = [found for name in row.get("set", ()) if (found := RULES.find(name))]
+    if "anything" in row:
+        size = round(row["anything"] * GB)
+        model = RULES.workloads["devstral"]
+        workloads.append(model.model_copy(update={"footprint": Footprint(planned=size, low=size, high=size)}))
+    assert len(workloads) == len(row.get("set", (1,)))
+    reckoned = budget(workloads, RULES, row.get("capacity", 128) * GB)
+    assert {
+        "overhead": reckoned.overhead / GB,
+        "total": round(reckoned.total / GB, 3),
+        "remaining": round(reckoned.remaining / GB, 3),
+        "memory": reckoned.memory,
+        "compute": reckoned.compute,
+        "decision": reckoned.decision,
+    } == {key: value for key, value in row.items() if key not in ("name", "set", "anything", "capacity")}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,208 @@
+"""Memory that is really measured, on a real engine; the limits come from what this machine has free as a test begins."""
+
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+
+import psutil
+import pytest
+
+from tests.engine.hog import Hog, clear_shared_memory, fill_shared_memory
+from tests.engine.lab import ROOT, Lab, Outcome, ends, state, until
+
+MB = 10**6
+SCALE = 16
+OMNI, TRAINING = 500 * MB, 750 * MB
+CAPACITY = 10**6 * MB
+
+
+@pytest.fixture(autouse=True)
+def shared_memory_is_given_back() -> Iterator[None]:
+    yield
+    clear_shared_memory()
+
+
+def available() -> int:
+    """Return what is free, once it no longer moves: pages that were just freed may take a moment to be counted."""
+    last = 0
+    for _ in range(50):
+        now: int = psutil.virtual_memory().available
+        if abs(now - last) < 5 * MB:
+            return now
+        last = now
+        time.sleep(0.2)
+    return last
+
+
+def limit(lab: Lab, folder: Path, headroom: int, floor: int, patience: float) -> None:
+    """Give the lab rules whose headroom and floor are these bytes, so that only what is measured decides."""
+    rules = folder / "limited.rules.yaml"
+    scaled = {"fits_easily": CAPACITY, "fits": CAPACITY, "tight": CAPACITY, "headroom": headroom, "floor": floor}
+    lines = [f"  {name}: {size * SCALE / MB:.0f}MB" for name, size in scaled.items()]
+    capacity = f"{CAPACITY * SCALE * 2 // MB}MB"
+    own = ["limits:", *lines, f"  release_seconds: {patience}", "hardware:", "  name: limited", f"  capacity: {capacity}"]
+    rules.write_text("\n".join([f"extends: {ROOT}/rules.yaml", f"scale: 1/{SCALE}", *own, ""]))
+    lab.rules = str(rules)
+
+
+def holder(lab: Lab) -> str:
+    locks = (Path(lab.environment["XDG_STATE_HOME"]) / "spark-mode").glob("*.lock")
+    return " ".join(lock.read_text() for lock in locks)
+
+
+def test_memory_that_stays_held_after_its_container_is_gone_starts_nothing_and_brings_the_old_mode_back(
+    lab: Lab, tmp_path: Path
+) -> None:
+    lab.run("audio", "omni", OMNI_FAULT="slow-stop=2", STOP_GRACE="20s")
+    free = available()
+    limit(lab, tmp_path, headroom=free - TRAINING + 300 * MB, floor=free - 2000 * MB, patience=3)
+    switch = lab.spawn("training")
+    until(lambda: '"stop omni"' in holder(lab))
+    fill_shared_memory(700 * MB)
+    end = ends(switch)
+    assert end.code == 1, end
+    assert "Nothing was started" in end.out
+    assert "(files in shared memory) 0.7 GB" in end.out
+    assert "What ran before runs again: omni" in end.out
+    assert set(lab.running()) == {"omni"}
+    assert state(lab)["training"] == "created"
+
+
+def test_a_foreign_process_that_takes_memory_between_stop_and_start_is_named_and_nothing_starts(lab: Lab, tmp_path: Path) -> None:
+    lab.run("audio", "omni", OMNI_FAULT="slow-stop=2", STOP_GRACE="20s")
+    free = available()
+    limit(lab, tmp_path, headroom=free - TRAINING + 300 * MB, floor=free - 2000 * MB, patience=3)
+    switch = lab.spawn("training")
+    until(lambda: '"stop omni"' in holder(lab))
+    hog = Hog(700 * MB)
+    try:
+        pid = hog.grab()
+        end = ends(switch)
+    finally:
+        hog.leave()
+    assert end.code == 1, end
+    assert re.search(rf"process {pid} of \S+\) 0\.7 GB", end.out), end.out
+    assert set(lab.running()) == {"omni"}
+
+
+def test_a_release_that_comes_20_seconds_late_is_waited_for(lab: Lab, tmp_path: Path) -> None:
+    lab.run("audio", "omni", OMNI_FAULT="slow-stop=2", STOP_GRACE="20s")
+    free = available()
+    limit(lab, tmp_path, headroom=free - TRAINING + 300 * MB, floor=free - 2000 * MB, patience=60)
+    switch = lab.spawn("training")
+    until(lambda: '"stop omni"' in holder(lab))
+    hog = Hog(700 * MB)
+    try:
+        hog.grab()
+        until(lambda: "await-release" in holder(lab))
+        time.sleep(20)  # the lateness that is tried
+        assert state(lab)["training"] == "created"
+    finally:
+        hog.leave()
+    end = ends(switch)
+    assert end.code == 0, end
+    assert set(lab.running()) == {"training"}
+
+
+def test_a_start_that_eats_through_the_floor_is_aborted_in_time(lab: Lab, tmp_path: Path) -> None:
+    lab.run("training")
+    free = available()
+    floor = free - 1000 * MB
+    limit(lab, tmp_path, headroom=floor + 100 * MB, floor=floor, patience=10)
+    lowest = free
+    watching = True
+
+    def watch() -> None:
+        nonlocal lowest
+        while watching:
+            lowest = min(lowest, psutil.virtual_memory().available)
+            time.sleep(0.01)
+
+    watcher = Thread(target=watch, daemon=True)
+    watcher.start()
+    failed = lab.run("audio", "omni", expect=1, OMNI_FAULT="needs=6000MB", OMNI_LOAD="6")
+    watching = False
+    watcher.join()
+    assert "under the floor" in failed.err
+    assert lowest > free - 4000 * MB
+    assert set(lab.running()) == {"training"}
+
+
+def test_a_way_back_that_no_longer_fits_is_not_tried_and_is_reported(lab: Lab, tmp_path: Path) -> None:
+    lab.run("training", TRAINING_FAULT="slow-stop=2")
+    free = available()
+    limit(lab, tmp_path, headroom=free - OMNI + 300 * MB, floor=free - 1000 * MB, patience=2)
+    switch = lab.spawn("audio", "omni")
+    until(lambda: '"stop training"' in holder(lab))
+    with Hog(3000 * MB):
+        end = ends(switch)
+        assert end.code == 7, end
+        assert "The way back failed at: await-release" in end.out
+        assert "spark-mode restore" in end.out
+        assert lab.running() == {}
+    lab.run("restore")
+    assert set(lab.running()) == {"training"}
+
+
+def test_too_little_memory_is_refused_before_anything_stops_and_names_who_has_it(lab: Lab, tmp_path: Path) -> None:
+    lab.run("audio", "omni")
+    free = available()
+    limit(lab, tmp_path, headroom=free - TRAINING - 300 * MB, floor=free - 3000 * MB, patience=3)
+    before = lab.containers()
+    name = "spark-mode-test-notebook"
+    options = ["--detach", "--rm", "--shm-size", "2g", "--name", name, "-e", "STAND_IN_MEMORY=1500MB", "-e", "STAND_IN_LOAD=0"]
+    subprocess.run(["docker", "run", *options, "audio-lab-stand-in:latest", "omni"], check=True, capture_output=True)
+    try:
+        until(lambda: available() < free - 1400 * MB)
+        refused = lab.run("training", expect=4)
+        assert f"{name} (container) 1.5 GB" in refused.err
+        assert lab.containers() == before
+        holders = {one["name"]: one for one in lab.run("status", "--format", "json").json["holders"]}
+        assert 1.4 < holders[name]["size_gb"] < 1.7
+        assert name in lab.run("status").out
+    finally:
+        subprocess.run(["docker", "rm", "--force", name], check=True, capture_output=True)
+
+
+def test_the_page_cache_is_dropped_only_on_request_and_between_stop_and_start(lab: Lab) -> None:
+    lab.run("audio", "omni")
+    steps = lab.run("plan", "training", "--drop-caches", "--format", "json").json["steps"]
+    assert [one["action"] for one in steps] == ["create", "stop", "drop-caches", "await-release", "start", "verify"]
+    assert "drop-caches" not in lab.run("plan", "training").out
+    lab.run("training", "--drop-caches")
+    assert set(lab.running()) == {"training"}
+
+
+def test_calibrate_tells_what_the_stand_ins_hold(lab: Lab) -> None:
+    for _ in range(5):
+        lab.run("audio", "omni")
+        lab.run("training")
+    seen = {one["workload"]: one for one in lab.run("calibrate", "--format", "json").json}
+    for name, held in (("omni", OMNI), ("training", TRAINING)):
+        assert seen[name]["count"] == 5
+        assert abs(seen[name]["median_gb"] * 10**9 - held) <= max(held / 10, 50 * MB), seen
+    table = lab.run("calibrate").out
+    assert "omni: footprint: {planned: 0.5" in table
+    service = lab.run("status", "--format", "json").json["services"][0]
+    assert service["service"] == "training"
+    assert abs(service["measured_gb"] * 10**9 - TRAINING) <= TRAINING / 10
+    assert abs(service["grown_gb"]) < 0.02
+
+
+def test_a_service_that_grows_is_noted_and_a_wrong_declaration_too(lab: Lab) -> None:
+    for _ in range(3):
+        lab.run("audio", "omni", OMNI_FAULT="needs=900MB,grows=100MB")
+        until(lambda: grown(lab.run("status", "--format", "json")) > 0.1)
+        lab.run("stop")
+    lab.run("audio", "omni", OMNI_FAULT="needs=900MB,grows=100MB")
+    until(lambda: "holds" in lab.run("status").out)
+    assert "0.5 GB are declared, and it took " in lab.run("check", expect=None).out
+
+
+def grown(outcome: Outcome) -> float:
+    """Return by how much omni has grown, GB."""
+    found: float = next(one["grown_gb"] for one in outcome.json["services"] if one["service"] == "omni")
+    return found

@@ -1,0 +1,193 @@
+"""Models of the lab's Ollama and of a daemon outside Docker, on a real engine; the stand-in holds what its models take."""
+
+import json
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import hosted
+from tests.engine.lab import ROOT, Lab, docker, until
+
+MB = 10**6
+SMALL, LARGE = "llama3.1:8b", "llama3.1:70b"
+
+
+def ask(lab: Lab, path: str, body: dict[str, object] | None = None) -> Any:
+    """Ask the lab's Ollama as any client would."""
+    address = docker("inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", lab.running()["ollama"][0])
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"http://{address.strip()}:11434{path}", data)
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - it is http
+        return json.load(answer)
+
+
+def loaded(lab: Lab) -> set[str]:
+    return {one["name"] for one in ask(lab, "/api/ps")["models"]}
+
+
+def models(lab: Lab) -> dict[str, Any]:
+    return {one["name"]: one for one in lab.run("status", "--format", "json").json["ollama"]}
+
+
+def test_with_loads_a_model_and_status_tells_expected_from_loaded(lab: Lab) -> None:
+    lab.run("audio", "chatterbox")
+    assert models(lab)[SMALL]["loaded"] is False
+    assert models(lab)[SMALL]["expected"] is True
+    assert "budgeted, not loaded" in lab.run("status").out
+    lab.run("audio", "chatterbox", "--with", SMALL)
+    assert loaded(lab) == {SMALL}
+    seen = models(lab)[SMALL]
+    assert (seen["loaded"], seen["size_gb"], seen["context_length"]) == (True, 0.312, 8192)
+    assert seen["expires_at"]
+
+
+def test_a_model_that_went_by_itself_is_still_expected(lab: Lab) -> None:
+    lab.run("audio", "chatterbox", "--with", SMALL, OLLAMA_KEEP_ALIVE="1s")
+    until(lambda: loaded(lab) == set())
+    assert models(lab)[SMALL]["loaded"] is False
+    assert models(lab)[SMALL]["expected"] is True
+
+
+def test_training_stops_ollama_with_two_loaded_models_and_restore_brings_it_back(lab: Lab) -> None:
+    lab.run("audio", "chatterbox", "--with", SMALL)
+    ask(lab, "/api/generate", {"model": LARGE})
+    assert loaded(lab) == {SMALL, LARGE}
+    assert f"serves {SMALL}, {LARGE}" in lab.run("plan", "training").out
+    lab.run("training")
+    assert set(lab.running()) == {"training"}
+    lab.run("restore")
+    assert set(lab.running()) == {"chatterbox", "whisper", "ollama"}
+    assert {name: one["loaded"] for name, one in models(lab).items()} == {SMALL: False, LARGE: False}
+
+
+def test_one_model_makes_room_for_another_and_its_host_stays(lab: Lab) -> None:
+    lab.run("up", "whisper", "--with", "coder32b")
+    before = lab.running()
+    plan = lab.run("plan", "up", "whisper", "--with", "devstral", "--format", "json").json
+    assert plan["preemptions"] == [{"name": "coder32b", "reason": "memory", "rule": None, "frees_gb": 4}]
+    lab.run("up", "whisper", "--with", "devstral")
+    assert loaded(lab) == {"devstral:latest"}
+    assert lab.running() == before
+
+
+def test_a_model_can_be_stopped_alone(lab: Lab) -> None:
+    lab.run("audio", "chatterbox", "--with", SMALL, "--with", LARGE)
+    lab.run("stop", LARGE)
+    assert loaded(lab) == {SMALL}
+    assert set(lab.running()) == {"chatterbox", "whisper", "ollama"}
+
+
+def test_what_nobody_declared_is_named_with_its_size(lab: Lab) -> None:
+    lab.run("audio", "chatterbox")
+    ask(lab, "/api/generate", {"model": "unknown"})
+    assert models(lab)["unknown:latest"]["expected"] is False
+    assert "a model in ollama" in lab.run("status").out
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        ("ollama-lies", "still has llama3.1:70b loaded, 2 s after"),
+        ("ollama-hangs-unload", "did not answer /api/generate within 2 s"),
+    ],
+)
+def test_an_unload_that_is_not_one_ends_in_a_clear_error(lab: Lab, fault: str, says: str) -> None:
+    lab.run("audio", "chatterbox", "--with", LARGE, OLLAMA_FAULT=fault)
+    before = lab.running()
+    failed = lab.run("stop", LARGE, "--timeout", "2", expect=1)
+    assert says in failed.err
+    assert lab.running() == before
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        ("ollama-hangs", "did not answer /api/generate within 3 s"),
+        ("ollama-nonsense", "something that is not JSON"),
+        ("ollama-wrong-shape", "in a form that is not known"),
+        ("ollama-errors", "500: out of order"),
+    ],
+)
+def test_a_load_from_an_ollama_that_fails_ends_in_a_clear_error_and_the_way_back(lab: Lab, fault: str, says: str) -> None:
+    lab.run("training")
+    failed = lab.run("audio", "chatterbox", "--with", SMALL, "--timeout", "3", "--yes", expect=1, OLLAMA_FAULT=fault)
+    assert says in failed.err
+    assert set(lab.running()) == {"training"}
+
+
+@pytest.mark.parametrize("fault", ["ollama-hangs", "ollama-nonsense", "ollama-drips"])
+def test_an_ollama_that_says_nothing_does_not_keep_training_from_its_place(lab: Lab, fault: str) -> None:
+    lab.run("audio", "chatterbox", OLLAMA_FAULT=fault)
+    assert models(lab)[SMALL]["loaded"] is None
+    assert "does not say which models it has loaded" in lab.run("plan", "up", "whisper").out
+    lab.run("training")
+    assert set(lab.running()) == {"training"}
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Any]:
+    """An Ollama outside Docker, with one model of the rules and one that they don't know."""
+    folder = tmp_path / "models"
+    folder.mkdir()
+    server = hosted.start(folder, {SMALL: 30 * MB, "stranger": 20 * MB}, {})
+    yield server
+    server.faults = {}
+    server.shutdown()
+    server.server_close()
+
+
+def with_daemon(lab: Lab, folder: Path, address: str) -> None:
+    """Give the lab rules in which the small model is a daemon's."""
+    text = (ROOT / "rules.yaml").read_text().replace(f'model: "{SMALL}", host: ollama', f'model: "{SMALL}", host: daemon')
+    text = text.replace("hosts:\n", f"hosts:\n  daemon: {{address: '{address}'}}\n")
+    (folder / "base.yaml").write_text(text)
+    (folder / "daemon.rules.yaml").write_text("extends: base.yaml\nscale: 1/16\n")
+    lab.rules = str(folder / "daemon.rules.yaml")
+
+
+def test_a_daemon_outside_docker_is_unloaded_for_training_and_reported(lab: Lab, tmp_path: Path, daemon: Any) -> None:
+    with_daemon(lab, tmp_path, hosted.address(daemon))
+    daemon.load(SMALL, 600)
+    daemon.load("stranger:latest", 600)
+    assert models(lab)[SMALL]["loaded"] is True
+    planned = lab.run("plan", "training").out
+    assert "nothing prevents it" in planned
+    lab.run("training")
+    assert set(lab.running()) == {"training"}
+    assert daemon.loaded() == {}
+    daemon.load(SMALL, 600)
+    assert "AGAINST THE RULES" in lab.run("status").out
+    assert "is outside Docker" in lab.run("check", expect=None).out
+
+
+def test_a_daemon_that_keeps_its_model_keeps_training_away(lab: Lab, tmp_path: Path, daemon: Any) -> None:
+    with_daemon(lab, tmp_path, hosted.address(daemon))
+    daemon.load(SMALL, 600)
+    daemon.faults = {"ollama-lies": ""}
+    failed = lab.run("training", "--timeout", "2", expect=1)
+    assert f"still has {SMALL} loaded" in failed.err
+    assert lab.running() == {}
+
+
+def test_a_daemon_that_does_not_answer_keeps_training_away(lab: Lab, tmp_path: Path, daemon: Any) -> None:
+    with_daemon(lab, tmp_path, hosted.address(daemon))
+    daemon.faults = {"ollama-nonsense": ""}
+    refused = lab.run("training", expect=6)
+    assert "does not say which models it has loaded" in refused.err
+    assert lab.running() == {}
+
+
+def test_a_model_that_a_client_loads_again_keeps_training_from_starting(lab: Lab, tmp_path: Path, daemon: Any) -> None:
+    with_daemon(lab, tmp_path, hosted.address(daemon))
+    lab.run("audio", "omni", OMNI_FAULT="slow-stop=2", STOP_GRACE="20s")
+    switch = lab.spawn("training")
+    locks = Path(lab.environment["XDG_STATE_HOME"]) / "spark-mode"
+    until(lambda: any('"stop omni"' in lock.read_text() for lock in locks.glob("*.lock")))
+    daemon.load(SMALL, 600)
+    text, _ = switch.communicate(timeout=60)
+    assert switch.returncode == 1, text
+    assert f"{SMALL} is loaded in daemon again" in text
+    assert set(lab.running()) == {"omni"}

@@ -1,0 +1,103 @@
+"""The door to Ollama against a stand-in that speaks its API: what it says is checked, and nothing waits for ever."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from composer.engine import ollama
+from composer.engine.doors import HostAbsent, HostFailed
+from composer.engine.ollama import OllamaApi
+from tests.hosted import address, start
+
+SIZES = {"llama3.1:8b": 3_000_000, "devstral": 2_000_000}
+Start = Callable[..., Any]
+
+
+@pytest.fixture
+def hosted(tmp_path: Path) -> Iterator[Start]:
+    servers = []
+
+    def make(keep_alive: str = "5m", **faults: str) -> Any:
+        servers.append(
+            start(tmp_path, SIZES, {f"ollama-{name.replace('_', '-')}": value for name, value in faults.items()}, keep_alive)
+        )
+        return servers[-1]
+
+    yield make
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_loaded_model_is_listed_with_its_real_size_and_gives_it_back(hosted: Start) -> None:
+    server = hosted(grows="1")
+    door = OllamaApi(address(server))
+    assert door.loaded() == ()
+    door.load("devstral", 5)
+    (one,) = door.loaded()
+    assert (one.model, one.size, one.context_length) == ("devstral:latest", 3_000_000, 8192)
+    assert one.expires_at is not None
+    door.unload("devstral", 5)
+    assert door.loaded() == ()
+    assert server.loaded() == {}
+
+
+def test_a_model_that_is_not_loaded_can_be_unloaded(hosted: Start) -> None:
+    OllamaApi(address(hosted())).unload("devstral", 5)
+
+
+def test_an_unknown_model_is_named(hosted: Start) -> None:
+    with pytest.raises(HostFailed, match="404: model 'nothing' not found"):
+        OllamaApi(address(hosted())).load("nothing", 5)
+
+
+def test_a_model_may_go_by_itself(hosted: Start) -> None:
+    server = hosted(keep_alive="0.2")
+    door = OllamaApi(address(server))
+    door.load("devstral", 5)
+    while server.loaded():
+        pass
+    assert door.loaded() == ()
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        ("hangs", "did not answer /api/ps within 0.3 s"),
+        ("drips", "did not answer /api/ps within 0.3 s"),
+        ("nonsense", "something that is not JSON"),
+        ("wrong_shape", "in a form that is not known"),
+        ("errors", "answers /api/ps with 500: out of order"),
+    ],
+)
+def test_an_answer_that_is_late_or_no_answer_is_a_clear_error(
+    hosted: Start, fault: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ollama, "ASK_SECONDS", 0.3)
+    with pytest.raises(HostFailed, match=says):
+        OllamaApi(address(hosted(**{fault: ""}))).loaded()
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        ("lies", "still has devstral loaded, 0.3 s after"),
+        ("hangs_unload", "did not answer"),
+    ],
+)
+def test_an_unload_counts_only_when_the_model_is_gone(hosted: Start, fault: str, says: str) -> None:
+    door = OllamaApi(address(hosted(**{fault: "0"})))
+    door.load("devstral", 5)
+    with pytest.raises(HostFailed, match=says):
+        door.unload("devstral", 0.3)
+
+
+def test_where_nobody_listens_nothing_is_loaded(hosted: Start) -> None:
+    server = hosted()
+    where = address(server)
+    server.shutdown()
+    server.server_close()
+    with pytest.raises(HostAbsent):
+        OllamaApi(where).loaded()
