@@ -35,8 +35,8 @@ def _wrapped(line: str, inner: int) -> list[str]:
 
 def _lines(seen: Resources, inner: int) -> Iterator[str]:
     total, available = seen.memory.total, seen.memory.available
-    here = "" if total is None or available is None else f"; here {gb_text(available)} of {gb_text(total)} are available"
-    yield f"MEMORY ({gb_text(seen.capacity)} shared by CPU and GPU{here})"
+    here = "" if total is None or available is None else f"; here {available / 10**9:.1f} of {gb_text(total)} are available"
+    yield f"MEMORY ({gb_text(seen.capacity)} for CPU and GPU{here})"
     yield from _bar(seen, inner)
     yield _leader("├── system overhead", f"{gb_text(seen.system)}, and {gb_text(seen.per_class)} for each class")
     yield _leader("├── KV cache headroom", seen.facts.get("KV cache headroom", "not in rules.yaml"))

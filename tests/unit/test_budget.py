@@ -43,9 +43,8 @@ def test_a_set_of_the_decision_matrix_comes_out_exactly(row: dict[str, Any]) -> 
 def test_a_set_beside_the_matrix_comes_out_as_on_paper(row: dict[str, Any]) -> None:
     workloads = [found for name in row.get("set", ()) if (found := RULES.find(name))]
     if "anything" in row:
-        size = round(row["anything"] * GB)
-        model = RULES.workloads["devstral"]
-        workloads.append(model.model_copy(update={"footprint": Footprint(planned=size, low=size, high=size)}))
+        footprint = Footprint.model_validate(f"{row['anything']}GB")
+        workloads.append(RULES.workloads["devstral"].model_copy(update={"footprint": footprint}))
     assert len(workloads) == len(row.get("set", (1,)))
     reckoned = budget(workloads, RULES, row.get("capacity", 128) * GB)
     assert {
