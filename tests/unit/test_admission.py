@@ -131,6 +131,24 @@ def test_an_oom_risk_is_refused_with_what_would_fit_and_admitted_with_force() ->
     assert refusal(line, seen(available=125 * GB), force=True) is None
 
 
+def test_a_variant_that_is_too_large_names_the_largest_one_that_fits() -> None:
+    found = refusal("training:large", seen(available=34 * GB))
+    assert found is not None
+    assert found.hint == "it would fit with training instead of training:large (spark-mode training:mid)"
+    found = refusal("training:large", seen(available=29 * GB))
+    assert found is not None
+    assert found.hint == "it would fit with training:small instead of training:large (spark-mode training:small)"
+
+
+def test_what_nothing_helps_is_told_so() -> None:
+    found = refusal("audio omni", seen(available=17 * GB))
+    assert found is not None
+    assert found.hint == "nothing that may be stopped makes room for it: free memory outside the lab, or ask for less"
+    found = refusal("audio omni", seen(available=19 * GB))
+    assert found is not None
+    assert found.hint == "--force admits it down to the floor, at the price of a freeze"
+
+
 def test_more_than_this_machine_has_is_refused_whatever_is_declared() -> None:
     small = Observed(memory=Memory(total=24 * GB, available=24 * GB))
     found = refusal("up devstral", small, force=True)
