@@ -165,7 +165,9 @@ def _stopping(one: _Running, remaining: Sequence[Member], candidates: Sequence[C
         return _preempted(one, f"{work.target.mode or 'the mode before'} does not need it", "mode", None, work)
     frees = one.workload.footprint.planned if one.workload else 0
     names = ", ".join(starting.label for starting in work.starting_workloads)
-    return _preempted(one, f"frees {gb_text(frees)}: {names} would not fit beside it", "memory", None, work)
+    priority = one.workload.priority if one.workload else 0
+    cause = f"frees {gb_text(frees)}, at priority {priority}: {names} would not fit beside it"
+    return _preempted(one, cause, "memory", None, work)
 
 
 def _preempted(

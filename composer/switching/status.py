@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict
 
+from composer.engine.doors import Clock, Gpu
 from composer.lab.rules import Rules
 from composer.lab.size import gb, gb_text
 from composer.planning.mode import current_mode, violations
@@ -145,7 +146,7 @@ def status(session: Session) -> Status:
     foreign = {one.container.id for one in observed.foreign}
     records = read_measurements(session.measurements_path)
     services = tuple(_service(one, session, records) for one in observed.active)
-    utilisation = _utilisation(session) if any(one.class_ == "training" for one in services) else None
+    utilisation = busy(session.gpu, session.clock) if any(one.class_ == "training" for one in services) else None
     return Status(
         mode=mode,
         since=state.since if state.mode == mode else None,
@@ -159,7 +160,7 @@ def status(session: Session) -> Status:
         others=tuple(one.container.name for one in session.others() if one.container.id not in foreign),
         holders=session.holders(observed),
         utilisation=utilisation,
-        notes=tuple(_notes(services, utilisation)),
+        notes=tuple(notes(services, utilisation)),
         changes=tuple(_changes(session, observed, mode)),
     )
 
@@ -200,19 +201,20 @@ def _models(observed: Observed, rules: Rules) -> Iterator[ModelStatus]:
         )
 
 
-def _utilisation(session: Session) -> int | None:
-    """Return the highest of some samples, percent: a training that is busy may rest for a moment."""
+def busy(gpu: Gpu, clock: Clock) -> int | None:
+    """Return the highest of some samples of the GPU's utilisation, percent: a busy training may rest for a moment."""
     samples = []
     for _ in range(SAMPLES):
-        sample = session.gpu.utilisation()
+        sample = gpu.utilisation()
         if sample is None:
             return None
         samples.append(sample)
-        session.clock.sleep(SAMPLE_SECONDS)
+        clock.sleep(SAMPLE_SECONDS)
     return max(samples)
 
 
-def _notes(services: tuple[ServiceStatus, ...], utilisation: int | None) -> Iterator[str]:
+def notes(services: tuple[ServiceStatus, ...], utilisation: int | None) -> Iterator[str]:
+    """Yield what deserves a look: memory that creeps, and a training that leaves the GPU idle."""
     for one in services:
         if one.grown is not None and one.planned and one.grown > GROWN * one.planned:
             yield f"{one.service} holds {gb_text(one.grown)} more than when it settled: look for a leak, or plan it larger"
