@@ -35,8 +35,9 @@ lint: setup ## Style and types
 	@$(VENV)/bin/ruff format --check --quiet .
 	@$(VENV)/bin/mypy
 
-bench: setup stand-in ## Compare with plain docker compose: ratios of one run
+bench: setup stand-in ## Compare with plain docker compose: ratios of one run; time the planner
 	@$(PYTHON) benchmarks/switch.py
+	@$(PYTHON) -m benchmarks.plan
 
 switch-to-training: setup ## Stop audio, start training
 	@$(VENV)/bin/spark-mode training

@@ -15,7 +15,7 @@ from composer.engine.doors import GpuProcess, GpuReading
 
 _UNKNOWN_BYTES = 0xFFFF_FFFF_FFFF_FFFF
 """NVML's way of saying that a process's memory is not available."""
-_CONTAINER = re.compile(r"[0-9a-f]{64}")
+_CONTAINER = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 
 Answer = TypeVar("Answer")
 
@@ -31,7 +31,8 @@ class NvidiaGpu:
         devices = self._devices()
         if not devices:
             return GpuReading()
-        nvml, only = self._nvml, devices[0] if len(devices) == 1 else None
+        nvml = self._nvml
+        only = devices[0] if self._ask(nvml.nvmlDeviceGetCount) == 1 else None
         memory = self._ask(partial(nvml.nvmlDeviceGetMemoryInfo, only)) if only is not None else None
         total = int(memory.total) if memory and memory.total else None
         return GpuReading(
@@ -56,7 +57,8 @@ class NvidiaGpu:
         return max((int(rate.gpu) for rate in rates if rate is not None), default=None)
 
     def _processes(self, devices: list[Any]) -> tuple[GpuProcess, ...] | None:
-        lists = [self._ask(partial(self._nvml.nvmlDeviceGetComputeRunningProcesses, device)) for device in devices]
+        # The name without a version turns a driver that lacks the function into an error that is not an NVMLError.
+        lists = [self._ask(partial(self._nvml.nvmlDeviceGetComputeRunningProcesses_v3, device)) for device in devices]
         known = [one for one in lists if one is not None]
         if not known:
             return None
@@ -87,12 +89,15 @@ class NvidiaGpu:
 
 
 def container_of_pid(pid: int, proc: Path = Path("/proc")) -> str | None:
-    """Return the id of the container that a process runs in; None when it runs in none, or is gone or hidden."""
+    """Return the id of the container that a process runs in; None when it runs in none, or is gone or hidden.
+
+    Of a container inside a container it is the outer one: that is the one which this machine's engine knows.
+    """
     try:
-        found = _CONTAINER.findall((proc / str(pid) / "cgroup").read_text())
+        found = _CONTAINER.search((proc / str(pid) / "cgroup").read_text(errors="replace"))
     except OSError:
         return None
-    return found[-1] if found else None
+    return found[0] if found else None
 
 
 def _bytes(used: int | None) -> int | None:

@@ -4,6 +4,7 @@ import os
 
 import psutil
 
+from composer.engine.docker import plain
 from composer.engine.doors import Process
 from composer.engine.gpu import container_of_pid
 
@@ -23,7 +24,7 @@ def large_processes(least: int) -> tuple[Process, ...]:
             size = memory.rss - getattr(memory, "shared", 0)
             if size >= least:
                 container = container_of_pid(one.pid)
-                found.append(Process(pid=one.pid, name=one.name(), user=one.username(), container=container, size=size))
+                found.append(Process(pid=one.pid, name=plain(one.name()), user=one.username(), container=container, size=size))
         except (psutil.Error, KeyError):
             continue  # it ended, or is none of our business
     return tuple(found)
@@ -33,7 +34,7 @@ def process(pid: int) -> Process | None:
     """Return one process, with no size; None when it is gone."""
     try:
         one = psutil.Process(pid)
-        return Process(pid=pid, name=one.name(), user=one.username(), container=container_of_pid(pid), size=0)
+        return Process(pid=pid, name=plain(one.name()), user=one.username(), container=container_of_pid(pid), size=0)
     except (psutil.Error, KeyError):
         return None
 

@@ -1,5 +1,6 @@
 """What NVML answers on machines of all kinds, as recorded: what it does not tell is unknown, never zero."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -52,7 +53,7 @@ class Recorded:
         self.nvmlSystemGetDriverVersion = answers.get("driver", lambda: b"580.159.03")
         self.nvmlDeviceGetMemoryInfo = answers.get("memory", not_supported)
         self.nvmlDeviceGetUtilizationRates = answers.get("rates", lambda _: Rates(96, 0))
-        self.nvmlDeviceGetComputeRunningProcesses = answers.get("running", lambda _: [Running(7, 741326848)])
+        self.nvmlDeviceGetComputeRunningProcesses_v3 = answers.get("running", lambda _: [Running(7, 741326848)])
 
 
 def test_on_a_gb10_memory_is_unknown_and_processes_and_utilisation_are_told() -> None:
@@ -108,6 +109,34 @@ def test_without_a_driver_everything_is_unknown() -> None:
     assert door.utilisation() is None
 
 
+def test_without_the_package_everything_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    assert NvidiaGpu().read() == GpuReading()
+
+
+def test_of_two_gpus_of_which_one_is_lost_the_memory_is_unknown() -> None:
+    def handle(index: int) -> int:
+        if index == 1:
+            raise pynvml.NVMLError_GpuIsLost
+        return index
+
+    nvml = Recorded(devices=2, memory=lambda _: Memory(9, 8, 1))
+    nvml.nvmlDeviceGetHandleByIndex = handle
+    seen = NvidiaGpu(nvml).read()
+    assert (seen.utilisation, seen.total, seen.used) == (96, None, None)
+
+
+def test_a_driver_older_than_the_package_leaves_the_processes_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lacking(_: str) -> None:
+        raise pynvml.NVMLError_FunctionNotFound
+
+    monkeypatch.setattr(pynvml, "_nvmlGetFunctionPointer", lacking)
+    nvml = Recorded()
+    for name in ("nvmlDeviceGetComputeRunningProcesses", "nvmlDeviceGetComputeRunningProcesses_v3"):
+        setattr(nvml, name, getattr(pynvml, name))
+    assert NvidiaGpu(nvml).processes() is None
+
+
 def test_a_driver_that_goes_away_leaves_everything_unknown() -> None:
     nvml = Recorded()
     door = NvidiaGpu(nvml)
@@ -128,6 +157,8 @@ def test_the_real_package_never_fails_whatever_this_machine_has() -> None:
         (f"4:memory:/docker/{ID}\n0::/docker/{ID}\n", ID),
         (f"0::/system.slice/docker-{ID}.scope\n", ID),
         (f"0::/user.slice/docker/{ID}/init.scope\n", ID),
+        (f"0::/docker/{ID}/docker/{'b' * 64}\n", ID),
+        (f"0::/system.slice/{'a' * 70}\n", None),
         ("0::/user.slice/user-1000.slice/session-1.scope\n", None),
     ],
 )
@@ -135,6 +166,17 @@ def test_a_process_belongs_to_the_container_of_its_group(tmp_path: Path, text: s
     (tmp_path / "7").mkdir()
     (tmp_path / "7" / "cgroup").write_text(text)
     assert container_of_pid(7, tmp_path) == found
+
+
+def test_a_group_whose_name_is_not_text_is_of_no_container(tmp_path: Path) -> None:
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "cgroup").write_bytes(b"0::/odd-\xff.scope\n")
+    assert container_of_pid(7, tmp_path) is None
+
+
+def test_a_process_whose_group_cannot_be_read_belongs_to_none(tmp_path: Path) -> None:
+    (tmp_path / "7" / "cgroup").mkdir(parents=True)
+    assert container_of_pid(7, tmp_path) is None
 
 
 def test_a_process_that_is_gone_belongs_to_none(tmp_path: Path) -> None:
