@@ -1,6 +1,7 @@
 """Which processes hold memory of this machine, and in which container they run."""
 
 import os
+from pathlib import Path
 
 import psutil
 
@@ -8,6 +9,7 @@ from composer.engine.docker import plain
 from composer.engine.doors import Process
 from composer.engine.gpu import container_of_pid
 
+PAGE = os.sysconf("SC_PAGE_SIZE")
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 - not a temporary file: what lies there is memory
 
 
@@ -17,17 +19,9 @@ def large_processes(least: int) -> tuple[Process, ...]:
     A process's own is its resident memory without what it shares with others through files and shared memory. What the
     GPU holds for it is not in there.
     """
-    found = []
-    for one in psutil.process_iter():
-        try:
-            memory = one.memory_info()
-            size = memory.rss - getattr(memory, "shared", 0)
-            if size >= least:
-                container = container_of_pid(one.pid)
-                found.append(Process(pid=one.pid, name=plain(one.name()), user=one.username(), container=container, size=size))
-        except (psutil.Error, KeyError):
-            continue  # it ended, or is none of our business
-    return tuple(found)
+    sizes = ((pid, _own(pid)) for pid in psutil.pids())
+    found = [(process(pid), size) for pid, size in sizes if size >= least]
+    return tuple(one.model_copy(update={"size": size}) for one, size in found if one)
 
 
 def process(pid: int) -> Process | None:
@@ -37,6 +31,15 @@ def process(pid: int) -> Process | None:
         return Process(pid=pid, name=plain(one.name()), user=one.username(), container=container_of_pid(pid), size=0)
     except (psutil.Error, KeyError):
         return None
+
+
+def _own(pid: int) -> int:
+    """Return what a process holds of its own; psutil would ask ten times as much of each of hundreds of processes."""
+    try:
+        _, resident, shared, *_ = Path(f"/proc/{pid}/statm").read_text().split()
+    except (OSError, ValueError):
+        return 0  # it ended, or is none of our business
+    return (int(resident) - int(shared)) * PAGE
 
 
 def shared_memory() -> int:
