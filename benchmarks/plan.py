@@ -3,6 +3,7 @@
 python benchmarks/plan.py
 """
 
+import gc
 import random
 import statistics
 import time
@@ -20,7 +21,8 @@ RANDOM_LABS = 50
 
 
 def main() -> None:
-    """Print the median and the slowest of each."""
+    """Print the median and the slowest of each, without the collector, as in a command that only plans."""
+    gc.disable()
     audio = seen("chatterbox", "whisper", "ollama", models=("llama3.1:8b",))
     report("the audio lab, to training", [(Request(verb="training"), PROJECT, RULES, audio, CAPACITY)])
     report("the audio lab, chatterbox to xtts", [(Request(verb="audio", names=("xtts",)), PROJECT, RULES, audio, CAPACITY)])
