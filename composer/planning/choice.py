@@ -1,8 +1,8 @@
 """Which of the running to stop so that the rest satisfies every rule and limit, at the least cost: exact, not greedy.
 
-The candidates are decided one after another, the largest first; each stays or stops. Of the ways to decide that leave
-the same possibilities open, only those are kept that free more than every cheaper one; and those are given up that
-cannot end cheaper than an answer already at hand. A few hundred ways remain where trying every subset means millions.
+The candidates are decided one after another, the dearest for its size first; each stays or stops. Of the ways that leave
+the same possibilities open only those are kept that free more than every cheaper one, and those are given up that cannot
+end cheaper than an answer already at hand. A few hundred ways remain where trying every subset means millions.
 """
 
 from bisect import bisect_left
@@ -13,7 +13,7 @@ from typing import NamedTuple
 from composer.lab.rules import AtMost, Rules
 from composer.planning.conflicts import Member, exclusive
 
-FIRST_LOOK = 8
+FIRST_LOOK = 6
 """How many ways the quick look keeps that finds an answer to measure the others by."""
 
 
@@ -58,7 +58,7 @@ def cheapest(
     then of seconds to load again, then the fewest stops; of equal ones it is the one that keeps what comes first.
     """
     costs = _costs(candidates)
-    order = sorted(range(len(candidates)), key=lambda index: (-candidates[index].size, index))
+    order = sorted(range(len(candidates)), key=lambda index: -(costs[index] << 64) // max(1, candidates[index].size))
     problem = _Problem([candidates[index] for index in order], [costs[index] for index in order], fixed, kept, rules, lack)
     near = problem.solve(at_most=None, width=FIRST_LOOK)
     best = problem.solve(at_most=near.cost if near else None, width=None)
