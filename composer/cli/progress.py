@@ -11,7 +11,7 @@ from composer.cli.tables import age, readable
 from composer.lab.size import gb_text
 from composer.planning.plan import Plan, Step, StoppedTraining
 from composer.switching.report import Confirm
-from composer.switching.status import seconds_since
+from composer.switching.state import seconds_since
 
 if TYPE_CHECKING:
     from rich.status import Status

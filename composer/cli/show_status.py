@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from composer.cli.tables import age, columns, readable
 from composer.lab.size import gb_text
-from composer.switching.status import ModelStatus, Status, seconds_since
+from composer.switching.state import seconds_since
+from composer.switching.status import ModelStatus, Status
 
 BAR = 40
 

@@ -110,6 +110,8 @@ def _stopped_training(work: Work) -> tuple[StoppedTraining, ...]:
 def _why_nothing(request: Request, target: Target, observed: Observed) -> str:
     if request.verb == "stop":
         return f"{', '.join(request.names)}: not running" if request.names else "nothing of the lab is running"
+    if not target.services and target.models:
+        return f"{', '.join(target.models)}: admitted; its host needs no start"
     if not target.services:
         return "nothing ran before, and nothing runs now"
     kept = [name for name in observed.active_services if name not in target.services]

@@ -76,7 +76,10 @@ def read_measurements(path: Path) -> tuple[Measurement, ...]:
 
 def add_measurements(path: Path, new: Iterable[Measurement]) -> None:
     """Add records, and keep the latest. Raises ConfigurationError when they cannot be written."""
-    kept = [*read_measurements(path), *new][-MOST_RECORDS:]
+    added = tuple(new)
+    if not added:
+        return
+    kept = [*read_measurements(path), *added][-MOST_RECORDS:]
     other = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         descriptor = os.open(other, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o660)
@@ -84,7 +87,7 @@ def add_measurements(path: Path, new: Iterable[Measurement]) -> None:
             file.writelines(one.model_dump_json() + "\n" for one in kept)
         other.replace(path)
     except OSError as error:
-        raise ConfigurationError(f"{path}: {error.strerror}; the switch is done, what it measured is not kept") from None
+        raise ConfigurationError(f"{path}: {error.strerror}; what this switch measured is not kept") from None
 
 
 def footprints(records: Iterable[Measurement]) -> tuple[Footprints, ...]:

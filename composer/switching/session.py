@@ -176,12 +176,12 @@ class Session:
             try:
                 switch.run(plan, before, options.restore_on_failure)
             except SparkModeError:
-                self._keep(switch.measured)
+                self._keep(switch.measured, watcher)
                 if switch.left_changed:
                     seen = current_mode(self.observer.glance(), self.project, self.rules)
                     write_state(self._state_path, after(self.state, plan, was, seen))
                 raise
-            self._keep(switch.measured)
+            self._keep(switch.measured, watcher)
             seen = current_mode(self.observer.glance(), self.project, self.rules)
             if plan.steps or plan.models != self.state.models:
                 write_state(self._state_path, after(self.state, plan, was, seen))
@@ -194,9 +194,11 @@ class Session:
             warnings=(*plan.warnings, *switch.warnings),
         )
 
-    def _keep(self, measured: tuple[Measurement, ...]) -> None:
-        if measured:
+    def _keep(self, measured: tuple[Measurement, ...], watcher: Watcher) -> None:
+        try:
             add_measurements(self.measurements_path, measured)
+        except ConfigurationError as error:
+            watcher.warned(error.message)  # the switch is what it is, with or without its records
 
     def _admitted(self, request: Request, observed: Observed) -> Plan:
         plan = self._explained(self.plan_for(request, observed), observed)

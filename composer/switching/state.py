@@ -74,6 +74,15 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+def seconds_since(moment: str) -> float | None:
+    """Return the seconds since an ISO 8601 time of the engine, None for a time that is not one."""
+    try:
+        then = datetime.fromisoformat(moment[:19] + "+00:00")
+    except ValueError:
+        return None
+    return max(0.0, (datetime.now(UTC) - then).total_seconds()) if then.year > 1 else None
+
+
 def read_state(path: Path) -> State:
     """Return what is known; what cannot be read is unknown, because Docker is the truth."""
     try:

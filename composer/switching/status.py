@@ -1,20 +1,20 @@
 """What runs, as data: the mode, the services, the memory, what breaks a rule, and what belongs to others."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict
 
 from composer.engine.doors import Clock, Gpu
+from composer.errors import SparkModeError
 from composer.lab.rules import Rules
 from composer.lab.size import gb, gb_text
 from composer.planning.mode import current_mode, violations
 from composer.planning.observed import Container, Holder, Memory, Observed, running_workload
-from composer.planning.plan import Plan
 from composer.planning.request import Request
 from composer.switching.holders import held_by
 from composer.switching.measurements import Measurement, read_measurements
 from composer.switching.session import Session
+from composer.switching.state import seconds_since
 
 SAMPLES, SAMPLE_SECONDS = 5, 0.1
 BUSY = 90
@@ -230,18 +230,13 @@ def _changes(session: Session, observed: Observed, mode: str) -> list[ModeChange
         for profile in one.profiles
         if profile in session.project.profiles
     ]
-    return [_change(session.plan_for(one, observed)) for one in requests if str(one) != mode]
+    return [_change(one, session, observed) for one in requests if str(one) != mode]
 
 
-def _change(plan: Plan) -> ModeChange:
+def _change(request: Request, session: Session, observed: Observed) -> ModeChange:
+    try:
+        plan = session.plan_for(request, observed)
+    except SparkModeError as error:  # the files and rules.yaml disagree about that mode; the status stands
+        return ModeChange(request=str(request), refused=error.message)
     stops = tuple(one.name for one in plan.preemptions or ())
     return ModeChange(request=plan.request, stops=stops, refused=plan.refusal.message if plan.refusal else None)
-
-
-def seconds_since(moment: str) -> float | None:
-    """Return the seconds since an ISO 8601 time of the engine, None for a time that is not one."""
-    try:
-        then = datetime.fromisoformat(moment[:19] + "+00:00")
-    except ValueError:
-        return None
-    return max(0.0, (datetime.now(UTC) - then).total_seconds()) if then.year > 1 else None

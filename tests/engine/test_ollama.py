@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests import hosted
-from tests.engine.lab import ROOT, Lab, docker, until
+from tests.engine.lab import ROOT, Lab, docker, ends, interrupt, until
 
 MB = 10**6
 SMALL, LARGE = "llama3.1:8b", "llama3.1:70b"
@@ -191,3 +191,33 @@ def test_a_model_that_a_client_loads_again_keeps_training_from_starting(lab: Lab
     assert switch.returncode == 1, text
     assert f"{SMALL} is loaded in daemon again" in text
     assert set(lab.running()) == {"omni"}
+
+
+def test_an_interrupt_during_a_load_ends_in_the_former_mode(lab: Lab) -> None:
+    lab.run("audio", "omni")
+    switch = lab.spawn("audio", "chatterbox", "--with", SMALL, OLLAMA_FAULT="ollama-hangs")
+    locks = Path(lab.environment["XDG_STATE_HOME"]) / "spark-mode"
+    until(lambda: any(f'"load {SMALL}"' in lock.read_text() for lock in locks.glob("*.lock")))
+    interrupt(switch)
+    end = ends(switch)
+    assert end.code == 130, end
+    assert set(lab.running()) == {"omni"}
+
+
+def test_records_that_cannot_be_written_are_a_warning_and_the_switch_is_done(lab: Lab) -> None:
+    lab.run("audio", "omni")
+    (records,) = (Path(lab.environment["XDG_STATE_HOME"]) / "spark-mode").glob("*.measured.jsonl")
+    records.unlink()
+    records.mkdir()
+    assert "what this switch measured is not kept" in lab.run("training").err
+    assert lab.run("status", "--format", "json").json["mode"] == "training"
+    lab.run("restore")
+    assert set(lab.running()) == {"omni"}
+
+
+def test_the_status_stands_when_the_rules_leave_a_service_of_a_mode_out(lab: Lab, tmp_path: Path) -> None:
+    with_daemon(lab, tmp_path, "http://127.0.0.1:9")
+    base = (tmp_path / "base.yaml").read_text()
+    (tmp_path / "base.yaml").write_text(base.replace("ollama: {service: ollama}", "ollama: {address: 'http://127.0.0.1:9'}"))
+    assert "has no workload in rules.yaml" in lab.run("status").out
+    assert "admitted; its host needs no start" in lab.run("up", "devstral").out
