@@ -221,3 +221,17 @@ def test_the_status_stands_when_the_rules_leave_a_service_of_a_mode_out(lab: Lab
     (tmp_path / "base.yaml").write_text(base.replace("ollama: {service: ollama}", "ollama: {address: 'http://127.0.0.1:9'}"))
     assert "has no workload in rules.yaml" in lab.run("status").out
     assert "admitted; its host needs no start" in lab.run("up", "devstral").out
+
+
+def test_check_warns_of_a_context_that_is_not_pinned_of_an_fp16_70b_and_of_two_models_at_once(lab: Lab, tmp_path: Path) -> None:
+    found = lab.run("check", expect=None).out
+    assert "its context is not pinned" not in found
+    assert "workloads/llama3.1:70b-fp16: 8.8 GB never fit this machine" in found
+    assert "coder32b and devstral together are oom-risk" in found
+    assert 'OLLAMA_MAX_LOADED_MODELS: "1"' in found
+    own = tmp_path / "own.yaml"
+    own.write_text("services: {ollama: {environment: {OLLAMA_CONTEXT_LENGTH: '', OLLAMA_MAX_LOADED_MODELS: '1'}}}")
+    lab.files = (*lab.files, str(own))
+    found = lab.run("check", expect=None).out
+    assert "its context is not pinned: on a Spark Ollama takes 256k tokens" in found
+    assert "more than one model may be loaded" not in found

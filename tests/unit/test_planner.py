@@ -123,3 +123,14 @@ def test_without_an_engine_a_plan_says_what_fits_and_nothing_of_what_runs() -> N
     made = plan(Request(verb="training"), Observed(complete=False, memory=Memory(total=None, available=None)))
     assert (made.observed, made.keep, made.preemptions, made.steps, made.refusal) == (False, None, None, (), None)
     assert made.budget.total == 16 * GB
+
+
+@pytest.mark.parametrize(("free", "advised"), [(5, True), (19, False)])
+def test_dropping_the_page_cache_is_advised_only_when_it_is_what_is_missing(free: int, advised: bool) -> None:
+    memory = Memory(total=128 * GB, available=100 * GB, free=free * GB)
+    seen = observed([], [], 100, []).model_copy(update={"memory": memory})
+    omni = Request(verb="audio", names=("omni",))
+    assert any("--drop-caches" in warning for warning in plan(omni, seen).warnings) == advised
+    asked = plan(omni.model_copy(update={"drop_caches": True}), seen)
+    assert not any("--drop-caches" in warning for warning in asked.warnings)
+    assert "drop-caches" in [step.action for step in asked.steps]
