@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 CODE = """
+import mmap
 import sys
-taken = bytearray(int(sys.argv[1]))
-taken[::4096] = b"x" * len(taken[::4096])
+taken = mmap.mmap(-1, int(sys.argv[1]), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE)
 print("held", flush=True)
 sys.stdin.read()
 """

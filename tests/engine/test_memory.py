@@ -16,6 +16,7 @@ from tests.engine.lab import ROOT, Lab, Outcome, ends, state, until
 MB = 10**6
 SCALE = 16
 OMNI, TRAINING = 500 * MB, 750 * MB
+TAKEN = 2000 * MB  # by somebody else; a virtual machine may give freed pages back late, by hundreds of MB
 CAPACITY = 10**6 * MB
 
 
@@ -56,45 +57,45 @@ def holder(lab: Lab) -> str:
 def test_memory_that_stays_held_after_its_container_is_gone_starts_nothing_and_brings_the_old_mode_back(
     lab: Lab, tmp_path: Path
 ) -> None:
-    lab.run("audio", "omni", OMNI_FAULT="slow-stop=2", STOP_GRACE="20s")
+    lab.run("audio", "omni", OMNI_FAULT="slow-stop=4", STOP_GRACE="20s")
     free = available()
-    limit(lab, tmp_path, headroom=free - TRAINING + 300 * MB, floor=free - 2000 * MB, patience=3)
+    limit(lab, tmp_path, headroom=free - TRAINING - 500 * MB, floor=free - 3500 * MB, patience=3)
     switch = lab.spawn("training")
     until(lambda: '"stop omni"' in holder(lab))
-    fill_shared_memory(700 * MB)
+    fill_shared_memory(TAKEN)
     end = ends(switch)
     assert end.code == 1, end
     assert "Nothing was started" in end.out
-    assert "(files in shared memory) 0.7 GB" in end.out
+    assert "(files in shared memory) 2.0 GB" in end.out
     assert "What ran before runs again: omni" in end.out
     assert set(lab.running()) == {"omni"}
     assert state(lab)["training"] == "created"
 
 
 def test_a_foreign_process_that_takes_memory_between_stop_and_start_is_named_and_nothing_starts(lab: Lab, tmp_path: Path) -> None:
-    lab.run("audio", "omni", OMNI_FAULT="slow-stop=2", STOP_GRACE="20s")
+    lab.run("audio", "omni", OMNI_FAULT="slow-stop=4", STOP_GRACE="20s")
     free = available()
-    limit(lab, tmp_path, headroom=free - TRAINING + 300 * MB, floor=free - 2000 * MB, patience=3)
+    limit(lab, tmp_path, headroom=free - TRAINING - 500 * MB, floor=free - 3500 * MB, patience=3)
     switch = lab.spawn("training")
     until(lambda: '"stop omni"' in holder(lab))
-    hog = Hog(700 * MB)
+    hog = Hog(TAKEN)
     try:
         pid = hog.grab()
         end = ends(switch)
     finally:
         hog.leave()
     assert end.code == 1, end
-    assert re.search(rf"process {pid} of \S+\) 0\.7 GB", end.out), end.out
+    assert re.search(rf"process {pid} of \S+\) 2\.0 GB", end.out), end.out
     assert set(lab.running()) == {"omni"}
 
 
 def test_a_release_that_comes_20_seconds_late_is_waited_for(lab: Lab, tmp_path: Path) -> None:
-    lab.run("audio", "omni", OMNI_FAULT="slow-stop=2", STOP_GRACE="20s")
+    lab.run("audio", "omni", OMNI_FAULT="slow-stop=4", STOP_GRACE="20s")
     free = available()
-    limit(lab, tmp_path, headroom=free - TRAINING + 300 * MB, floor=free - 2000 * MB, patience=60)
+    limit(lab, tmp_path, headroom=free - TRAINING - 500 * MB, floor=free - 3500 * MB, patience=60)
     switch = lab.spawn("training")
     until(lambda: '"stop omni"' in holder(lab))
-    hog = Hog(700 * MB)
+    hog = Hog(TAKEN)
     try:
         hog.grab()
         until(lambda: "await-release" in holder(lab))
@@ -132,12 +133,12 @@ def test_a_start_that_eats_through_the_floor_is_aborted_in_time(lab: Lab, tmp_pa
 
 
 def test_a_way_back_that_no_longer_fits_is_not_tried_and_is_reported(lab: Lab, tmp_path: Path) -> None:
-    lab.run("training", TRAINING_FAULT="slow-stop=2")
+    lab.run("training", TRAINING_FAULT="slow-stop=6")
     free = available()
-    limit(lab, tmp_path, headroom=free - OMNI + 300 * MB, floor=free - 1000 * MB, patience=2)
+    limit(lab, tmp_path, headroom=free - OMNI - 1000 * MB, floor=free - 2000 * MB, patience=2)
     switch = lab.spawn("audio", "omni")
     until(lambda: '"stop training"' in holder(lab))
-    with Hog(3000 * MB):
+    with Hog(4000 * MB):
         end = ends(switch)
         assert end.code == 7, end
         assert "The way back failed at: await-release" in end.out
