@@ -15,6 +15,7 @@ def calibrate(known: Globals) -> None:
     from composer.lab.size import gb
     from composer.switching.measurements import footprints, read_measurements
 
+    known.notice(session)
     seen = footprints(read_measurements(session.measurements_path))
     data = [
         {

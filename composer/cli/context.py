@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from composer.cli.discovery import Flags, find_lab, find_rules
+from composer.errors import SparkModeError
 
 if TYPE_CHECKING:
     from composer.lab.rules import Rules
@@ -38,6 +39,15 @@ class Globals:
         from composer.switching.session import Session
 
         return Session.open(LabFiles(**found._asdict()), asked, need_project)
+
+    def notice(self, session: "Session") -> None:
+        """Say on standard error that a switch was cut off, for verbs that show something else."""
+        try:
+            cut_off = session.cut_off
+        except SparkModeError:
+            return  # the verb will say so itself
+        if cut_off:
+            click.echo(f"note: {cut_off}; spark-mode recover", err=True)
 
     def rules(self) -> "Rules":
         """Read the rules alone."""

@@ -18,6 +18,7 @@ def map(known: Globals) -> None:  # noqa: A001 - a verb's function is named like
     from composer.cli.show_map import map_text
     from composer.switching.resources import resources
 
+    known.notice(session)
     seen = resources(session)
     width = min(max(shutil.get_terminal_size().columns, NARROWEST), WIDEST)
     known.show(seen.as_json(), lambda: map_text(seen, width))

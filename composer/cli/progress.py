@@ -35,6 +35,9 @@ class Lines:
     def waiting(self, holder: str) -> None:
         self._say(f"waiting: {holder}")
 
+    def recovering(self, what: str) -> None:
+        self._say(f"recovering: {what}")
+
     def planned(self, plan: Plan) -> None:
         for warning in plan.warnings:
             self._say(f"note: {warning}")

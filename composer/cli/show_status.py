@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from composer.cli.tables import age, columns, readable
 from composer.lab.size import gb_text
 from composer.switching.state import seconds_since
-from composer.switching.status import ModelStatus, Status
+from composer.switching.status_model import ModelStatus, Status
 
 BAR = 40
 
@@ -16,11 +16,7 @@ def status_text(seen: Status) -> str:
 
 
 def _lines(seen: Status) -> Iterator[str]:
-    since = seconds_since(seen.since) if seen.since else None
-    yield f"mode    {seen.mode}" + (f", for {age(since)}" if since is not None else "")
-    yield f"memory  {_bar(seen)}"
-    for violation in seen.violations:
-        yield f"AGAINST THE RULES: {violation}"
+    yield from _first(seen)
     yield ""
     if seen.services:
         head = ("SERVICE", "CLASS", "STATE", "HEALTH", "AGE", "PLANNED", "MEASURED", "GROWN")
@@ -47,6 +43,8 @@ def _lines(seen: Status) -> Iterator[str]:
     if swapped:
         yield f"{gb_text(swapped)} are swapped out"
     yield from (f"note: {note}" for note in seen.notes)
+    if seen.disarmed:
+        yield f"restarted by nothing until spark-mode starts it again: {', '.join(map(readable, seen.disarmed))}"
     yield from _now(seen)
     if seen.foreign:
         yield f"\noutside the lab, and never touched: {', '.join(map(readable, seen.foreign))}"
@@ -55,6 +53,17 @@ def _lines(seen: Status) -> Iterator[str]:
         yield columns([(f"  {readable(one.name)}", readable(one.owner), gb_text(one.size)) for one in seen.holders], right=(2,))
     if seen.others:
         yield f"\ncontainers of others, never touched: {', '.join(map(readable, seen.others))}"
+
+
+def _first(seen: Status) -> Iterator[str]:
+    since = seconds_since(seen.since) if seen.since else None
+    yield f"mode    {seen.mode}" + (f", for {age(since)}" if since is not None else "")
+    yield f"memory  {_bar(seen)}"
+    yield from (f"held    {readable(held)}" for held in seen.held)
+    if seen.interrupted:
+        yield f"CUT OFF: {readable(seen.interrupted)}"
+        yield "  → finish it or bring back what ran before: spark-mode recover"
+    yield from (f"AGAINST THE RULES: {violation}" for violation in seen.violations)
 
 
 def _model(one: ModelStatus) -> tuple[str, ...]:

@@ -2,34 +2,43 @@
 
 import gc
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from composer.cli.context import Globals, Verb, output_options
+
+if TYPE_CHECKING:
+    from composer.switching.report import Report
 
 WITHOUT_END = -1.0
 _OF_REQUEST = {"force": "force", "drop_caches": "drop_caches", "ready_seconds": "timeout"}
 """Fields of a request and the options that set them."""
 
 
+wait_option = click.option(
+    "--wait",
+    type=float,
+    is_flag=False,
+    flag_value=WITHOUT_END,
+    default=0.0,
+    metavar="[SECONDS]",
+    help="Wait for another switch to end; --wait=SECONDS at most so long.",
+)
+
+
 def switch_options(models: bool = True) -> Callable[[Verb], Verb]:
-    """Add the options of a switch; `--with` only where something can be added."""
+    """Add the options of a switch; `--with` and `--hold` only where something can be added."""
 
     def add(command: Verb) -> Verb:
         if models:
             command = click.option("--with", "extra", multiple=True, metavar="NAME", help="Also this workload or model.")(command)
+            command = click.option("--hold", is_flag=True, help="Have no other switch stop it, until it ends or is released.")(
+                command
+            )
         for option in (
             click.option("--dry-run", is_flag=True, help="Show the plan and change nothing."),
-            click.option(
-                "--wait",
-                type=float,
-                is_flag=False,
-                flag_value=WITHOUT_END,
-                default=0.0,
-                metavar="[SECONDS]",
-                help="Wait for another switch to end; --wait=SECONDS at most so long.",
-            ),
+            wait_option,
             click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Bound of readiness."),
             click.option("--force", is_flag=True, help="Admit oom-risk and unknown memory."),
             click.option("--drop-caches", is_flag=True, help="Have the kernel give the page cache back before the start (root)."),
@@ -59,25 +68,36 @@ def carry_out(known: Globals, verb: str, names: tuple[str, ...], options: dict[s
         return
     from composer.cli.progress import watcher_for
     from composer.switching.report import SwitchOptions
+    from composer.switching.transaction import Transaction
 
     wait = None if options["wait"] == WITHOUT_END else max(0.0, options["wait"])
-    how = SwitchOptions(wait_seconds=wait, restore_on_failure=not options["no_restore"], yes=options["yes"])
+    how = SwitchOptions(
+        wait_seconds=wait, restore_on_failure=not options["no_restore"], yes=options["yes"], hold=options.get("hold", False)
+    )
     watcher, confirm = watcher_for(known)
     gc.enable()
     with watcher:
-        report = session.switch(request, how, watcher, confirm)
-    known.show(
-        {
-            "request": report.request,
-            "outcome": report.outcome,
-            "mode": report.mode,
-            "seconds": report.seconds,
-            "warnings": list(report.warnings),
-            "steps": report.plan.as_json()["steps"],
-        },
-        lambda: _summary(report.mode, report.seconds, report.plan.nothing_to_do),
-    )
+        report = Transaction(session, how, watcher, confirm).switch(request)
+        if options.get("then"):
+            from composer.switching.following import restore_after_training
+
+            click.echo(summary(report), err=True)
+            report = restore_after_training(session, watcher)
+    show_report(known, report)
 
 
-def _summary(mode: str, seconds: float, nothing: str | None) -> str:
-    return f"nothing to do: {nothing}" if nothing else f"{mode}: done in {seconds:.1f} s"
+def show_report(known: Globals, report: "Report") -> None:
+    """Print how a switch or a recovery ended."""
+    from composer.planning.plan import steps_as_json
+
+    data = report.model_dump(include={"request", "outcome", "mode", "seconds", "note", "warnings"})
+    known.show({**data, "warnings": list(report.warnings), "steps": steps_as_json(report.steps)}, lambda: summary(report))
+
+
+def summary(report: "Report") -> str:
+    """Return how it ended in a line, or in the lines that a recovery has to say."""
+    if report.outcome == "unchanged":
+        return f"nothing to do: {report.note}"
+    if report.outcome == "recovered":
+        return f"{report.request} was recovered: {report.note}\n{report.mode}: done in {report.seconds:.1f} s"
+    return f"{report.mode}: done in {report.seconds:.1f} s"

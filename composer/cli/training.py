@@ -10,6 +10,7 @@ from composer.cli.switching import carry_out, switch_options
 
 @click.command()
 @switch_options()
+@click.option("--then", type=click.Choice(["restore"]), help="Stay, and bring back what ran before when training ends.")
 @click.pass_obj
 def training(known: Globals, /, **options: Any) -> None:
     """Switch to training; `training:large` runs it in that variant. Audio and language models are stopped."""

@@ -80,13 +80,21 @@ class EngineApi:
         return None
 
     def stop(self, id: str, seconds: int) -> None:
-        self._act(f"/containers/{id}/stop?t={seconds}", seconds + STOP_MARGIN_SECONDS)
+        status, body = self._call("POST", f"/containers/{id}/stop?t={seconds}", seconds + STOP_MARGIN_SECONDS)
+        if status not in (204, 304, 404, 500):  # 500: it could not be killed, and whoever looks will see that
+            raise EngineUnavailable(f"Docker refused: {_message(body)}", "the state of the container is unknown; look: docker ps")
 
     def start(self, id: str) -> None:
         self._act(f"/containers/{id}/start", STOP_MARGIN_SECONDS)
 
     def unpause(self, id: str) -> None:
         self._act(f"/containers/{id}/unpause", STOP_MARGIN_SECONDS)
+
+    def set_restart_policy(self, id: str, policy: str, retries: int) -> None:
+        wanted = {"RestartPolicy": {"Name": policy, "MaximumRetryCount": retries}}
+        status, body = self._call("POST", f"/containers/{id}/update", STOP_MARGIN_SECONDS, json.dumps(wanted))
+        if status not in (200, 404):
+            raise EngineUnavailable(f"Docker refused: {_message(body)}", "its restart policy is unknown; look: docker inspect")
 
     def held(self, id: str) -> int | None:
         status, body = self._call("GET", f"/containers/{id}/stats?stream=false&one-shot=true")
@@ -121,8 +129,9 @@ class EngineApi:
         if status not in (204, 304, 404):
             raise EngineUnavailable(f"Docker refused: {_message(body)}", "the state of the container is unknown; look: docker ps")
 
-    def _call(self, method: str, path: str, seconds: float = READ_SECONDS) -> tuple[int, bytes]:
-        request = f"{method} {path} HTTP/1.0\r\nHost: docker\r\nContent-Length: 0\r\n\r\n"
+    def _call(self, method: str, path: str, seconds: float = READ_SECONDS, content: str = "") -> tuple[int, bytes]:
+        kind = "Content-Type: application/json\r\n" if content else ""
+        request = f"{method} {path} HTTP/1.0\r\nHost: docker\r\n{kind}Content-Length: {len(content)}\r\n\r\n{content}"
         try:
             with socket.socket(socket.AF_UNIX) as connection:
                 connection.settimeout(seconds)
@@ -222,6 +231,7 @@ def _container(raw: dict[str, Any]) -> Container:
         depends_on=tuple(one.partition(":")[0] for one in labels.get("com.docker.compose.depends_on", "").split(",") if one),
         stop_seconds=10 if grace is None else grace,
         restart_policy=policy.get("Name") or "no",
+        restart_retries=policy.get("MaximumRetryCount") or 0,
         address=_address(raw) if running else None,
     )
 

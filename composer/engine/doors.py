@@ -140,13 +140,16 @@ class Docker(Protocol):
         """Return the project whose containers were made from this Compose file, or None when there are none."""
 
     def stop(self, id: str, seconds: int) -> None:
-        """Send SIGTERM and, after so many seconds, SIGKILL; return when the container has stopped or is gone."""
+        """Send SIGTERM and, after so many seconds, SIGKILL; return when the container has stopped, is gone, or will not die."""
 
     def start(self, id: str) -> None:
         """Start a stopped container as it is."""
 
     def unpause(self, id: str) -> None:
         """Let a paused container go on."""
+
+    def set_restart_policy(self, id: str, policy: str, retries: int) -> None:
+        """Give a container a restart policy; `retries` counts for `on-failure` alone. One that is gone has none."""
 
     def held(self, id: str) -> int | None:
         """Return the bytes that a container's processes and shared memory hold, without the page cache and the GPU.

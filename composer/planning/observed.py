@@ -37,6 +37,7 @@ class Container(_Seen):
     depends_on: tuple[str, ...] = ()
     stop_seconds: int = 10
     restart_policy: str = "no"
+    restart_retries: int = 0
     address: str | None = None
 
     @property
@@ -78,6 +79,20 @@ class LoadedModel(_Seen):
     expires_at: str | None = None
 
 
+class Hold(_Seen):
+    """A running mode that its owner protects from other switches; `since` is ISO 8601. It ends with its containers."""
+
+    request: str
+    by: str
+    since: str
+    services: tuple[str, ...]
+    containers: tuple[str, ...]
+    models: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.by} holds {self.request} since {self.since}"
+
+
 class Holder(_Seen):
     """Something that holds memory and that no workload declares: a container, a process, a model; `size` in bytes."""
 
@@ -95,7 +110,7 @@ class Observed(_Seen):
     `complete` is False when no engine was asked. `models` are those admitted and still possible, and those that are
     loaded. `loaded` has what each host that was asked has loaded, None for one that did not say. `images` has the id
     of each image by the name that a service uses for it, `networks` and `volumes` the configuration hash that Compose
-    wrote on them, by their full names; what does not exist is absent.
+    wrote on them, by their full names; what does not exist is absent. `held` is what somebody protects and still runs.
     """
 
     containers: tuple[Container, ...] = ()
@@ -107,6 +122,7 @@ class Observed(_Seen):
     images: dict[str, str] = {}
     networks: dict[str, str] = {}
     volumes: dict[str, str] = {}
+    held: tuple[Hold, ...] = ()
     complete: bool = True
 
     @property
@@ -123,6 +139,10 @@ class Observed(_Seen):
     def active_services(self) -> tuple[str, ...]:
         """The services with an active container, in order of name."""
         return tuple(sorted({container.service for container in self.active if container.service}))
+
+    def hold_of(self, name: str) -> Hold | None:
+        """Return who holds a service or a model."""
+        return next((one for one in self.held if name in (*one.services, *one.models)), None)
 
     def loaded_on(self, host: str) -> tuple[LoadedModel, ...]:
         """Return what a host is known to have loaded."""

@@ -143,6 +143,7 @@ class StoppedTraining(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     name: str
+    service: str
     since: str
 
 
@@ -187,14 +188,19 @@ class Plan(BaseModel):
             "keep": None if self.keep is None else list(self.keep),
             "preemptions": None if self.preemptions is None else [one.as_json() for one in self.preemptions],
             "warnings": list(self.warnings),
-            "steps": [
-                {"id": number, "action": step.action, "subject": step.subject, "cause": step.cause}
-                for number, step in enumerate(self.steps, 1)
-            ],
+            "steps": steps_as_json(self.steps),
             "budget": self.budget.as_json(),
             "refusal": self.refusal.model_dump(exclude_none=True) if self.refusal else None,
             "nothing_to_do": self.nothing_to_do,
         }
+
+
+def steps_as_json(steps: Iterable[Step]) -> list[dict[str, object]]:
+    """Return the stable JSON form of steps."""
+    return [
+        {"id": number, "action": step.action, "subject": step.subject, "cause": step.cause}
+        for number, step in enumerate(steps, 1)
+    ]
 
 
 def steps_text(steps: Iterable[Step]) -> str:

@@ -11,6 +11,7 @@ from composer.planning import admission
 from composer.planning.advice import warnings
 from composer.planning.alternatives import alternatives
 from composer.planning.budget import Budget, budget
+from composer.planning.holds import hold_refusal
 from composer.planning.observed import Observed
 from composer.planning.plan import Plan, Refusal, StoppedTraining
 from composer.planning.preemption import dependents_refusal, stopping
@@ -28,7 +29,7 @@ def plan(request: Request, project: Project, rules: Rules, observed: Observed, c
     """
     work = _work(request, project, rules, observed, capacity)
     reckoned = _budget(work, capacity)
-    refusal = dependents_refusal(work) or _refusal(work) or _memory_refusal(work, reckoned, capacity)
+    refusal = hold_refusal(work) or dependents_refusal(work) or _refusal(work) or _memory_refusal(work, reckoned, capacity)
     chosen = () if refusal or not observed.complete else steps(work)
     target = work.target
     kept = tuple(name for name in work.remaining.active_services if name not in target.services)
@@ -92,7 +93,7 @@ def _memory_refusal(work: Work, reckoned: Budget, capacity: int) -> Refusal | No
         lacks = admission.budget_refusal(other, _budget(other, capacity), capacity) or (
             admission.memory_refusal(other) if observed.complete else None
         )
-        return not (lacks or _refusal(other) or dependents_refusal(other))
+        return not (lacks or _refusal(other) or dependents_refusal(other) or hold_refusal(other))
 
     return refusal.model_copy(update={"hint": alternatives(work, fits)})
 
@@ -100,7 +101,7 @@ def _memory_refusal(work: Work, reckoned: Budget, capacity: int) -> Refusal | No
 def _stopped_training(work: Work) -> tuple[StoppedTraining, ...]:
     going = {*work.gone_services, *work.other_variants}
     return tuple(
-        StoppedTraining(name=workload.name, since=container.started_at)
+        StoppedTraining(name=workload.name, service=container.service, since=container.started_at)
         for container in work.observed.active
         if container.service in going and (workload := work.rules.of_service(container.service))
         if workload.class_ == "training"

@@ -1,7 +1,7 @@
 """What must go to admit a target, and why: what a rule excludes, what the mode does not need, what memory asks for.
 
-Never what the target needs, and training only where a rule excludes it from the target. Of all ways to satisfy every
-rule and limit it takes the one of least cost, so nothing is stopped that could have stayed.
+Never what the target needs or somebody holds, and training only where a rule excludes it from the target. Of all ways
+to satisfy every rule and limit it takes the one of least cost, so nothing is stopped that could have stayed.
 """
 
 from collections.abc import Iterable, Sequence
@@ -43,8 +43,9 @@ def stopping(work: Work, capacity: int) -> tuple[Stopping, ...]:
         return _asked_for(work)
     wanted = members(work.target, work.rules)
     running = _running(work, wanted)
-    held = work.project.closure(one.name for one in running if one.is_training and one.conflict is None)
-    staying = [one for one in running if one.conflict is None and one.name in held]
+    protected = [one.name for one in running if one.conflict is None and (one.is_training or work.observed.hold_of(one.name))]
+    kept_up = {*protected, *work.project.closure(name for name in protected if name in work.project.services)}
+    staying = [one for one in running if one.conflict is None and one.name in kept_up]
     others = [one for one in running if one not in staying]
     fixed = [*wanted, *(member(work.rules, one.workload) for one in work.observed.foreign), *(one.member for one in staying)]
     candidates = [_candidate(one, work, others) for one in others]
@@ -84,7 +85,7 @@ def _running(work: Work, wanted: Sequence[Member]) -> list[_Running]:
     for name in (*services, *models):
         one = member(rules, name)
         conflict = next((hit for other in wanted if (hit := exclusive(rules, one, other))), None)
-        found.append(_Running(name, one, _workload(name, work), conflict, _is_unneeded(name, work)))
+        found.append(_Running(name, one, _workload(name, work), conflict, is_unneeded(name, work)))
     return found
 
 
@@ -95,7 +96,7 @@ def _workload(name: str, work: Work) -> Workload | None:
     return running_workload(work.rules, name, container.variant if container else None)
 
 
-def _is_unneeded(name: str, work: Work) -> bool:
+def is_unneeded(name: str, work: Work) -> bool:
     """Whether a mode, which sets its class exactly, has no use for a service or model."""
     rules, scope = work.rules, work.target.scope
     if scope is None:

@@ -9,7 +9,7 @@ from composer.lab.project import Project
 from composer.lab.rules import Rules
 from composer.lab.workload import Workload
 from composer.planning.observed import Container, Observed, running_workload
-from composer.planning.plan import Create, Load, Plan, Start, StartContainer, Step, Stop, Unload
+from composer.planning.plan import Create, Load, Start, StartContainer, Step, Stop, Unload
 from composer.planning.steps import await_release, in_stop_order, start, verify
 
 
@@ -22,17 +22,22 @@ class Rollback(BaseModel):
     lost: tuple[str, ...] = ()
 
 
-def rollback(plan: Plan, project: Project, rules: Rules, before: Observed, now: Observed) -> Rollback:
-    """Return the steps from `now` to what ran `before` the plan; only what the plan touches is touched.
+def rollback(carried_out: tuple[Step, ...], project: Project, rules: Rules, before: Observed, now: Observed) -> Rollback:
+    """Return the steps from `now` to what ran `before` these steps; only what they touch is touched.
 
     The memory that must be free is what comes back and the floor: it ran before, with what was left then.
     """
-    stopped = [step for step in plan.steps if isinstance(step, Stop)]
-    returning = [was for step in stopped for known in step.containers if (was := _missing(known, before, now))]
+    stopped = [step for step in carried_out if isinstance(step, Stop)]
+    known = dict.fromkeys(id_ for step in stopped for id_ in step.containers)
+    returning = [was for id_ in known if (was := _missing(id_, before, now))]
     services = _services(returning, project)
     by_id = [one for one in returning if one.service not in services and not one.one_off]
     lost = tuple(f"{one.name} was a one-off container and is not started again" for one in returning if one.one_off)
-    back = [*_unloads(plan, rules, before, now), *_stops(plan, project, rules, before, now), *_creates(services, before, now)]
+    back = [
+        *_unloads(carried_out, rules, before, now),
+        *_stops(carried_out, project, rules, before, now),
+        *_creates(services, before, now),
+    ]
     workloads: list[Workload | None] = []
     if services or by_id:
         workloads = [running_workload(rules, one.service or "", one.variant) for one in returning if not one.one_off]
@@ -50,9 +55,14 @@ def rollback(plan: Plan, project: Project, rules: Rules, before: Observed, now: 
 def _missing(known: str, before: Observed, now: Observed) -> Container | None:
     """Return the container as it was before, if neither it nor its successor is active now."""
     was = next((one for one in before.containers if one.id == known), None)
-    if was is None or any(one.active and one.id == known for one in now.containers):
+    if was is None or any(one.id == known or _succeeds(one, was) for one in now.active):
         return None
     return was
+
+
+def _succeeds(one: Container, was: Container) -> bool:
+    """Whether a container is what came back for another one, which no longer exists: an earlier way back was cut off."""
+    return not (one.one_off or was.one_off) and (one.service, one.variant) == (was.service, was.variant)
 
 
 def _services(returning: list[Container], project: Project) -> tuple[str, ...]:
@@ -60,11 +70,13 @@ def _services(returning: list[Container], project: Project) -> tuple[str, ...]:
     return tuple(name for name in project.closure(sorted(name for name in names if name)) if name in names)
 
 
-def _stops(plan: Plan, project: Project, rules: Rules, before: Observed, now: Observed) -> list[Step]:
-    """Stop what runs now and did not before, of the services that the plan starts."""
-    started = {step.service for step in plan.steps if isinstance(step, Start)}
-    ran = {one.id for one in before.active}
-    new = [one for one in now.active if one.service in started and one.id not in ran]
+def _stops(carried_out: tuple[Step, ...], project: Project, rules: Rules, before: Observed, now: Observed) -> list[Step]:
+    """Stop what runs now and did not before, of the services that the steps start."""
+    started = {step.service for step in carried_out if isinstance(step, Start)}
+    ran = before.active
+    new = [
+        one for one in now.active if one.service in started and not any(one.id == was.id or _succeeds(one, was) for was in ran)
+    ]
     names = in_stop_order((one.service for one in new if one.service), project, rules, now)
     return [
         Stop(
@@ -79,11 +91,11 @@ def _stops(plan: Plan, project: Project, rules: Rules, before: Observed, now: Ob
     ]
 
 
-def _unloads(plan: Plan, rules: Rules, before: Observed, now: Observed) -> list[Step]:
+def _unloads(carried_out: tuple[Step, ...], rules: Rules, before: Observed, now: Observed) -> list[Step]:
     """Unload what the switch loaded, where its host was there before and has it now."""
     return [
         Unload(host=step.host, model=step.model, subject=step.subject, cause="the switch loaded it")
-        for step in plan.steps
+        for step in carried_out
         if isinstance(step, Load)
         and any(one.workload == step.subject for one in now.loaded_on(step.host))
         and (rules.daemon(step.host) or rules.hosts[step.host].service in before.active_services)

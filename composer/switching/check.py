@@ -45,6 +45,12 @@ def check(session: Session, compose_version: str) -> list[Finding]:
         observed = session.observe()
     except EngineUnavailable as error:
         return [*found, Finding(level="error", where="engine", message=error.message, fix=error.hint)]
+    if cut_off := session.cut_off:
+        found.append(Finding(level="error", where="journal", message=str(cut_off), fix="spark-mode recover"))
+    if damaged := session.journal.damaged() + session.past.unreadable:
+        message = f"{damaged} records cannot be read, and are passed over"
+        fix = f"look at the disk that has {session.directories.state}"
+        found.append(Finding(level="warning", where="journal", message=message, fix=fix))
     return [*found, *_engine(session, observed), *_machine(session, observed), *_measured(session)]
 
 

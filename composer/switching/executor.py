@@ -11,7 +11,6 @@ from composer.engine.doors import ChosenVariant, ComposeFailed
 from composer.errors import NeedsAttention
 from composer.lab.project import Project
 from composer.lab.rules import Rules
-from composer.planning.conflicts import exclusive, member
 from composer.planning.mode import violations
 from composer.planning.observed import Container
 from composer.planning.plan import (
@@ -31,11 +30,14 @@ from composer.planning.steps import READY_SECONDS
 from composer.switching.doors import Doors, StepFailed
 from composer.switching.hosted import HostedModels
 from composer.switching.interruption import Interruption
+from composer.switching.last_look import require_clear
 from composer.switching.measurements import Measurement
 from composer.switching.memory_watch import MemoryWatch
 from composer.switching.observe import Observer
 from composer.switching.readiness import await_ready
 from composer.switching.report import Watcher
+from composer.switching.restart_policies import RestartPolicies
+from composer.switching.switch_log import SwitchLog
 
 STOP_MARGIN_SECONDS = 15
 FAILED_GRACE_SECONDS = 2
@@ -47,6 +49,8 @@ LAST_LINES = 5
 class Executor:
     """Carries out the steps of one plan, or of one rollback. `touched` says whether anything was stopped or started.
 
+    `started` are the services that this switch started: one of them that fails is stopped.
+
     `patience` is how many seconds the release of memory may take; None is what rules.yaml says.
     """
 
@@ -56,12 +60,14 @@ class Executor:
     observer: Observer
     watcher: Watcher
     interruption: Interruption
+    log: SwitchLog
     touched: bool = False
     patience: float | None = None
-    _started: set[str] = field(default_factory=set)
+    started: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._memory = MemoryWatch(self.doors, self.project, self.rules, self.observer, self.watcher, self.interruption)
+        self._policies = RestartPolicies(self.doors.docker, self.log)
         self._models = HostedModels(self.doors, self.observer, self._memory)
 
     @property
@@ -78,7 +84,9 @@ class Executor:
         for number, step in enumerate(steps, 1):
             self.interruption.check()
             self.watcher.started(number, step)
+            self.log.begin(step)
             self._carry_out(step)
+            self.log.done()
             self.watcher.finished(number, step)
 
     def _carry_out(self, step: Step) -> None:  # noqa: C901 - one branch for each kind of step, and nothing else
@@ -95,15 +103,13 @@ class Executor:
             case AwaitRelease():
                 self._memory.await_release(step, self.patience)
             case Unpause():
-                self._admit(step.service)
+                require_clear(step.service, self.observer, self.rules)
                 self.touched = True
                 self.doors.docker.unpause(step.container)
             case Start():
                 self._start(step)
             case StartContainer():
-                self._admit(self._service_of(step.container))
-                self.touched = True
-                self.doors.docker.start(step.container)
+                self._start_container(step)
             case Load():
                 self.touched = True
                 self._models.load(step)
@@ -122,11 +128,18 @@ class Executor:
             self.doors.compose.create(step.services, variants)
         except ComposeFailed as error:
             raise StepFailed(f"{step.subject} could not be created: {error}") from None
+        seen = self.observer.glance()
+        for service in step.services:
+            made, wanted = seen.container_of(service), self.project.services[service].config_hash
+            if made and wanted and service not in variants and made.config_hash != wanted:
+                raise StepFailed(f"the Compose files changed while {service} was created; ask again")
 
     def _stop(self, step: Stop) -> None:
         containers = [one for id_ in step.containers if (one := self.doors.docker.container(id_))]
         self._memory.stopping(step.containers)
         self.touched = True
+        for one in containers:
+            self._policies.disarm(one)
         if step.by_compose and step.service:
             grace = max((one.stop_seconds for one in containers), default=10)
             try:
@@ -146,11 +159,18 @@ class Executor:
                     "Give it more time: stop_grace_period in the Compose file"
                 )
 
+    def _start_container(self, step: StartContainer) -> None:
+        require_clear(self._service_of(step.container), self.observer, self.rules)
+        self.touched = True
+        self.doors.docker.start(step.container)
+        if (now := self.doors.docker.container(step.container)) and now.state == "running":
+            self._policies.give_back(now)
+
     def _start(self, step: Start) -> None:
-        self._admit(step.service)
+        require_clear(step.service, self.observer, self.rules)
         self._memory.require(step)
         self.touched = True
-        self._started.add(step.service)
+        self.started.add(step.service)
         self._memory.gauge.begin()
         try:
             self.doors.compose.start(step.service)
@@ -163,18 +183,22 @@ class Executor:
         seen = self.observer.glance()
         for service in step.services:
             container = seen.container_of(service)
-            if container is None or container.health != "unhealthy" or service in self._started:
+            if container is None or container.health != "unhealthy" or service in self.started:
                 self._await_ready(service, service in step.completes, READY_SECONDS)
-        broken = [str(conflict) for conflict in violations(self.observer.glance(), self.rules)]
+        seen = self.observer.glance()
+        broken = [str(conflict) for conflict in violations(seen, self.rules)]
         if broken:
             raise NeedsAttention(f"two sides are active together: {'; '.join(broken)}", "stop one: spark-mode stop NAME")
+        for service in step.services:
+            if container := seen.container_of(service):
+                self._policies.give_back(container)
 
     def _await_ready(self, service: str, completes: bool, bound: float) -> Container:
         found = self.observer.glance().container_of(service)
         if found is None:
             self._fail(service, "its container is gone")
         docker, machine = self.doors.docker, self.doors.machine
-        starting = service in self._started
+        starting = service in self.started
         said = -1
 
         def tick(waited: float) -> None:
@@ -200,25 +224,10 @@ class Executor:
         if container is not None:
             message += f"\n  last state: {_described(container)}"
             message += "".join(f"\n  log: {line}" for line in self.doors.docker.last_lines(container.id, LAST_LINES))
-            if container.active and service in self._started:
+            if container.active and service in self.started:
+                self._policies.disarm(container)
                 self.doors.docker.stop(container.id, FAILED_GRACE_SECONDS)
         raise StepFailed(message)
-
-    def _admit(self, service: str) -> None:
-        """See that nothing is active which a rule excludes beside this service."""
-        seen = self.observer.glance()
-        one = member(self.rules, service)
-        for other in (*seen.active_services, *(foreign.workload for foreign in seen.foreign)):
-            if other != service and (found := exclusive(self.rules, one, member(self.rules, other))):
-                raise StepFailed(f"{service} is not started: {other} became active meanwhile, and {found.rule.because}")
-        for host, loaded in seen.loaded.items():
-            if loaded is None and exclusive(self.rules, one, member(self.rules, host)):
-                raise StepFailed(f"{service} is not started: {host} no longer says which models it has loaded")
-            for model in loaded or ():
-                if found := exclusive(self.rules, one, member(self.rules, model.workload or host)):
-                    raise StepFailed(
-                        f"{service} is not started: {model.model} is loaded in {host} again, and {found.rule.because}"
-                    )
 
     def _service_of(self, id_: str) -> str:
         container = self.doors.docker.container(id_)

@@ -17,9 +17,12 @@ from typing import NamedTuple
 from composer.engine.doors import Clock
 from composer.errors import ConfigurationError, LockBusy
 from composer.switching.report import Watcher
+from composer.switching.shared_file import open_shared
 
 SHARED_LOCKS = Path("/run/spark-mode")
 SHARED_STATE = Path("/var/lib/spark-mode")
+QUESTION_SECONDS = 0.05
+"""How long a lock is tried at least: `is_switching` takes it for a moment."""
 CHILDREN_SECONDS = 2.0
 """How long a switch waits, at least, for the end of commands that an earlier one left behind."""
 
@@ -49,7 +52,7 @@ class Lock:
 
     def __init__(self, descriptor: int, request: str) -> None:
         self._descriptor = descriptor
-        self._holder = {"request": request, "user": _user(), "pid": os.getpid(), "since": _now()}
+        self._holder = {"request": request, "user": user_name(), "pid": os.getpid(), "since": _now()}
         self.doing("looking")
 
     def doing(self, what: str) -> None:
@@ -67,7 +70,7 @@ def switch_lock(
 
     Raises LockBusy, naming the holder, when it is not free in time.
     """
-    deadline = None if wait_seconds is None else clock.now() + wait_seconds
+    deadline = None if wait_seconds is None else clock.now() + max(wait_seconds, QUESTION_SECONDS)
     main = _open(locks / f"{engine}.lock")
     try:
         _await(main, deadline, watcher, clock, lambda: _holder(main))
@@ -87,6 +90,21 @@ def _await_children(locks: Path, engine: str, deadline: float | None, watcher: W
         os.close(children)
 
 
+def is_switching(locks: Path, engine: str) -> bool:
+    """Whether somebody holds the lock of an engine now. The question takes it, shared, for a moment."""
+    try:
+        descriptor = os.open(locks / f"{engine}.lock", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def children_lock(locks: Path, engine: str) -> Path:
     """Return the lock file that every command of a switch holds while it runs."""
     return locks / f"{engine}.children.lock"
@@ -94,7 +112,7 @@ def children_lock(locks: Path, engine: str) -> Path:
 
 def _open(path: Path) -> int:
     try:
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o660)
+        return open_shared(path)
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror}", "spark-mode must be able to write its lock there") from None
 
@@ -110,7 +128,7 @@ def _await(descriptor: int, deadline: float | None, watcher: Watcher, clock: Clo
             if not told:
                 watcher.waiting(holder())
                 told = True
-            clock.sleep(0.1)
+            clock.sleep(0.02 if deadline is not None else 0.1)
         else:
             return
 
@@ -126,7 +144,8 @@ def _holder(descriptor: int) -> str:
         return "another switch is running; it has just begun or just ended"
 
 
-def _user() -> str:
+def user_name() -> str:
+    """Return who runs this, for people."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:

@@ -7,23 +7,30 @@ from composer.lab.project import Project
 from composer.lab.rules import Rules
 from composer.lab.workload import Outside
 from composer.planning.mode import known_models
-from composer.planning.observed import Foreign, LoadedModel, Observed
+from composer.planning.observed import Foreign, Hold, LoadedModel, Observed
 
 Hosts = Callable[[str], ModelHost]
 """Gives the host of models at an address."""
 
 
 class Observer:
-    """Sees one lab on one machine. `admitted` are the models that the last switch admitted.
+    """Sees one lab on one machine. `admitted` are the models that the last switch admitted, `holds` what was ever held.
 
     All looks raise EngineUnavailable when the engine cannot be asked.
     """
 
     def __init__(
-        self, docker: Docker, machine: Machine, hosts: Hosts, project: Project, rules: Rules, admitted: tuple[str, ...]
+        self,
+        docker: Docker,
+        machine: Machine,
+        hosts: Hosts,
+        project: Project,
+        rules: Rules,
+        admitted: tuple[str, ...],
+        holds: tuple[Hold, ...] = (),
     ) -> None:
         self._docker, self._machine, self._hosts = docker, machine, hosts
-        self._project, self._rules, self._admitted = project, rules, admitted
+        self._project, self._rules, self._admitted, self._holds = project, rules, admitted, holds
 
     def glance(self, all_hosts: bool = False) -> Observed:
         """Return what must be seen again before a container is started: what runs, the memory, and daemons' models.
@@ -37,7 +44,9 @@ class Observer:
         )
         names = [name for name, host in self._rules.hosts.items() if all_hosts or host.service is None]
         loaded = {name: self._loaded(name, address) for name in names if (address := self.address_of(name, observed))}
-        observed = observed.model_copy(update={"loaded": loaded})
+        active = {one.id for one in observed.active}
+        held = tuple(hold for hold in self._holds if active.intersection(hold.containers))
+        observed = observed.model_copy(update={"loaded": loaded, "held": held})
         models = known_models(observed, self._project, self._rules, self._admitted)
         return observed.model_copy(update={"models": models})
 

@@ -8,25 +8,35 @@ from composer.planning.plan import Plan, Step, StoppedTraining
 
 
 class SwitchOptions(BaseModel):
-    """How to switch. `wait_seconds` is how long to wait for the lock: 0 not at all, None without end."""
+    """How to switch. `wait_seconds` is how long to wait for the lock: 0 not at all, None without end.
+
+    `hold` protects what then runs from other switches. `only_after` is the switch that must be the last one still.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     wait_seconds: float | None = 0.0
     restore_on_failure: bool = True
     yes: bool = False
+    hold: bool = False
+    only_after: str | None = None
 
 
 class Report(BaseModel):
-    """How a switch that succeeded ended; a failed one is an error. `mode` is judged by what is active, in seconds."""
+    """How a switch that succeeded ended; a failed one is an error. `mode` is judged by what is active, in seconds.
+
+    `note` says what there is to say beside the mode: why nothing was done, or what a recovery did.
+    """
 
     model_config = ConfigDict(frozen=True)
 
+    switch: str
     request: str
-    outcome: Literal["applied", "unchanged"]
+    outcome: Literal["applied", "unchanged", "recovered"]
     mode: str
     seconds: float
-    plan: Plan
+    steps: tuple[Step, ...] = ()
+    note: str | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -35,6 +45,9 @@ class Watcher(Protocol):
 
     def waiting(self, holder: str) -> None:
         """Another switch holds the lock; `holder` says who, since when and doing what."""
+
+    def recovering(self, what: str) -> None:
+        """A switch that was cut off is finished or undone first; `what` names it."""
 
     def planned(self, plan: Plan) -> None:
         """The plan under the lock, before its first step."""

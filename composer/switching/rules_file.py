@@ -1,5 +1,6 @@
 """rules.yaml from the disk, and the machine's capacity where it says `auto`."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from composer.engine.machine import HostMemory
@@ -8,10 +9,13 @@ from composer.lab.rules import Rules
 from composer.lab.rules_reading import read_rules
 
 
-def read_rules_file(path: str) -> Rules:
-    """Return the rules of a file. Raises ConfigurationError, also when it cannot be read."""
-    folder = Path(path).parent
-    return read_rules(_text(Path(path)), Path(path).name, lambda other: _text(folder / other))
+def read_rules_file(path: str, read: Callable[[Path], str] | None = None) -> Rules:
+    """Return the rules of a file. Raises ConfigurationError, also when it cannot be read.
+
+    `read` is told each file, such as the one that is extended, and returns its text.
+    """
+    folder, read = Path(path).parent, read or text_of
+    return read_rules(read(Path(path)), Path(path).name, lambda other: read(folder / other))
 
 
 def machine_capacity(rules: Rules) -> int:
@@ -24,7 +28,8 @@ def machine_capacity(rules: Rules) -> int:
     return total
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """Return the text of a rules file. Raises ConfigurationError."""
     try:
         return path.read_text()
     except OSError as error:

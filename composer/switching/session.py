@@ -1,6 +1,5 @@
 """One lab on one machine, from its files to a finished switch: what every command works with."""
 
-from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,22 +14,24 @@ from composer.errors import ConfigurationError, EngineUnavailable, Refused, Spar
 from composer.lab.files import LabFiles
 from composer.lab.project import Project
 from composer.lab.rules import Rules
-from composer.planning.mode import current_mode
 from composer.planning.observed import Holder, Observed
-from composer.planning.plan import Plan, Refusal, StoppedTraining
+from composer.planning.plan import Plan, Refusal
 from composer.planning.planner import plan as make_plan
 from composer.planning.request import Request
 from composer.switching.holders import find_holders, holders_text
-from composer.switching.lock import Directories, Lock, children_lock, directories, switch_lock
-from composer.switching.measurements import Measurement, add_measurements
+from composer.switching.inputs import digests
+from composer.switching.journal import Journal, JournalFailed, Open, Past, past
+from composer.switching.journal_file import JournalFile
+from composer.switching.lock import Directories, children_lock, directories, is_switching
 from composer.switching.observe import Observer
-from composer.switching.report import Confirm, Report, SwitchOptions, Watcher
-from composer.switching.rules_file import machine_capacity, read_rules_file
-from composer.switching.state import State, after, before_of, read_state, write_state
+from composer.switching.rules_file import machine_capacity, read_rules_file, text_of
+from composer.switching.state import State
 
 if TYPE_CHECKING:
     from composer.switching.doors import Doors
 
+READ_AGAIN_SECONDS = 5.0
+"""After so long, such as a wait for the lock or an answer, Compose is asked again: its files may include others."""
 _FAULTS = {"rule": Refused, "configuration": ConfigurationError, "unknown": EngineUnavailable}
 
 
@@ -42,15 +43,19 @@ def refuse(refusal: Refusal) -> SparkModeError:
 class Session:
     """A lab in hand. `project_fault` is what is wrong with its Compose files, where that was allowed at opening."""
 
-    def __init__(self, files: LabFiles, rules: Rules, socket: str) -> None:
-        self.files, self.rules, self.socket = files, rules, socket
+    rules: Rules
+    project: Project
+
+    def __init__(self, files: LabFiles, socket: str) -> None:
+        self.files, self.socket = files, socket
         self.docker: Docker = EngineApi(socket)
         self.machine: Machine = HostMemory()
         self.gpu: Gpu = NvidiaGpu()
         self.clock: Clock = SystemClock()
-        self.project = Project(name=files.project_name or "")
         self.project_fault: SparkModeError | None = None
         self.compose_version = ""
+        self.inputs: dict[str, str] = {}
+        self._read_at = 0.0
 
     @classmethod
     def open(cls, files: LabFiles, prefetch: ComposeFiles | None = None, need_project: bool = True) -> "Session":
@@ -62,16 +67,47 @@ class Session:
         socket = local_socket()
         source = prefetch or ComposeFiles(files, socket)
         source.prefetch()
-        session = cls(files, read_rules_file(files.rules), socket)
+        session = cls(files, socket)
+        session._read(source, need_project)
+        return session
+
+    def _read(self, source: ComposeFiles, need_project: bool) -> None:
+        rules: list[Path] = []
+
+        def read(path: Path) -> str:
+            rules.append(path)
+            return text_of(path)
+
+        before = digests(self._compose_inputs())
+        self.rules = read_rules_file(self.files.rules, read)
+        self.inputs = before | digests(rules)
         try:
-            session.project = source.read()
-            session.compose_version = source.version
+            self.project = source.read()
+            self.compose_version, self.project_fault = source.version, None
         except SparkModeError as error:
             if need_project:
                 raise
-            session.project_fault = error
-            session.project = Project(name=session._name_by_labels())
-        return session
+            self.project_fault = error
+            self.project = Project(name=self._name_by_labels())
+        self._read_at = self.clock.now()
+
+    def _compose_inputs(self) -> list[Path]:
+        """Return the files that Compose is known to read; what those include is read again after a while."""
+        files = [Path(file) for file in self.files.compose]
+        folder = Path(self.files.project_directory or files[0].parent) if files else Path.cwd()
+        return [*files, *(Path(file) for file in self.files.env_files), folder / ".env", Path.cwd() / ".env"]
+
+    def read_again(self) -> bool:
+        """Read the files again where they changed, or may have; return whether the lab is another one now.
+
+        Raises ConfigurationError and EngineUnavailable as `open` does.
+        """
+        if digests(map(Path, self.inputs)) == self.inputs and self.clock.now() - self._read_at < READ_AGAIN_SECONDS:
+            return False
+        former = (self.rules, self.project)
+        self._read(ComposeFiles(self.files, self.socket), need_project=self.project_fault is None)
+        self.__dict__.pop("capacity", None)
+        return former != (self.rules, self.project)
 
     def _name_by_labels(self) -> str:
         """Find the project's name where Compose cannot tell it: given, or on the containers made from these files."""
@@ -100,19 +136,44 @@ class Session:
         """Return which engine answers. Raises EngineUnavailable."""
         return self._identity
 
+    @cached_property
+    def engine_key(self) -> str:
+        """The engine's id as a file name. Raises EngineUnavailable."""
+        return "".join(character if character.isalnum() else "-" for character in self._identity.id)[:64]
+
     @property
-    def _state_path(self) -> Path:
-        return self.directories.state / f"{_key(self._identity)}.{self.project.name}.state.json"
+    def journal(self) -> Journal:
+        """What this lab's switches wrote down. Raises EngineUnavailable: it belongs to an engine."""
+        return JournalFile(self.directories.state / f"{self.engine_key}.{self.project.name}.journal")
+
+    @cached_property
+    def past(self) -> Past:
+        """What the journal said when it was first asked for, or after `look_again`."""
+        try:
+            return past(self.journal.records())
+        except JournalFailed as error:
+            raise ConfigurationError(str(error), "spark-mode must be able to read its journal there") from None
+
+    def look_again(self) -> None:
+        """Forget what was read of the journal."""
+        self.__dict__.pop("past", None)
 
     @property
     def state(self) -> State:
-        """What the last switch wanted. Raises EngineUnavailable: it belongs to an engine."""
-        return read_state(self._state_path)
+        """What the last switch left."""
+        return self.past.state
+
+    @property
+    def cut_off(self) -> Open | None:
+        """The switch that began and neither ended nor runs now."""
+        unfinished = self.past.open
+        return unfinished if unfinished and not is_switching(self.directories.locks, self.engine_key) else None
 
     @property
     def observer(self) -> Observer:
         """Who looks at this lab."""
-        return Observer(self.docker, self.machine, _host_at, self.project, self.rules, self.state.models)
+        known = self.past
+        return Observer(self.docker, self.machine, _host_at, self.project, self.rules, known.state.models, known.holds)
 
     def observe(self) -> Observed:
         """Return what is there now. Raises EngineUnavailable."""
@@ -128,13 +189,17 @@ class Session:
             observed = self.observe()
         except EngineUnavailable:
             observed = Observed(complete=False, memory=self.machine.memory())
-        return self._explained(self.plan_for(request, observed), observed)
+        plan = self.explained(self.plan_for(request, observed), observed)
+        if observed.complete and (cut_off := self.cut_off):
+            note = f"{cut_off}; a switch recovers that first, and this plan is made from what runs now"
+            plan = plan.model_copy(update={"warnings": (*plan.warnings, note)})
+        return plan
 
     def plan_for(self, request: Request, observed: Observed) -> Plan:
         """Return the plan for things as they were observed."""
         return make_plan(request, self.project, self.rules, observed, self.capacity)
 
-    def _explained(self, plan: Plan, observed: Observed) -> Plan:
+    def explained(self, plan: Plan, observed: Observed) -> Plan:
         """Return a plan that names who holds the memory which is missing."""
         if plan.refusal is None or not plan.refusal.measured or not observed.complete:
             return plan
@@ -148,7 +213,7 @@ class Session:
     @property
     def measurements_path(self) -> Path:
         """Where what was measured is kept."""
-        return self.directories.state / f"{_key(self._identity)}.{self.project.name}.measured.jsonl"
+        return self.directories.state / f"{self.engine_key}.{self.project.name}.measured.jsonl"
 
     def restore_request(self) -> Request:
         """Return the request for the mode before. Raises UsageFault when none is known."""
@@ -157,77 +222,12 @@ class Session:
             raise UsageFault("there is no mode before: nothing was switched here yet", "ask for a mode: spark-mode audio PROFILE")
         return Request(verb="restore", names=before.services, extra=before.models, variants=before.variants)
 
-    def switch(self, request: Request, options: SwitchOptions, watcher: Watcher, confirm: Confirm | None) -> Report:
-        """Carry a request out. Raises the error, with its exit code, of whatever prevented it."""
-        begun = self.clock.now()
-        if request.drop_caches and not self.machine.may_drop_caches():
-            raise Refused("only root may have the page cache given back", "use sudo, or leave --drop-caches out")
-        agreed = self._agree(self._admitted(request, self.observe()), options, confirm)
-        with self._lock(request, options, watcher) as lock:
-            from composer.switching.switch import Switch  # after the lock: a busy one need not load it
-
-            before = self.observe()
-            plan = self._admitted(request, before)
-            if unasked := [one.name for one in plan.stops_training if one not in agreed]:
-                raise Refused(f"{', '.join(unasked)} started meanwhile and would be stopped", "look at it and ask again")
-            watcher.planned(plan)
-            switch = Switch(self._doors(), self.project, self.rules, self.observer, watcher, lock)
-            was = before_of(before, self.project, self.rules)
-            try:
-                switch.run(plan, before, options.restore_on_failure)
-            except SparkModeError:
-                self._keep(switch.measured, watcher)
-                if switch.left_changed:
-                    seen = current_mode(self.observer.glance(), self.project, self.rules)
-                    write_state(self._state_path, after(self.state, plan, was, seen))
-                raise
-            self._keep(switch.measured, watcher)
-            seen = current_mode(self.observer.glance(), self.project, self.rules)
-            if plan.steps or plan.models != self.state.models:
-                write_state(self._state_path, after(self.state, plan, was, seen))
-        return Report(
-            request=plan.request,
-            outcome="applied" if plan.steps else "unchanged",
-            mode=seen,
-            seconds=round(self.clock.now() - begun, 3),
-            plan=plan,
-            warnings=(*plan.warnings, *switch.warnings),
-        )
-
-    def _keep(self, measured: tuple[Measurement, ...], watcher: Watcher) -> None:
-        try:
-            add_measurements(self.measurements_path, measured)
-        except ConfigurationError as error:
-            watcher.warned(error.message)  # the switch is what it is, with or without its records
-
-    def _admitted(self, request: Request, observed: Observed) -> Plan:
-        plan = self._explained(self.plan_for(request, observed), observed)
-        if plan.refusal:
-            raise refuse(plan.refusal)
-        return plan
-
-    def _agree(self, plan: Plan, options: SwitchOptions, confirm: Confirm | None) -> tuple[StoppedTraining, ...]:
-        """Return the training that may be stopped: the one question that is ever asked."""
-        if not plan.stops_training or options.yes:
-            return plan.stops_training
-        names = ", ".join(one.name for one in plan.stops_training)
-        if confirm is None:
-            if plan.request.startswith("up "):
-                raise Refused(f"{plan.request} would stop {names}, which runs", "add --yes to agree to that")
-            return plan.stops_training
-        if not confirm(plan.stops_training):
-            raise Refused(f"{names} goes on; nothing was touched")
-        return plan.stops_training
-
-    def _lock(self, request: Request, options: SwitchOptions, watcher: Watcher) -> AbstractContextManager[Lock]:
-        key = _key(self._identity)
-        return switch_lock(self.directories.locks, key, str(request), options.wait_seconds, watcher, self.clock)
-
-    def _doors(self) -> "Doors":
+    def doors(self) -> "Doors":
+        """Return the doors that a switch uses."""
         from composer.engine.compose import ComposeVerbs  # only a switch needs it
         from composer.switching.doors import Doors
 
-        lock = children_lock(self.directories.locks, _key(self._identity))
+        lock = children_lock(self.directories.locks, self.engine_key)
         files = self.files.model_copy(update={"project_name": self.project.name})
         compose = ComposeVerbs(files, self.socket, str(lock), str(self.directories.state))
         return Doors(docker=self.docker, compose=compose, machine=self.machine, gpu=self.gpu, hosts=_host_at, clock=self.clock)
@@ -237,8 +237,3 @@ def _host_at(address: str) -> ModelHost:
     from composer.engine.ollama import OllamaApi  # 60 ms, which only a lab with a running host pays
 
     return OllamaApi(address)
-
-
-def _key(identity: Identity) -> str:
-    """Return the engine's id as a file name."""
-    return "".join(character if character.isalnum() else "-" for character in identity.id)[:64]

@@ -1,19 +1,14 @@
-"""What the last switch wanted: one small file a lab, replaced as a whole. Docker is the truth; this is the intent."""
+"""What the last switch left: its request, its mode and what ran before it. Docker is the truth; this is the intent."""
 
-import os
 from datetime import UTC, datetime
-from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from composer.errors import ConfigurationError
 from composer.lab.project import Project
 from composer.lab.rules import Rules
 from composer.planning.mode import current_mode
 from composer.planning.observed import Observed
 from composer.planning.plan import Plan
-
-MAXIMUM_BYTES = 256 * 1024
 
 
 class Before(BaseModel):
@@ -56,8 +51,8 @@ def before_of(observed: Observed, project: Project, rules: Rules) -> Before:
     )
 
 
-def after(state: State, plan: Plan, before: Before, mode: str) -> State:
-    """Return the state after a switch; a mode that was on already keeps its time."""
+def after(state: State, plan: Plan, before: Before, mode: str, touched: bool) -> State:
+    """Return the state after a switch that `touched` something or not; a mode that was on already keeps its time."""
     same = state.mode == mode and before.mode == mode
     return State(
         request=plan.request,
@@ -65,7 +60,7 @@ def after(state: State, plan: Plan, before: Before, mode: str) -> State:
         since=state.since if same else now(),
         models=plan.models,
         variants=plan.variants,
-        before=before if plan.steps else state.before,
+        before=before if touched else state.before,
     )
 
 
@@ -81,25 +76,3 @@ def seconds_since(moment: str) -> float | None:
     except ValueError:
         return None
     return max(0.0, (datetime.now(UTC) - then).total_seconds()) if then.year > 1 else None
-
-
-def read_state(path: Path) -> State:
-    """Return what is known; what cannot be read is unknown, because Docker is the truth."""
-    try:
-        return State.model_validate_json(path.read_bytes()[:MAXIMUM_BYTES])
-    except (OSError, ValidationError):
-        return State()
-
-
-def write_state(path: Path, state: State) -> None:
-    """Replace the file as a whole, so that a power cut leaves the old or the new one. Raises ConfigurationError."""
-    new = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o660)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(state.model_dump_json(indent=1) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-    except OSError as error:
-        raise ConfigurationError(f"{path}: {error.strerror}; the switch is done, its record is not") from None

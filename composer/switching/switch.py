@@ -1,5 +1,7 @@
 """One plan carried out, or undone: the promise that a failed switch brings back what ran before."""
 
+from typing import Literal
+
 from composer.errors import EngineUnavailable, Interrupted, NeedsAttention, SwitchFailed
 from composer.lab.project import Project
 from composer.lab.rules import Rules
@@ -13,21 +15,40 @@ from composer.switching.lock import Lock
 from composer.switching.measurements import Measurement
 from composer.switching.observe import Observer
 from composer.switching.report import Watcher
+from composer.switching.switch_log import SwitchLog
 
-LOOK = "see what runs: spark-mode status; bring back what ran before: spark-mode restore"
+LOOK = "see what runs: spark-mode status; finish it or bring back what ran before: spark-mode recover"
+STAYS = "see what runs: spark-mode status; bring back what ran before: spark-mode restore"
 
 
 class Switch:
-    """Carries a plan out under the lock. `left_changed` says that a failure left the lab other than it was."""
+    """Carries a plan out under the lock, or brings back what ran `before` it.
+
+    `carried_out` are the steps of an earlier attempt at the same switch, whose starts were `started`. `ended` says how a
+    switch that raised an error ended: None means that it is still to be finished or undone, by a recovery.
+    """
 
     def __init__(
-        self, doors: Doors, project: Project, rules: Rules, observer: Observer, watcher: Watcher, lock: Lock | None = None
+        self,
+        doors: Doors,
+        project: Project,
+        rules: Rules,
+        observer: Observer,
+        watcher: Watcher,
+        log: SwitchLog,
+        lock: Lock | None = None,
+        carried_out: tuple[Step, ...] = (),
+        started: frozenset[str] = frozenset(),
     ) -> None:
-        self.left_changed = False
+        self.ended: Literal["rolled-back", "failed", "interrupted"] | None = None
+        self.left_stopped = False
+        self._log, self._carried_out = log, carried_out
         self._watcher = _Recorder(watcher, lock)
         self._interruption = Interruption()
         self._project, self._rules, self._observer = project, rules, observer
-        self._executor = Executor(doors, project, rules, observer, self._watcher, self._interruption)
+        self._executor = Executor(doors, project, rules, observer, self._watcher, self._interruption, log)
+        self._executor.started |= started
+        self._executor.touched = bool(carried_out)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -46,44 +67,57 @@ class Switch:
         Interrupted likewise after a signal, NeedsAttention when the way back failed too, EngineUnavailable when the
         engine stopped answering: then nothing more is started.
         """
+        self._carried_out += plan.steps
         with self._interruption.listening():
             try:
                 self._executor.run(plan.steps)
             except StepFailed as error:
+                self._log.failed(str(error))
                 if isinstance(error, NotReleased):
                     self._executor.patience = 0.0  # it was waited for already
-                raise SwitchFailed(*self._end(plan, before, restore, str(error))) from None
+                raise SwitchFailed(*self._end(before, restore, str(error))) from None
             except Interrupted:
-                raise Interrupted(*self._end(plan, before, restore, "interrupted")) from None
+                self._log.signalled(at_once=False)
+                said = self._end(before, restore, "interrupted")
+                self.ended = "interrupted"
+                raise Interrupted(*said) from None
             except EngineUnavailable as error:
-                self.left_changed = self._executor.touched
-                message = f"{error.message}\nThe switch stopped at: {self._watcher.at}"
-                raise EngineUnavailable(message, f"when the engine answers again, {LOOK}") from None
-            except NeedsAttention:
-                self.left_changed = True
-                raise
+                raise self._unanswered(error) from None
             except LeftAtOnce:
-                self.left_changed = True
+                self._log.signalled(at_once=True)
                 raise Interrupted(f"left at once, during: {self._watcher.at}", f"nothing was brought back; {LOOK}") from None
 
-    def _end(self, plan: Plan, before: Observed, restore: bool, reason: str) -> tuple[str, str | None]:
+    def back(self, before: Observed, restore: bool, reason: str) -> str:
+        """Bring back what ran `before`, and return what to say of it. Raises as `run` does."""
+        with self._interruption.listening():
+            return self._end(before, restore, reason)[0]
+
+    def _unanswered(self, error: EngineUnavailable) -> EngineUnavailable:
+        self._log.failed(error.message)
+        message = f"{error.message}\nThe switch stopped at: {self._watcher.at}"
+        return EngineUnavailable(message, f"when the engine answers again, {LOOK}")
+
+    def _end(self, before: Observed, restore: bool, reason: str) -> tuple[str, str | None]:
         """Go back as far as asked; return what to say and what to do next."""
         if not self._executor.touched:
+            self.ended = "failed"
             return f"{reason}\nNothing was stopped or started.", None
         if not restore:
-            self.left_changed = True
-            return f"{reason}\nWhat was stopped stays stopped, as asked.", LOOK
+            self.ended, self.left_stopped = "failed", True
+            return f"{reason}\nWhat was stopped stays stopped, as asked.", STAYS
         self._interruption.going_back()
+        self._log.going_back(reason)
         try:
-            way = rollback(plan, self._project, self._rules, before, self._observer.glance(all_hosts=True))
+            way = rollback(self._carried_out, self._project, self._rules, before, self._observer.glance(all_hosts=True))
             self._watcher.rolling_back(reason, way.steps)
             self._executor.run(way.steps)
         except (StepFailed, EngineUnavailable, NeedsAttention) as error:
-            self.left_changed = True
+            self._log.failed(str(error))
             raise NeedsAttention(f"{reason}\nThe way back failed at: {self._watcher.at}\n{error}", LOOK) from None
         except LeftAtOnce:
-            self.left_changed = True
+            self._log.signalled(at_once=True)
             raise Interrupted(f"{reason}\nLeft at once, on the way back, during: {self._watcher.at}", LOOK) from None
+        self.ended = "rolled-back"
         lost = "".join(f"\n{one}" for one in way.lost)
         return f"{reason}\n{_restored(way.steps)}{lost}", None
 
@@ -103,6 +137,9 @@ class _Recorder:
 
     def waiting(self, holder: str) -> None:
         self._watcher.waiting(holder)
+
+    def recovering(self, what: str) -> None:
+        self._watcher.recovering(what)
 
     def planned(self, plan: Plan) -> None:
         self._watcher.planned(plan)

@@ -1,56 +1,32 @@
-"""A simulated machine behind the same doors as the real one: containers, memory and time, deterministic, with faults.
+"""A simulated machine behind the same doors as the real one: an engine, memory and time, deterministic, with faults."""
 
-It knows as little as it must: states, health, memory that is held while a container runs. What Docker itself decides
-is tried on a real engine, never here.
-"""
-
+import json
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from composer.engine.doors import ChosenVariant, ComposeFailed, GpuProcess, GpuReading, HostedModel, Identity, Other, Process
-from composer.errors import EngineUnavailable
+from composer.engine.doors import ChosenVariant, GpuProcess, GpuReading, HostedModel, Process
 from composer.lab.project import Project
 from composer.lab.rules import Rules
 from composer.planning.observed import Container, Memory, running_workload
+from composer.switching.journal import JournalFailed
+from composer.switching.records import Record
+from tests.simulation.engine import SimulatedEngine
 
-LOAD_SECONDS = 2.0
 
-
-class SimulatedMachine:
-    """All four doors of one machine. `acts` are the effects so far; `fail_at` is the index of an effect that fails.
-
-    `fault` is how: `compose` (Compose reports a failure), `engine` (the engine stops answering) or `crash` (a started
-    service exits with code 1 at once).
-    """
+class SimulatedMachine(SimulatedEngine):
+    """All doors of one machine. `wrongs` are starts by spark-mode that broke a promise, in words."""
 
     def __init__(self, project: Project, rules: Rules, total: int) -> None:
-        self.project, self.rules, self.total = project, rules, total
-        self.time = 0.0
-        self.acts: list[str] = []
-        self.fail_at: int | None = None
-        self.fault = "compose"
-        self.foreign: tuple[Other, ...] = ()
+        super().__init__(project)
+        self.rules, self.total = rules, total
         self.highest_overlap = 0
-        self.engine_answers = True
-        self._containers: dict[str, Container] = {}
-        self._ready_at: dict[str, float] = {}
-        self._made = 0
-
-    # Clock
-
-    def now(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += seconds
-
-    # Machine
+        self.taken = 0
+        self.wrongs: list[str] = []
+        self.on_start = self._judge
+        self.journal = SimulatedJournal(self)
 
     def memory(self) -> Memory:
-        held = 0
-        for container in self._containers.values():
-            workload = running_workload(self.rules, container.service or "", container.variant)
-            held += workload.footprint.planned if workload and container.active else 0
-        return Memory(total=self.total, available=self.total - held)
+        return Memory(total=self.total, available=self.total - self._held() - self.taken)
 
     def processes(self, least: int) -> tuple[Process, ...]:
         return ()
@@ -67,146 +43,62 @@ class SimulatedMachine:
     def drop_caches(self) -> None:
         self.acts.append("drop caches")
 
-    # Docker
+    def _held(self) -> int:
+        held = 0
+        for container in self._containers.values():
+            workload = running_workload(self.rules, container.service or "", container.variant)
+            held += workload.footprint.planned if workload and container.active else 0
+        return held
 
-    def identity(self) -> Identity:
-        self._answer()
-        return Identity(id="simulated", version="0", gpu_runtime=True)
-
-    def containers(self, project: str) -> tuple[Container, ...]:
-        self._answer()
-        assert project == self.project.name
-        return tuple(sorted((self._seen(one) for one in self._containers), key=lambda one: one.name))
-
-    def others(self, project: str) -> tuple[Other, ...]:
-        self._answer()
-        assert project == self.project.name
-        return self.foreign
-
-    def container(self, id: str) -> Container | None:
-        self._answer()
-        return self._seen(id) if id in self._containers else None
-
-    def images(self, names: Sequence[str]) -> dict[str, str]:
-        return {name: f"id of {name}" for name in names}
-
-    def networks(self, project: str) -> dict[str, str]:
-        return {}
-
-    def volumes(self, project: str) -> dict[str, str]:
-        return {}
-
-    def project_of_file(self, file: str) -> str | None:
-        return None
-
-    def stop(self, id: str, seconds: int) -> None:
-        self._act(f"stop {id}", None)
-        if id in self._containers:
-            self._change(id, state="exited", health="none")
-            self.time += 0.1
-
-    def start(self, id: str) -> None:
-        self._act(f"start {id}", None)
-        self._run(id)
-
-    def unpause(self, id: str) -> None:
-        self._act(f"unpause {id}", None)
-        self._change(id, state="running")
-
-    def held(self, id: str) -> int | None:
-        return None
-
-    def last_lines(self, id: str, count: int) -> tuple[str, ...]:
-        return (f"the last line of {id}",)[:count]
-
-    # Compose
-
-    def create(self, services: Sequence[str], variants: Mapping[str, ChosenVariant]) -> None:
-        self._act(f"create {' '.join(services)}", services[0])
-        for service in services:
-            old = next((one for one in self._containers.values() if one.service == service), None)
-            assert old is None or not old.active, f"Compose would replace the running {service}"
-            if old:
-                del self._containers[old.id]
-            self._made += 1
-            self.put(service, "created", variants[service].name if service in variants else None, f"{service}-{self._made}")
-
-    # `start` and `stop` have the same names in both doors; Compose's are in ComposeOf below.
-
-    def put(self, service: str, state: str, variant: str | None = None, id: str | None = None) -> Container:
-        """Have a container of a service in a state."""
-        made = Container(
-            id=id or f"{service}-0",
-            name=f"{self.project.name}-{service}-1",
-            service=service,
-            state=state,
-            health="healthy" if state == "running" else "none",
-            variant=variant,
-            config_hash=self.project.services[service].config_hash,
-            image_id=f"id of {self.project.services[service].image}",
-            started_at="0" if state == "running" else "",
-        )
-        self._containers[made.id] = made
-        return made
-
-    def running(self) -> dict[str, str | None]:
-        """Return the running services with their variants."""
-        return {one.service or "": one.variant for one in self._containers.values() if one.active}
-
-    def _answer(self) -> None:
-        if not self.engine_answers:
-            raise EngineUnavailable("the simulated engine does not answer")
-
-    def _act(self, what: str, service: str | None) -> bool:
-        """Note an effect; return whether it is the one that goes wrong."""
-        self._answer()
-        wrong = self.fail_at == len(self.acts)
-        self.acts.append(what)
-        if wrong and self.fault == "engine":
-            self.engine_answers = False
-            self._answer()
-        if wrong and self.fault == "compose" and service:
-            raise ComposeFailed(f"{what} failed")
-        return wrong
-
-    def _run(self, id: str, crash: bool = False) -> None:
-        self._change(id, state="exited" if crash else "running", health="none", exit_code=int(crash), started_at=f"{self.time}")
-        self._ready_at[id] = self.time + LOAD_SECONDS
+    def _judge(self, started: Container) -> None:
+        """Hold a start by spark-mode against the promises."""
         classes = [one.class_ for service in self.running() if (one := self.rules.of_service(service))]
-        self.highest_overlap = max(self.highest_overlap, min(classes.count("training"), classes.count("audio")))
+        classes += [other.labels["class"] for other in self.foreign]
+        both = min(classes.count("training"), classes.count("audio"))
+        self.highest_overlap = max(self.highest_overlap, both)
+        if both and started.active:
+            self.wrongs.append(f"{started.service} was started beside the other side")
+        if self.total - self._held() - self.taken < self.rules.limits.floor:
+            self.wrongs.append(f"{started.service} was started through the floor")
 
-    def _change(self, id: str, **fields: object) -> None:
-        self._containers[id] = self._containers[id].model_copy(update=fields)
 
-    def _seen(self, id: str) -> Container:
-        container = self._containers[id]
-        checked = self.project.services[container.service or ""].healthcheck is not None
-        if container.state != "running" or not checked:
-            return container
-        ready = self.time >= self._ready_at.get(id, 0.0)
-        return container.model_copy(update={"health": "healthy" if ready else "starting"})
+class SimulatedJournal:
+    """A journal on a disk that may be full, and that keeps what was synced whatever is killed."""
+
+    def __init__(self, machine: SimulatedEngine) -> None:
+        self._machine = machine
+        self.is_full = False
+        self.lines: list[str] = []
+
+    def records(self) -> list[Mapping[str, Any]]:
+        return [json.loads(line) for line in self.lines]
+
+    def append(self, record: Record) -> None:
+        if self.is_full:
+            raise JournalFailed("No space left on device")
+        self._machine.effect(lambda: self.lines.append(record.model_dump_json()))
+
+    def rotate(self) -> None:
+        pass
+
+    def damaged(self) -> int:
+        return 0
 
 
 class ComposeOf:
     """The Compose door of a simulated machine."""
 
-    def __init__(self, machine: SimulatedMachine) -> None:
-        self._machine = machine
+    def __init__(self, engine: SimulatedEngine) -> None:
+        self._engine = engine
 
     def create(self, services: Sequence[str], variants: Mapping[str, ChosenVariant]) -> None:
-        self._machine.create(services, variants)
+        self._engine.create(services, variants)
 
     def start(self, service: str) -> None:
-        machine = self._machine
-        wrong = machine._act(f"up {service}", service)
-        container = next(one for one in machine._containers.values() if one.service == service)
-        machine._run(container.id, crash=wrong and machine.fault == "crash")
+        self._engine.up(service)
 
     def stop(self, service: str, seconds: int) -> None:
-        machine = self._machine
-        machine._act(f"compose stop {service}", service)
-        for container in [one for one in machine._containers.values() if one.service == service and one.active]:
-            machine._change(container.id, state="exited", health="none")
+        self._engine.compose_stop(service)
 
 
 class NoGpu:

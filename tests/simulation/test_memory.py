@@ -1,5 +1,7 @@
 """Memory during a switch, on a simulated machine and its own clock: waited for, not believed, and never for ever."""
 
+from collections.abc import Callable
+
 import pytest
 
 from composer.engine.doors import GpuProcess, Process
@@ -11,8 +13,10 @@ from composer.planning.request import Request
 from composer.switching.doors import Doors
 from composer.switching.observe import Observer
 from composer.switching.switch import Switch
+from composer.switching.switch_log import SwitchLog
+from tests.nobody import Nobody
+from tests.simulation.lab import PROJECT, RULES
 from tests.simulation.machine import ComposeOf, NoGpu, NoModels, SimulatedMachine
-from tests.simulation.test_switch import PROJECT, RULES, Nobody
 
 OMNI, TRAINING = Request(verb="audio", names=("omni",)), Request(verb="training")
 POLL = 0.25
@@ -43,9 +47,9 @@ class Late(SimulatedMachine):
     def process(self, pid: int) -> Process | None:
         return Process(pid=pid, name="server", user="root", container="omni-1", size=0)
 
-    def _act(self, what: str, service: str | None) -> bool:
+    def _act(self, what: str, service: str | None, happen: Callable[[bool], None]) -> None:
         self.moments.setdefault(what, self.time)
-        return super()._act(what, service)
+        super()._act(what, service, happen)
 
 
 class ListsTheStopped(NoGpu):
@@ -65,7 +69,7 @@ def switch(machine: Late, request: Request, gpu: NoGpu | None = None) -> Switch:
     before = observer.look()
     made = make_plan(request, PROJECT, RULES, before, 128 * GB)
     assert made.refusal is None
-    one = Switch(doors, PROJECT, RULES, observer, Nobody())
+    one = Switch(doors, PROJECT, RULES, observer, Nobody(), SwitchLog(machine.journal, "1", {}))
     one.run(made, before, True)
     return one
 

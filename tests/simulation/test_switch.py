@@ -1,74 +1,23 @@
 """A switch against the simulated machine: whichever effect fails, what ran before runs again, and never both sides."""
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from composer.engine.doors import Other
 from composer.errors import EngineUnavailable, NeedsAttention, SparkModeError, SwitchFailed
-from composer.lab.project import Dependency, Healthcheck, Project, Service
-from composer.lab.rules_reading import read_rules
 from composer.lab.size import GB
 from composer.planning.observed import Container
-from composer.planning.plan import Plan, Step
+from composer.planning.plan import Plan
 from composer.planning.planner import plan as make_plan
 from composer.planning.request import Request
 from composer.switching.doors import Doors
 from composer.switching.observe import Observer
 from composer.switching.switch import Switch
+from composer.switching.switch_log import SwitchLog
+from tests.nobody import Nobody
+from tests.simulation.lab import PROJECT, REQUESTS, RULES
 from tests.simulation.machine import ComposeOf, NoGpu, NoModels, SimulatedMachine
-
-RULES = read_rules((Path(__file__).parents[2] / "rules.yaml").read_text(), "rules.yaml", lambda name: name)
-HELPED = ("chatterbox", "xtts", "qwen", "f5")
-CHECK = Healthcheck(start_period=60)
-
-
-def service(name: str, *profiles: str, **more: object) -> Service:
-    return Service.model_validate(
-        {"name": name, "image": name, "profiles": profiles, "healthcheck": CHECK, "config_hash": f"hash of {name}", **more}
-    )
-
-
-PROJECT = Project(
-    name="lab",
-    services={
-        "omni": service("omni", "omni"),
-        **{name: service(name, name, depends_on={"ollama": Dependency()}) for name in HELPED},
-        "whisper": service("whisper", *HELPED),
-        "ollama": service("ollama", *HELPED),
-        "training": service("training", "training", healthcheck=None),
-    },
-)
-REQUESTS = [
-    *(Request(verb="audio", names=(name,)) for name in ("omni", *HELPED)),
-    Request(verb="training"),
-    Request(verb="training", names=("large",)),
-    Request(verb="stop"),
-]
-
-
-class Nobody:
-    """A watcher that looks away, and keeps the warnings."""
-
-    def __init__(self) -> None:
-        self.warnings: list[str] = []
-
-    def waiting(self, holder: str) -> None: ...
-
-    def planned(self, plan: Plan) -> None: ...
-
-    def started(self, number: int, step: Step) -> None: ...
-
-    def progress(self, available: int | None, note: str) -> None: ...
-
-    def finished(self, number: int, step: Step) -> None: ...
-
-    def warned(self, message: str) -> None:
-        self.warnings.append(message)
-
-    def rolling_back(self, reason: str, steps: tuple[Step, ...]) -> None: ...
 
 
 def machine_with(request: Request | None) -> SimulatedMachine:
@@ -85,7 +34,7 @@ def switch(machine: SimulatedMachine, request: Request, restore: bool = True) ->
     before = observer.look()
     plan = make_plan(request, PROJECT, RULES, before, 128 * GB)
     assert plan.refusal is None
-    Switch(doors, PROJECT, RULES, observer, Nobody()).run(plan, before, restore)
+    Switch(doors, PROJECT, RULES, observer, Nobody(), SwitchLog(machine.journal, "1", {})).run(plan, before, restore)
     return plan
 
 
@@ -156,14 +105,16 @@ def test_a_start_is_refused_when_the_other_side_appeared_meanwhile() -> None:
         def stop(self, service: str, seconds: int) -> None:
             super().stop(service, seconds)
             container = Container(id="x", name="ssd-training", state="running")
-            machine.foreign = (Other(container=container, image="x", labels={"org.spark-mode.workload": "training"}),)
+            machine.foreign = (
+                Other(container=container, image="x", labels={"org.spark-mode.workload": "training", "class": "training"}),
+            )
 
     observer = Observer(machine, machine, NoModels, PROJECT, RULES, ())
     before = observer.look()
     plan = make_plan(Request(verb="audio", names=("xtts",)), PROJECT, RULES, before, 128 * GB)
     doors = Doors(docker=machine, compose=Intruder(machine), machine=machine, gpu=NoGpu(), hosts=NoModels, clock=machine)
     with pytest.raises(NeedsAttention, match="training became active meanwhile"):
-        Switch(doors, PROJECT, RULES, observer, Nobody()).run(plan, before, True)
+        Switch(doors, PROJECT, RULES, observer, Nobody(), SwitchLog(machine.journal, "1", {})).run(plan, before, True)
     assert machine.running() == {}
 
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from composer.engine.doors import GpuProcess, Other, Process
 from composer.planning.observed import Container, Holder, LoadedModel, Memory, Observed
 from composer.switching.holders import find_holders, held_by, holders_text
+from tests.simulation.lab import PROJECT, RULES
 from tests.simulation.machine import NoGpu, SimulatedMachine
-from tests.simulation.test_switch import PROJECT, RULES
 
 GB = 10**9
 LAB, NOTEBOOK = "a" * 64, "b" * 64

@@ -12,7 +12,7 @@ import pytest
 from composer.engine.doors import Clock
 from composer.errors import ConfigurationError, LockBusy
 from composer.switching.lock import Lock, children_lock, switch_lock
-from tests.simulation.test_switch import Nobody
+from tests.nobody import Nobody
 from tests.unit.test_readiness import Clock as FakeClock
 
 

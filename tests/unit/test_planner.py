@@ -15,7 +15,7 @@ from composer.planning.observed import Container, Memory, Observed
 from composer.planning.plan import Create, Plan, Start, Stop
 from composer.planning.planner import plan as make_plan
 from composer.planning.request import Request
-from tests.simulation.test_switch import PROJECT, RULES
+from tests.simulation.lab import PROJECT, RULES
 
 CASES: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parents[1] / "cases/plans.yaml").read_text())
 SERVICES = sorted(PROJECT.services)

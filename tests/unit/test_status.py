@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from composer.lab.size import GB
-from composer.switching.status import SAMPLES, ServiceStatus, busy, notes
+from composer.switching.status import SAMPLES, busy, notes
+from composer.switching.status_model import ServiceStatus
+from tests.simulation.lab import PROJECT, RULES
 from tests.simulation.machine import NoGpu, SimulatedMachine
-from tests.simulation.test_switch import PROJECT, RULES
 
 
 class Busy(NoGpu):

@@ -1,0 +1,17 @@
+"""`spark-mode release`."""
+
+import click
+
+from composer.cli.context import Globals, output_options
+
+
+@click.command()
+@output_options
+@click.pass_obj
+def release(known: Globals) -> None:
+    """Let other switches stop what --hold protects."""
+    session = known.session(need_project=False)
+    from composer.switching.entry import release_holds  # after Compose was asked
+
+    released = release_holds(session)
+    known.show({"released": released}, lambda: "\n".join(f"released: {one}" for one in released) or "nothing is held")

@@ -1,0 +1,102 @@
+"""What one request writes into the journal: who asked for what, when, and how it ended."""
+
+from secrets import token_hex
+
+from composer.errors import ConfigurationError
+from composer.planning.observed import Observed
+from composer.planning.plan import Step
+from composer.planning.request import Request
+from composer.switching.journal import JournalFailed, Open
+from composer.switching.lock import user_name
+from composer.switching.measurements import add_measurements
+from composer.switching.records import Began, Ended, Held, Outcome, Record
+from composer.switching.report import Watcher
+from composer.switching.session import Session
+from composer.switching.state import State, now
+from composer.switching.switch import Switch
+
+
+class Entry:
+    """One request in the journal of a lab. `switch` is its id; `seconds` have passed since it was asked for."""
+
+    def __init__(self, session: Session, watcher: Watcher) -> None:
+        self._session, self._watcher = session, watcher
+        self.switch, self.at, self.by = token_hex(6), now(), user_name()
+        self._begun = session.clock.now()
+
+    @property
+    def seconds(self) -> float:
+        """The seconds since the request was made."""
+        return round(self._session.clock.now() - self._begun, 3)
+
+    def began(self, request: Request, observed: Observed, steps: tuple[Step, ...], restore: bool) -> None:
+        """Write what a switch means to do. Raises ConfigurationError when that is not on the disk for certain."""
+        before = Observed(containers=observed.active, models=observed.models, loaded=observed.loaded, memory=observed.memory)
+        self.intend(
+            Began(
+                switch=self.switch,
+                at=self.at,
+                by=self.by,
+                request=request,
+                steps=steps,
+                before=before,
+                restore=restore,
+                inputs=self._session.inputs,
+            )
+        )
+
+    def intend(self, record: Record) -> None:
+        """Write what must be on the disk before anything is touched. Raises ConfigurationError."""
+        journal = self._session.journal
+        try:
+            if isinstance(record, Began):
+                journal.rotate()
+            journal.append(record)
+        except JournalFailed as error:
+            message = f"the journal cannot be written: {error}; nothing was touched"
+            raise ConfigurationError(message, "make room, or make it writable") from None
+
+    def record(self, record: Record, quietly: bool = False) -> None:
+        """Write what is true already; that it cannot be written is a warning."""
+        try:
+            self._session.journal.append(record)
+        except JournalFailed as error:
+            if not quietly:
+                self._watcher.warned(f"{error}; this is not in the history")
+
+    def ended(self, request: str, outcome: Outcome, note: str | None = None, state: State | None = None) -> Ended:
+        """Return how this request ended."""
+        return Ended(
+            switch=self.switch,
+            at=self.at,
+            by=self.by,
+            request=request,
+            outcome=outcome,
+            seconds=self.seconds,
+            note=note,
+            state=state,
+        )
+
+    def ended_for(self, cut_off: Open, outcome: Outcome, note: str, state: State | None = None) -> Ended:
+        """Return how a switch that was cut off ended by this request."""
+        began = cut_off.began
+        mine = self.ended(str(began.request), outcome, note, state)
+        return mine.model_copy(update={"switch": began.switch, "at": began.at, "by": began.by})
+
+    def keep(self, switch: Switch) -> None:
+        """Add what a switch measured to the records."""
+        try:
+            add_measurements(self._session.measurements_path, switch.measured)
+        except ConfigurationError as error:
+            self._watcher.warned(error.message)  # the switch is what it is, with or without its records
+
+
+def release_holds(session: Session) -> list[str]:
+    """End all holds, and return what was held and still ran. Raises ConfigurationError when that cannot be written."""
+    held = [str(one) for one in session.observer.glance().held]
+    if session.past.holds:
+        try:
+            session.journal.append(Held(holds=()))
+        except JournalFailed as error:
+            raise ConfigurationError(f"the journal cannot be written: {error}", "make room, or make it writable") from None
+    return held

@@ -1,0 +1,49 @@
+"""`training --then restore`: stay until training has ended, however it ended, and bring back what ran before."""
+
+from composer.errors import EngineUnavailable, Interrupted
+from composer.planning.observed import Container
+from composer.switching.interruption import Interruption
+from composer.switching.report import Report, SwitchOptions, Watcher
+from composer.switching.session import Session
+from composer.switching.transaction import Transaction
+
+POLL_SECONDS = 0.5
+OUTAGE_SECONDS = 600.0
+"""How long the engine may be away, such as for its own update, before this gives up."""
+
+
+def restore_after_training(session: Session, watcher: Watcher) -> Report:
+    """Wait until nothing of class training is active, then restore, unless another switch came meanwhile.
+
+    Raises as a switch does; Interrupted when a signal comes while training runs, which goes on.
+    """
+    session.look_again()
+    followed = session.past.last_change
+    watcher.waiting("training runs; when it ends, what ran before comes back")
+    _await_end(session)
+    session.look_again()
+    options = SwitchOptions(wait_seconds=None, only_after=followed)
+    return Transaction(session, options, watcher, None).switch(session.restore_request())
+
+
+def _await_end(session: Session) -> None:
+    interruption, answered_at = Interruption(), session.clock.now()
+    with interruption.listening():
+        while True:
+            try:
+                if not any(_is_training(one, session) for one in session.docker.containers(session.project.name)):
+                    return
+                answered_at = session.clock.now()
+            except EngineUnavailable as error:
+                if session.clock.now() - answered_at > OUTAGE_SECONDS:
+                    hint = "when training has ended: spark-mode restore"
+                    raise EngineUnavailable(f"{error.message}, for {OUTAGE_SECONDS:g} s", hint) from None
+            if interruption.requested:
+                message = "training goes on, and what ran before will not come back by itself"
+                raise Interrupted(message, "when it has ended: spark-mode restore")
+            session.clock.sleep(POLL_SECONDS)
+
+
+def _is_training(container: Container, session: Session) -> bool:
+    workload = session.rules.of_service(container.service or "")
+    return container.active and workload is not None and workload.class_ == "training"

@@ -1,0 +1,20 @@
+"""The last look before a start: the rule that two sides are never active together is held here, against what is seen."""
+
+from composer.lab.rules import Rules
+from composer.planning.conflicts import exclusive, member
+from composer.switching.doors import StepFailed
+from composer.switching.observe import Observer
+
+
+def require_clear(service: str, observer: Observer, rules: Rules) -> None:
+    """Raise StepFailed when something is active that a rule excludes beside this service."""
+    seen, one = observer.glance(), member(rules, service)
+    for other in (*seen.active_services, *(foreign.workload for foreign in seen.foreign)):
+        if other != service and (found := exclusive(rules, one, member(rules, other))):
+            raise StepFailed(f"{service} is not started: {other} became active meanwhile, and {found.rule.because}")
+    for host, loaded in seen.loaded.items():
+        if loaded is None and exclusive(rules, one, member(rules, host)):
+            raise StepFailed(f"{service} is not started: {host} no longer says which models it has loaded")
+        for model in loaded or ():
+            if found := exclusive(rules, one, member(rules, model.workload or host)):
+                raise StepFailed(f"{service} is not started: {model.model} is loaded in {host} again, and {found.rule.because}")

@@ -1,0 +1,116 @@
+"""What a switch writes down: a record for each thing that it means to do, has done, or owes."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from composer.planning.observed import Hold, Observed
+from composer.planning.plan import Step
+from composer.planning.request import Request
+from composer.switching.state import State
+
+Outcome = Literal["applied", "unchanged", "refused", "rolled-back", "failed", "interrupted", "recovered"]
+AnyStep = Annotated[Step, Field(discriminator="action")]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Began(_Record):
+    """A switch begins: what was asked, by whom, from what, and with which inputs (SHA-256 by file)."""
+
+    kind: Literal["began"] = "began"
+    switch: str
+    at: str
+    by: str
+    request: Request
+    steps: tuple[AnyStep, ...]
+    before: Observed
+    restore: bool
+    inputs: dict[str, str]
+
+
+class Recovering(_Record):
+    """A recovery of a switch begins; it may itself be cut off."""
+
+    kind: Literal["recovering"] = "recovering"
+    switch: str
+    at: str
+    by: str
+
+
+class StepBegun(_Record):
+    """The intent of one step, before its effect."""
+
+    kind: Literal["step"] = "step"
+    switch: str
+    step: AnyStep
+
+
+class StepEnded(_Record):
+    """The step that began last is done, or failed for a reason."""
+
+    kind: Literal["step-ended"] = "step-ended"
+    switch: str
+    failed: str | None = None
+
+
+class GoingBack(_Record):
+    """From now on the switch brings back what ran before."""
+
+    kind: Literal["going-back"] = "going-back"
+    switch: str
+    reason: str
+
+
+class Signalled(_Record):
+    """A signal was answered; `at_once` is the second one, after which nothing more was done."""
+
+    kind: Literal["signalled"] = "signalled"
+    switch: str
+    at_once: bool
+
+
+class Policy(_Record):
+    """A container's own restart policy, which it is owed while it has `no`; `given_back` ends that."""
+
+    kind: Literal["policy"] = "policy"
+    container: str
+    service: str | None
+    policy: str
+    retries: int = 0
+    given_back: bool = False
+
+
+class Held(_Record):
+    """Everything that is held from now on."""
+
+    kind: Literal["held"] = "held"
+    holds: tuple[Hold, ...]
+
+
+class Ended(_Record):
+    """How a request ended, and the state that it leaves; None leaves the state as it was. `at` is when it began."""
+
+    kind: Literal["ended"] = "ended"
+    switch: str
+    at: str
+    by: str
+    request: str
+    outcome: Outcome
+    seconds: float
+    note: str | None = None
+    state: State | None = None
+
+
+class Carried(_Record):
+    """What is still owed from records that were rotated away; the first record of a file."""
+
+    kind: Literal["carried"] = "carried"
+    policies: tuple[Policy, ...]
+    holds: tuple[Hold, ...]
+    state: State
+
+
+Record = Began | Recovering | StepBegun | StepEnded | GoingBack | Signalled | Policy | Held | Ended | Carried

@@ -1,0 +1,170 @@
+"""After a crash: wait until the engine is quiet, then finish the switch that was cut off, or undo it.
+
+Only the intent is remembered; what is there is observed. A recovery may be cut off as well, and begun again.
+"""
+
+from composer.engine.doors import Clock
+from composer.errors import ConfigurationError, EngineUnavailable, Interrupted, SwitchFailed, UsageFault
+from composer.planning.mode import current_mode
+from composer.planning.observed import Observed
+from composer.planning.plan import Plan, Stop
+from composer.planning.steps import verify
+from composer.switching.entry import Entry
+from composer.switching.journal import Open
+from composer.switching.lock import Lock
+from composer.switching.observe import Observer
+from composer.switching.records import Recovering
+from composer.switching.report import Report, Watcher
+from composer.switching.session import Session
+from composer.switching.state import State, after, before_of
+from composer.switching.switch import Switch
+from composer.switching.switch_log import SwitchLog
+
+QUIET_SECONDS = 2.0
+"""How long nothing may change. A container that was asked for came up 1 s after its client was killed (measured)."""
+QUIET_DEADLINE_SECONDS = 120.0
+STOP_MARGIN_SECONDS = 5.0
+POLL_SECONDS = 0.25
+_HARMLESS = frozenset({"create", "drop-caches", "await-release", "verify"})
+
+
+class Recovery:
+    """Finishes or undoes one switch, under the lock."""
+
+    def __init__(self, session: Session, cut_off: Open, watcher: Watcher, entry: Entry, lock: Lock | None) -> None:
+        self._session, self._cut_off, self._watcher, self._entry, self._lock = session, cut_off, watcher, entry, lock
+
+    def run(self, back: bool = False) -> Report:
+        """Finish the switch, or bring back what ran before it: where finishing is not safe, and always with `back`.
+
+        Raises as a switch does. The journal then still has it, unless what was stopped was to stay stopped.
+        """
+        session, cut_off = self._session, self._cut_off
+        self._watcher.recovering(str(cut_off))
+        self._entry.intend(Recovering(switch=cut_off.began.switch, at=self._entry.at, by=self._entry.by))
+        self.await_quiet()
+        if is_untouched(cut_off):
+            return self._recovered("nothing had been stopped or started")
+        if not back and self._has_ended():
+            return self._recovered("its training has ended since; nothing more is done")
+        plan = None if back else self._finishing()
+        if plan is None:
+            await_stops(cut_off, session.observer, session.clock)
+        switch = self._switch()
+        try:
+            if plan is None:
+                reason = f"{cut_off.began.request} was cut off"
+                return self._recovered(switch.back(cut_off.began.before, restore=True, reason=reason))
+            self._watcher.planned(plan)
+            switch.run(plan, cut_off.began.before, cut_off.began.restore)
+            return self._recovered("it was finished", self._state_after(plan), plan)
+        except (SwitchFailed, Interrupted) as error:
+            if switch.ended == "rolled-back":
+                return self._recovered(error.message)
+            if switch.ended:
+                self._entry.record(self._entry.ended_for(cut_off, switch.ended, error.message))
+            raise
+        finally:
+            self._entry.keep(switch)
+
+    def give_up(self, request: str) -> None:
+        """Leave the switch as it is, because another request takes its place."""
+        self._entry.record(self._entry.ended_for(self._cut_off, "interrupted", f"given up: {self._entry.by} asked for {request}"))
+
+    def await_quiet(self) -> None:
+        """Wait until the engine has done what it was asked. Raises EngineUnavailable when that does not end."""
+        if self._lock:
+            self._lock.doing("waiting until the engine is quiet")
+        await_quiet(self._session.observer, self._session.clock)
+
+    def _switch(self) -> Switch:
+        session, cut_off = self._session, self._cut_off
+        log = SwitchLog(session.journal, cut_off.began.switch, session.past.policies, self._watcher.warned)
+        doors, observer = session.doors(), session.observer
+        carried_out, started = cut_off.began.steps, cut_off.starts
+        return Switch(doors, session.project, session.rules, observer, self._watcher, log, self._lock, carried_out, started)
+
+    def _finishing(self) -> Plan | None:
+        """Return the plan that finishes the switch, None where going back is the safe way."""
+        try:
+            plan = self._session.plan_for(self._cut_off.began.request, self._session.observe())
+        except (UsageFault, ConfigurationError):
+            return None  # the files no longer know what was asked for
+        if plan.target and not plan.steps:
+            looking = verify(plan.target, frozenset(), self._session.rules)
+            plan = plan.model_copy(update={"steps": (looking,)})
+        return plan if may_finish(self._cut_off, plan) else None
+
+    def _has_ended(self) -> bool:
+        """Whether training was started and has completed: it is not started a second time."""
+        seen, rules = self._session.observer.glance(), self._session.rules
+        training = [name for name in self._cut_off.starts if (known := rules.of_service(name)) and known.class_ == "training"]
+        there = (seen.container_of(name) for name in training)
+        ran = {one.id for one in self._cut_off.began.before.active}
+        ended = any(one and one.state == "exited" and one.exit_code == 0 and one.id not in ran for one in there)
+        return ended and not seen.active
+
+    def _state_after(self, plan: Plan) -> State:
+        session = self._session
+        was = before_of(self._cut_off.began.before, session.project, session.rules)
+        return after(session.state, plan, was, self._mode(), touched=True)
+
+    def _mode(self) -> str:
+        return current_mode(self._session.observer.glance(), self._session.project, self._session.rules)
+
+    def _recovered(self, note: str, state: State | None = None, plan: Plan | None = None) -> Report:
+        cut_off = self._cut_off
+        self._entry.record(self._entry.ended_for(cut_off, "recovered", note, state))
+        self._session.look_again()
+        return Report(
+            switch=cut_off.began.switch,
+            request=str(cut_off.began.request),
+            outcome="recovered",
+            mode=self._mode(),
+            seconds=self._entry.seconds,
+            steps=plan.steps if plan else (),
+            note=note,
+        )
+
+
+def is_untouched(cut_off: Open) -> bool:
+    """Whether a switch was cut off before it stopped, started, loaded or unloaded anything."""
+    return not cut_off.back and all(step.action in _HARMLESS for step in cut_off.steps)
+
+
+def may_finish(cut_off: Open, plan: Plan) -> bool:
+    """Whether a plan, made anew for the same request, finishes a switch: it stops no training that was not agreed to."""
+    agreed = {step.service for step in cut_off.began.steps if isinstance(step, Stop)}
+    return not cut_off.back and plan.refusal is None and all(one.service in agreed for one in plan.stops_training)
+
+
+def await_quiet(observer: Observer, clock: Clock) -> None:
+    """Wait until no container of the lab became active, or ceased to be, for a while: the engine finishes what it was asked.
+
+    Raises EngineUnavailable when that does not come to an end.
+    """
+    begun = quiet_since = clock.now()
+    last = _activity(observer.glance())
+    while clock.now() - quiet_since < QUIET_SECONDS:
+        if clock.now() - begun > QUIET_DEADLINE_SECONDS:
+            message = f"the lab's containers did not stop changing within {QUIET_DEADLINE_SECONDS:g} s"
+            raise EngineUnavailable(message, "see who starts or stops them: docker events")
+        clock.sleep(POLL_SECONDS)
+        now = _activity(observer.glance())
+        if now != last:
+            last, quiet_since = now, clock.now()
+
+
+def await_stops(cut_off: Open, observer: Observer, clock: Clock) -> None:
+    """Give containers whose stop was begun the time to end: they may have been told to, and then do not run on."""
+    told = {id_ for step in cut_off.steps if isinstance(step, Stop) for id_ in step.containers}
+    begun = clock.now()
+    while True:
+        left = [one for one in observer.glance().active if one.id in told]
+        if not left or clock.now() - begun >= max(one.stop_seconds for one in left) + STOP_MARGIN_SECONDS:
+            return
+        clock.sleep(POLL_SECONDS)
+
+
+def _activity(observed: Observed) -> frozenset[tuple[str, bool]]:
+    return frozenset((one.id, one.active) for one in observed.containers)

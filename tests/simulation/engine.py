@@ -1,0 +1,270 @@
+"""A simulated engine: containers with states, health, restart policies and faults, on a clock that moves when asked.
+
+It does what was measured of a real engine; `tests/engine/test_conformance.py` holds the two together. It is
+deterministic: the same calls give the same answers.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+from composer.engine.doors import ChosenVariant, ComposeFailed, Identity, Other
+from composer.errors import EngineUnavailable
+from composer.lab.project import Project
+from composer.planning.observed import Container
+
+LOAD_SECONDS = 2.0
+LATE_SECONDS = 1.0
+"""How much later something happens whose client was killed: the engine finishes what it was asked (measured)."""
+When = Literal["before", "after", "late"]
+
+
+class Killed(BaseException):
+    """kill -9: nobody catches it, nothing is tidied up."""
+
+
+class SimulatedEngine:
+    """The engine. `acts` are the effects on it so far; `effects` counts them and all other effects of a switch.
+
+    `fail_at` is the index of an act that goes wrong, and `fault` how: `compose` (Compose reports a failure), `engine`
+    (the engine stops answering) or `crash` (a started service exits with code 1 at once). `kill_at` is the index of an
+    effect, and whether spark-mode is killed before it, after it, or before it while it still happens later.
+    """
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.time = 0.0
+        self.acts: list[str] = []
+        self.effects = 0
+        self.fail_at: int | None = None
+        self.fault = "compose"
+        self.kill_at: tuple[int, When] | None = None
+        self.foreign: tuple[Other, ...] = ()
+        self.engine_answers = True
+        self.policies: dict[str, str] = {}
+        self.undying: set[str] = set()
+        self.sick: set[str] = set()
+        self.meanwhile: dict[int, Callable[[], None]] = {}
+        self.on_start: Callable[[Container], None] = lambda _: None
+        self._containers: dict[str, Container] = {}
+        self._ready_at: dict[str, float] = {}
+        self._stopped_by_hand: set[str] = set()
+        self._later: list[tuple[float, Callable[[], None]]] = []
+        self._made = 0
+
+    # Clock
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += seconds
+        due = [happen for at, happen in self._later if at <= self.time]
+        self._later = [(at, happen) for at, happen in self._later if at > self.time]
+        for happen in due:
+            happen()
+
+    # What spark-mode asks
+
+    def identity(self) -> Identity:
+        self._answer()
+        return Identity(id="simulated", version="0", gpu_runtime=True)
+
+    def containers(self, project: str) -> tuple[Container, ...]:
+        self._answer()
+        assert project == self.project.name
+        return tuple(sorted((self._seen(one) for one in self._containers), key=lambda one: one.name))
+
+    def others(self, project: str) -> tuple[Other, ...]:
+        self._answer()
+        assert project == self.project.name
+        return self.foreign
+
+    def container(self, id: str) -> Container | None:
+        self._answer()
+        return self._seen(id) if id in self._containers else None
+
+    def images(self, names: Sequence[str]) -> dict[str, str]:
+        self._answer()
+        return {name: f"id of {name}" for name in names}
+
+    def networks(self, project: str) -> dict[str, str]:
+        return {}
+
+    def volumes(self, project: str) -> dict[str, str]:
+        return {}
+
+    def project_of_file(self, file: str) -> str | None:
+        return None
+
+    def held(self, id: str) -> int | None:
+        return None
+
+    def last_lines(self, id: str, count: int) -> tuple[str, ...]:
+        return (f"the last line of {id}",)[:count]
+
+    def stop(self, id: str, seconds: int) -> None:
+        self._act(f"stop {id}", None, lambda _: self._stop(id))
+
+    def start(self, id: str) -> None:
+        self._act(f"start {id}", None, lambda _: self._start(id))
+
+    def unpause(self, id: str) -> None:
+        self._act(f"unpause {id}", None, lambda _: self.change(id, state="running"))
+
+    def set_restart_policy(self, id: str, policy: str, retries: int) -> None:
+        self._act(f"policy {policy} {id}", None, lambda _: self._set_policy(id, policy, retries))
+
+    # What Compose does for it, under the names of its commands
+
+    def create(self, services: Sequence[str], variants: Mapping[str, ChosenVariant]) -> None:
+        def create(_: bool) -> None:
+            for service in services:
+                old = self.of(service)
+                assert old is None or not old.active, f"Compose would replace the running {service}"
+                if old:
+                    del self._containers[old.id]
+                self._made += 1
+                self.put(service, "created", variants[service].name if service in variants else None, f"{service}-{self._made}")
+
+        self._act(f"create {' '.join(services)}", services[0], create)
+
+    def up(self, service: str) -> None:
+        def up(wrong: bool) -> None:
+            one = self.of(service)
+            if one is None:
+                raise ComposeFailed(f"no such container: {service}")
+            if one.state == "paused":
+                raise ComposeFailed("cannot start a paused container, try unpause instead")
+            if one.state != "running":
+                self._start(one.id, crash=wrong and self.fault == "crash")
+
+        self._act(f"up {service}", service, up)
+
+    def compose_stop(self, service: str) -> None:
+        def stop(_: bool) -> None:
+            for one in [one for one in self._containers.values() if one.service == service and one.active]:
+                self._stop(one.id)
+
+        self._act(f"compose stop {service}", service, stop)
+
+    # What others and misfortune do
+
+    def put(self, service: str, state: str, variant: str | None = None, id: str | None = None) -> Container:
+        """Have a container of a service in a state."""
+        made = Container(
+            id=id or f"{service}-0",
+            name=f"{self.project.name}-{service}-1",
+            service=service,
+            state=state,
+            health="healthy" if state == "running" else "none",
+            variant=variant,
+            config_hash=self.project.services[service].config_hash,
+            image_id=f"id of {self.project.services[service].image}",
+            started_at="0" if state == "running" else "",
+            restart_policy=self.policies.get(service, "no"),
+        )
+        self._containers[made.id] = made
+        return made
+
+    def of(self, service: str) -> Container | None:
+        """Return the container of a service."""
+        return next((one for one in self._containers.values() if one.service == service), None)
+
+    def change(self, id: str, **fields: object) -> None:
+        """Change what is seen of a container."""
+        self._containers[id] = self._containers[id].model_copy(update=fields)
+
+    def outside_start(self, service: str) -> None:
+        """Have somebody start a container by hand."""
+        if (one := self.of(service)) and one.state in ("created", "exited"):
+            self._begin(one.id)
+
+    def die(self, service: str, code: int) -> None:
+        """Have what runs end, as after an OOM kill; its restart policy may start it again."""
+        one = self.of(service)
+        if one is None or not one.active:
+            return
+        self.change(one.id, state="exited", health="none", exit_code=code)
+        if one.restart_policy in ("always", "unless-stopped") or (one.restart_policy == "on-failure" and code):
+            self._begin(one.id)
+            self.change(one.id, restart_count=one.restart_count + 1)
+
+    def restart(self) -> None:
+        """Restart the engine: what runs ends, and restart policies decide what runs after it."""
+        ran = {one.id for one in self._containers.values() if one.active}
+        for id_ in ran:
+            self.change(id_, state="exited", health="none", exit_code=0)
+        for one in list(self._containers.values()):
+            again = one.id in ran and one.restart_policy == "unless-stopped" and one.id not in self._stopped_by_hand
+            if one.started_at and (again or one.restart_policy == "always"):
+                self._begin(one.id)
+
+    def running(self) -> dict[str, str | None]:
+        """Return the running services with their variants."""
+        return {one.service or "": one.variant for one in self._containers.values() if one.active}
+
+    # Effects
+
+    def effect(self, happen: Callable[[], None]) -> None:
+        """Have something happen that can be cut off by a kill."""
+        index, self.effects = self.effects, self.effects + 1
+        if act := self.meanwhile.pop(index, None):
+            act()
+        when = self.kill_at[1] if self.kill_at and self.kill_at[0] == index else None
+        if when == "late":
+            self._later.append((self.time + LATE_SECONDS, happen))
+        if when in ("before", "late"):
+            raise Killed
+        happen()
+        if when == "after":
+            raise Killed
+
+    def _act(self, what: str, service: str | None, happen: Callable[[bool], None]) -> None:
+        """Have an effect on the engine; it may be the one that goes wrong."""
+        self._answer()
+        wrong = self.fail_at == len(self.acts)
+        self.acts.append(what)
+        if wrong and self.fault == "engine":
+            self.engine_answers = False
+            self._answer()
+        if wrong and self.fault == "compose" and service:
+            raise ComposeFailed(f"{what} failed")
+        self.effect(lambda: happen(wrong))
+
+    def _answer(self) -> None:
+        if not self.engine_answers:
+            raise EngineUnavailable("the simulated engine does not answer")
+
+    def _set_policy(self, id: str, policy: str, retries: int) -> None:
+        if id in self._containers:
+            self.change(id, restart_policy=policy, restart_retries=retries)
+
+    def _stop(self, id: str) -> None:
+        one = self._containers.get(id)
+        if one is None or not one.active:
+            return
+        if one.service in self.undying:
+            self.time += 10
+            return
+        self._stopped_by_hand.add(id)
+        self.change(id, state="exited", health="none", exit_code=0)
+        self.time += 0.1
+
+    def _start(self, id: str, crash: bool = False) -> None:
+        self._begin(id, crash)
+        self.on_start(self._containers[id])
+
+    def _begin(self, id: str, crash: bool = False) -> None:
+        self._stopped_by_hand.discard(id)
+        self.change(id, state="exited" if crash else "running", exit_code=int(crash), started_at=f"{self.time}")
+        self._ready_at[id] = self.time + LOAD_SECONDS
+
+    def _seen(self, id: str) -> Container:
+        container = self._containers[id]
+        checked = self.project.services[container.service or ""].healthcheck is not None
+        if container.state != "running" or not checked:
+            return container.model_copy(update={"health": "none"})
+        if container.service in self.sick:
+            return container.model_copy(update={"health": "unhealthy"})
+        ready = self.time >= self._ready_at.get(id, 0.0)
+        return container.model_copy(update={"health": "healthy" if ready else "starting"})

@@ -1,0 +1,97 @@
+"""The lab of the simulation: the audio lab's services with the real rules, used through the same session as the command."""
+
+from pathlib import Path
+
+from composer.engine.doors import Compose
+from composer.lab.files import LabFiles
+from composer.lab.project import Dependency, Healthcheck, Project, Service
+from composer.lab.rules_reading import read_rules
+from composer.lab.size import GB
+from composer.planning.request import Request
+from composer.switching.doors import Doors
+from composer.switching.journal import Journal
+from composer.switching.lock import Directories
+from composer.switching.report import Report, SwitchOptions
+from composer.switching.session import Session
+from composer.switching.transaction import Transaction
+from tests.nobody import Nobody
+from tests.simulation.machine import ComposeOf, NoGpu, NoModels, SimulatedMachine
+
+RULES = read_rules((Path(__file__).parents[2] / "rules.yaml").read_text(), "rules.yaml", lambda name: name)
+HELPED = ("chatterbox", "xtts", "qwen", "f5")
+CHECK = Healthcheck(start_period=60)
+POLICIES = {"omni": "unless-stopped", "xtts": "always", "whisper": "on-failure", "ollama": "unless-stopped"}
+
+
+def service(name: str, *profiles: str, **more: object) -> Service:
+    return Service.model_validate(
+        {"name": name, "image": name, "profiles": profiles, "healthcheck": CHECK, "config_hash": f"hash of {name}", **more}
+    )
+
+
+PROJECT = Project(
+    name="lab",
+    services={
+        "omni": service("omni", "omni"),
+        **{name: service(name, name, depends_on={"ollama": Dependency()}) for name in HELPED},
+        "whisper": service("whisper", *HELPED),
+        "ollama": service("ollama", *HELPED),
+        "training": service("training", "training", healthcheck=None),
+    },
+)
+REQUESTS = [
+    *(Request(verb="audio", names=(name,)) for name in ("omni", *HELPED)),
+    Request(verb="training"),
+    Request(verb="training", names=("large",)),
+    Request(verb="stop"),
+]
+
+
+class SimulatedSession(Session):
+    """A session on a simulated machine; `folder` has its locks."""
+
+    def __init__(self, machine: SimulatedMachine, folder: Path) -> None:
+        super().__init__(LabFiles(compose=(), rules="rules.yaml"), "")
+        self.rules, self.project = machine.rules, machine.project
+        self.docker, self.machine, self.gpu, self.clock = machine, machine, NoGpu(), machine
+        self.simulated, self._folder = machine, folder
+
+    @property
+    def journal(self) -> Journal:
+        return self.simulated.journal
+
+    @property
+    def directories(self) -> Directories:
+        return Directories(self._folder, self._folder, shared=False)
+
+    @property
+    def measurements_path(self) -> Path:
+        return self._folder / "absent" / "measured"
+
+    def read_again(self) -> bool:
+        changed = self.project != self.simulated.project
+        self.project = self.simulated.project
+        return changed
+
+    def doors(self) -> Doors:
+        machine = self.simulated
+        compose: Compose = ComposeOf(machine)
+        return Doors(docker=machine, compose=compose, machine=machine, gpu=NoGpu(), hosts=NoModels, clock=machine)
+
+
+def machine(total: int = 128 * GB) -> SimulatedMachine:
+    """Return a machine with nothing on it."""
+    made = SimulatedMachine(PROJECT, RULES, total)
+    made.policies = dict(POLICIES)
+    return made
+
+
+def ask(on: SimulatedMachine, folder: Path, request: Request, **options: bool) -> Report:
+    """Ask for a switch, as the command does in a process of its own."""
+    how = SwitchOptions.model_validate({"yes": True, **options})
+    return Transaction(SimulatedSession(on, folder), how, Nobody(), None).switch(request)
+
+
+def recover(on: SimulatedMachine, folder: Path) -> Report:
+    """Ask for a recovery, as the command does in a process of its own."""
+    return Transaction(SimulatedSession(on, folder), SwitchOptions(), Nobody(), None).recover()
