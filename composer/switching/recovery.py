@@ -129,7 +129,7 @@ class Recovery:
 
 def is_untouched(cut_off: Open) -> bool:
     """Whether a switch was cut off before it stopped, started, loaded or unloaded anything."""
-    return not cut_off.back and all(step.action in _HARMLESS for step in cut_off.steps)
+    return all(step.action in _HARMLESS for step in cut_off.steps)
 
 
 def may_finish(cut_off: Open, plan: Plan) -> bool:

@@ -15,9 +15,9 @@ class RestartPolicies:
         self._docker, self._log = docker, log
 
     def disarm(self, container: Container) -> None:
-        """Have a container stay stopped whatever happens to the engine, and write down what it is owed."""
-        if container.restart_policy != "no" and container.state not in ("removing", "dead"):
-            self._log.disarmed(container)
+        """Have a container stay stopped whatever happens to the engine; not when what it is owed could not be written."""
+        has_one = container.restart_policy != "no" and container.state not in ("removing", "dead")
+        if has_one and self._log.disarmed(container):
             self._docker.set_restart_policy(container.id, "no", 0)
 
     def give_back(self, container: Container) -> None:

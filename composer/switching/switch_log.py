@@ -48,12 +48,13 @@ class SwitchLog:
         """Write that a signal is answered."""
         self._write(Signalled(switch=self._switch, at_once=at_once))
 
-    def disarmed(self, container: Container) -> None:
-        """Write down a container's restart policy, before it gets `no`."""
+    def disarmed(self, container: Container) -> bool:
+        """Write down a container's restart policy, before it gets `no`; return whether it is on the disk."""
         policy, retries = container.restart_policy, container.restart_retries
         owed = Policy(container=container.id, service=container.service, policy=policy, retries=retries)
         self._policies[container.id] = owed
         self._write(owed)
+        return self._broken is None
 
     def owed(self, container: str) -> Policy | None:
         """Return the restart policy that a container is owed."""

@@ -4,18 +4,20 @@ It does what was measured of a real engine; `tests/engine/test_conformance.py` h
 deterministic: the same calls give the same answers.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from copy import copy
+from typing import Literal, Self, get_args
 
 from composer.engine.doors import ChosenVariant, ComposeFailed, Identity, Other
 from composer.errors import EngineUnavailable
 from composer.lab.project import Project
 from composer.planning.observed import Container
 
-LOAD_SECONDS = 2.0
+LOAD_SECONDS = 0.5
 LATE_SECONDS = 1.0
 """How much later something happens whose client was killed: the engine finishes what it was asked (measured)."""
 When = Literal["before", "after", "late"]
+WHEN: tuple[When, ...] = get_args(When)
 
 
 class Killed(BaseException):
@@ -43,12 +45,10 @@ class SimulatedEngine:
         self.policies: dict[str, str] = {}
         self.undying: set[str] = set()
         self.sick: set[str] = set()
-        self.meanwhile: dict[int, Callable[[], None]] = {}
-        self.on_start: Callable[[Container], None] = lambda _: None
         self._containers: dict[str, Container] = {}
         self._ready_at: dict[str, float] = {}
         self._stopped_by_hand: set[str] = set()
-        self._later: list[tuple[float, Callable[[], None]]] = []
+        self._later: list[tuple[float, str, tuple[object, ...]]] = []
         self._made = 0
 
     # Clock
@@ -58,10 +58,10 @@ class SimulatedEngine:
 
     def sleep(self, seconds: float) -> None:
         self.time += seconds
-        due = [happen for at, happen in self._later if at <= self.time]
-        self._later = [(at, happen) for at, happen in self._later if at > self.time]
-        for happen in due:
-            happen()
+        due = [one for one in self._later if one[0] <= self.time]
+        self._later = [one for one in self._later if one[0] > self.time]
+        for _, method, arguments in due:
+            getattr(self, method)(*arguments)
 
     # What spark-mode asks
 
@@ -103,49 +103,32 @@ class SimulatedEngine:
         return (f"the last line of {id}",)[:count]
 
     def stop(self, id: str, seconds: int) -> None:
-        self._act(f"stop {id}", None, lambda _: self._stop(id))
+        self._act(f"stop {id}", None, "_stop", id)
 
     def start(self, id: str) -> None:
-        self._act(f"start {id}", None, lambda _: self._start(id))
+        self._act(f"start {id}", None, "_start", id)
 
     def unpause(self, id: str) -> None:
-        self._act(f"unpause {id}", None, lambda _: self.change(id, state="running"))
+        self._act(f"unpause {id}", None, "_unpause", id)
 
     def set_restart_policy(self, id: str, policy: str, retries: int) -> None:
-        self._act(f"policy {policy} {id}", None, lambda _: self._set_policy(id, policy, retries))
+        self._act(f"policy {policy} {id}", None, "_set_policy", id, policy, retries)
 
-    # What Compose does for it, under the names of its commands
+    # What Compose does for it
 
     def create(self, services: Sequence[str], variants: Mapping[str, ChosenVariant]) -> None:
-        def create(_: bool) -> None:
-            for service in services:
-                old = self.of(service)
-                assert old is None or not old.active, f"Compose would replace the running {service}"
-                if old:
-                    del self._containers[old.id]
-                self._made += 1
-                self.put(service, "created", variants[service].name if service in variants else None, f"{service}-{self._made}")
-
-        self._act(f"create {' '.join(services)}", services[0], create)
+        self._act(f"create {' '.join(services)}", services[0], "_create", services, variants)
 
     def up(self, service: str) -> None:
-        def up(wrong: bool) -> None:
-            one = self.of(service)
-            if one is None:
-                raise ComposeFailed(f"no such container: {service}")
-            if one.state == "paused":
-                raise ComposeFailed("cannot start a paused container, try unpause instead")
-            if one.state != "running":
-                self._start(one.id, crash=wrong and self.fault == "crash")
-
-        self._act(f"up {service}", service, up)
+        one = self.of(service)
+        if one is None:
+            raise ComposeFailed(f"no such container: {service}")
+        if one.state == "paused":
+            raise ComposeFailed("cannot start a paused container, try unpause instead")
+        self._act(f"up {service}", service, "_up", service, self.fail_at == len(self.acts) and self.fault == "crash")
 
     def compose_stop(self, service: str) -> None:
-        def stop(_: bool) -> None:
-            for one in [one for one in self._containers.values() if one.service == service and one.active]:
-                self._stop(one.id)
-
-        self._act(f"compose stop {service}", service, stop)
+        self._act(f"compose stop {service}", service, "_compose_stop", service)
 
     # What others and misfortune do
 
@@ -203,23 +186,29 @@ class SimulatedEngine:
         """Return the running services with their variants."""
         return {one.service or "": one.variant for one in self._containers.values() if one.active}
 
+    def fork(self) -> Self:
+        """Return the same engine once more."""
+        other = copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, (list, dict, set)):
+                setattr(other, name, copy(value))
+        return other
+
     # Effects
 
-    def effect(self, happen: Callable[[], None]) -> None:
+    def effect(self, method: str, *arguments: object) -> None:
         """Have something happen that can be cut off by a kill."""
         index, self.effects = self.effects, self.effects + 1
-        if act := self.meanwhile.pop(index, None):
-            act()
         when = self.kill_at[1] if self.kill_at and self.kill_at[0] == index else None
         if when == "late":
-            self._later.append((self.time + LATE_SECONDS, happen))
+            self._later.append((self.time + LATE_SECONDS, method, arguments))
         if when in ("before", "late"):
             raise Killed
-        happen()
+        getattr(self, method)(*arguments)
         if when == "after":
             raise Killed
 
-    def _act(self, what: str, service: str | None, happen: Callable[[bool], None]) -> None:
+    def _act(self, what: str, service: str | None, method: str, *arguments: object) -> None:
         """Have an effect on the engine; it may be the one that goes wrong."""
         self._answer()
         wrong = self.fail_at == len(self.acts)
@@ -229,7 +218,7 @@ class SimulatedEngine:
             self._answer()
         if wrong and self.fault == "compose" and service:
             raise ComposeFailed(f"{what} failed")
-        self.effect(lambda: happen(wrong))
+        self.effect(method, *arguments)
 
     def _answer(self) -> None:
         if not self.engine_answers:
@@ -238,6 +227,27 @@ class SimulatedEngine:
     def _set_policy(self, id: str, policy: str, retries: int) -> None:
         if id in self._containers:
             self.change(id, restart_policy=policy, restart_retries=retries)
+
+    def _create(self, services: Sequence[str], variants: Mapping[str, ChosenVariant]) -> None:
+        for service in services:
+            old = self.of(service)
+            assert old is None or not old.active, f"Compose would replace the running {service}"
+            if old:
+                del self._containers[old.id]
+            self._made += 1
+            self.put(service, "created", variants[service].name if service in variants else None, f"{service}-{self._made}")
+
+    def _up(self, service: str, crash: bool) -> None:
+        one = self.of(service)
+        if one and one.state != "running":
+            self._start(one.id, crash)
+
+    def _compose_stop(self, service: str) -> None:
+        for one in [one for one in self._containers.values() if one.service == service and one.active]:
+            self._stop(one.id)
+
+    def _unpause(self, id: str) -> None:
+        self.change(id, state="running")
 
     def _stop(self, id: str) -> None:
         one = self._containers.get(id)
@@ -252,7 +262,10 @@ class SimulatedEngine:
 
     def _start(self, id: str, crash: bool = False) -> None:
         self._begin(id, crash)
-        self.on_start(self._containers[id])
+        self.started_by_us(self._containers[id])
+
+    def started_by_us(self, container: Container) -> None:
+        """Look at what spark-mode has just started."""
 
     def _begin(self, id: str, crash: bool = False) -> None:
         self._stopped_by_hand.discard(id)

@@ -1,7 +1,7 @@
 """A simulated machine behind the same doors as the real one: an engine, memory and time, deterministic, with faults."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from composer.engine.doors import ChosenVariant, GpuProcess, GpuReading, HostedModel, Process
@@ -14,7 +14,11 @@ from tests.simulation.engine import SimulatedEngine
 
 
 class SimulatedMachine(SimulatedEngine):
-    """All doors of one machine. `wrongs` are starts by spark-mode that broke a promise, in words."""
+    """All doors of one machine. `wrongs` are starts by spark-mode that broke a promise, in words.
+
+    `taken` bytes are held by others. The disk is full from the effect `disk_full_at` on. `before_write` is
+    what others do just before so many lines are on it.
+    """
 
     def __init__(self, project: Project, rules: Rules, total: int) -> None:
         super().__init__(project)
@@ -22,8 +26,18 @@ class SimulatedMachine(SimulatedEngine):
         self.highest_overlap = 0
         self.taken = 0
         self.wrongs: list[str] = []
-        self.on_start = self._judge
-        self.journal = SimulatedJournal(self)
+        self.disk_full_at: int | None = None
+        self.lines: list[str] = []
+        self.before_write: dict[int, Callable[[SimulatedMachine], None]] = {}
+
+    @property
+    def journal(self) -> "SimulatedJournal":
+        """The journal of the lab's switches, which survives any kill."""
+        return SimulatedJournal(self)
+
+    def write(self, line: str) -> None:
+        """Have a line on the disk."""
+        self.lines.append(line)
 
     def memory(self) -> Memory:
         return Memory(total=self.total, available=self.total - self._held() - self.taken)
@@ -50,33 +64,33 @@ class SimulatedMachine(SimulatedEngine):
             held += workload.footprint.planned if workload and container.active else 0
         return held
 
-    def _judge(self, started: Container) -> None:
+    def started_by_us(self, container: Container) -> None:
         """Hold a start by spark-mode against the promises."""
         classes = [one.class_ for service in self.running() if (one := self.rules.of_service(service))]
         classes += [other.labels["class"] for other in self.foreign]
         both = min(classes.count("training"), classes.count("audio"))
         self.highest_overlap = max(self.highest_overlap, both)
-        if both and started.active:
-            self.wrongs.append(f"{started.service} was started beside the other side")
+        if both and container.active:
+            self.wrongs.append(f"{container.service} was started beside the other side")
         if self.total - self._held() - self.taken < self.rules.limits.floor:
-            self.wrongs.append(f"{started.service} was started through the floor")
+            self.wrongs.append(f"{container.service} was started through the floor")
 
 
 class SimulatedJournal:
-    """A journal on a disk that may be full, and that keeps what was synced whatever is killed."""
+    """The journal of a machine, on its disk."""
 
-    def __init__(self, machine: SimulatedEngine) -> None:
+    def __init__(self, machine: SimulatedMachine) -> None:
         self._machine = machine
-        self.is_full = False
-        self.lines: list[str] = []
 
     def records(self) -> list[Mapping[str, Any]]:
-        return [json.loads(line) for line in self.lines]
+        return [json.loads(line) for line in self._machine.lines]
 
     def append(self, record: Record) -> None:
-        if self.is_full:
+        if act := self._machine.before_write.pop(len(self._machine.lines), None):
+            act(self._machine)
+        if self._machine.disk_full_at is not None and self._machine.effects >= self._machine.disk_full_at:
             raise JournalFailed("No space left on device")
-        self._machine.effect(lambda: self.lines.append(record.model_dump_json()))
+        self._machine.effect("write", record.model_dump_json())
 
     def rotate(self) -> None:
         pass

@@ -1,7 +1,5 @@
 """Memory during a switch, on a simulated machine and its own clock: waited for, not believed, and never for ever."""
 
-from collections.abc import Callable
-
 import pytest
 
 from composer.engine.doors import GpuProcess, Process
@@ -47,9 +45,9 @@ class Late(SimulatedMachine):
     def process(self, pid: int) -> Process | None:
         return Process(pid=pid, name="server", user="root", container="omni-1", size=0)
 
-    def _act(self, what: str, service: str | None, happen: Callable[[bool], None]) -> None:
+    def _act(self, what: str, service: str | None, method: str, *arguments: object) -> None:
         self.moments.setdefault(what, self.time)
-        super()._act(what, service, happen)
+        super()._act(what, service, method, *arguments)
 
 
 class ListsTheStopped(NoGpu):

@@ -1,0 +1,158 @@
+"""A kill before and after every effect of every switch: one recovery leaves the lab in a mode, and there is nothing more to do.
+
+The runs are counted: three for each effect of the uninterrupted run (killed before it, after it, and before it while the
+engine still does it a second later), and in the same way for each effect of every recovery.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from composer.errors import SparkModeError
+from composer.planning.request import Request
+from composer.switching.journal import past
+from tests.simulation.engine import WHEN, Killed
+from tests.simulation.lab import REQUESTS, ask, machine, recover
+from tests.simulation.machine import SimulatedMachine
+
+MODES = (REQUESTS[0], REQUESTS[2], REQUESTS[5], REQUESTS[6], REQUESTS[7])
+"""One speech model alone, one with helpers, training, training in a variant, and nothing."""
+FAULTS = ("none", "compose", "crash", "disk")
+"""Nothing else goes wrong; Compose fails, or the service crashes, at the last act; the disk is full after some records."""
+DEEP = os.environ.get("SPARK_MODE_DEEP") == "1"
+NESTED = MODES if DEEP else (REQUESTS[0], REQUESTS[5])
+"""Between these modes the recovery itself is killed as well; between all of them, with all faults, in `make test-deep`."""
+FULL_AFTER = 5
+
+
+class Scenario(NamedTuple):
+    former: Request
+    request: Request
+    fault: str
+
+    def __str__(self) -> str:
+        return f"{self.former} to {self.request}, {self.fault}"
+
+
+SCENARIOS = [Scenario(former, request, fault) for former in MODES for request in MODES if former != request for fault in FAULTS]
+
+
+def prepared(scenario: Scenario, folder: Path) -> SimulatedMachine:
+    """Return a machine in the former mode, on which the request will meet its fault."""
+    one = machine()
+    ask(one, folder, scenario.former)
+    if scenario.fault == "disk":
+        one.disk_full_at = one.effects + FULL_AFTER
+    elif scenario.fault != "none":
+        trial = one.fork()
+        ask(trial, folder, scenario.request)
+        one.fail_at = max(index for index, act in enumerate(trial.acts) if act.startswith(("up ", "compose stop ")))
+        one.fault = scenario.fault
+    return one
+
+
+def attempt(one: SimulatedMachine, folder: Path, request: Request | None) -> bool:
+    """Ask for a switch, or a recovery, and return whether it was killed."""
+    try:
+        if request:
+            ask(one, folder, request)
+        else:
+            recover(one, folder)
+    except Killed:
+        return True
+    except SparkModeError as error:
+        assert error.message
+    return False
+
+
+def killed(start: SimulatedMachine, folder: Path, request: Request | None) -> Iterator[SimulatedMachine]:
+    """Yield the machine after each kill that a switch, or a recovery, can meet; each of them must have happened."""
+    whole = start.fork()
+    assert not attempt(whole, folder, request)
+    for effect in range(start.effects, whole.effects):
+        for when in WHEN:
+            one = start.fork()
+            one.kill_at = (effect, when)
+            assert attempt(one, folder, request), f"{when} effect {effect} nothing was killed"
+            one.kill_at = None
+            yield one
+
+
+def recovered(one: SimulatedMachine, folder: Path) -> None:
+    """Recover until that succeeds: a fault may meet the recovery too, and there is room on the disk again."""
+    one.disk_full_at = None
+    for _ in range(3):
+        try:
+            recover(one, folder)
+        except SparkModeError:
+            continue
+        return
+    raise AssertionError("the recovery does not come to an end")
+
+
+def require_settled(one: SimulatedMachine, folder: Path, legal: list[dict[str, str | None]]) -> None:
+    """See that the lab is in one of two modes, nothing was broken on the way, and a second recovery does nothing."""
+    assert one.wrongs == []
+    assert one.running() in legal, f"{one.acts} left {one.running()}"
+    assert past(one.journal.records()).open is None
+    acts = len(one.acts)
+    assert recover(one, folder).outcome == "unchanged"
+    assert len(one.acts) == acts
+
+
+def ends(scenario: Scenario, folder: Path) -> list[dict[str, str | None]]:
+    """Return what may run in the end: what ran before, and what was asked for."""
+    one = machine()
+    ask(one, folder, scenario.former)
+    former = one.running()
+    ask(one, folder, scenario.request)
+    return [former, one.running()]
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
+def test_one_recovery_settles_the_lab_whenever_the_switch_was_killed(scenario: Scenario, tmp_path: Path) -> None:
+    start, legal = prepared(scenario, tmp_path), ends(scenario, tmp_path)
+    whole = start.fork()
+    attempt(whole, tmp_path, scenario.request)
+    runs = 0
+    for one in killed(start, tmp_path, scenario.request):
+        runs += 1
+        recovered(one, tmp_path)
+        require_settled(one, tmp_path, legal)
+    assert runs == len(WHEN) * (whole.effects - start.effects) > 0
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [one for one in SCENARIOS if {one.former, one.request} <= set(NESTED) and (DEEP or one.fault in ("none", "crash"))],
+    ids=str,
+)
+def test_a_recovery_that_is_killed_is_finished_by_the_next(scenario: Scenario, tmp_path: Path) -> None:
+    start, legal = prepared(scenario, tmp_path), ends(scenario, tmp_path)
+    runs = expected = 0
+    for cut_off in killed(start, tmp_path, scenario.request):
+        cut_off.disk_full_at = None
+        whole = cut_off.fork()
+        attempt(whole, tmp_path, None)
+        expected += len(WHEN) * (whole.effects - cut_off.effects)
+        for one in killed(cut_off, tmp_path, None):
+            runs += 1
+            recovered(one, tmp_path)
+            require_settled(one, tmp_path, legal)
+    assert runs == expected > 0
+
+
+@pytest.mark.parametrize("scenario", [one for one in SCENARIOS if one.fault == "none"], ids=str)
+def test_the_next_switch_recovers_first_and_then_does_what_it_is_asked(scenario: Scenario, tmp_path: Path) -> None:
+    start = prepared(scenario, tmp_path)
+    there_and_back = start.fork()
+    ask(there_and_back, tmp_path, scenario.request)
+    ask(there_and_back, tmp_path, scenario.former)
+    for one in killed(start, tmp_path, scenario.request):
+        ask(one, tmp_path, scenario.former)
+        assert one.wrongs == []
+        assert one.running() in (start.running(), there_and_back.running())
+        assert past(one.journal.records()).open is None

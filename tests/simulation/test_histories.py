@@ -1,0 +1,187 @@
+"""Whatever people, the engine and misfortune do to a lab, in any order: what spark-mode promises holds after every step."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from composer.engine.doors import Other
+from composer.errors import SparkModeError
+from composer.lab.size import GB
+from composer.planning.observed import Container
+from composer.planning.request import Request
+from composer.switching.journal import past
+from tests.simulation.engine import WHEN, Killed, When
+from tests.simulation.lab import HELPED, PROJECT, REQUESTS, ask, machine, recover
+
+SERVICES = tuple(PROJECT.services)
+ASKED = (*REQUESTS, Request(verb="up", names=("whisper",)), Request(verb="up", names=("omni",)), Request(verb="restore"))
+FOREIGN = Other(
+    container=Container(id="x", name="ssd-training", state="running"),
+    image="ssd-tetris:1",
+    labels={"org.spark-mode.workload": "training", "class": "training"},
+    project=None,
+)
+HISTORIES = int(os.environ.get("SPARK_MODE_HISTORIES", "300"))
+"""How many are tried; `make test-deep` tries 10,000."""
+
+
+class Lab(RuleBasedStateMachine):
+    """A lab in which everything may happen between, and during, the switches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.machine = machine(48 * GB)
+        self._made = tempfile.TemporaryDirectory()
+        self.folder = Path(self._made.name)
+
+    def teardown(self) -> None:
+        self._made.cleanup()
+
+    def _ask(self, act: Callable[[], object]) -> None:
+        try:
+            act()
+        except Killed:
+            pass
+        except SparkModeError as error:
+            assert error.message
+        finally:
+            self.machine.kill_at, self.machine.fail_at = None, None
+
+    # What is asked of spark-mode
+
+    @rule(request=st.sampled_from(ASKED), hold=st.sampled_from([False, False, True]))
+    def switch(self, request: Request, hold: bool) -> None:
+        self._ask(lambda: ask(self.machine, self.folder, request, hold=hold and request.verb != "stop"))
+
+    @rule(request=st.sampled_from(ASKED), effect=st.integers(0, 40), when=st.sampled_from(WHEN))
+    def switch_that_is_killed(self, request: Request, effect: int, when: When) -> None:
+        self.machine.kill_at = (self.machine.effects + effect, when)
+        self._ask(lambda: ask(self.machine, self.folder, request))
+
+    @rule(request=st.sampled_from(ASKED), act=st.integers(0, 12), fault=st.sampled_from(["compose", "crash", "engine"]))
+    def switch_that_fails(self, request: Request, act: int, fault: str) -> None:
+        self.machine.fail_at, self.machine.fault = len(self.machine.acts) + act, fault
+        self._ask(lambda: ask(self.machine, self.folder, request))
+        self.machine.engine_answers = True
+
+    @rule(request=st.sampled_from(ASKED), effect=st.integers(0, 20))
+    def switch_with_a_full_disk(self, request: Request, effect: int) -> None:
+        self.machine.disk_full_at = self.machine.effects + effect
+        self._ask(lambda: ask(self.machine, self.folder, request))
+        self.machine.disk_full_at = None
+
+    @rule(request=st.sampled_from(ASKED), write=st.integers(0, 20), service=st.sampled_from(SERVICES))
+    def switch_while_somebody_starts_something(self, request: Request, write: int, service: str) -> None:
+        self.machine.before_write[len(self.machine.lines) + write] = lambda engine: engine.outside_start(service)
+        self._ask(lambda: ask(self.machine, self.folder, request))
+        self.machine.before_write.clear()
+
+    @rule(effect=st.integers(0, 30), when=st.sampled_from(WHEN))
+    def recovery_that_is_killed(self, effect: int, when: When) -> None:
+        self.machine.kill_at = (self.machine.effects + effect, when)
+        self._ask(lambda: recover(self.machine, self.folder))
+
+    @rule()
+    def recovery(self) -> None:
+        """One that ended leaves nothing to recover; one that could not says so, and may be asked for again."""
+        try:
+            recover(self.machine, self.folder)
+        except SparkModeError as error:
+            assert error.message
+            return
+        acts = len(self.machine.acts)
+        assert recover(self.machine, self.folder).outcome == "unchanged"
+        assert len(self.machine.acts) == acts
+
+    # What others do
+
+    @rule(service=st.sampled_from(SERVICES))
+    def somebody_starts(self, service: str) -> None:
+        self.machine.outside_start(service)
+
+    @rule(services=st.sampled_from([("omni",), *((one, "whisper", "ollama") for one in HELPED), ("training",)]))
+    def somebody_uses_compose(self, services: tuple[str, ...]) -> None:
+        for service in services:
+            if self.machine.of(service) is None:
+                self.machine.put(service, "created", id=f"{service}-by-hand-{len(self.machine.acts)}")
+            self.machine.outside_start(service)
+
+    @rule(service=st.sampled_from(SERVICES))
+    def somebody_stops(self, service: str) -> None:
+        if one := self.machine.of(service):
+            self.machine._stop(one.id)
+
+    @rule(service=st.sampled_from(SERVICES))
+    def somebody_pauses(self, service: str) -> None:
+        one = self.machine.of(service)
+        if one and one.state == "running":
+            self.machine.change(one.id, state="paused")
+
+    @rule(service=st.sampled_from(SERVICES), name=st.sampled_from(["renamed", "other"]))
+    def somebody_renames(self, service: str, name: str) -> None:
+        if one := self.machine.of(service):
+            self.machine.change(one.id, name=f"{name}-{service}")
+
+    @rule(service=st.sampled_from(SERVICES), revision=st.integers(1, 3))
+    def somebody_edits_the_files(self, service: str, revision: int) -> None:
+        project = self.machine.project
+        edited = project.services[service].model_copy(update={"config_hash": f"hash {revision} of {service}"})
+        self.machine.project = project.model_copy(update={"services": {**project.services, service: edited}})
+
+    @rule(there=st.booleans())
+    def somebody_runs_training_outside_the_lab(self, there: bool) -> None:
+        self.machine.foreign = (FOREIGN,) if there else ()
+
+    @rule(size=st.sampled_from([0, 5 * GB, 15 * GB, 30 * GB]))
+    def somebody_takes_memory(self, size: int) -> None:
+        self.machine.taken = size
+
+    # Misfortune
+
+    @rule()
+    def the_engine_restarts(self) -> None:
+        self.machine.restart()
+
+    @rule(service=st.sampled_from(SERVICES), code=st.sampled_from([0, 1, 137]))
+    def something_ends(self, service: str, code: int) -> None:
+        self.machine.die(service, code)
+
+    @rule(service=st.sampled_from(SERVICES), sick=st.booleans())
+    def health_flips(self, service: str, sick: bool) -> None:
+        (self.machine.sick.add if sick else self.machine.sick.discard)(service)
+
+    @rule(service=st.sampled_from(SERVICES), undying=st.booleans())
+    def something_will_not_die(self, service: str, undying: bool) -> None:
+        (self.machine.undying.add if undying else self.machine.undying.discard)(service)
+
+    @rule(seconds=st.sampled_from([1.0, 30.0, 100_000.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.machine.sleep(seconds)
+
+    # What must always hold
+
+    @invariant()
+    def no_start_of_ours_broke_a_promise(self) -> None:
+        assert self.machine.wrongs == []
+
+    @invariant()
+    def the_journal_can_be_read(self) -> None:
+        assert past(self.machine.journal.records()).unreadable == 0
+
+    @invariant()
+    def what_was_disarmed_is_owed_its_own_policy(self) -> None:
+        known = past(self.machine.journal.records()).policies
+        for one in self.machine._containers.values():
+            own = self.machine.policies.get(one.service or "", "no")
+            assert one.restart_policy == own or (one.restart_policy == "no" and known[one.id].policy == own)
+
+
+TestHistories = Lab.TestCase
+TestHistories.settings = settings(
+    max_examples=HISTORIES, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
+)
