@@ -7,7 +7,7 @@ PYTHON := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine stand-in demo test lint bench switch-to-training switch-to-audio status clean
+.PHONY: help setup engine stand-in demo test test-deep lint bench switch-to-training switch-to-audio status clean
 
 help: ## Show these targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -29,6 +29,9 @@ demo: setup engine ## Switch the stand-in lab back and forth, explained; leaves 
 
 test: lint stand-in ## Lint, types, and all tests, on a real engine
 	@$(PYTHON) -m pytest
+
+test-deep: lint stand-in ## The same with 10,000 histories, every crash of every recovery, and 100 kills on a real engine; hours
+	@SPARK_MODE_DEEP=1 SPARK_MODE_HISTORIES=10000 $(PYTHON) -m pytest
 
 lint: setup ## Style and types
 	@$(VENV)/bin/ruff check .

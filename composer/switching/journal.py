@@ -49,13 +49,17 @@ class Journal(Protocol):
 
 
 class Open(BaseModel):
-    """A switch that began and did not end: running, or cut off. `steps` are those that were begun, both ways."""
+    """A switch that began and did not end: running, or cut off. `steps` are those that were begun, both ways.
+
+    `ready` are the services whose start was done.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     began: Began
     steps: tuple[AnyStep, ...] = ()
     back: bool = False
+    ready: tuple[str, ...] = ()
 
     @property
     def at(self) -> str:
@@ -132,6 +136,8 @@ class _Fold:
                 self.open = Open(began=record)
             case StepBegun() if self._is_open(record.switch):
                 self._grow(steps=(*self.steps, record.step))
+            case StepEnded(failed=None) if self._is_open(record.switch) and isinstance(step := self.steps[-1], Start):
+                self._grow(ready=(*(self.open.ready if self.open else ()), step.service))
             case GoingBack() if self._is_open(record.switch):
                 self._grow(back=True)
             case Policy():

@@ -1,11 +1,14 @@
 """The lab that the tests on the real engine use; nothing of it is left, and nothing else is touched."""
 
+import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.engine.lab import Lab, snapshot
+from tests.engine.private import PrivateEngine
 
 PROJECT = "spark-mode-test"
 
@@ -17,6 +20,20 @@ def others_are_untouched() -> Iterator[None]:
     yield
     after = snapshot()
     assert [one for one in before if one not in after] == []
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[PrivateEngine]:
+    """An engine of the tests' own."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can start a second engine")
+    one = PrivateEngine(Path(tempfile.mkdtemp(prefix="spark-mode-engine-")))
+    try:
+        one.start()
+        one.load()
+        yield one
+    finally:
+        one.remove()
 
 
 @pytest.fixture

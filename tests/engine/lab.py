@@ -29,9 +29,9 @@ class Outcome(NamedTuple):
 
 
 class Lab:
-    """A stand-in lab with its own project and state; models load in 0.3 s."""
+    """A stand-in lab with its own project and state; models load in 0.3 s. `host` is another engine than the machine's."""
 
-    def __init__(self, project: str, home: Path) -> None:
+    def __init__(self, project: str, home: Path, host: str | None = None) -> None:
         self.project = project
         self.files: tuple[str, ...] = FILES
         self.rules = RULES
@@ -42,6 +42,8 @@ class Lab:
             "STAND_IN_LOAD": "0.3",
             "PYTHONPATH": str(ROOT),
         }
+        if host:
+            self.environment["DOCKER_HOST"] = host
 
     def arguments(self, *arguments: str) -> list[str]:
         files = [part for file in self.files for part in ("-f", file)]
@@ -78,7 +80,7 @@ class Lab:
 
     def compose(self, *arguments: str, **environment: str) -> str:
         """Use plain Docker Compose on the same lab, as a user might beside spark-mode."""
-        files = [part for file in FILES for part in ("-f", file)]
+        files = [part for file in self.files for part in ("-f", file)]
         command = ["docker", "compose", "-p", self.project, *files, "--profile", "*", *arguments]
         done = subprocess.run(
             command, check=False, cwd=ROOT, env=self.environment | environment, capture_output=True, text=True, timeout=DEADLINE
@@ -92,29 +94,38 @@ class Lab:
 
     def containers(self) -> list[dict[str, str]]:
         """Return all containers of the project as Docker sees them."""
-        return [one for one in snapshot() if one["project"] == self.project]
+        return [one for one in snapshot(self.environment) if one["project"] == self.project]
+
+    def docker(self, *arguments: str) -> str:
+        """Use the lab's engine."""
+        return docker(*arguments, environment=self.environment)
+
+    @property
+    def state_folder(self) -> Path:
+        """Where the lab's journal and locks lie."""
+        return Path(self.environment["XDG_STATE_HOME"]) / "spark-mode"
 
     def down(self) -> None:
         """Remove what the project has, and nothing else."""
-        ids = docker("ps", "-aq", "--filter", f"label=com.docker.compose.project={self.project}").split()
+        ids = self.docker("ps", "-aq", "--filter", f"label=com.docker.compose.project={self.project}").split()
         if ids:
-            docker("rm", "--force", "--volumes", *ids)
+            self.docker("rm", "--force", "--volumes", *ids)
         for kind in ("network", "volume"):
-            parts = docker(kind, "ls", "-q", "--filter", f"label=com.docker.compose.project={self.project}").split()
+            parts = self.docker(kind, "ls", "-q", "--filter", f"label=com.docker.compose.project={self.project}").split()
             if parts:
-                docker(kind, "rm", *parts)
+                self.docker(kind, "rm", *parts)
 
 
-def docker(*arguments: str) -> str:
+def docker(*arguments: str, environment: Mapping[str, str] | None = None) -> str:
     """Run a docker command that must succeed."""
-    done = subprocess.run(["docker", *arguments], check=False, capture_output=True, text=True, timeout=DEADLINE)
+    done = subprocess.run(["docker", *arguments], check=False, capture_output=True, text=True, timeout=DEADLINE, env=environment)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def snapshot() -> list[dict[str, str]]:
+def snapshot(environment: Mapping[str, str] | None = None) -> list[dict[str, str]]:
     """Return what must be the same before and after a refusal: all containers of the engine with state and start time."""
-    ids = docker("ps", "-aq").split()
+    ids = docker("ps", "-aq", environment=environment).split()
     if not ids:
         return []
     return [
@@ -123,10 +134,12 @@ def snapshot() -> list[dict[str, str]]:
             "name": raw["Name"],
             "state": raw["State"]["Status"],
             "started": raw["State"]["StartedAt"],
+            "finished": raw["State"]["FinishedAt"],
+            "policy": raw["HostConfig"]["RestartPolicy"]["Name"],
             "project": (raw["Config"]["Labels"] or {}).get("com.docker.compose.project", ""),
             "service": (raw["Config"]["Labels"] or {}).get("com.docker.compose.service", ""),
         }
-        for raw in json.loads(docker("inspect", *ids))
+        for raw in json.loads(docker("inspect", *ids, environment=environment))
     ]
 
 

@@ -6,7 +6,9 @@ It shares no code with spark-mode: what it says about overlap would be true if s
 import json
 import subprocess
 import threading
+import time
 from collections.abc import Iterable
+from datetime import datetime
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -25,46 +27,33 @@ class Moment(NamedTuple):
 
 
 class Witness:
-    """Streams the events of a project while it is used as a context."""
+    """Streams the events of a project while it is used as a context, over restarts of the engine at `host` too.
 
-    def __init__(self, project: str) -> None:
+    What it missed while the engine was away it takes from the times that the engine then says of each container.
+    """
+
+    def __init__(self, project: str, host: str | None = None) -> None:
         self._project = project
+        self._docker = ["docker", *(("--host", host) if host else ())]
         self._moments: list[Moment] = []
         self._events: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
         self._marked = threading.Event()
+        self._ended = False
 
     def __enter__(self) -> "Witness":
-        self._events = subprocess.Popen(
-            [
-                "docker",
-                "events",
-                "--since",
-                "0s",
-                "--format",
-                "{{json .}}",
-                "--filter",
-                "type=container",
-                "--filter",
-                "type=volume",
-            ],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self._reader = threading.Thread(target=self._read, args=(self._events,))
+        self._reader = threading.Thread(target=self._follow)
         self._reader.start()
         self._mark()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._mark()
+        self._ended = True
         assert self._events is not None
         assert self._reader is not None
         self._events.terminate()
-        self._events.wait(10)
         self._reader.join(10)
-        assert self._events.stdout is not None
-        self._events.stdout.close()
 
     def require(self, audio_starts: int, training_starts: int) -> None:
         """Fail unless at least so many starts of each side were seen and the sides never overlapped."""
@@ -77,11 +66,22 @@ class Witness:
         name = f"{self._project}-witness"
         self._marked.clear()
         for _ in range(50):
-            for command in (["docker", "volume", "create", name], ["docker", "volume", "rm", name]):
-                subprocess.run(command, check=True, capture_output=True, timeout=30)
+            for command in (["volume", "create", name], ["volume", "rm", name]):
+                subprocess.run([*self._docker, *command], check=True, capture_output=True, timeout=30)
             if self._marked.wait(0.2):
                 return
         raise AssertionError("the engine's events do not come through")
+
+    def _follow(self) -> None:
+        """Read events until the end; when the stream breaks, ask what happened meanwhile and follow again."""
+        filters = ["--filter", "type=container", "--filter", "type=volume"]
+        command = [*self._docker, "events", "--since", "0s", "--format", "{{json .}}", *filters]
+        while not self._ended:
+            with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as self._events:
+                self._read(self._events)
+            if not self._ended:
+                time.sleep(0.1)
+                self._catch_up()
 
     def _read(self, events: "subprocess.Popen[str]") -> None:
         assert events.stdout is not None
@@ -91,6 +91,29 @@ class Witness:
                 self._marked.set()
             elif event["Type"] == "container" and (moment := moment_of(event, self._project)):
                 self._moments.append(moment)
+
+    def _ask(self, *arguments: str) -> str:
+        """Return what the engine says, nothing while it is away."""
+        return subprocess.run([*self._docker, *arguments], check=False, capture_output=True, text=True, timeout=60).stdout
+
+    def _catch_up(self) -> None:
+        """Add what each container says of its last start and end."""
+        label = f"label=com.docker.compose.project={self._project}"
+        ids = self._ask("ps", "--all", "--quiet", "--no-trunc", "--filter", label).split()
+        for raw in json.loads(self._ask("inspect", *ids) or "[]") if ids else ():
+            side = SIDES.get(raw["Config"]["Labels"].get("com.docker.compose.service", ""), "audio")
+            if started := nanoseconds(raw["State"]["StartedAt"]):
+                self._moments.append(Moment(started, raw["Id"], side, begins=True))
+            if not raw["State"]["Running"] and (finished := nanoseconds(raw["State"]["FinishedAt"])):
+                self._moments.append(Moment(finished, raw["Id"], side, begins=False))
+
+
+def nanoseconds(moment: str) -> int:
+    """Return an engine's time as nanoseconds since the epoch, 0 for one that is none."""
+    if moment.startswith("0001"):
+        return 0
+    whole, _, fraction = moment.rstrip("Z").partition(".")
+    return int(datetime.fromisoformat(f"{whole}+00:00").timestamp()) * 10**9 + int(fraction.ljust(9, "0")[:9] or 0)
 
 
 def moment_of(event: dict[str, Any], project: str) -> Moment | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from composer.engine.doors import Other
 from composer.errors import SparkModeError
@@ -38,6 +38,10 @@ class Lab(RuleBasedStateMachine):
         self.machine = machine(48 * GB)
         self._made = tempfile.TemporaryDirectory()
         self.folder = Path(self._made.name)
+
+    @initialize(request=st.sampled_from(REQUESTS))
+    def a_mode(self, request: Request) -> None:
+        ask(self.machine, self.folder, request)
 
     def teardown(self) -> None:
         self._made.cleanup()
@@ -78,6 +82,12 @@ class Lab(RuleBasedStateMachine):
     @rule(request=st.sampled_from(ASKED), write=st.integers(0, 20), service=st.sampled_from(SERVICES))
     def switch_while_somebody_starts_something(self, request: Request, write: int, service: str) -> None:
         self.machine.before_write[len(self.machine.lines) + write] = lambda engine: engine.outside_start(service)
+        self._ask(lambda: ask(self.machine, self.folder, request))
+        self.machine.before_write.clear()
+
+    @rule(request=st.sampled_from(ASKED), write=st.integers(4, 10), size=st.sampled_from([15 * GB, 30 * GB]))
+    def switch_while_somebody_takes_memory(self, request: Request, write: int, size: int) -> None:
+        self.machine.before_write[len(self.machine.lines) + write] = lambda engine: setattr(engine, "taken", size)
         self._ask(lambda: ask(self.machine, self.folder, request))
         self.machine.before_write.clear()
 

@@ -1,0 +1,139 @@
+"""What the engine does to a switch: it freezes, dies, restarts, or cannot stop a container; on an engine of the tests' own."""
+
+import contextlib
+import os
+import random
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.engine.lab import FILES, Lab, ends, until
+from tests.engine.private import PrivateEngine
+from tests.engine.witness import Witness
+
+DEEP = os.environ.get("SPARK_MODE_DEEP") == "1"
+KILLS = 100 if DEEP else 8
+LEGAL = ({"omni"}, {"xtts", "whisper", "ollama"}, {"training"})
+
+
+@pytest.fixture
+def broken(engine: PrivateEngine, tmp_path: Path) -> Iterator[Lab]:
+    """A lab with nothing running, on the engine that may be broken."""
+    one = Lab("spark-mode-test", tmp_path, engine.host)
+    one.files = (*FILES, "tests/engine/private.yaml")
+    one.down()
+    yield one
+    one.down()
+
+
+def kill(process: "subprocess.Popen[str]", group: bool) -> None:
+    """kill -9 of a switch alone, or with everything that it started."""
+    children = psutil.Process(process.pid).children(recursive=True) if group and process.poll() is None else []
+    process.kill()
+    for child in children:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
+    process.communicate()
+
+
+@pytest.mark.parametrize("group", [True, False], ids=["the whole group", "the parent alone"])
+def test_one_recovery_settles_the_lab_after_kills_at_random_instants(broken: Lab, engine: PrivateEngine, group: bool) -> None:
+    chance = random.Random(5)  # noqa: S311 - the same instants in every run
+    broken.run("audio", "xtts")
+    with Witness(broken.project, engine.host) as witness:
+        for number in range(KILLS // 2):
+            request = (("training",), ("audio", "omni"), ("audio", "xtts"))[number % 3]
+            process = broken.spawn(*request, "--yes")
+            time.sleep(chance.uniform(0.2, 3.0))
+            kill(process, group)
+            broken.run("recover", "--wait=60")
+            assert set(broken.running()) in LEGAL
+            assert broken.run("status", "--format", "json").json["interrupted"] is None
+    witness.require(audio_starts=1, training_starts=1)
+
+
+def test_a_frozen_engine_ends_in_6_and_nothing_is_started_afterwards(broken: Lab, engine: PrivateEngine) -> None:
+    broken.run("audio", "omni", OMNI_FAULT="slow-stop=2", STOP_GRACE="20s")
+    with Witness(broken.project, engine.host) as witness:
+        process = broken.spawn("training")
+        until(lambda: '"stop omni"' in holder(broken))
+        engine.freeze()
+        end = ends(process)
+        assert end.code == 6, end
+        assert "did not answer" in end.out or "did not end" in end.out
+        assert "spark-mode recover" in end.out
+        assert broken.run("status", expect=6).out == ""
+        engine.thaw()
+        time.sleep(2)
+        assert "training" not in broken.running()
+        assert broken.run("status", "--format", "json").json["interrupted"]
+        broken.run("recover")
+        assert set(broken.running()) == {"training"}
+    witness.require(audio_starts=0, training_starts=1)
+
+
+@pytest.mark.parametrize("how", ["killed", "restarted"])
+def test_an_engine_that_goes_away_in_the_middle_of_a_switch_leaves_it_to_be_recovered(
+    broken: Lab, engine: PrivateEngine, how: str
+) -> None:
+    broken.run("audio", "xtts")
+    with Witness(broken.project, engine.host) as witness:
+        process = broken.spawn("training", TRAINING_LOAD="20")
+        until(lambda: "training" in broken.running())
+        engine.kill() if how == "killed" else engine.stop()
+        end = ends(process)
+        assert end.code in (6, 7), end
+        engine.start()
+        time.sleep(1)
+        assert not {"xtts", "whisper", "ollama"} & set(broken.running()), "what was stopped was started with the engine"
+        broken.run("recover", expect=None, TRAINING_LOAD="0.3")
+        assert set(broken.running()) in LEGAL
+        assert broken.run("status", "--format", "json").json["interrupted"] is None
+    witness.require(audio_starts=0, training_starts=1)
+
+
+def test_what_a_switch_stopped_stays_stopped_over_a_restart_and_gets_its_policy_back(broken: Lab, engine: PrivateEngine) -> None:
+    broken.run("audio", "xtts")
+    assert policies(broken)["xtts"] == "always"
+    broken.run("training")
+    assert policies(broken)["xtts"] == "no"
+    assert "xtts (always)" in broken.run("status").out
+    engine.restart()
+    until(lambda: "training" in broken.running() or broken.run("status").out)
+    assert not {"xtts", "whisper", "ollama"} & set(broken.running())
+    broken.run("audio", "xtts")
+    assert policies(broken)["xtts"] == "always"
+    assert policies(broken)["training"] == "no"
+    engine.restart()
+    until(lambda: "xtts" in broken.running())
+    assert "training" not in broken.running()
+
+
+def test_a_container_that_will_not_die_stops_the_switch(broken: Lab, engine: PrivateEngine) -> None:
+    broken.run("audio", "omni", STOP_GRACE="1s")
+    shim = engine.shim_of(broken.running()["omni"][0])
+    process = broken.spawn("training")
+    until(lambda: '"stop omni"' in holder(broken))
+    shim.suspend()
+    try:
+        end = ends(process)
+    finally:
+        shim.resume()
+    assert end.code in (1, 6, 7), end
+    assert "training" not in broken.running()
+    broken.run("recover")
+    assert set(broken.running()) in LEGAL or broken.running() == {}
+
+
+def policies(lab: Lab) -> dict[str, str]:
+    """Return the restart policy of each service's container."""
+    return {one["service"]: one["policy"] for one in lab.containers()}
+
+
+def holder(lab: Lab) -> str:
+    """Return what the holder of the lock wrote into it."""
+    return " ".join(lock.read_text() for lock in lab.state_folder.glob("*.lock"))
