@@ -136,8 +136,8 @@ class _Fold:
                 self.open = Open(began=record)
             case StepBegun() if self._is_open(record.switch):
                 self._grow(steps=(*self.steps, record.step))
-            case StepEnded(failed=None) if self._is_open(record.switch) and isinstance(step := self.steps[-1], Start):
-                self._grow(ready=(*(self.open.ready if self.open else ()), step.service))
+            case StepEnded(failed=None) if self._is_open(record.switch):
+                self._finish_step()
             case GoingBack() if self._is_open(record.switch):
                 self._grow(back=True)
             case Policy():
@@ -158,6 +158,10 @@ class _Fold:
 
     def _is_open(self, switch: str) -> bool:
         return self.open is not None and self.open.began.switch == switch
+
+    def _finish_step(self) -> None:
+        if self.open and self.steps and isinstance(step := self.steps[-1], Start):
+            self._grow(ready=(*self.open.ready, step.service))
 
     def _grow(self, **fields: object) -> None:
         if self.open:

@@ -84,7 +84,10 @@ class PrivateEngine:
         for process in psutil.process_iter(["cmdline"]):
             if any(str(self.folder) in part for part in process.info["cmdline"] or ()) and process.pid != os.getpid():
                 process.kill()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for mounted in reversed(Path("/proc/mounts").read_text().splitlines()):  # one that was killed leaves its own
+            if (where := mounted.split()[1]).startswith(f"{self.folder}/"):
+                subprocess.run(["umount", "--lazy", where], check=True, timeout=30)
+        shutil.rmtree(self.folder)
 
     def shim_of(self, id_: str) -> psutil.Process:
         """Return the process that holds a container: frozen, its container cannot be stopped."""
@@ -93,6 +96,10 @@ class PrivateEngine:
             for one in psutil.process_iter(["cmdline", "name"])
             if "containerd-shim" in (one.info["name"] or "") and id_ in (one.info["cmdline"] or ())
         )
+
+    def process_of(self, id_: str) -> psutil.Process:
+        """Return the first process of a container."""
+        return psutil.Process(int(self.docker("inspect", "--format", "{{.State.Pid}}", id_)))
 
     def _answers(self) -> bool:
         with socket.socket(socket.AF_UNIX) as connection:

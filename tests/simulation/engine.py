@@ -43,6 +43,7 @@ class SimulatedEngine:
         self.foreign: tuple[Other, ...] = ()
         self.engine_answers = True
         self.policies: dict[str, str] = {}
+        self.ending: dict[str, int] = {}
         self.undying: set[str] = set()
         self.sick: set[str] = set()
         self._containers: dict[str, Container] = {}
@@ -232,15 +233,20 @@ class SimulatedEngine:
         for service in services:
             old = self.of(service)
             assert old is None or not old.active, f"Compose would replace the running {service}"
+            variant = variants[service].name if service in variants else None
+            if old and (old.config_hash, old.variant) == (self.project.services[service].config_hash, variant):
+                continue
             if old:
                 del self._containers[old.id]
             self._made += 1
-            self.put(service, "created", variants[service].name if service in variants else None, f"{service}-{self._made}")
+            self.put(service, "created", variant, f"{service}-{self._made}")
 
     def _up(self, service: str, crash: bool) -> None:
         one = self.of(service)
         if one and one.state != "running":
             self._start(one.id, crash)
+            if service in self.ending:
+                self.change(one.id, state="exited", exit_code=self.ending[service])
 
     def _compose_stop(self, service: str) -> None:
         for one in [one for one in self._containers.values() if one.service == service and one.active]:
@@ -269,6 +275,7 @@ class SimulatedEngine:
 
     def _begin(self, id: str, crash: bool = False) -> None:
         self._stopped_by_hand.discard(id)
+        self.time += 0.01
         self.change(id, state="exited" if crash else "running", exit_code=int(crash), started_at=f"{self.time}")
         self._ready_at[id] = self.time + LOAD_SECONDS
 

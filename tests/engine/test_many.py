@@ -1,0 +1,160 @@
+"""Many at once: requests of several processes, two users, and a disk that is full."""
+
+import os
+import pwd
+import random
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.engine.lab import DEADLINE, ROOT, Lab, Outcome, ends, until
+from tests.engine.witness import Witness
+
+REQUESTS = (
+    *(("audio", name) for name in ("omni", "chatterbox", "xtts", "qwen", "f5")),
+    ("training", "--yes"),
+    ("training:large", "--yes"),
+    ("stop",),
+    ("up", "whisper", "--yes"),
+    ("restore", "--yes"),
+)
+PAGE = 4096
+SOCKET = Path("/var/run/docker.sock")
+SHARED = (Path("/run/spark-mode"), Path("/var/lib/spark-mode"))
+
+
+def test_a_hundred_requests_of_eight_processes_are_all_answered_and_end_in_a_legal_state(lab: Lab) -> None:
+    chance = random.Random(11)  # noqa: S311 - the same requests in every run
+    lab.run("audio", "omni")
+    left = [(*REQUESTS[number % len(REQUESTS)], *(("--wait=5",) if number % 4 == 0 else ())) for number in range(100)]
+    chance.shuffle(left)
+    codes: list[Outcome] = []
+
+    def work() -> None:
+        while left:
+            codes.append(lab.run(*left.pop(), expect=None, STAND_IN_LOAD="0"))
+
+    with Witness(lab.project) as witness:
+        threads = [threading.Thread(target=work) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(codes) == 100
+    assert {one.code for one in codes} <= {0, 4, 5}, [one for one in codes if one.code not in (0, 4, 5)]
+    assert sum(1 for one in codes if one.code == 0) >= 5
+    status = lab.run("status", "--format", "json").json
+    assert status["violations"] == []
+    assert status["interrupted"] is None
+    assert lab.run("recover").code == 0
+    history = lab.run("history", "--last", "200", "--format", "json").json
+    assert sum(1 for one in history if one["outcome"] in ("applied", "unchanged")) == 1 + sum(one.code == 0 for one in codes)
+    witness.require(audio_starts=1, training_starts=1)
+
+
+@pytest.fixture
+def shared() -> Iterator[None]:
+    """The directories that an installation makes for all users of an engine."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can be two users")
+    if any(path.exists() for path in SHARED):
+        pytest.skip("this machine has an installation, whose directories are not the tests'")
+    for path in SHARED:
+        path.mkdir(mode=0o2770)
+        os.chown(path, 0, SOCKET.stat().st_gid)
+        path.chmod(0o2770)
+    yield
+    for path in SHARED:
+        for file in path.iterdir():
+            file.unlink()
+        path.rmdir()
+
+
+def as_nobody(lab: Lab, *arguments: str) -> Outcome:
+    """Run spark-mode as another user of Docker's group, with another umask, who may read what root installed."""
+    nobody, group = pwd.getpwnam("nobody").pw_uid, SOCKET.stat().st_gid
+    read = [f"--{kind}-caps=+dac_read_search" for kind in ("inh", "ambient")]
+    done = subprocess.run(
+        ["setpriv", f"--reuid={nobody}", f"--regid={group}", "--clear-groups", *read, *lab.arguments(*arguments)],
+        check=False,
+        cwd=ROOT,
+        env=lab.environment | {"HOME": "/nonexistent", "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE,
+        stdin=subprocess.DEVNULL,
+        umask=0o077,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.usefixtures("shared")
+def test_two_users_exclude_each_other_and_go_on_with_each_others_switches(lab: Lab) -> None:
+    first = as_nobody(lab, "audio", "omni")
+    assert first.code == 0, first
+    running = lab.spawn("training", TRAINING_LOAD="5")
+    until(lambda: "training" in lab.running())
+    busy = as_nobody(lab, "audio", "xtts")
+    assert busy.code == 5, busy
+    assert "by root" in busy.err
+    running.kill()
+    running.communicate()
+    recovered = as_nobody(lab, "recover")
+    assert recovered.code == 0, recovered
+    assert set(lab.running()) == {"training"}
+    lab.run("restore", "--yes")
+    assert set(lab.running()) == {"omni"}
+    assert {one["by"] for one in lab.run("history", "--format", "json").json} == {"nobody", "root"}
+
+
+@pytest.fixture
+def disk(lab: Lab) -> Iterator[Path]:
+    """A small disk of its own under the lab's state."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a disk")
+    folder = lab.state_folder
+    folder.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], check=True)
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_journal_on_a_full_disk_refuses_before_anything_stops(lab: Lab, disk: Path) -> None:
+    lab.run("audio", "omni")
+    before = lab.containers()
+    filler = disk / "filler"
+    with filler.open("wb") as file, pytest.raises(OSError, match="No space"):
+        while True:
+            os.write(file.fileno(), b"x" * 4096)
+    refused = lab.run("training", expect=3)
+    assert "the journal cannot be written" in refused.err
+    assert "No space left on device" in refused.err
+    assert "nothing was touched" in refused.err
+    assert [one for one in lab.containers() if one["service"] == "omni"] == [one for one in before if one["service"] == "omni"]
+    filler.unlink()
+    lab.run("training")
+    assert set(lab.running()) == {"training"}
+
+
+def test_a_disk_that_fills_up_in_the_middle_lets_stops_go_on_and_starts_nothing(lab: Lab, disk: Path) -> None:
+    lab.run("audio", "omni", OMNI_FAULT="slow-stop=4", STOP_GRACE="20s")
+    switch = lab.spawn("training")
+    until(lambda: any('"stop omni"' in one.read_text() for one in disk.glob("*.lock")))
+    filler = disk / "filler"
+    with filler.open("wb") as file, pytest.raises(OSError, match="No space"):
+        while True:
+            os.write(file.fileno(), b"x" * 64)
+    (journal,) = disk.glob("*.journal")
+    with journal.open("ab") as file:  # its last page, which is on the disk already
+        file.write(b"x" * (PAGE - journal.stat().st_size % PAGE - 1) + b"\n")
+    end = ends(switch)
+    assert end.code == 7, end
+    assert "nothing more is started" in end.out
+    assert lab.running() == {}
+    filler.unlink()
+    lab.run("recover")
+    assert set(lab.running()) in ({"training"}, {"omni"})
