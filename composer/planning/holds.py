@@ -1,16 +1,31 @@
 """What somebody holds is never stopped, for whatever reason: the request is refused, and names who holds it."""
 
+from composer.planning.conflicts import conflicts, member
 from composer.planning.plan import Refusal
 from composer.planning.preemption import is_unneeded
+from composer.planning.target import members
 from composer.planning.work import Work
 
 
 def hold_refusal(work: Work) -> Refusal | None:
-    """Return the refusal of a request that stops, or whose mode has no place for, something that is held."""
-    going = {*work.gone_services, *work.gone_models, *work.other_variants}
-    wanted = {*work.target.services, *work.target.models}
+    """Return the refusal of a request that stops something held, has no place for it, or is excluded beside it."""
     for name in (*work.observed.active_services, *work.observed.models):
         hold = work.observed.hold_of(name)
-        if hold and (name in going or (work.target.mode and name not in wanted and is_unneeded(name, work))):
+        if hold and (_is_stopped(name, work) or _is_out_of_place(name, work)):
             return Refusal(message=f"{name} is held: {hold}", hint="wait until it ends, or release it: spark-mode release")
     return None
+
+
+def _is_stopped(name: str, work: Work) -> bool:
+    return name in (*work.gone_services, *work.gone_models, *work.other_variants)
+
+
+def _is_out_of_place(name: str, work: Work) -> bool:
+    """Whether something that stays because it is held is not of the mode that is asked for, or breaks a rule beside it."""
+    target = work.target
+    if name in (*target.services, *target.models):
+        return False
+    if (target.mode or target.scope is None) and is_unneeded(name, work):
+        return True
+    one = member(work.rules, name)
+    return any(one in (hit.one, hit.other) for hit in conflicts(work.rules, [*members(target, work.rules), one]))

@@ -148,7 +148,10 @@ class StoppedTraining(BaseModel):
 
 
 class Plan(BaseModel):
-    """What shall happen, in order, and why. Made by the planner, carried out by the executor, changed by neither."""
+    """What shall happen, in order, and why. Made by the planner, carried out by the executor, changed by neither.
+
+    `target` and `target_models` are what was asked for; `models` are all that count as admitted afterwards.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -163,6 +166,7 @@ class Plan(BaseModel):
     budget: Budget
     refusal: Refusal | None = None
     stops_training: tuple[StoppedTraining, ...] = ()
+    target_models: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     variants: dict[str, str] = {}
     nothing_to_do: str | None = None

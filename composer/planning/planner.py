@@ -45,6 +45,7 @@ def plan(request: Request, project: Project, rules: Rules, observed: Observed, c
         budget=reckoned,
         refusal=refusal,
         stops_training=_stopped_training(work),
+        target_models=target.models,
         models=tuple(dict.fromkeys([*work.remaining.models, *target.models])),
         variants=target.variants,
         nothing_to_do=None if chosen or refusal or not observed.complete else _why_nothing(request, target, observed),

@@ -188,9 +188,13 @@ class Transaction:
         holds = list(seen.held)
         if self._options.hold:
             containers = tuple(one.id for name in plan.target if (one := seen.container_of(name)) and one.active)
-            models = tuple(name for name in plan.models if name in seen.models)
             hold = Hold(
-                request=str(request), by=self._entry.by, since=now(), services=plan.target, containers=containers, models=models
+                request=str(request),
+                by=self._entry.by,
+                since=now(),
+                services=plan.target,
+                containers=containers,
+                models=plan.target_models,
             )
             holds = [one for one in holds if one.services != hold.services] + [hold]
         if self._options.hold or len(holds) != len(self._session.past.holds):

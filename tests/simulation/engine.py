@@ -163,6 +163,11 @@ class SimulatedEngine:
         if (one := self.of(service)) and one.state in ("created", "exited"):
             self._begin(one.id)
 
+    def outside_stop(self, service: str) -> None:
+        """Have somebody stop a container by hand."""
+        if one := self.of(service):
+            self._stop(one.id)
+
     def die(self, service: str, code: int) -> None:
         """Have what runs end, as after an OOM kill; its restart policy may start it again."""
         one = self.of(service)

@@ -123,8 +123,7 @@ class Lab(RuleBasedStateMachine):
 
     @rule(service=st.sampled_from(SERVICES))
     def somebody_stops(self, service: str) -> None:
-        if one := self.machine.of(service):
-            self.machine._stop(one.id)
+        self.machine.outside_stop(service)
 
     @rule(service=st.sampled_from(SERVICES))
     def somebody_pauses(self, service: str) -> None:

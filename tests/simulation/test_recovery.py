@@ -1,0 +1,229 @@
+"""What recovery decides, what holds refuse, and what a restart policy is owed: on the simulated machine."""
+
+from pathlib import Path
+
+import pytest
+
+from composer.errors import ConfigurationError, EngineUnavailable, NeedsAttention, Refused, SwitchFailed
+from composer.planning.request import Request
+from composer.switching.history import history
+from composer.switching.journal import past
+from composer.switching.records import StepEnded
+from composer.switching.report import SwitchOptions
+from composer.switching.transaction import Transaction
+from tests.nobody import Nobody
+from tests.simulation.engine import Killed
+from tests.simulation.lab import SimulatedSession, ask, machine, recover
+from tests.simulation.machine import SimulatedMachine
+
+OMNI, XTTS, TRAINING = Request(verb="audio", names=("omni",)), Request(verb="audio", names=("xtts",)), Request(verb="training")
+RESTORE, STOP = Request(verb="restore"), Request(verb="stop")
+
+
+def cut_off(folder: Path, former: Request, request: Request, act: str) -> SimulatedMachine:
+    """Return a machine on which a switch was killed just after an act."""
+    one = machine()
+    ask(one, folder, former)
+    trial = one.fork()
+    while act not in trial.acts:
+        trial = one.fork()
+        one.kill_at = (one.kill_at[0] + 1 if one.kill_at else one.effects, "after")
+        trial.kill_at = one.kill_at
+        with pytest.raises(Killed):
+            ask(trial, folder, request)
+    trial.kill_at = None
+    return trial
+
+
+def test_a_switch_that_had_begun_to_stop_is_finished(tmp_path: Path) -> None:
+    one = cut_off(tmp_path, OMNI, TRAINING, "compose stop omni")
+    report = recover(one, tmp_path)
+    assert (report.outcome, report.mode, report.note) == ("recovered", "training", "it was finished")
+    assert [event.outcome for event in history(SimulatedSession(one, tmp_path))] == ["applied", "recovered"]
+
+
+def test_a_switch_that_had_only_created_touched_nothing(tmp_path: Path) -> None:
+    one = cut_off(tmp_path, OMNI, TRAINING, "create training")
+    report = recover(one, tmp_path)
+    assert (report.mode, report.note) == ("audio omni", "nothing had been stopped or started")
+
+
+def test_restore_after_a_crash_brings_back_what_ran_before_it(tmp_path: Path) -> None:
+    one = cut_off(tmp_path, OMNI, TRAINING, "up training")
+    assert ask(one, tmp_path, RESTORE).mode == "audio omni"
+    assert one.running() == {"omni": None}
+
+
+def test_stop_after_a_crash_stops_and_starts_nothing(tmp_path: Path) -> None:
+    one = cut_off(tmp_path, OMNI, TRAINING, "up training")
+    acts = len(one.acts)
+    assert ask(one, tmp_path, STOP).mode == "idle"
+    assert not [act for act in one.acts[acts:] if act.startswith("up ")]
+    assert past(one.journal.records()).open is None
+
+
+def test_a_recovery_goes_back_when_finishing_is_refused_now(tmp_path: Path) -> None:
+    one = cut_off(tmp_path, OMNI, TRAINING, "compose stop omni")
+    one.taken = one.total - one.rules.limits.floor - 10 * 10**9
+    report = recover(one, tmp_path)
+    assert report.mode == "audio omni"
+    assert "What ran before runs again: omni" in (report.note or "")
+
+
+def test_a_recovery_never_stops_a_training_that_nobody_agreed_to_stop(tmp_path: Path) -> None:
+    one = cut_off(tmp_path, XTTS, OMNI, "compose stop xtts")
+    one.put("training", "exited")
+    for name in ("whisper", "ollama"):
+        one.outside_stop(name)
+    one.outside_start("training")
+    with pytest.raises(NeedsAttention, match="training became active meanwhile"):
+        recover(one, tmp_path)
+    assert one.running() == {"training": None}
+
+
+def test_where_neither_way_is_possible_the_next_request_is_judged_by_what_runs(tmp_path: Path) -> None:
+    one = cut_off(tmp_path, XTTS, OMNI, "compose stop xtts")
+    one.put("training", "exited")
+    for name in ("whisper", "ollama"):
+        one.outside_stop(name)
+    one.outside_start("training")
+    assert ask(one, tmp_path, TRAINING).mode == "training"
+    assert past(one.journal.records()).open is None
+
+
+def test_a_training_that_was_ready_and_completed_is_not_run_a_second_time(tmp_path: Path) -> None:
+    one = cut_off(tmp_path, OMNI, TRAINING, "up training")
+    switch = past(one.journal.records()).open
+    assert switch is not None
+    one.journal.append(StepEnded(switch=switch.began.switch))
+    one.die("training", 0)
+    assert recover(one, tmp_path).note == "its training has ended since; nothing more is done"
+    assert one.running() == {}
+
+
+def test_an_engine_that_never_comes_to_rest_ends_in_6(tmp_path: Path) -> None:
+    one = cut_off(tmp_path, OMNI, TRAINING, "up training")
+    sleep = one.sleep
+
+    def restless(seconds: float) -> None:
+        sleep(seconds)
+        if one.running():
+            one.outside_stop("training")
+        else:
+            one.outside_start("training")
+
+    one.sleep = restless  # type: ignore[method-assign]  # somebody who never stops
+    with pytest.raises(EngineUnavailable, match="did not stop changing within 120 s"):
+        recover(one, tmp_path)
+
+
+@pytest.mark.parametrize("request_", [TRAINING, OMNI, STOP, RESTORE, Request(verb="stop", names=("whisper",))], ids=str)
+def test_what_is_held_is_not_stopped_by_any_request(request_: Request, tmp_path: Path) -> None:
+    one = machine()
+    ask(one, tmp_path, OMNI)
+    ask(one, tmp_path, XTTS, hold=True)
+    running, acts = one.running(), len(one.acts)
+    with pytest.raises(Refused, match=r"is held: .* holds audio xtts since 20") as refused:
+        ask(one, tmp_path, request_)
+    assert "spark-mode release" in (refused.value.hint or "")
+    assert (one.running(), len(one.acts)) == (running, acts)
+
+
+def test_a_hold_allows_what_stops_nothing_of_it_and_ends_with_its_containers(tmp_path: Path) -> None:
+    one = machine()
+    ask(one, tmp_path, XTTS, hold=True)
+    assert ask(one, tmp_path, XTTS).outcome == "unchanged"
+    for name in ("xtts", "whisper", "ollama"):
+        one.outside_stop(name)
+    assert ask(one, tmp_path, TRAINING).mode == "training"
+    assert past(one.journal.records()).holds == ()
+
+
+def test_a_variant_of_a_held_training_is_not_changed(tmp_path: Path) -> None:
+    one = machine()
+    ask(one, tmp_path, TRAINING, hold=True)
+    with pytest.raises(Refused, match="training is held"):
+        ask(one, tmp_path, Request(verb="training", names=("large",)))
+
+
+def test_a_held_training_is_not_given_up_for_memory_and_a_held_model_neither(tmp_path: Path) -> None:
+    one = machine()
+    ask(one, tmp_path, OMNI)
+    ask(one, tmp_path, Request(verb="up", names=("devstral",)), hold=True)
+    with pytest.raises(Refused, match="devstral"):
+        ask(one, tmp_path, Request(verb="up", names=("coder32b",)))
+    assert set(one.running()) == {"omni", "ollama"}
+
+
+def test_restart_policies_are_taken_by_stops_and_given_back_once_started_and_verified(tmp_path: Path) -> None:
+    one = machine()
+    ask(one, tmp_path, XTTS)
+    ask(one, tmp_path, TRAINING)
+    assert {name: container.restart_policy for name in ("xtts", "whisper", "ollama") if (container := one.of(name))} == {
+        "xtts": "no",
+        "whisper": "no",
+        "ollama": "no",
+    }
+    one.restart()
+    assert set(one.running()) <= {"training"}
+    ask(one, tmp_path, XTTS)
+    assert {name: container.restart_policy for name in ("xtts", "whisper", "ollama") if (container := one.of(name))} == {
+        "xtts": "always",
+        "whisper": "on-failure",
+        "ollama": "unless-stopped",
+    }
+    assert past(one.journal.records()).policies == {}
+
+
+def test_the_policy_of_a_start_that_failed_is_taken_too(tmp_path: Path) -> None:
+    one = machine()
+    ask(one, tmp_path, TRAINING)
+    one.sick.add("xtts")
+    with pytest.raises(SwitchFailed):
+        ask(one, tmp_path, XTTS)
+    assert (container := one.of("xtts")) and container.restart_policy == "no"
+    one.restart()
+    assert "xtts" not in one.running()
+
+
+def test_files_that_changed_while_a_request_waited_have_the_plan_made_again(tmp_path: Path) -> None:
+    one = machine()
+    ask(one, tmp_path, OMNI)
+    session, watcher = SimulatedSession(one, tmp_path), Nobody()
+    services = dict(one.project.services)
+    services["omni"] = services["omni"].model_copy(update={"config_hash": "another"})
+    transaction = Transaction(session, SwitchOptions(yes=True), watcher, None)
+    one.project = one.project.model_copy(update={"services": services})
+    report = transaction.switch(OMNI)
+    assert report.outcome == "unchanged"
+    assert any("changed meanwhile, so the plan is made again" in warning for warning in watcher.warnings)
+    assert any("runs with an earlier definition" in warning for warning in report.warnings)
+
+
+def test_a_restore_that_follows_a_training_does_nothing_when_another_switch_came_after_it(tmp_path: Path) -> None:
+    one = machine()
+    ask(one, tmp_path, OMNI)
+    followed = ask(one, tmp_path, TRAINING).switch
+    ask(one, tmp_path, STOP)
+    with pytest.raises(Refused, match="another switch came after it"):
+        Transaction(SimulatedSession(one, tmp_path), SwitchOptions(yes=True, only_after=followed), Nobody(), None).switch(RESTORE)
+    assert one.running() == {}
+
+
+def test_a_refusal_is_in_the_history_with_its_reason(tmp_path: Path) -> None:
+    one = machine()
+    with pytest.raises(Refused):
+        ask(one, tmp_path, Request(verb="up", names=("omni", "xtts")))
+    (event,) = history(SimulatedSession(one, tmp_path))
+    assert event.outcome == "refused"
+    assert event.note
+
+
+def test_a_journal_that_cannot_be_written_refuses_before_anything_is_touched(tmp_path: Path) -> None:
+    one = machine()
+    ask(one, tmp_path, OMNI)
+    acts = len(one.acts)
+    one.disk_full_at = 0
+    with pytest.raises(ConfigurationError, match="nothing was touched"):
+        ask(one, tmp_path, TRAINING)
+    assert len(one.acts) == acts
