@@ -1,5 +1,6 @@
 """The lab that the tests on the real engine use; nothing of it is left, and nothing else is touched."""
 
+import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
@@ -20,6 +21,16 @@ def others_are_untouched() -> Iterator[None]:
     yield
     after = snapshot()
     assert [one for one in before if one not in after] == []
+
+
+@pytest.fixture(autouse=True)
+def memory_is_quiet(request: pytest.FixtureRequest) -> Iterator[None]:
+    """While a test measures memory, none that runs beside it takes or gives any."""
+    measures, takes = request.path.stem == "test_memory", "engine" in request.fixturenames or "broken" in request.fixturenames
+    with (Path(tempfile.gettempdir()) / "spark-mode-tests.lock").open("w") as lock:
+        if measures or takes:
+            fcntl.flock(lock, fcntl.LOCK_EX if measures else fcntl.LOCK_SH)
+        yield
 
 
 @pytest.fixture(scope="session")
