@@ -28,10 +28,10 @@ demo: setup engine ## Switch the stand-in lab back and forth, explained; leaves 
 	@sh scripts/demo.sh
 
 test: lint stand-in ## Lint, types, and all tests, on a real engine
-	@$(PYTHON) -m pytest -n 2 --dist loadgroup
+	@sh scripts/test.sh $(PYTHON)
 
 test-deep: lint stand-in ## The same with 10,000 histories, every crash of every recovery, and 100 kills on a real engine; hours
-	@SPARK_MODE_DEEP=1 SPARK_MODE_HISTORIES=10000 $(PYTHON) -m pytest
+	@SPARK_MODE_DEEP=1 SPARK_MODE_HISTORIES=10000 sh scripts/test.sh $(PYTHON)
 
 lint: setup ## Style and types
 	@$(VENV)/bin/ruff check .

@@ -125,9 +125,6 @@ def docker(*arguments: str, environment: Mapping[str, str] | None = None) -> str
 
 def snapshot(environment: Mapping[str, str] | None = None) -> list[dict[str, str]]:
     """Return what must be the same before and after a refusal: all containers of the engine with state and start time."""
-    ids = docker("ps", "-aq", environment=environment).split()
-    if not ids:
-        return []
     return [
         {
             "id": raw["Id"],
@@ -139,8 +136,19 @@ def snapshot(environment: Mapping[str, str] | None = None) -> list[dict[str, str
             "project": (raw["Config"]["Labels"] or {}).get("com.docker.compose.project", ""),
             "service": (raw["Config"]["Labels"] or {}).get("com.docker.compose.service", ""),
         }
-        for raw in json.loads(docker("inspect", *ids, environment=environment))
+        for raw in _inspected(environment)
     ]
+
+
+def _inspected(environment: Mapping[str, str] | None) -> list[dict[str, Any]]:
+    """Return what the engine says of each container; one that goes while it is asked for is not there."""
+    for _ in range(20):
+        ids = subprocess.run(["docker", "ps", "-aq"], check=True, capture_output=True, text=True, env=environment).stdout.split()
+        seen = subprocess.run(["docker", "inspect", *ids], check=False, capture_output=True, text=True, env=environment)
+        if not ids or seen.returncode == 0:
+            return list(json.loads(seen.stdout)) if ids else []
+        assert "No such" in seen.stderr, seen.stderr
+    raise AssertionError("containers come and go too fast")
 
 
 def until(true: Callable[[], object], seconds: float = 30.0, pause: float = 0.02) -> None:

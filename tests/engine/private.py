@@ -28,7 +28,8 @@ class PrivateEngine:
         """Start it and wait until it answers."""
         (self.folder / "daemon.json").write_text("{}")  # not the machine's own settings
         paths = {"--data-root": "data", "--exec-root": "exec", "--pidfile": "pid", "--config-file": "daemon.json"}
-        command = ["dockerd", "--host", self.host, "--bridge=none", "--iptables=false", "--ip6tables=false"]
+        # In a network namespace of its own: with --bridge=none dockerd removes docker0, whoever that belongs to.
+        command = ["unshare", "--net", "dockerd", "--host", self.host, "--bridge=none", "--iptables=false", "--ip6tables=false"]
         command += [part for option, name in paths.items() for part in (option, str(self.folder / name))]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)

@@ -75,8 +75,9 @@ def test_a_second_interrupt_leaves_at_once_and_says_what_remains(lab: Lab) -> No
     end = ends(process)
     assert end.code == 130, end
     assert "left at once" in end.out.lower()
-    assert "spark-mode restore" in end.out
-    until(lambda: lab.run("stop", expect=None).code == 0)
+    assert "spark-mode recover" in end.out
+    lab.run("recover", "--wait=30")
+    assert set(lab.running()) == {"training"}
 
 
 def test_after_a_killed_switch_the_next_one_does_what_it_is_asked(lab: Lab) -> None:

@@ -142,7 +142,7 @@ def test_a_way_back_that_no_longer_fits_is_not_tried_and_is_reported(lab: Lab, t
         end = ends(switch)
         assert end.code == 7, end
         assert "The way back failed at: await-release" in end.out
-        assert "spark-mode restore" in end.out
+        assert "spark-mode recover" in end.out
         assert lab.running() == {}
     lab.run("restore")
     assert set(lab.running()) == {"training"}
