@@ -7,11 +7,13 @@ spark-mode alone, and a command that outlives spark-mode still keeps the next sw
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
+from composer.engine.answers import VARIANT
 from composer.engine.compose_files import last_line, settings
-from composer.engine.docker import VARIANT
 from composer.engine.doors import ChosenVariant, ComposeFailed
 from composer.errors import EngineUnavailable
 from composer.lab.files import LabFiles
@@ -31,6 +33,9 @@ class ComposeVerbs:
     def __init__(self, files: LabFiles, socket: str, children_lock: str, folder: str) -> None:
         self._files, self._socket = files, socket
         self._children_lock, self._folder = children_lock, Path(folder)
+
+    def prepare(self) -> None:
+        Thread(target=import_module, args=("python_on_whales",), daemon=True).start()  # 250 ms, while something stops
 
     def create(self, services: Sequence[str], variants: Mapping[str, ChosenVariant]) -> None:
         override = [str(self._override(variants))] if variants else []
@@ -52,7 +57,7 @@ class ComposeVerbs:
         _run("stop", seconds, lambda: client.compose.stop([service]))
 
     def _client(self, seconds: int, overrides: Sequence[str] = ()) -> "DockerClient":
-        from python_on_whales import DockerClient  # 250 ms, which only a switch pays, behind its first step
+        from python_on_whales import DockerClient  # which only a switch pays for; see `prepare`
 
         # python-on-whales passes the caller's environment on; `env` takes Compose's own settings out of it.
         unset = [part for key in os.environ if key.startswith("COMPOSE_") or key == "DOCKER_CONTEXT" for part in ("-u", key)]

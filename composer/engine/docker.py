@@ -8,20 +8,19 @@ Reads take 1 to 5 ms. Every call has a deadline; every failure of the transport 
 import json
 import socket
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from composer.engine.answers import PROJECT, frames, hashes, plain, read_container, spellings, summary
 from composer.engine.doors import Identity, Other
+from composer.engine.events import EventStream
 from composer.errors import EngineUnavailable
-from composer.planning.observed import Container, Health
+from composer.planning.observed import Container
 
 READ_SECONDS = 10.0
 STOP_MARGIN_SECONDS = 15.0
-PROJECT = "com.docker.compose.project"
-VARIANT = "spark-mode.variant"
-_STATES = frozenset({"created", "running", "paused", "restarting", "removing", "exited", "dead"})
-_HEALTH: dict[str, Health] = {"starting": "starting", "healthy": "healthy", "unhealthy": "unhealthy"}
 
 
 class EngineApi:
@@ -50,7 +49,7 @@ class EngineApi:
     def others(self, project: str) -> tuple[Other, ...]:
         listed = self._listed({"status": ["running", "paused", "restarting", "removing"]})
         found = [
-            Other(container=_summary(one), image=one.get("Image", ""), labels=labels, project=labels.get(PROJECT))
+            Other(container=summary(one), image=one.get("Image", ""), labels=labels, project=labels.get(PROJECT))
             for one in listed
             if (labels := one.get("Labels") or {}).get(PROJECT) != project
         ]
@@ -58,20 +57,20 @@ class EngineApi:
 
     def container(self, id: str) -> Container | None:
         status, body = self._call("GET", f"/containers/{id}/json")
-        return None if status == 404 else _container(_json(status, body))
+        return None if status == 404 else read_container(_json(status, body))
 
     def images(self, names: Sequence[str]) -> dict[str, str]:
         wanted, found = set(names), {}
         for image in self._get("/images/json"):
             for tag in [*(image.get("RepoTags") or ()), *(image.get("RepoDigests") or ())]:
                 found[tag] = image["Id"]
-        return {name: found[full] for name in wanted for full in _spellings(name) if full in found}
+        return {name: found[full] for name in wanted for full in spellings(name) if full in found}
 
     def networks(self, project: str) -> dict[str, str]:
-        return _hashes(self._get("/networks", {"label": [f"{PROJECT}={project}"]}))
+        return hashes(self._get("/networks", {"label": [f"{PROJECT}={project}"]}))
 
     def volumes(self, project: str) -> dict[str, str]:
-        return _hashes(self._get("/volumes", {"label": [f"{PROJECT}={project}"]}).get("Volumes") or ())
+        return hashes(self._get("/volumes", {"label": [f"{PROJECT}={project}"]}).get("Volumes") or ())
 
     def project_of_file(self, file: str) -> str | None:
         for one in self._listed({"label": [PROJECT]}):
@@ -105,9 +104,24 @@ class EngineApi:
         parts = [seen.get(f"{total}{name}") for name in ("active_anon", "inactive_anon", "unevictable")]
         return None if parts[0] is None else sum(part or 0 for part in parts)
 
+    @contextmanager
+    def changes(self, project: str) -> Iterator[EventStream]:
+        wanted = ["start", "die", "oom", "pause", "unpause", "destroy", "health_status"]
+        filters = {"label": [f"{PROJECT}={project}"], "type": ["container"], "event": wanted}
+        query = urlencode({"filters": json.dumps(filters)}, quote_via=quote)
+        with socket.socket(socket.AF_UNIX) as connection:
+            stream = EventStream(connection)
+            try:
+                connection.settimeout(READ_SECONDS)
+                connection.connect(self._path)
+                connection.sendall(f"GET /events?{query} HTTP/1.0\r\nHost: docker\r\n\r\n".encode())
+            except OSError:
+                stream.ended = True  # whoever looks next will say so
+            yield stream
+
     def last_lines(self, id: str, count: int) -> tuple[str, ...]:
         status, body = self._call("GET", f"/containers/{id}/logs?stdout=1&stderr=1&tail={count}")
-        text = b"".join(_frames(body)) if status == 200 else b""
+        text = b"".join(frames(body)) if status == 200 else b""
         return tuple(plain(line) for line in text.decode(errors="replace").splitlines()[-count:])
 
     def _listed(self, filters: dict[str, list[str]]) -> list[dict[str, Any]]:
@@ -160,11 +174,6 @@ def _parts(answer: bytes) -> tuple[int, bytes]:
     return int(status[0]), body
 
 
-def plain(text: str) -> str:
-    """Return text from outside without control characters, which could rewrite a terminal."""
-    return "".join(character if character.isprintable() else " " for character in text).strip()
-
-
 def _json(status: int, body: bytes) -> Any:
     if status != 200:
         raise EngineUnavailable(f"Docker answered {status}: {_message(body)}", "look at the engine: docker info")
@@ -179,66 +188,3 @@ def _message(body: bytes) -> str:
         return plain(str(json.loads(body)["message"]))
     except (ValueError, KeyError, TypeError):
         return plain(body[:200].decode(errors="replace"))
-
-
-def _frames(body: bytes) -> Iterator[bytes]:
-    """Yield the payloads of a multiplexed log; one of a terminal has no frames."""
-    if body[:1] not in (b"\x00", b"\x01", b"\x02") or body[1:4] != b"\x00\x00\x00":
-        yield body
-        return
-    at = 0
-    while at + 8 <= len(body):
-        length = int.from_bytes(body[at + 4 : at + 8])
-        yield body[at + 8 : at + 8 + length]
-        at += 8 + length
-
-
-def _spellings(name: str) -> tuple[str, ...]:
-    """Return how the engine may list an image: with its tag, and without Docker Hub's own prefixes."""
-    full = name if "@" in name or ":" in name.rpartition("/")[2] else f"{name}:latest"
-    return (full, full.removeprefix("docker.io/"), full.removeprefix("docker.io/library/"))
-
-
-def _hashes(parts: Sequence[dict[str, Any]]) -> dict[str, str]:
-    labelled = {part["Name"]: (part.get("Labels") or {}).get("com.docker.compose.config-hash") for part in parts}
-    return {name: found for name, found in labelled.items() if found}
-
-
-def _summary(one: dict[str, Any]) -> Container:
-    """Return what a listing says of a container, which is enough for one that is not the lab's."""
-    return Container(id=one["Id"], name=one["Names"][0].removeprefix("/"), state=one["State"])
-
-
-def _container(raw: dict[str, Any]) -> Container:
-    state, config, labels = raw["State"], raw["Config"], raw["Config"].get("Labels") or {}
-    status = state.get("Status")
-    running = status == "running"  # the health of a stopped container is what it once was
-    policy = (raw.get("HostConfig") or {}).get("RestartPolicy") or {}
-    grace = config.get("StopTimeout")
-    return Container(
-        id=raw["Id"],
-        name=raw["Name"].removeprefix("/"),
-        state=status if status in _STATES else "unknown",
-        service=labels.get("com.docker.compose.service"),
-        health=_HEALTH.get((state.get("Health") or {}).get("Status", ""), "none") if running else "none",
-        exit_code=state.get("ExitCode", 0),
-        restart_count=raw.get("RestartCount", 0),
-        started_at=state.get("StartedAt", ""),
-        one_off=labels.get("com.docker.compose.oneoff") == "True",
-        variant=labels.get(VARIANT),
-        config_hash=labels.get("com.docker.compose.config-hash"),
-        image_id=raw.get("Image"),
-        depends_on=tuple(one.partition(":")[0] for one in labels.get("com.docker.compose.depends_on", "").split(",") if one),
-        stop_seconds=10 if grace is None else grace,
-        restart_policy=policy.get("Name") or "no",
-        restart_retries=policy.get("MaximumRetryCount") or 0,
-        address=_address(raw) if running else None,
-    )
-
-
-def _address(raw: dict[str, Any]) -> str | None:
-    """Return where the host reaches a container: its first address, or the host's own where it shares its network."""
-    networks = ((raw.get("NetworkSettings") or {}).get("Networks") or {}).items()
-    if any(name == "host" for name, _ in networks):
-        return "127.0.0.1"
-    return next((one["IPAddress"] for _, one in networks if one.get("IPAddress")), None)

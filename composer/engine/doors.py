@@ -5,6 +5,7 @@ containers is then unknown. Containers and memory come back as the models that p
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict
@@ -112,6 +113,13 @@ class Gpu(Protocol):
         """Return the processes that compute."""
 
 
+class Changes(Protocol):
+    """What happens to containers, as it happens: a hint to look, never the truth."""
+
+    def wait(self, seconds: float) -> None:
+        """Return when something has happened, after so many seconds at the latest."""
+
+
 class Docker(Protocol):
     """The engine: what is there, and the acts that need no Compose file."""
 
@@ -157,6 +165,9 @@ class Docker(Protocol):
         None where the engine does not say.
         """
 
+    def changes(self, project: str) -> AbstractContextManager[Changes]:
+        """Follow what happens to the project's containers."""
+
     def last_lines(self, id: str, count: int) -> tuple[str, ...]:
         """Return the last lines that a container wrote, without control characters."""
 
@@ -176,6 +187,9 @@ class ComposeFailed(Exception):
 
 class Compose(Protocol):
     """The Compose verbs that change something; always by service name. Raises ComposeFailed when Compose reports one."""
+
+    def prepare(self) -> None:
+        """Get ready for the first verb, in the background."""
 
     def create(self, services: Sequence[str], variants: Mapping[str, ChosenVariant]) -> None:
         """Create the containers of these services without starting any; replaces outdated stopped ones.

@@ -12,7 +12,7 @@ from typing import Any
 import urllib3
 from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
 
-from composer.engine.docker import plain
+from composer.engine.answers import plain
 from composer.engine.doors import HostAbsent, HostedModel, HostFailed
 from composer.lab.workload import tagged
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import psutil
 
-from composer.engine.docker import plain
+from composer.engine.answers import plain
 from composer.engine.doors import Process
 from composer.engine.gpu import container_of_pid
 

@@ -64,6 +64,7 @@ class Service(_Part):
     healthcheck: Healthcheck | None = None
     config_hash: str | None = None
     ollama: dict[str, str] = {}
+    pre_stop: bool = False
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -147,6 +148,7 @@ def _service(name: str, raw: dict[str, Any], config_hash: str | None) -> Service
         stop_grace_seconds=_seconds(raw.get("stop_grace_period") or "10s"),
         healthcheck=raw.get("healthcheck"),
         config_hash=config_hash,
+        pre_stop=bool(raw.get("pre_stop")),
         ollama={key: value or "" for key, value in (raw.get("environment") or {}).items() if key in OLLAMA_SETTINGS},
     )
 

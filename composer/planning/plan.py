@@ -25,7 +25,7 @@ class Create(_Step):
 
 
 class Stop(_Step):
-    """Stop a service with its own grace, through Compose where its files know it, then every container left by id."""
+    """Stop a service with its own grace, through Compose where it has hooks to run, then every container left by id."""
 
     service: str | None
     containers: tuple[str, ...]

@@ -10,7 +10,7 @@ from composer.lab.rules import Rules
 from composer.lab.workload import Workload
 from composer.planning.observed import Container, Observed, running_workload
 from composer.planning.plan import Create, Load, Start, StartContainer, Step, Stop, Unload
-from composer.planning.steps import await_release, in_stop_order, start, verify
+from composer.planning.steps import await_release, has_stop_hook, in_stop_order, start, verify
 
 
 class Rollback(BaseModel):
@@ -84,7 +84,7 @@ def _stops(carried_out: tuple[Step, ...], project: Project, rules: Rules, before
             subject=name,
             cause="the switch started it",
             containers=tuple(one.id for one in new if one.service == name),
-            by_compose=name in project.services,
+            by_compose=has_stop_hook(name, project),
             training=bool((workload := rules.of_service(name)) and workload.class_ == "training"),
         )
         for name in names

@@ -99,6 +99,11 @@ def in_stop_order(services: Iterable[str], project: Project, rules: Rules, obser
     return tuple(ordered)
 
 
+def has_stop_hook(service: str, project: Project) -> bool:
+    """Whether a service has `pre_stop` hooks, which only Compose runs; any other stop is quicker by the engine itself."""
+    return service in project.services and project.services[service].pre_stop
+
+
 def _stops(work: Work) -> Iterator[Stop]:
     causes = {one.name: one.cause for one in work.stopped if not one.is_model}
     causes |= dict.fromkeys(work.other_variants, f"{work.request} asks for another variant")
@@ -110,7 +115,7 @@ def _stops(work: Work) -> Iterator[Stop]:
             subject=name,
             cause=causes[name],
             containers=tuple(one.id for one in containers),
-            by_compose=name in work.project.services and any(not one.one_off for one in containers),
+            by_compose=has_stop_hook(name, work.project) and any(not one.one_off for one in containers),
             training=bool(workload and workload.class_ == "training"),
         )
     if work.request.verb == "stop" and not work.request.names:

@@ -34,7 +34,7 @@ from composer.switching.last_look import require_clear
 from composer.switching.measurements import Measurement
 from composer.switching.memory_watch import MemoryWatch
 from composer.switching.observe import Observer
-from composer.switching.readiness import await_ready
+from composer.switching.readiness import SETTLE_SECONDS, await_ready, judge
 from composer.switching.report import Watcher
 from composer.switching.restart_policies import RestartPolicies
 from composer.switching.switch_log import SwitchLog
@@ -64,6 +64,7 @@ class Executor:
     touched: bool = False
     patience: float | None = None
     started: set[str] = field(default_factory=set)
+    _ready: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._memory = MemoryWatch(self.doors, self.project, self.rules, self.observer, self.watcher, self.interruption)
@@ -81,6 +82,8 @@ class Executor:
         Raises StepFailed, Interrupted between and during waits, EngineUnavailable when the state of things is unknown,
         NeedsAttention when two exclusive sides are seen active.
         """
+        if any(step.action in ("create", "start") for step in steps):
+            self.doors.compose.prepare()
         for number, step in enumerate(steps, 1):
             self.interruption.check()
             self.watcher.started(number, step)
@@ -177,14 +180,18 @@ class Executor:
         except ComposeFailed as error:
             self._fail(step.service, str(error))
         container = self._await_ready(step.service, step.completes, step.ready_seconds)
+        self._ready.add(step.service)
         self._memory.gauge.settle(container)
 
     def _verify(self, step: Verify) -> None:
         seen = self.observer.glance()
         for service in step.services:
-            container = seen.container_of(service)
+            container, completes = seen.container_of(service), service in step.completes
+            settled = SETTLE_SECONDS if service in self._ready or service not in self.started else 0
+            if container and judge(container, container, completes, settled).verdict == "ready":
+                continue
             if container is None or container.health != "unhealthy" or service in self.started:
-                self._await_ready(service, service in step.completes, READY_SECONDS)
+                self._await_ready(service, completes, READY_SECONDS)
         seen = self.observer.glance()
         broken = [str(conflict) for conflict in violations(seen, self.rules)]
         if broken:
@@ -210,7 +217,8 @@ class Executor:
                 self.watcher.progress(available, " ".join(docker.last_lines(found.id, 1)))
 
         try:
-            end = await_ready(lambda: docker.container(found.id), found, completes, bound, self.doors.clock, tick)
+            with docker.changes(self.project.name) as changes:
+                end = await_ready(lambda: docker.container(found.id), found, completes, bound, self.doors.clock, changes, tick)
         except StepFailed as error:
             self._fail(service, str(error))
         if end.verdict == "failed":

@@ -39,7 +39,10 @@ class Journal(Protocol):
         """Return all records that can be read, oldest first."""
 
     def append(self, record: Record) -> None:
-        """Add a record. Raises JournalFailed when it is not on the disk for certain."""
+        """Add a record. Raises JournalFailed when it is not on the disk for certain.
+
+        That a step has ended is on the disk with the next record: Docker says it, too.
+        """
 
     def rotate(self) -> None:
         """Begin anew when it is large, with what is still owed; only while no switch is open. Raises JournalFailed."""

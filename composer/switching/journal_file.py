@@ -1,4 +1,4 @@
-"""The journal on a disk: one checksummed line a record, synced before the append returns.
+"""The journal on a disk: one checksummed line a record, synced before the effect that it announces.
 
 A line is the CRC-32 of its JSON in hexadecimal, a space, and the JSON. A last line without its end was never
 acknowledged: the next append cuts it off. A line whose checksum is wrong is passed over by every reader. At 256 KiB the
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from composer.switching.journal import JournalFailed, past
-from composer.switching.records import Carried, Record
+from composer.switching.records import Carried, Record, StepEnded
 from composer.switching.shared_file import open_shared
 
 ROTATED_AT = 256 * 1024
@@ -46,7 +46,7 @@ class JournalFile:
                 whole = _whole(descriptor, size)
                 if whole < size:
                     os.ftruncate(descriptor, whole)
-                _write(descriptor, line)
+                _write(descriptor, line, sync=not isinstance(record, StepEnded))
         except OSError as error:
             raise JournalFailed(f"{self.path}: {error.strerror}") from None
 
@@ -95,14 +95,15 @@ def _is_at(descriptor: int, path: Path) -> bool:
         return False
 
 
-def _write(descriptor: int, line: bytes) -> None:
-    """Write a line as a whole and sync it. What a full disk took of it is cut off again."""
+def _write(descriptor: int, line: bytes, sync: bool = True) -> None:
+    """Write a line as a whole, and sync it. What a full disk took of it is cut off again."""
     begun = os.fstat(descriptor).st_size
     try:
         written = 0
         while written < len(line):
             written += os.write(descriptor, line[written:])
-        os.fsync(descriptor)
+        if sync:
+            os.fsync(descriptor)
     except OSError:
         os.ftruncate(descriptor, begun)
         raise

@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-from composer.engine.doors import Clock
+from composer.engine.doors import Changes, Clock
 from composer.planning.observed import Container
 
 SETTLE_SECONDS = 3.0
 """How long a service without a health check must run without a restart."""
-POLL_SECONDS = 0.05
-SLOWEST_POLL_SECONDS = 0.25
-"""Also how often memory is sampled while a service starts, at least."""
+POLL_SECONDS = 0.1
+"""How often is looked when nothing happens, and memory sampled while a service starts."""
 
 
 class Judgement(NamedTuple):
@@ -58,9 +57,10 @@ def await_ready(
     completes: bool,
     bound: float,
     clock: Clock,
+    changes: Changes,
     tick: Callable[[float], None],
 ) -> Judgement:
-    """Look again and again until a service is ready or has failed, at most `bound` seconds.
+    """Look whenever something happens, and between, until a service is ready or has failed, at most `bound` seconds.
 
     `tick` is called with the seconds waited after each look; what it raises ends the wait.
     """
@@ -73,4 +73,4 @@ def await_ready(
         if waited >= bound:
             return Judgement("failed", f"it was not ready within {bound:g} s")
         tick(waited)
-        clock.sleep(min(max(POLL_SECONDS, waited / 40), SLOWEST_POLL_SECONDS))
+        changes.wait(POLL_SECONDS)

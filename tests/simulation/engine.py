@@ -4,7 +4,8 @@ It does what was measured of a real engine; `tests/engine/test_conformance.py` h
 deterministic: the same calls give the same answers.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import copy
 from typing import Literal, Self, get_args
 
@@ -99,6 +100,13 @@ class SimulatedEngine:
 
     def held(self, id: str) -> int | None:
         return None
+
+    @contextmanager
+    def changes(self, project: str) -> Iterator[Self]:
+        yield self
+
+    def wait(self, seconds: float) -> None:
+        self.sleep(seconds)
 
     def last_lines(self, id: str, count: int) -> tuple[str, ...]:
         return (f"the last line of {id}",)[:count]

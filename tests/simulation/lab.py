@@ -32,8 +32,8 @@ def service(name: str, *profiles: str, **more: object) -> Service:
 PROJECT = Project(
     name="lab",
     services={
-        "omni": service("omni", "omni"),
-        **{name: service(name, name, depends_on={"ollama": Dependency()}) for name in HELPED},
+        "omni": service("omni", "omni", pre_stop=True),
+        **{name: service(name, name, depends_on={"ollama": Dependency()}, pre_stop=True) for name in HELPED},
         "whisper": service("whisper", *HELPED),
         "ollama": service("ollama", *HELPED),
         "training": service("training", "training", healthcheck=None),

@@ -105,6 +105,9 @@ class ComposeOf:
     def __init__(self, engine: SimulatedEngine) -> None:
         self._engine = engine
 
+    def prepare(self) -> None:
+        pass
+
     def create(self, services: Sequence[str], variants: Mapping[str, ChosenVariant]) -> None:
         self._engine.create(services, variants)
 

@@ -42,7 +42,7 @@ def test_a_started_service_is_judged_by_what_is_seen(
 def test_a_service_that_never_gets_ready_fails_at_its_bound_and_says_it() -> None:
     clock = Clock()
     ticks: list[float] = []
-    end = await_ready(lambda: seen(health="starting"), RUNNING, False, 5, clock, ticks.append)
+    end = await_ready(lambda: seen(health="starting"), RUNNING, False, 5, clock, clock, ticks.append)
     assert end == ("failed", "it was not ready within 5 s")
     assert max(later - sooner for sooner, later in itertools.pairwise(ticks)) <= 0.25
 
@@ -56,4 +56,7 @@ class Clock:
         return self.time
 
     def sleep(self, seconds: float) -> None:
+        self.time += seconds
+
+    def wait(self, seconds: float) -> None:
         self.time += seconds
