@@ -11,25 +11,25 @@ import pytest
 from tests.engine.lab import Lab, snapshot
 from tests.engine.private import PrivateEngine
 
-PROJECT = "spark-mode-test"
+PROJECT = os.environ.get("SPARK_MODE_TEST_PROJECT", "spark-mode-test")
+"""Tests that run beside each other on one engine have a project each; its name begins so."""
 
 
 @pytest.fixture(scope="session", autouse=True)
 def others_are_untouched() -> Iterator[None]:
     """Every container that is not the tests' own has the same id, state and start time after all tests."""
-    before = [one for one in snapshot() if not one["project"].startswith(PROJECT)]
+    before = [one for one in snapshot() if not one["project"].startswith("spark-mode-test")]
     yield
     after = snapshot()
     assert [one for one in before if one not in after] == []
 
 
 @pytest.fixture(autouse=True)
-def memory_is_quiet(request: pytest.FixtureRequest) -> Iterator[None]:
-    """While a test measures memory, none that runs beside it takes or gives any."""
-    measures, takes = request.path.stem == "test_memory", "engine" in request.fixturenames or "broken" in request.fixturenames
+def runs_alone_where_it_must(request: pytest.FixtureRequest) -> Iterator[None]:
+    """While a test measures memory, or changes what all labs of an engine see, none runs beside it."""
+    alone = request.node.get_closest_marker("alone") is not None
     with (Path(tempfile.gettempdir()) / "spark-mode-tests.lock").open("w") as lock:
-        if measures or takes:
-            fcntl.flock(lock, fcntl.LOCK_EX if measures else fcntl.LOCK_SH)
+        fcntl.flock(lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
         yield
 
 

@@ -1,5 +1,6 @@
 """What goes wrong on a real engine: nothing is lost, and the user is told what happened and where the lab stands."""
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -83,7 +84,7 @@ def test_a_second_interrupt_leaves_at_once_and_says_what_remains(lab: Lab) -> No
 def test_after_a_killed_switch_the_next_one_does_what_it_is_asked(lab: Lab) -> None:
     lab.run("audio", "omni")
     with Witness(lab.project) as witness:
-        killed = lab.spawn("training", TRAINING_LOAD="20")
+        killed = lab.spawn("training", TRAINING_LOAD="5")
         until(lambda: "training" in lab.running())
         killed.kill()
         killed.communicate()
@@ -93,7 +94,8 @@ def test_after_a_killed_switch_the_next_one_does_what_it_is_asked(lab: Lab) -> N
     witness.require(audio_starts=1, training_starts=1)
 
 
-def test_a_switch_that_is_killed_while_it_stops_something_is_finished_by_the_next(lab: Lab) -> None:
+def test_a_switch_that_is_killed_while_it_stops_something_is_finished_by_the_next(lab: Lab, tmp_path: Path) -> None:
+    hooked(lab, tmp_path)
     lab.run("audio", "omni", OMNI_FAULT="slow-stop=4", STOP_GRACE="20s")
     with Witness(lab.project) as witness:
         killed = lab.spawn("training")
@@ -114,6 +116,23 @@ def test_without_a_terminal_adding_something_never_stops_a_training_unasked(lab:
     assert set(lab.running()) == {"omni"}
 
 
+def test_a_service_with_a_hook_is_stopped_through_compose_which_runs_it(lab: Lab, tmp_path: Path) -> None:
+    hooked(lab, tmp_path)
+    lab.run("audio", "omni")
+    lab.run("training")
+    (omni,) = [one["id"] for one in lab.containers() if one["service"] == "omni"]
+    assert "omni" in state(lab)
+    assert docker("cp", f"{omni}:/tmp/hook", "-")
+
+
+def hooked(lab: Lab, folder: Path) -> None:
+    """Have omni stopped by Compose, for its hook."""
+    file = folder / "hook.yaml"
+    hook = {"command": ["sh", "-c", "echo ran > /tmp/hook"]}
+    file.write_text(json.dumps({"services": {"omni": {"pre_stop": [hook]}}}))
+    lab.files = (*lab.files, str(file))
+
+
 def children_run(lab: Lab) -> bool:
     """Whether a command of a switch runs, by trying the lock that it holds."""
     (lock,) = (Path(lab.environment["XDG_STATE_HOME"]) / "spark-mode").glob("*.children.lock")
@@ -128,7 +147,7 @@ def holder(lab: Lab) -> str:
 
 def test_of_two_switches_at_once_one_wins_and_the_other_is_told_who(lab: Lab) -> None:
     with Witness(lab.project) as witness:
-        for _ in range(20):
+        for _ in range(12):
             both = [lab.spawn("audio", "omni"), lab.spawn("training", "--yes")]
             codes = [ends(process) for process in both]
             assert sorted(end.code for end in codes) in ([0, 5], [0, 0]), codes
@@ -179,6 +198,7 @@ def test_a_service_that_left_the_files_is_stopped_too(lab: Lab) -> None:
     assert lab.running() == {}
 
 
+@pytest.mark.alone
 def test_a_foreign_training_container_is_named_and_never_touched(lab: Lab) -> None:
     name = "spark-mode-test-foreign"
     run_beside("--name", name, "--label", "org.spark-mode.workload=training")

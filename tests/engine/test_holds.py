@@ -118,7 +118,7 @@ def test_the_history_says_what_was_asked_by_whom_and_how_it_ended(lab: Lab) -> N
     until(lambda: "training" in lab.running())
     interrupt(process)
     ends(process)
-    process = lab.spawn("training", TRAINING_LOAD="20")
+    process = lab.spawn("training", TRAINING_LOAD="5")
     until(lambda: "training" in lab.running())
     process.kill()
     process.communicate()

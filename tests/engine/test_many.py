@@ -92,6 +92,7 @@ def as_nobody(lab: Lab, *arguments: str) -> Outcome:
     return Outcome(done.returncode, done.stdout, done.stderr)
 
 
+@pytest.mark.alone
 @pytest.mark.usefixtures("shared")
 def test_two_users_exclude_each_other_and_go_on_with_each_others_switches(lab: Lab) -> None:
     first = as_nobody(lab, "audio", "omni")

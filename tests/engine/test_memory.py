@@ -13,6 +13,8 @@ import pytest
 from tests.engine.hog import Hog, clear_shared_memory, fill_shared_memory
 from tests.engine.lab import ROOT, Lab, Outcome, ends, state, until
 
+pytestmark = pytest.mark.alone
+
 MB = 10**6
 SCALE = 16
 OMNI, TRAINING = 500 * MB, 750 * MB
