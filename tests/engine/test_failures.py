@@ -122,13 +122,13 @@ def test_a_service_with_a_hook_is_stopped_through_compose_which_runs_it(lab: Lab
     lab.run("training")
     (omni,) = [one["id"] for one in lab.containers() if one["service"] == "omni"]
     assert "omni" in state(lab)
-    assert docker("cp", f"{omni}:/tmp/hook", "-")
+    assert docker("cp", f"{omni}:/hook", "-")
 
 
 def hooked(lab: Lab, folder: Path) -> None:
     """Have omni stopped by Compose, for its hook."""
     file = folder / "hook.yaml"
-    hook = {"command": ["sh", "-c", "echo ran > /tmp/hook"]}
+    hook = {"command": ["sh", "-c", "echo ran > /hook"]}
     file.write_text(json.dumps({"services": {"omni": {"pre_stop": [hook]}}}))
     lab.files = (*lab.files, str(file))
 
