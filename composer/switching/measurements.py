@@ -1,7 +1,6 @@
 """What workloads really took, beside what they declare: one line of JSON for each start that settled."""
 
 import os
-import statistics
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -99,6 +98,8 @@ def footprints(records: Iterable[Measurement]) -> tuple[Footprints, ...]:
 
 
 def _footprints(name: str, seen: list[Measurement]) -> Footprints:
+    import statistics  # 5 ms, which only `check` and `calibrate` pay
+
     settled = [one.took for one in seen]
     return Footprints(
         workload=name,
