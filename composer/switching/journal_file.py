@@ -132,13 +132,17 @@ def _line(record: Record) -> bytes:
 
 def _read(path: Path) -> bytes:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe must not hold us up
     except FileNotFoundError:
         return b""
     except OSError as error:
         raise JournalFailed(f"{path}: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb") as file:
-        return file.read(LONGEST)
+    try:
+        return os.read(descriptor, LONGEST)
+    except OSError as error:
+        raise JournalFailed(f"{path}: {error.strerror}") from None
+    finally:
+        os.close(descriptor)
 
 
 def _lines(text: bytes) -> list[bytes]:

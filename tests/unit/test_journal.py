@@ -2,6 +2,7 @@
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,20 @@ def test_a_journal_never_follows_a_link(journal: JournalFile, tmp_path: Path) ->
     with pytest.raises(JournalFailed):
         journal.records()
     assert target.read_text() == "precious"
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo], ids=["a directory", "a pipe"])
+def test_what_lies_in_place_of_a_journal_is_an_error_and_holds_nobody_up(
+    journal: JournalFile, make: Callable[[Path], None]
+) -> None:
+    make(journal.path)
+    with pytest.raises(JournalFailed):
+        journal.append(ended("a"))
+    if journal.path.is_dir():
+        with pytest.raises(JournalFailed, match="directory"):
+            journal.records()
+    else:
+        assert journal.records() == []
 
 
 def test_the_journal_is_writable_for_the_group_whatever_the_umask(journal: JournalFile) -> None:
