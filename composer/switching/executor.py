@@ -30,7 +30,7 @@ from composer.planning.steps import READY_SECONDS
 from composer.switching.doors import Doors, StepFailed
 from composer.switching.hosted import HostedModels
 from composer.switching.interruption import Interruption
-from composer.switching.last_look import require_clear
+from composer.switching.last_look import require_clear, require_stopped
 from composer.switching.measurements import Measurement
 from composer.switching.memory_watch import MemoryWatch
 from composer.switching.observe import Observer
@@ -127,6 +127,7 @@ class Executor:
             for service, name in step.variants.items()
             if (workload := self.rules.of_service(service))
         }
+        require_stopped(step.services, self.observer)
         try:
             self.doors.compose.create(step.services, variants)
         except ComposeFailed as error:

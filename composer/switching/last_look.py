@@ -6,6 +6,14 @@ from composer.switching.doors import StepFailed
 from composer.switching.observe import Observer
 
 
+def require_stopped(services: tuple[str, ...], observer: Observer) -> None:
+    """Raise StepFailed when one of these is active: to create it, Compose would stop and replace what runs."""
+    running = observer.glance().active_services
+    active = [name for name in services if name in running]
+    if active:
+        raise StepFailed(f"{', '.join(active)} was started by somebody meanwhile; ask again")
+
+
 def require_clear(service: str, observer: Observer, rules: Rules) -> None:
     """Raise StepFailed when something is active that a rule excludes beside this service."""
     seen, one = observer.glance(), member(rules, service)

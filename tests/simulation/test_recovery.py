@@ -210,6 +210,17 @@ def test_a_restore_that_follows_a_training_does_nothing_when_another_switch_came
     assert one.running() == {}
 
 
+def test_a_create_never_replaces_what_somebody_started_meanwhile(tmp_path: Path) -> None:
+    one = machine()
+    ask(one, tmp_path, Request(verb="training", names=("large",)))
+    ask(one, tmp_path, OMNI)
+    one.before_write[len(one.lines)] = lambda engine: engine.outside_start("training")
+    with pytest.raises(SwitchFailed, match="training was started by somebody meanwhile"):
+        ask(one, tmp_path, TRAINING)
+    assert one.wrongs == []
+    assert "training" in one.running()
+
+
 def test_a_refusal_is_in_the_history_with_its_reason(tmp_path: Path) -> None:
     one = machine()
     with pytest.raises(Refused):
