@@ -159,7 +159,7 @@ def test_too_little_memory_is_refused_before_anything_stops_and_names_who_has_it
     options = ["--detach", "--rm", "--shm-size", "2g", "--name", name, "-e", "STAND_IN_MEMORY=1500MB", "-e", "STAND_IN_LOAD=0"]
     subprocess.run(["docker", "run", *options, "audio-lab-stand-in:latest", "omni"], check=True, capture_output=True)
     try:
-        until(lambda: available() < free - 1400 * MB)
+        until(lambda: available() < free - 900 * MB)
         refused = lab.run("training", expect=4)
         assert f"{name} (container) 1.5 GB" in refused.err
         assert lab.containers() == before

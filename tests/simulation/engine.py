@@ -214,7 +214,7 @@ class SimulatedEngine:
         """Have something happen that can be cut off by a kill."""
         index, self.effects = self.effects, self.effects + 1
         when = self.kill_at[1] if self.kill_at and self.kill_at[0] == index else None
-        if when == "late":
+        if when == "late" and method != "write":  # a disk does nothing for a process that is dead
             self._later.append((self.time + LATE_SECONDS, method, arguments))
         if when in ("before", "late"):
             raise Killed
