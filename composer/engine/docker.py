@@ -14,13 +14,14 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from composer.engine.answers import PROJECT, frames, hashes, plain, read_container, spellings, summary
-from composer.engine.doors import Identity, Other
+from composer.engine.doors import Identity, Other, StartFailed
 from composer.engine.events import EventStream
 from composer.errors import EngineUnavailable
 from composer.planning.observed import Container
 
 READ_SECONDS = 10.0
 STOP_MARGIN_SECONDS = 15.0
+START_SECONDS = 60.0
 
 
 class EngineApi:
@@ -84,7 +85,9 @@ class EngineApi:
             raise EngineUnavailable(f"Docker refused: {_message(body)}", "the state of the container is unknown; look: docker ps")
 
     def start(self, id: str) -> None:
-        self._act(f"/containers/{id}/start", STOP_MARGIN_SECONDS)
+        status, body = self._call("POST", f"/containers/{id}/start", START_SECONDS)
+        if status not in (204, 304):
+            raise StartFailed(_message(body))
 
     def unpause(self, id: str) -> None:
         self._act(f"/containers/{id}/unpause", STOP_MARGIN_SECONDS)

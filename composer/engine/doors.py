@@ -151,7 +151,7 @@ class Docker(Protocol):
         """Send SIGTERM and, after so many seconds, SIGKILL; return when the container has stopped, is gone, or will not die."""
 
     def start(self, id: str) -> None:
-        """Start a stopped container as it is."""
+        """Start a stopped container as it is; one that runs goes on. Raises StartFailed."""
 
     def unpause(self, id: str) -> None:
         """Let a paused container go on."""
@@ -179,6 +179,10 @@ class ChosenVariant(BaseModel):
 
     name: str
     environment: dict[str, str]
+
+
+class StartFailed(Exception):
+    """The engine could not start a container; the message is its reason."""
 
 
 class ComposeFailed(Exception):

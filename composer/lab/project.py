@@ -49,7 +49,10 @@ class Healthcheck(_Part):
 
 
 class Service(_Part):
-    """A service of the project. `ollama` are its settings for Ollama; the rest of an environment may be secret."""
+    """A service of the project. `ollama` are its settings for Ollama; the rest of an environment may be secret.
+
+    `start_by_compose`: it has what Compose adds at each start (`post_start`, configs and secrets that it copies in).
+    """
 
     name: str
     image: str | None = None
@@ -65,6 +68,7 @@ class Service(_Part):
     config_hash: str | None = None
     ollama: dict[str, str] = {}
     pre_stop: bool = False
+    start_by_compose: bool = False
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -149,6 +153,7 @@ def _service(name: str, raw: dict[str, Any], config_hash: str | None) -> Service
         healthcheck=raw.get("healthcheck"),
         config_hash=config_hash,
         pre_stop=bool(raw.get("pre_stop")),
+        start_by_compose=any(raw.get(key) for key in ("post_start", "configs", "secrets")),
         ollama={key: value or "" for key, value in (raw.get("environment") or {}).items() if key in OLLAMA_SETTINGS},
     )
 

@@ -76,12 +76,14 @@ class Unpause(_Step):
 class Start(_Step):
     """Start one service and wait until it is ready; not when fewer than `required` bytes are available by then.
 
+    It goes through Compose only where Compose has more to do than to start the container (`by_compose`).
     `completes` says that exit 0 is success, because it is training or others wait for its completion.
     """
 
     service: str
     completes: bool
     ready_seconds: float
+    by_compose: bool = False
     required: int = 0
     action: Literal["start"] = "start"
 

@@ -59,7 +59,15 @@ def start(name: str, project: Project, cause: str, done: frozenset[str], ready_s
     check = project.services[name].healthcheck
     own = check.start_period + READY_AFTER_START_PERIOD if check and not check.disable else READY_SECONDS
     ready = ready_seconds or own
-    return Start(service=name, subject=name, cause=cause, completes=name in done, ready_seconds=ready, required=required)
+    return Start(
+        service=name,
+        subject=name,
+        cause=cause,
+        completes=name in done,
+        ready_seconds=ready,
+        by_compose=project.services[name].start_by_compose,
+        required=required,
+    )
 
 
 def await_release(starting: tuple[Workload, ...], rules: Rules, memory: Memory, force: bool) -> AwaitRelease:

@@ -7,7 +7,7 @@ nothing which a rule excludes beside it is active.
 from dataclasses import dataclass, field
 from typing import NoReturn, assert_never
 
-from composer.engine.doors import ChosenVariant, ComposeFailed
+from composer.engine.doors import ChosenVariant, ComposeFailed, StartFailed
 from composer.errors import NeedsAttention
 from composer.lab.project import Project
 from composer.lab.rules import Rules
@@ -34,7 +34,7 @@ from composer.switching.last_look import require_clear, require_stopped
 from composer.switching.measurements import Measurement
 from composer.switching.memory_watch import MemoryWatch
 from composer.switching.observe import Observer
-from composer.switching.readiness import SETTLE_SECONDS, await_ready, judge
+from composer.switching.readiness import SETTLE_SECONDS, await_ready, described, judge
 from composer.switching.report import Watcher
 from composer.switching.restart_policies import RestartPolicies
 from composer.switching.switch_log import SwitchLog
@@ -82,7 +82,7 @@ class Executor:
         Raises StepFailed, Interrupted between and during waits, EngineUnavailable when the state of things is unknown,
         NeedsAttention when two exclusive sides are seen active.
         """
-        if any(step.action in ("create", "start") for step in steps):
+        if any(step.action == "create" or (isinstance(step, (Start, Stop)) and step.by_compose) for step in steps):
             self.doors.compose.prepare()
         for number, step in enumerate(steps, 1):
             self.interruption.check()
@@ -166,19 +166,25 @@ class Executor:
     def _start_container(self, step: StartContainer) -> None:
         require_clear(self._service_of(step.container), self.observer, self.rules)
         self.touched = True
-        self.doors.docker.start(step.container)
+        try:
+            self.doors.docker.start(step.container)
+        except StartFailed as error:
+            raise StepFailed(f"{step.subject} did not start: {error}") from None
         if (now := self.doors.docker.container(step.container)) and now.state == "running":
             self._policies.give_back(now)
 
     def _start(self, step: Start) -> None:
-        require_clear(step.service, self.observer, self.rules)
+        container = require_clear(step.service, self.observer, self.rules).container_of(step.service)
         self._memory.require(step)
         self.touched = True
         self.started.add(step.service)
         self._memory.gauge.begin()
         try:
-            self.doors.compose.start(step.service)
-        except ComposeFailed as error:
+            if step.by_compose or container is None:
+                self.doors.compose.start(step.service)
+            else:
+                self.doors.docker.start(container.id)
+        except (ComposeFailed, StartFailed) as error:
             self._fail(step.service, str(error))
         container = self._await_ready(step.service, step.completes, step.ready_seconds)
         self._ready.add(step.service)
@@ -231,7 +237,7 @@ class Executor:
         container = self.observer.glance().container_of(service)
         message = f"{service} did not start: {reason}"
         if container is not None:
-            message += f"\n  last state: {_described(container)}"
+            message += f"\n  last state: {described(container)}"
             message += "".join(f"\n  log: {line}" for line in self.doors.docker.last_lines(container.id, LAST_LINES))
             if container.active and service in self.started:
                 self._policies.disarm(container)
@@ -241,10 +247,3 @@ class Executor:
     def _service_of(self, id_: str) -> str:
         container = self.doors.docker.container(id_)
         return container.service or "" if container else ""
-
-
-def _described(container: Container) -> str:
-    health = f", {container.health}" if container.health != "none" else ""
-    code = f", exit code {container.exit_code}" if container.state != "running" or container.restart_count else ""
-    restarts = f", restarted {container.restart_count} times" if container.restart_count else ""
-    return f"{container.state}{health}{code}{restarts}"

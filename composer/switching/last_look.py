@@ -2,6 +2,7 @@
 
 from composer.lab.rules import Rules
 from composer.planning.conflicts import exclusive, member
+from composer.planning.observed import Observed
 from composer.switching.doors import StepFailed
 from composer.switching.observe import Observer
 
@@ -14,8 +15,8 @@ def require_stopped(services: tuple[str, ...], observer: Observer) -> None:
         raise StepFailed(f"{', '.join(active)} was started by somebody meanwhile; ask again")
 
 
-def require_clear(service: str, observer: Observer, rules: Rules) -> None:
-    """Raise StepFailed when something is active that a rule excludes beside this service."""
+def require_clear(service: str, observer: Observer, rules: Rules) -> Observed:
+    """Return what was seen. Raises StepFailed when something is active that a rule excludes beside this service."""
     seen, one = observer.glance(), member(rules, service)
     for other in (*seen.active_services, *(foreign.workload for foreign in seen.foreign)):
         if other != service and (found := exclusive(rules, one, member(rules, other))):
@@ -26,3 +27,4 @@ def require_clear(service: str, observer: Observer, rules: Rules) -> None:
         for model in loaded or ():
             if found := exclusive(rules, one, member(rules, model.workload or host)):
                 raise StepFailed(f"{service} is not started: {model.model} is loaded in {host} again, and {found.rule.because}")
+    return seen

@@ -74,3 +74,11 @@ def await_ready(
             return Judgement("failed", f"it was not ready within {bound:g} s")
         tick(waited)
         changes.wait(POLL_SECONDS)
+
+
+def described(container: Container) -> str:
+    """Return how a container was last seen, in a few words."""
+    health = f", {container.health}" if container.health != "none" else ""
+    code = f", exit code {container.exit_code}" if container.state != "running" or container.restart_count else ""
+    restarts = f", restarted {container.restart_count} times" if container.restart_count else ""
+    return f"{container.state}{health}{code}{restarts}"

@@ -9,7 +9,7 @@ import pytest
 
 from composer.engine.compose import ComposeVerbs
 from composer.engine.docker import EngineApi
-from composer.engine.doors import Compose, ComposeFailed, Docker
+from composer.engine.doors import Compose, ComposeFailed, Docker, StartFailed
 from composer.lab.files import LabFiles
 from composer.lab.project import Project
 from composer.planning.observed import Container
@@ -169,6 +169,17 @@ def test_a_start_uses_the_container_that_is_there(world: World) -> None:
     assert seen(world, "plain").started_at != one.started_at
 
 
+def test_a_start_by_id_uses_the_same_container_and_may_be_repeated_and_one_that_is_gone_fails(world: World) -> None:
+    one = running(world, "plain")
+    world.docker.stop(one.id, 2)
+    world.docker.start(one.id)
+    world.docker.start(one.id)
+    until(lambda: seen(world, "plain").state == "running")
+    assert seen(world, "plain").started_at != one.started_at
+    with pytest.raises(StartFailed, match="No such container"):
+        world.docker.start("0" * 64)
+
+
 def test_a_paused_container_is_active_cannot_be_started_and_can_be_stopped(world: World) -> None:
     one = running(world, "plain")
     world.pause(one.id)
@@ -176,6 +187,8 @@ def test_a_paused_container_is_active_cannot_be_started_and_can_be_stopped(world
     assert seen(world, "plain").active
     with pytest.raises(ComposeFailed, match="paused"):
         world.compose.start("plain")
+    with pytest.raises(StartFailed, match="paused"):
+        world.docker.start(one.id)
     world.compose.stop("plain", 20)
     assert seen(world, "plain").state == "exited"
 

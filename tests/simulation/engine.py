@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from copy import copy
 from typing import Literal, Self, get_args
 
-from composer.engine.doors import ChosenVariant, ComposeFailed, Identity, Other
+from composer.engine.doors import ChosenVariant, ComposeFailed, Identity, Other, StartFailed
 from composer.errors import EngineUnavailable
 from composer.lab.project import Project
 from composer.planning.observed import Container
@@ -115,7 +115,13 @@ class SimulatedEngine:
         self._act(f"stop {id}", None, "_stop", id)
 
     def start(self, id: str) -> None:
-        self._act(f"start {id}", None, "_start", id)
+        one = self._containers.get(id)
+        if one is None:
+            raise StartFailed(f"No such container: {id}")
+        if one.state == "paused":
+            raise StartFailed("cannot start a paused container, try unpause instead")
+        crashes = self.fault == "crash" and self.fail_at == len(self.acts)
+        self._act(f"start {one.service}", one.service, "_up", one.service, crashes)
 
     def unpause(self, id: str) -> None:
         self._act(f"unpause {id}", None, "_unpause", id)
@@ -231,7 +237,7 @@ class SimulatedEngine:
             self.engine_answers = False
             self._answer()
         if wrong and self.fault == "compose" and service:
-            raise ComposeFailed(f"{what} failed")
+            raise StartFailed(f"{what} failed") if what.startswith("start ") else ComposeFailed(f"{what} failed")
         self.effect(method, *arguments)
 
     def _answer(self) -> None:

@@ -32,7 +32,7 @@ def service(name: str, *profiles: str, **more: object) -> Service:
 PROJECT = Project(
     name="lab",
     services={
-        "omni": service("omni", "omni", pre_stop=True),
+        "omni": service("omni", "omni", pre_stop=True, start_by_compose=True),
         **{name: service(name, name, depends_on={"ollama": Dependency()}, pre_stop=True) for name in HELPED},
         "whisper": service("whisper", *HELPED),
         "ollama": service("ollama", *HELPED),

@@ -49,7 +49,7 @@ def prepared(scenario: Scenario, folder: Path) -> SimulatedMachine:
     elif scenario.fault != "none":
         trial = one.fork()
         ask(trial, folder, scenario.request)
-        one.fail_at = max(index for index, act in enumerate(trial.acts) if act.startswith(("up ", "compose stop ")))
+        one.fail_at = max(index for index, act in enumerate(trial.acts) if act.startswith(("up ", "start ", "compose stop ")))
         one.fault = scenario.fault
     return one
 

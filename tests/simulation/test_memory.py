@@ -83,21 +83,21 @@ def test_a_switch_goes_on_within_a_quarter_of_a_second_of_a_late_release() -> No
     machine = with_omni(held=100 * GB, seconds=20)
     switch(machine, TRAINING)
     assert machine.stopped_at is not None
-    assert 0 <= machine.moments["up training"] - (machine.stopped_at + 20) <= POLL
+    assert 0 <= machine.moments["start training"] - (machine.stopped_at + 20) <= POLL
 
 
 def test_what_the_gpu_still_lists_is_waited_for_like_memory() -> None:
     machine = with_omni(held=0, seconds=5)
     switch(machine, TRAINING, ListsTheStopped(machine))
     assert machine.stopped_at is not None
-    assert 0 <= machine.moments["up training"] - (machine.stopped_at + 5) <= POLL
+    assert 0 <= machine.moments["start training"] - (machine.stopped_at + 5) <= POLL
 
 
 def test_memory_that_does_not_come_back_starts_nothing_new_and_what_ran_before_runs_again() -> None:
     machine = with_omni(held=100 * GB, seconds=1000)
     with pytest.raises(SwitchFailed, match=r"32.0 GB must be free and 28.0 GB are, after 120 s of waiting. Nothing was started"):
         switch(machine, TRAINING)
-    assert "up training" not in machine.moments
+    assert "start training" not in machine.moments
     assert machine.running() == {"omni": None}
 
 

@@ -49,16 +49,16 @@ def test_a_switch_that_had_only_created_touched_nothing(tmp_path: Path) -> None:
 
 
 def test_restore_after_a_crash_brings_back_what_ran_before_it(tmp_path: Path) -> None:
-    one = cut_off(tmp_path, OMNI, TRAINING, "up training")
+    one = cut_off(tmp_path, OMNI, TRAINING, "start training")
     assert ask(one, tmp_path, RESTORE).mode == "audio omni"
     assert one.running() == {"omni": None}
 
 
 def test_stop_after_a_crash_stops_and_starts_nothing(tmp_path: Path) -> None:
-    one = cut_off(tmp_path, OMNI, TRAINING, "up training")
+    one = cut_off(tmp_path, OMNI, TRAINING, "start training")
     acts = len(one.acts)
     assert ask(one, tmp_path, STOP).mode == "idle"
-    assert not [act for act in one.acts[acts:] if act.startswith("up ")]
+    assert not [act for act in one.acts[acts:] if act.startswith(("up ", "start "))]
     assert past(one.journal.records()).open is None
 
 
@@ -92,7 +92,7 @@ def test_where_neither_way_is_possible_the_next_request_is_judged_by_what_runs(t
 
 
 def test_a_training_that_was_ready_and_completed_is_not_run_a_second_time(tmp_path: Path) -> None:
-    one = cut_off(tmp_path, OMNI, TRAINING, "up training")
+    one = cut_off(tmp_path, OMNI, TRAINING, "start training")
     switch = past(one.journal.records()).open
     assert switch is not None
     one.journal.append(StepEnded(switch=switch.began.switch))
@@ -102,7 +102,7 @@ def test_a_training_that_was_ready_and_completed_is_not_run_a_second_time(tmp_pa
 
 
 def test_an_engine_that_never_comes_to_rest_ends_in_6(tmp_path: Path) -> None:
-    one = cut_off(tmp_path, OMNI, TRAINING, "up training")
+    one = cut_off(tmp_path, OMNI, TRAINING, "start training")
     sleep = one.sleep
 
     def restless(seconds: float) -> None:
