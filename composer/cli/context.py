@@ -29,12 +29,12 @@ class Globals:
         self.exit_code = 0
         self.printed = False
 
-    def session(self, need_project: bool = True, only_config: bool = False) -> "Session":
+    def session(self, need_project: bool = True) -> "Session":
         """Open the lab; Compose is asked first and answers while the rest is imported."""
         from composer.switching.prefetch import ask_compose  # what costs time is imported after the question
 
         found = find_lab(self.flags, os.environ, Path.cwd())
-        asked = ask_compose(found, only_config)
+        asked = ask_compose(found)
         from composer.lab.files import LabFiles
         from composer.switching.session import Session
 

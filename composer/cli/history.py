@@ -12,7 +12,7 @@ from composer.cli.tables import columns, readable
 @click.pass_obj
 def history(known: Globals, last: int) -> None:
     """Show what was switched: when, by whom, how long it took and how it ended."""
-    session = known.session(need_project=False, only_config=True)
+    session = known.session(need_project=False)
     from composer.switching.history import history as read  # after Compose was asked
 
     events = read(session)[-last:]

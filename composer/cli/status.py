@@ -10,7 +10,7 @@ from composer.cli.context import Globals, output_options
 @click.pass_obj
 def status(known: Globals) -> None:
     """Show the mode, the services, the machine's memory, and what would not be allowed now."""
-    session = known.session(only_config=True)
+    session = known.session()
     from composer.cli.show_status import status_text  # after Compose was asked
     from composer.switching.status import status as look
 

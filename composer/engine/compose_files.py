@@ -11,6 +11,8 @@ import subprocess
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from composer.engine.project_cache import Kept, ProjectCache
+
 if TYPE_CHECKING:
     from composer.lab.project import Project
 
@@ -64,32 +66,31 @@ class LabPaths(Protocol):
 
 
 class ComposeFiles:
-    """The Compose files of a lab, behind the engine's socket. `version` is that of Compose, once the files were read.
+    """The Compose files of a lab, behind the engine's socket. `version` is that of Compose, once the files were read."""
 
-    With `only_config` neither the version is checked nor the hashes of services are known: enough for showing what runs.
-    """
-
-    def __init__(self, files: LabPaths, socket: str, only_config: bool = False) -> None:
-        self._files, self._socket, self._only_config = files, socket, only_config
+    def __init__(self, files: LabPaths, socket: str, cache: ProjectCache | None = None) -> None:
+        self._files, self._socket, self._cache = files, socket, cache
+        self._kept: Kept | None = None
         self._asked: dict[str, subprocess.Popen[str]] = {}
         self.version = ""
 
     def prefetch(self) -> None:
-        """Ask Compose, without waiting for the answers.
+        """Ask Compose, without waiting for the answers, unless it is known what they would be.
 
         Raises ConfigurationError for remote files, EngineUnavailable where there is no `docker` command.
         """
         from composer.errors import ConfigurationError, EngineUnavailable
 
-        if self._asked:
+        if self._asked or self._kept:
+            return
+        if self._cache and (kept := self._cache.find()):
+            self._kept = kept
             return
         for file in self._files.compose:
             if _REMOTE.search(file):
                 raise ConfigurationError(f"{file}: Compose files from elsewhere are not used", "copy it here, and read it first")
         command = ["docker", "compose", *_flags(self._files)]
         for name, question in _QUESTIONS.items():
-            if self._only_config and name != "config":
-                continue
             try:
                 self._asked[name] = subprocess.Popen(
                     [*command, *question],
@@ -109,26 +110,31 @@ class ComposeFiles:
     def read(self) -> "Project":
         """Return the project. Raises ConfigurationError for what Compose says is wrong with the files or itself."""
         from composer.errors import ConfigurationError
-        from composer.lab.project import read_project
+        from composer.lab.project import Project, read_project
 
+        self.prefetch()
+        if self._kept:
+            self.version = self._kept.version
+            return Project.model_validate(self._kept.project)
         answers = self._collect()
-        if "version" in answers:
-            version = answers["version"].text("Docker Compose is missing", "install docker-compose-plugin")
-            self.version = version.strip().removeprefix("v")
-            _check_version(self.version)
+        version = answers["version"].text("Docker Compose is missing", "install docker-compose-plugin")
+        self.version = version.strip().removeprefix("v")
+        _check_version(self.version)
         first = self._files.compose[0] if self._files.compose else "the Compose files"
         fix = "correct it; nothing was touched"
         resolved: dict[str, Any] = json.loads(answers["config"].text(first, fix))
         if not resolved.get("services"):
             raise ConfigurationError(f"{first}: has no services", fix)
-        hashes = answers["hashes"].text(first, fix) if "hashes" in answers else ""
-        return read_project(resolved, dict(line.split() for line in hashes.splitlines() if line))
+        hashes = answers["hashes"].text(first, fix)
+        project = read_project(resolved, dict(line.split() for line in hashes.splitlines() if line))
+        if self._cache:
+            self._cache.keep(self.version, project.model_dump(mode="json"))
+        return project
 
     def _collect(self) -> dict[str, "_Answer"]:
         """Wait for all answers, under one deadline."""
         from composer.errors import EngineUnavailable
 
-        self.prefetch()
         deadline = time.monotonic() + READ_SECONDS
         try:
             texts = {

@@ -8,25 +8,20 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from pydantic import BaseModel, ConfigDict
-
+from composer.frozen import Frozen
 from composer.planning.observed import Container, Memory
 
 
-class Identity(BaseModel):
+class Identity(Frozen):
     """Which engine this is, and what it can do."""
-
-    model_config = ConfigDict(frozen=True)
 
     id: str
     version: str
     gpu_runtime: bool
 
 
-class Other(BaseModel):
+class Other(Frozen):
     """An active container that is not of the lab's project, with what rules may know it by."""
-
-    model_config = ConfigDict(frozen=True)
 
     container: Container
     image: str
@@ -34,19 +29,15 @@ class Other(BaseModel):
     project: str | None = None
 
 
-class GpuProcess(BaseModel):
+class GpuProcess(Frozen):
     """A process that computes on the GPU, and the bytes that the GPU holds for it; None is unknown."""
-
-    model_config = ConfigDict(frozen=True)
 
     pid: int
     used: int | None = None
 
 
-class GpuReading(BaseModel):
+class GpuReading(Frozen):
     """What the GPU says: utilisation in percent, memory in bytes. None is unknown, never zero."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str | None = None
     driver: str | None = None
@@ -56,10 +47,8 @@ class GpuReading(BaseModel):
     processes: tuple[GpuProcess, ...] | None = None
 
 
-class Process(BaseModel):
+class Process(Frozen):
     """A process with the bytes that it holds of its own, and the id of the container it runs in."""
-
-    model_config = ConfigDict(frozen=True)
 
     pid: int
     name: str
@@ -68,10 +57,8 @@ class Process(BaseModel):
     size: int
 
 
-class HostedModel(BaseModel):
+class HostedModel(Frozen):
     """A model as its host lists it: real size in bytes, context in tokens, and when it is unloaded (ISO 8601)."""
-
-    model_config = ConfigDict(frozen=True)
 
     model: str
     size: int
@@ -172,10 +159,8 @@ class Docker(Protocol):
         """Return the last lines that a container wrote, without control characters."""
 
 
-class ChosenVariant(BaseModel):
+class ChosenVariant(Frozen):
     """A variant other than the default one, and the environment that its service gets for it."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     environment: dict[str, str]

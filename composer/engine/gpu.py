@@ -4,6 +4,7 @@ Seen on GB10 (driver 580): the memory of the device is not supported, or all zer
 processes and the utilisation work. The processes are visible on the host only, not from inside a container.
 """
 
+import ctypes
 import importlib
 import re
 from collections.abc import Callable
@@ -69,9 +70,9 @@ class NvidiaGpu:
         if not self._tried:
             self._tried = True
             try:
-                self._nvml = self._nvml or importlib.import_module("pynvml")
+                self._nvml = self._nvml or _nvml()
                 self._nvml.nvmlInit()
-            except ImportError:
+            except (ImportError, OSError):
                 self._nvml = None
             except self._nvml.NVMLError:
                 self._nvml = None
@@ -86,6 +87,12 @@ class NvidiaGpu:
             return question()
         except self._nvml.NVMLError:
             return None
+
+
+def _nvml() -> Any:
+    """Return NVML's module. Raises ImportError without it, and OSError at once without the driver's library that it calls."""
+    ctypes.CDLL("libnvidia-ml.so.1")
+    return importlib.import_module("pynvml")
 
 
 def container_of_pid(pid: int, proc: Path = Path("/proc")) -> str | None:

@@ -10,10 +10,11 @@ from contextlib import closing
 from typing import Any
 
 import urllib3
-from pydantic import BaseModel, ConfigDict, NonNegativeInt, ValidationError
+from pydantic import ConfigDict, NonNegativeInt, ValidationError
 
 from composer.engine.answers import plain
 from composer.engine.doors import HostAbsent, HostedModel, HostFailed
+from composer.frozen import Frozen
 from composer.lab.workload import tagged
 
 ASK_SECONDS = 2.0
@@ -21,7 +22,7 @@ POLL_SECONDS = 0.05
 MOST_BYTES = 1 << 20
 
 
-class _Listed(BaseModel):
+class _Listed(Frozen):
     """A loaded model as `GET /api/ps` gives it; what is not named here is dropped."""
 
     model_config = ConfigDict(extra="ignore")
@@ -32,7 +33,7 @@ class _Listed(BaseModel):
     expires_at: str | None = None
 
 
-class _Running(BaseModel):
+class _Running(Frozen):
     model_config = ConfigDict(extra="ignore")
 
     models: list[_Listed]

@@ -41,6 +41,14 @@ def parse_document(text: str, name: str) -> Any:
         raise ConfigurationError(f"{name}: {error}") from None
 
 
+def scalars(text: str) -> list[str] | None:
+    """Return the values and keys of a YAML text as YAML reads them, in order; None for what is not YAML. Builds nothing."""
+    try:
+        return [event.value for event in yaml.parse(text, Loader=_Parser) if isinstance(event, yaml.ScalarEvent)]
+    except yaml.YAMLError:
+        return None
+
+
 def _refuse_tricks(text: str, name: str) -> None:
     depth = 0
     for event in yaml.parse(text, Loader=_Parser):

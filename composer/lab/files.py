@@ -1,15 +1,13 @@
 """Where a lab lies: its Compose files and its rules file. Only the paths; nothing is read here."""
 
-from pydantic import BaseModel, ConfigDict
+from composer.frozen import Frozen
 
 
-class LabFiles(BaseModel):
+class LabFiles(Frozen):
     """The files of a lab, as absolute paths, with Compose's own options for them.
 
     `project_name` None leaves the name to Compose; `project_directory` None means the folder of the first file.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     compose: tuple[str, ...]
     rules: str

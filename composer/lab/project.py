@@ -11,7 +11,9 @@ import re
 from collections.abc import Iterable
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
+
+from composer.frozen import Frozen
 
 OLLAMA_SETTINGS = ("OLLAMA_CONTEXT_LENGTH", "OLLAMA_MAX_LOADED_MODELS")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|us|ns|m|s)")
@@ -28,10 +30,10 @@ def _seconds(text: object) -> object:
 Seconds = Annotated[float, BeforeValidator(_seconds)]
 
 
-class _Part(BaseModel):
+class _Part(Frozen):
     """Frozen, and drops every field it does not name."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore")
 
 
 class Dependency(_Part):
@@ -58,7 +60,7 @@ class Service(_Part):
     image: str | None = None
     builds: bool = False
     profiles: tuple[str, ...] = ()
-    depends_on: dict[str, Dependency] = {}
+    depends_on: dict[str, Dependency] = Field(default_factory=dict)
     shares: tuple[str, ...] = ()
     provider: bool = False
     reserves_gpu: bool = False
@@ -66,7 +68,7 @@ class Service(_Part):
     stop_grace_seconds: float = 10.0
     healthcheck: Healthcheck | None = None
     config_hash: str | None = None
-    ollama: dict[str, str] = {}
+    ollama: dict[str, str] = Field(default_factory=dict)
     pre_stop: bool = False
     start_by_compose: bool = False
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from difflib import get_close_matches
 from fractions import Fraction
 from itertools import islice
 from reprlib import repr as short_repr
@@ -54,6 +53,8 @@ def read_rules(text: str, name: str, read_other: Callable[[str], str]) -> Rules:
 
 def suggest(wrong: str, known: Iterable[str]) -> str:
     """Return `; did you mean "x"?` for the nearest known name, or nothing when none is near."""
+    from difflib import get_close_matches  # a mistake may take its time
+
     near = get_close_matches(wrong, list(known), n=1, cutoff=0.6)
     return f'; did you mean "{near[0]}"?' if near else ""
 

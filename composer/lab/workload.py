@@ -2,18 +2,19 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
+from composer.frozen import Frozen
 from composer.lab.size import Size, parse_size
 
 Name = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.:-]*$", max_length=100)]
 Text = Annotated[str, Field(min_length=1)]
 
 
-class Strict(BaseModel):
+class Strict(Frozen):
     """Frozen, and refuses keys it does not know: a typing mistake in a rule must not switch the rule off."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True)
 
 
 class Range(Strict):
@@ -57,7 +58,7 @@ class Variant(Strict):
     """A size in which a workload can run, and the environment that its service gets for it."""
 
     footprint: Footprint
-    environment: dict[Name, str] = {}
+    environment: dict[Name, str] = Field(default={})
 
 
 class Outside(Strict):
@@ -83,7 +84,7 @@ class Workload(Strict):
     service: Name | None = None
     model: Text | None = None
     host: Name | None = None
-    variants: dict[Name, Variant] = {}
+    variants: dict[Name, Variant] = Field(default={})
     default_variant: Name | None = None
     priority: Annotated[int, Field(ge=0)] = 0
     load_seconds: Annotated[int, Field(ge=0)] = 0

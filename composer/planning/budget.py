@@ -4,8 +4,7 @@ from collections.abc import Iterable, Iterator
 from itertools import combinations
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
+from composer.frozen import Frozen
 from composer.lab.rules import Alternate, Careful, Rules
 from composer.lab.size import gb, gb_text
 from composer.lab.workload import Workload
@@ -16,20 +15,16 @@ Compute = Literal["yes", "careful", "no"]
 Decision = Literal["yes", "one-at-a-time", "no"]
 
 
-class Reason(BaseModel):
+class Reason(Frozen):
     """Why the budget judges as it does: the rule or limit, and its words."""
-
-    model_config = ConfigDict(frozen=True)
 
     rule: str
     because: str
     advice: str | None = None
 
 
-class Budget(BaseModel):
+class Budget(Frozen):
     """The arithmetic of a set, in bytes, and the three judgements: memory, compute and the decision."""
-
-    model_config = ConfigDict(frozen=True)
 
     workloads: tuple[Workload, ...]
     overhead: int

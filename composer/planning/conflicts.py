@@ -3,19 +3,16 @@
 from collections.abc import Iterable, Iterator
 from itertools import combinations
 
-from pydantic import BaseModel, ConfigDict
-
+from composer.frozen import Frozen
 from composer.lab.rules import AtMost, Exclusive, Rules
 
 
-class Member(BaseModel):
+class Member(Frozen):
     """A service or model and all the names under which rules speak of it: its own and its class.
 
     `workload` is the one that it is. A host is none: it stands for every model that it may serve, because any client
     can load any of them at any time.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     labels: frozenset[str]
@@ -23,10 +20,8 @@ class Member(BaseModel):
     serves: tuple[str, ...] = ()
 
 
-class Conflict(BaseModel):
+class Conflict(Frozen):
     """Two members that a rule keeps apart."""
-
-    model_config = ConfigDict(frozen=True)
 
     rule: Exclusive | AtMost
     one: Member

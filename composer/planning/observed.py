@@ -3,8 +3,9 @@
 from collections.abc import Collection
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
+from composer.frozen import Frozen
 from composer.lab.rules import Rules
 from composer.lab.size import gb_text
 from composer.lab.workload import Workload
@@ -15,11 +16,7 @@ ACTIVE_STATES = frozenset({"running", "paused", "restarting", "removing", "unkno
 Health = Literal["none", "starting", "healthy", "unhealthy"]
 
 
-class _Seen(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class Container(_Seen):
+class Container(Frozen):
     """A container as the engine reported it. Times are the engine's, ISO 8601."""
 
     id: str
@@ -46,14 +43,14 @@ class Container(_Seen):
         return self.state in ACTIVE_STATES
 
 
-class Foreign(_Seen):
+class Foreign(Frozen):
     """An active container outside the lab's project that is one of the rules' workloads."""
 
     workload: str
     container: Container
 
 
-class Memory(_Seen):
+class Memory(Frozen):
     """The machine's memory in bytes; None is unknown, never zero. `free` leaves out what the page cache could give back."""
 
     total: int | None
@@ -68,7 +65,7 @@ class Memory(_Seen):
         return None if self.swap_total is None or self.swap_free is None else self.swap_total - self.swap_free
 
 
-class LoadedModel(_Seen):
+class LoadedModel(Frozen):
     """A model that a host has in memory, with its real size in bytes. `expires_at` is the host's time, ISO 8601."""
 
     host: str
@@ -79,7 +76,7 @@ class LoadedModel(_Seen):
     expires_at: str | None = None
 
 
-class Hold(_Seen):
+class Hold(Frozen):
     """A running mode that its owner protects from other switches; `since` is ISO 8601. It ends with its containers."""
 
     request: str
@@ -93,7 +90,7 @@ class Hold(_Seen):
         return f"{self.by} holds {self.request} since {self.since}"
 
 
-class Holder(_Seen):
+class Holder(Frozen):
     """Something that holds memory and that no workload declares: a container, a process, a model; `size` in bytes."""
 
     name: str
@@ -104,7 +101,7 @@ class Holder(_Seen):
         return f"{self.name} ({self.owner}) {gb_text(self.size)}"
 
 
-class Observed(_Seen):
+class Observed(Frozen):
     """One snapshot: the project's containers, what else matters to the rules, and the machine's memory.
 
     `complete` is False when no engine was asked. `models` are those admitted and still possible, and those that are
@@ -116,12 +113,12 @@ class Observed(_Seen):
     containers: tuple[Container, ...] = ()
     foreign: tuple[Foreign, ...] = ()
     models: tuple[str, ...] = ()
-    loaded: dict[str, tuple[LoadedModel, ...] | None] = {}
+    loaded: dict[str, tuple[LoadedModel, ...] | None] = Field(default_factory=dict)
     memory: Memory = Memory(total=None, available=None)
     gpu_runtime: bool = True
-    images: dict[str, str] = {}
-    networks: dict[str, str] = {}
-    volumes: dict[str, str] = {}
+    images: dict[str, str] = Field(default_factory=dict)
+    networks: dict[str, str] = Field(default_factory=dict)
+    volumes: dict[str, str] = Field(default_factory=dict)
     held: tuple[Hold, ...] = ()
     complete: bool = True
 

@@ -3,15 +3,14 @@
 from collections.abc import Iterable
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
+from composer.frozen import Frozen
 from composer.lab.size import gb
 from composer.planning.budget import Budget
 
 
-class _Step(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
+class _Step(Frozen):
     subject: str
     cause: str
 
@@ -20,7 +19,7 @@ class Create(_Step):
     """Create the containers of services that have no active one: bad files and missing images show up here."""
 
     services: tuple[str, ...]
-    variants: dict[str, str] = {}
+    variants: dict[str, str] = Field(default_factory=dict)
     action: Literal["create"] = "create"
 
 
@@ -106,13 +105,11 @@ class Verify(_Step):
 Step = Create | Stop | Unload | DropCaches | AwaitRelease | Unpause | Start | StartContainer | Load | Verify
 
 
-class Preemption(BaseModel):
+class Preemption(Frozen):
     """A service or model that goes to admit the request.
 
     `exclusive` by the rule that is named; `mode`: the mode does not need it; `memory`: for the bytes that it `frees`.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     reason: Literal["exclusive", "mode", "memory"]
@@ -125,13 +122,11 @@ class Preemption(BaseModel):
         return found if self.frees is None else {**found, "frees_gb": gb(self.frees)}
 
 
-class Refusal(BaseModel):
+class Refusal(Frozen):
     """Why a request is not carried out, and what would help; `kind` decides the exit code.
 
     `measured` says that the memory which is really available is not enough: who holds it is worth knowing.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     message: str
     hint: str | None = None
@@ -139,23 +134,19 @@ class Refusal(BaseModel):
     measured: bool = False
 
 
-class StoppedTraining(BaseModel):
+class StoppedTraining(Frozen):
     """A running workload of class training that a plan stops; `since` is the engine's time, ISO 8601."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     service: str
     since: str
 
 
-class Plan(BaseModel):
+class Plan(Frozen):
     """What shall happen, in order, and why. Made by the planner, carried out by the executor, changed by neither.
 
     `target` and `target_models` are what was asked for; `models` are all that count as admitted afterwards.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     request: str
     observed: bool
@@ -170,7 +161,7 @@ class Plan(BaseModel):
     stops_training: tuple[StoppedTraining, ...] = ()
     target_models: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
-    variants: dict[str, str] = {}
+    variants: dict[str, str] = Field(default_factory=dict)
     nothing_to_do: str | None = None
 
     @property

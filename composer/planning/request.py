@@ -2,9 +2,10 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
 from composer.errors import ConfigurationError, UsageFault
+from composer.frozen import Frozen
 from composer.lab.project import Project
 from composer.lab.rules import Rules
 from composer.lab.rules_reading import suggest
@@ -13,7 +14,7 @@ from composer.lab.workload import Workload
 Verb = Literal["audio", "training", "up", "stop", "restore"]
 
 
-class Request(BaseModel):
+class Request(Frozen):
     """A verb and its names; `extra` are the names given by --with, `force` admits oom-risk and unknown memory.
 
     `drop_caches` has the kernel give the page cache back between the stops and the starts.
@@ -22,12 +23,10 @@ class Request(BaseModel):
     For `restore` the names are the services of the mode before, `extra` its models and `variants` its variants.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     verb: Verb
     names: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
-    variants: dict[str, str] = {}
+    variants: dict[str, str] = Field(default_factory=dict)
     force: bool = False
     drop_caches: bool = False
     ready_seconds: float | None = None
@@ -38,19 +37,17 @@ class Request(BaseModel):
         return " ".join([glue.join([self.verb, *names]), *(f"--with {name}" for name in self.extra if self.verb != "restore")])
 
 
-class Target(BaseModel):
+class Target(Frozen):
     """What shall be active: services in start order, the models that are admitted, and variants by service.
 
     `scope` names the classes that shall be exactly this and nothing more; None means every class. `named` are the
     services that were asked for and must never be left out; the rest came along because they have no profile.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     services: tuple[str, ...]
     named: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
-    variants: dict[str, str] = {}
+    variants: dict[str, str] = Field(default_factory=dict)
     scope: frozenset[str] | None = frozenset()
     mode: str | None = None
     warnings: tuple[str, ...] = ()

@@ -3,8 +3,7 @@
 It is worked out from what is observed after the failure, not from what the switch believes it has done.
 """
 
-from pydantic import BaseModel, ConfigDict
-
+from composer.frozen import Frozen
 from composer.lab.project import Project
 from composer.lab.rules import Rules
 from composer.lab.workload import Workload
@@ -13,10 +12,8 @@ from composer.planning.plan import Create, Load, Start, StartContainer, Step, St
 from composer.planning.steps import await_release, has_stop_hook, in_stop_order, start, verify
 
 
-class Rollback(BaseModel):
+class Rollback(Frozen):
     """The steps back, and what cannot be brought back, in words."""
-
-    model_config = ConfigDict(frozen=True)
 
     steps: tuple[Step, ...]
     lost: tuple[str, ...] = ()

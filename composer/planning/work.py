@@ -2,8 +2,7 @@
 
 from functools import cached_property
 
-from pydantic import BaseModel, ConfigDict
-
+from composer.frozen import Frozen
 from composer.lab.project import Project
 from composer.lab.rules import Rules
 from composer.lab.workload import Workload
@@ -13,13 +12,11 @@ from composer.planning.request import Request, Target
 from composer.planning.target import completes, is_other_variant, variant_of, workloads
 
 
-class Stopping(BaseModel):
+class Stopping(Frozen):
     """A service to stop, or a model to unload, the cause in words, and the preemption that it is.
 
     One that was asked for is none. `host` is given for a model that no workload describes.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     cause: str
@@ -28,10 +25,8 @@ class Stopping(BaseModel):
     host: str | None = None
 
 
-class Work(BaseModel):
+class Work(Frozen):
     """What a plan has to do. `stopped` is what must go for the target; everything else here does not depend on it."""
-
-    model_config = ConfigDict(frozen=True)
 
     request: Request
     target: Target

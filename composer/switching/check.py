@@ -4,9 +4,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from composer.errors import EngineUnavailable
+from composer.frozen import Frozen
 from composer.lab.project import Service
 from composer.lab.size import gb_text
 from composer.lab.workload import Workload
@@ -19,10 +18,8 @@ from composer.switching.session import Session
 RESURRECTING = ("always",)
 
 
-class Finding(BaseModel):
+class Finding(Frozen):
     """Something to mend (`error`), to know (`warning`), or that is fine (`ok`)."""
-
-    model_config = ConfigDict(frozen=True)
 
     level: Literal["error", "warning", "ok"]
     where: str

@@ -1,14 +1,11 @@
 """What was switched, from the journal: oldest first."""
 
-from pydantic import BaseModel, ConfigDict
-
+from composer.frozen import Frozen
 from composer.switching.session import Session
 
 
-class Event(BaseModel):
+class Event(Frozen):
     """A request and how it ended. `at` is ISO 8601; `seconds` is None for a switch that was cut off."""
-
-    model_config = ConfigDict(frozen=True)
 
     at: str
     request: str

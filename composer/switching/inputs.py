@@ -14,6 +14,6 @@ def digests(files: Iterable[Path]) -> dict[str, str]:
 
 def _digest(file: Path) -> str:
     try:
-        return sha256(file.read_bytes()).hexdigest()
+        return sha256(file.read_bytes()).hexdigest() if file.is_file() else ABSENT
     except OSError:
         return ABSENT

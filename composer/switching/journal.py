@@ -7,8 +7,9 @@ restart policies containers are owed, who holds what, and the state that the las
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import Field, ValidationError
 
+from composer.frozen import Frozen
 from composer.planning.observed import Hold
 from composer.planning.plan import Start, Step
 from composer.switching.records import (
@@ -51,13 +52,11 @@ class Journal(Protocol):
         """Return how many records are no longer what was written."""
 
 
-class Open(BaseModel):
+class Open(Frozen):
     """A switch that began and did not end: running, or cut off. `steps` are those that were begun, both ways.
 
     `ready` are the services whose start was done.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     began: Began
     steps: tuple[AnyStep, ...] = ()
@@ -78,14 +77,12 @@ class Open(BaseModel):
         return f"{self.began.request}, by {self.began.by} at {self.began.at}, was cut off during: {self.at}"
 
 
-class Past(BaseModel):
+class Past(Frozen):
     """What the records say together. `unreadable` counts those of a shape that is not known."""
-
-    model_config = ConfigDict(frozen=True)
 
     ended: tuple[Ended, ...] = ()
     open: Open | None = None
-    policies: dict[str, Policy] = {}
+    policies: dict[str, Policy] = Field(default_factory=dict)
     holds: tuple[Hold, ...] = ()
     state: State = State()
     unreadable: int = 0

@@ -12,39 +12,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 
 from composer.engine.doors import Clock
 from composer.errors import ConfigurationError, LockBusy
 from composer.switching.report import Watcher
 from composer.switching.shared_file import open_shared
 
-SHARED_LOCKS = Path("/run/spark-mode")
-SHARED_STATE = Path("/var/lib/spark-mode")
 QUESTION_SECONDS = 0.05
 """How long a lock is tried at least: `is_switching` takes it for a moment."""
 CHILDREN_SECONDS = 2.0
 """How long a switch waits, at least, for the end of commands that an earlier one left behind."""
-
-
-class Directories(NamedTuple):
-    """Where locks and state lie; `shared` says that they exclude other users too."""
-
-    locks: Path
-    state: Path
-    shared: bool
-
-
-def directories() -> Directories:
-    """Return the machine's directories where the installation made them, else the user's own."""
-    if all(path.is_dir() and os.access(path, os.W_OK) for path in (SHARED_LOCKS, SHARED_STATE)):
-        return Directories(SHARED_LOCKS, SHARED_STATE, shared=True)
-    own = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "spark-mode"
-    try:
-        own.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigurationError(f"{own}: {error.strerror}", "set XDG_STATE_HOME to a directory that you may write") from None
-    return Directories(own, own, shared=False)
 
 
 class Lock:

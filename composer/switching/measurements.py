@@ -4,9 +4,10 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from composer.errors import ConfigurationError
+from composer.frozen import Frozen
 
 MOST_RECORDS = 1000
 MAXIMUM_BYTES = 1 << 20
@@ -16,14 +17,12 @@ ENOUGH = 3
 """How many starts make a median that is worth a warning."""
 
 
-class Measurement(BaseModel):
+class Measurement(Frozen):
     """One start. The sizes are bytes by which the machine's available memory dropped.
 
     `first` is the drop when the container was first seen, `peak` the largest, `settled` the one when it was ready.
     `held` is what its container itself was seen to hold then, None where that is unknown. `at` is ISO 8601, UTC.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     at: str
     workload: str
@@ -40,13 +39,11 @@ class Measurement(BaseModel):
         return max(self.settled, self.held or 0)
 
 
-class Footprints(BaseModel):
+class Footprints(Frozen):
     """What one workload was seen to take once settled, over all its starts, and its highest peak; bytes.
 
     `since` and `until` are ISO 8601.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     workload: str
     declared: int

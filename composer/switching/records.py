@@ -2,8 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from composer.frozen import Frozen
 from composer.planning.observed import Hold, Observed
 from composer.planning.plan import Step
 from composer.planning.request import Request
@@ -13,11 +14,7 @@ Outcome = Literal["applied", "unchanged", "refused", "rolled-back", "failed", "i
 AnyStep = Annotated[Step, Field(discriminator="action")]
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class Began(_Record):
+class Began(Frozen):
     """A switch begins: what was asked, by whom, from what, and with which inputs (SHA-256 by file)."""
 
     kind: Literal["began"] = "began"
@@ -31,7 +28,7 @@ class Began(_Record):
     inputs: dict[str, str]
 
 
-class Recovering(_Record):
+class Recovering(Frozen):
     """A recovery of a switch begins; it may itself be cut off."""
 
     kind: Literal["recovering"] = "recovering"
@@ -40,7 +37,7 @@ class Recovering(_Record):
     by: str
 
 
-class StepBegun(_Record):
+class StepBegun(Frozen):
     """The intent of one step, before its effect."""
 
     kind: Literal["step"] = "step"
@@ -48,7 +45,7 @@ class StepBegun(_Record):
     step: AnyStep
 
 
-class StepEnded(_Record):
+class StepEnded(Frozen):
     """The step that began last is done, or failed for a reason."""
 
     kind: Literal["step-ended"] = "step-ended"
@@ -56,7 +53,7 @@ class StepEnded(_Record):
     failed: str | None = None
 
 
-class GoingBack(_Record):
+class GoingBack(Frozen):
     """From now on the switch brings back what ran before."""
 
     kind: Literal["going-back"] = "going-back"
@@ -64,7 +61,7 @@ class GoingBack(_Record):
     reason: str
 
 
-class Signalled(_Record):
+class Signalled(Frozen):
     """A signal was answered; `at_once` is the second one, after which nothing more was done."""
 
     kind: Literal["signalled"] = "signalled"
@@ -72,7 +69,7 @@ class Signalled(_Record):
     at_once: bool
 
 
-class Policy(_Record):
+class Policy(Frozen):
     """A container's own restart policy, which it is owed while it has `no`; `given_back` ends that."""
 
     kind: Literal["policy"] = "policy"
@@ -83,14 +80,14 @@ class Policy(_Record):
     given_back: bool = False
 
 
-class Held(_Record):
+class Held(Frozen):
     """Everything that is held from now on."""
 
     kind: Literal["held"] = "held"
     holds: tuple[Hold, ...]
 
 
-class Ended(_Record):
+class Ended(Frozen):
     """How a request ended, and the state that it leaves; None leaves the state as it was. `at` is when it began."""
 
     kind: Literal["ended"] = "ended"
@@ -104,7 +101,7 @@ class Ended(_Record):
     state: State | None = None
 
 
-class Carried(_Record):
+class Carried(Frozen):
     """What is still owed from records that were rotated away; the first record of a file."""
 
     kind: Literal["carried"] = "carried"

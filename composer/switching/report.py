@@ -2,18 +2,15 @@
 
 from typing import Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict
-
+from composer.frozen import Frozen
 from composer.planning.plan import Plan, Step, StoppedTraining
 
 
-class SwitchOptions(BaseModel):
+class SwitchOptions(Frozen):
     """How to switch. `wait_seconds` is how long to wait for the lock: 0 not at all, None without end.
 
     `hold` protects what then runs from other switches. `only_after` is the switch that must be the last one still.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     wait_seconds: float | None = 0.0
     restore_on_failure: bool = True
@@ -22,13 +19,11 @@ class SwitchOptions(BaseModel):
     only_after: str | None = None
 
 
-class Report(BaseModel):
+class Report(Frozen):
     """How a switch that succeeded ended; a failed one is an error. `mode` is judged by what is active, in seconds.
 
     `note` says what there is to say beside the mode: why nothing was done, or what a recovery did.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     switch: str
     request: str

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 
-from pydantic import BaseModel, ConfigDict
-
 from composer.errors import EngineUnavailable, SparkModeError
+from composer.frozen import Frozen
 from composer.lab.rules import Alternate, AtMost, Careful, Exclusive, Rules
 from composer.lab.size import gb
 from composer.planning.mode import current_mode
@@ -14,19 +13,15 @@ from composer.planning.request import Request
 from composer.switching.session import Session
 
 
-class Item(BaseModel):
+class Item(Frozen):
     """A workload on the map, with the bytes that it is planned with."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     planned: int
 
 
-class Addition(BaseModel):
+class Addition(Frozen):
     """Something that could be added, and what would have to stop for it; `verdict` is that of the budget then."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     planned: int
@@ -34,10 +29,8 @@ class Addition(BaseModel):
     verdict: str
 
 
-class Sharing(BaseModel):
+class Sharing(Frozen):
     """A rule as people read it: who, how, why and what to do about it."""
-
-    model_config = ConfigDict(frozen=True)
 
     who: str
     how: str
@@ -45,10 +38,8 @@ class Sharing(BaseModel):
     advice: str | None = None
 
 
-class Resources(BaseModel):
+class Resources(Frozen):
     """The map. Sizes in bytes; `mode` is `unknown` and `running` empty where no engine answers."""
-
-    model_config = ConfigDict(frozen=True)
 
     machine: str
     capacity: int

@@ -10,6 +10,7 @@ from composer.engine.doors import Clock, Docker, Gpu, Identity, Machine, ModelHo
 from composer.engine.gpu import NvidiaGpu
 from composer.engine.local import local_socket
 from composer.engine.machine import HostMemory, SystemClock
+from composer.engine.project_cache import inputs_of
 from composer.errors import ConfigurationError, EngineUnavailable, Refused, SparkModeError, UsageFault
 from composer.lab.files import LabFiles
 from composer.lab.project import Project
@@ -18,12 +19,14 @@ from composer.planning.observed import Holder, Observed
 from composer.planning.plan import Plan, Refusal
 from composer.planning.planner import plan as make_plan
 from composer.planning.request import Request
+from composer.switching.directories import Directories, directories
 from composer.switching.holders import find_holders, holders_text
 from composer.switching.inputs import digests
 from composer.switching.journal import Journal, JournalFailed, Open, Past, past
 from composer.switching.journal_file import JournalFile
-from composer.switching.lock import Directories, children_lock, directories, is_switching
+from composer.switching.lock import children_lock, is_switching
 from composer.switching.observe import Observer
+from composer.switching.prefetch import ask_compose
 from composer.switching.rules_file import machine_capacity, read_rules_file, text_of
 from composer.switching.state import State
 
@@ -65,8 +68,7 @@ class Session:
         a broken Compose file is kept as `project_fault`: a stop never needs a valid one.
         """
         socket = local_socket()
-        source = prefetch or ComposeFiles(files, socket)
-        source.prefetch()
+        source = prefetch or ask_compose(files)
         session = cls(files, socket)
         session._read(source, need_project)
         return session
@@ -78,7 +80,7 @@ class Session:
             rules.append(path)
             return text_of(path)
 
-        before = digests(self._compose_inputs())
+        before = digests(inputs_of(self.files))
         self.rules = read_rules_file(self.files.rules, read)
         self.inputs = before | digests(rules)
         try:
@@ -91,12 +93,6 @@ class Session:
             self.project = Project(name=self._name_by_labels())
         self._read_at = self.clock.now()
 
-    def _compose_inputs(self) -> list[Path]:
-        """Return the files that Compose is known to read; what those include is read again after a while."""
-        files = [Path(file) for file in self.files.compose]
-        folder = Path(self.files.project_directory or files[0].parent) if files else Path.cwd()
-        return [*files, *(Path(file) for file in self.files.env_files), folder / ".env", Path.cwd() / ".env"]
-
     def read_again(self) -> bool:
         """Read the files again where they changed, or may have; return whether the lab is another one now.
 
@@ -105,7 +101,7 @@ class Session:
         if digests(map(Path, self.inputs)) == self.inputs and self.clock.now() - self._read_at < READ_AGAIN_SECONDS:
             return False
         former = (self.rules, self.project)
-        self._read(ComposeFiles(self.files, self.socket), need_project=self.project_fault is None)
+        self._read(ask_compose(self.files), need_project=self.project_fault is None)
         self.__dict__.pop("capacity", None)
         return former != (self.rules, self.project)
 

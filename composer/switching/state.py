@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
 
+from composer.frozen import Frozen
 from composer.lab.project import Project
 from composer.lab.rules import Rules
 from composer.planning.mode import current_mode
@@ -11,27 +12,23 @@ from composer.planning.observed import Observed
 from composer.planning.plan import Plan
 
 
-class Before(BaseModel):
+class Before(Frozen):
     """What ran before a switch, enough to ask for it again."""
-
-    model_config = ConfigDict(frozen=True)
 
     mode: str
     services: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
-    variants: dict[str, str] = {}
+    variants: dict[str, str] = Field(default_factory=dict)
 
 
-class State(BaseModel):
+class State(Frozen):
     """The last request that succeeded, its mode and since when (ISO 8601, UTC), and what ran before it."""
-
-    model_config = ConfigDict(frozen=True)
 
     request: str | None = None
     mode: str | None = None
     since: str | None = None
     models: tuple[str, ...] = ()
-    variants: dict[str, str] = {}
+    variants: dict[str, str] = Field(default_factory=dict)
     before: Before | None = None
 
 

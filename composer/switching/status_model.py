@@ -1,18 +1,15 @@
 """What `status` shows, as data; what it means is in `status.py`."""
 
-from pydantic import BaseModel, ConfigDict
-
+from composer.frozen import Frozen
 from composer.lab.size import gb
 from composer.planning.observed import Holder, Memory
 
 
-class ServiceStatus(BaseModel):
+class ServiceStatus(Frozen):
     """A service with an active container. `age` is in seconds, `planned` in bytes, None for a host.
 
     `measured` is what it took when it settled, `grown` by how much it holds more since; bytes, None where unknown.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     service: str
     class_: str
@@ -24,10 +21,8 @@ class ServiceStatus(BaseModel):
     grown: int | None = None
 
 
-class ModelStatus(BaseModel):
+class ModelStatus(Frozen):
     """A model that is expected or loaded. `loaded` is None where its host does not say; sizes in bytes."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     host: str
@@ -39,23 +34,19 @@ class ModelStatus(BaseModel):
     expires_at: str | None = None
 
 
-class ModeChange(BaseModel):
+class ModeChange(Frozen):
     """What another mode would do now: what it stops, or why it is refused."""
-
-    model_config = ConfigDict(frozen=True)
 
     request: str
     stops: tuple[str, ...] = ()
     refused: str | None = None
 
 
-class Status(BaseModel):
+class Status(Frozen):
     """One look at the lab and the machine. Sizes in bytes; `since` is ISO 8601.
 
     `interrupted` is a switch that was cut off, `held` what others may not stop, `disarmed` restart policies to give back.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     mode: str
     since: str | None

@@ -11,8 +11,10 @@ from composer.engine.compose_files import ComposeFiles
 from composer.engine.docker import EngineApi
 from composer.engine.doors import ChosenVariant, ComposeFailed
 from composer.engine.local import local_socket
+from composer.engine.project_cache import ProjectCache
 from composer.errors import ConfigurationError, EngineUnavailable
 from composer.lab.files import LabFiles
+from tests.engine.lab import FILES
 
 PROJECT = "spark-mode-test-doors"
 FILE = """
@@ -61,6 +63,19 @@ def test_the_hashes_of_services_networks_and_volumes_are_those_that_compose_writ
     assert container.config_hash == project.services["one"].config_hash
     assert container.image_id == engine.images(["audio-lab-stand-in:latest"])["audio-lab-stand-in:latest"]
     assert (container.state, container.service, container.stop_seconds) == ("created", "one", 60)
+
+
+def test_what_compose_answered_is_used_again_without_asking_and_says_the_same(
+    files: LabFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = LabFiles(compose=tuple(str(Path(file).absolute()) for file in FILES), rules="")
+    for one in (files, lab):
+        asked = ComposeFiles(one, local_socket(), ProjectCache(one, local_socket(), tmp_path))
+        project = asked.read()
+        with monkeypatch.context() as patch:
+            patch.setattr(subprocess, "Popen", None)
+            known = ComposeFiles(one, local_socket(), ProjectCache(one, local_socket(), tmp_path))
+            assert (known.read(), known.version) == (project, asked.version)
 
 
 def test_a_container_of_a_variant_says_which_one_it_is(files: LabFiles, tmp_path: Path) -> None:

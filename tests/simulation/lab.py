@@ -8,9 +8,9 @@ from composer.lab.project import Dependency, Healthcheck, Project, Service
 from composer.lab.rules_reading import read_rules
 from composer.lab.size import GB
 from composer.planning.request import Request
+from composer.switching.directories import Directories
 from composer.switching.doors import Doors
 from composer.switching.journal import Journal
-from composer.switching.lock import Directories
 from composer.switching.report import Report, SwitchOptions
 from composer.switching.session import Session
 from composer.switching.transaction import Transaction

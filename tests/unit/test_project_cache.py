@@ -1,0 +1,136 @@
+"""What Compose answered is used again only while everything that it had read is the same."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from composer.engine.project_cache import Kept, ProjectCache
+from composer.lab.files import LabFiles
+
+TEXT = "services: {omni: {image: '$IMAGE', environment: {TOKEN: , MODE: '${MODE:-${FALLBACK}}'}}}\n"
+PROJECT = {"name": "lab", "services": {}}
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder of a lab with programs of its own, in which everything is known."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "docker" / "cli-plugins").mkdir(parents=True)
+    for program in ("bin/docker", "docker/cli-plugins/docker-compose"):
+        (tmp_path / program).write_text("#!/bin/sh\n")
+        (tmp_path / program).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "compose.yaml").write_text(TEXT)
+    return tmp_path
+
+
+def cache(lab: Path, **more: str) -> ProjectCache:
+    return ProjectCache(LabFiles(compose=(str(lab / "compose.yaml"),), rules="", **more), "/run/docker.sock", lab)
+
+
+def kept(lab: Path) -> ProjectCache:
+    one = cache(lab)
+    assert one.find() is None
+    one.keep("2.40.3", PROJECT)
+    assert cache(lab).find() == Kept("2.40.3", PROJECT)
+    return one
+
+
+def test_an_answer_is_used_again_and_lies_where_only_the_group_reads_it(lab: Path) -> None:
+    kept(lab)
+    (file,) = lab.glob("compose-*.json")
+    assert file.stat().st_mode & 0o007 == 0
+    assert "TOKEN" not in file.read_text()
+
+
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "a Compose file": lambda lab: (lab / "compose.yaml").write_text(TEXT + "\n"),
+    "a Compose file that is gone": lambda lab: (lab / "compose.yaml").unlink(),
+    "a new .env": lambda lab: (lab / ".env").write_text("IMAGE=other\n"),
+    "a variable that is interpolated": lambda _: os.environ.update(IMAGE="other"),
+    "a variable inside the default of another": lambda _: os.environ.update(FALLBACK="other"),
+    "a variable that is passed on": lambda _: os.environ.update(TOKEN="other"),  # noqa: S106 - the name of a variable
+    "Docker's own settings": lambda _: os.environ.update(DOCKER_DEFAULT_PLATFORM="linux/arm64"),
+    "another Compose": lambda lab: (lab / "docker/cli-plugins/docker-compose").write_text("#!/bin/bash\n"),
+    "another docker": lambda lab: (lab / "bin/docker").write_text("#!/bin/bash\n"),
+    "Docker's configuration": lambda lab: (lab / "docker/config.json").write_text("{}"),
+    "plugins from anywhere": lambda lab: (lab / "docker/config.json").write_text('{"cliPluginsExtraDirs": ["/x"]}'),
+    "another directory": lambda lab: os.chdir(lab / "bin"),
+    "a torn file": lambda lab: next(lab.glob("compose-*.json")).write_text('{"key": "'),
+    "a file of another kind": lambda lab: next(lab.glob("compose-*.json")).write_text("[]"),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_compose_is_asked_again_after_a_change_of(what: str, lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("IMAGE", "FALLBACK", "TOKEN", "DOCKER_DEFAULT_PLATFORM"):
+        monkeypatch.setenv(name, "before")
+        monkeypatch.delenv(name)
+    kept(lab)
+    CHANGES[what](lab)
+    assert cache(lab).find() is None
+
+
+def test_compose_is_asked_again_for_another_name_directory_or_file_of_variables(lab: Path) -> None:
+    kept(lab)
+    (lab / "more.env").write_text("A=1\n")
+    assert cache(lab, project_name="other").find() is None
+    assert cache(lab, project_directory=str(lab / "bin")).find() is None
+    assert (
+        ProjectCache(LabFiles(compose=(str(lab / "compose.yaml"),), rules="", env_files=("more.env",)), "x", lab).find() is None
+    )
+
+
+def test_a_variable_that_stands_in_no_file_changes_nothing(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept(lab)
+    monkeypatch.setenv("SOMETHING_ELSE", "1")
+    assert cache(lab).find() == Kept("2.40.3", PROJECT)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "include: [other.yaml]\n",
+        "services: {a: {extends: {file: other.yaml, service: b}}}\n",
+        "services: {a: {image: x, env_file: a.env}}\n",
+        "services: {a: {image: x, label_file: a.env}}\n",
+        'services: {a: {image: x, "\\x65nv_file": a.env}}\n',
+        'services: {a: {image: "\\x24\\x49MAGE"}}\n',
+        'services: {a: {"env_\\\n  file": a.env}}\n',
+        "services: [\n",
+    ],
+    ids=["include", "extends", "env_file", "label_file", "escaped key", "escaped variable", "folded key", "not YAML"],
+)
+def test_nothing_is_kept_of_a_file_that_may_read_what_is_in_no_key(text: str, lab: Path) -> None:
+    (lab / "compose.yaml").write_text(text)
+    one = cache(lab)
+    assert one.find() is None
+    one.keep("2.40.3", PROJECT)
+    assert cache(lab).find() is None
+
+
+def test_nothing_is_kept_of_files_that_changed_while_compose_answered(lab: Path) -> None:
+    one = cache(lab)
+    assert one.find() is None
+    (lab / "compose.yaml").write_text(TEXT + "# changed\n")
+    one.keep("2.40.3", PROJECT)
+    assert cache(lab).find() is None
+
+
+def test_a_folder_that_cannot_be_written_keeps_nothing(lab: Path) -> None:
+    one = ProjectCache(LabFiles(compose=(str(lab / "compose.yaml"),), rules=""), "x", lab / "missing")
+    assert one.find() is None
+    one.keep("2.40.3", PROJECT)
+    assert one.find() is None
+
+
+def test_what_lies_behind_a_link_is_not_read(lab: Path) -> None:
+    kept(lab)
+    (file,) = lab.glob("compose-*.json")
+    file.rename(lab / "elsewhere")
+    file.symlink_to(lab / "elsewhere")
+    assert cache(lab).find() is None
