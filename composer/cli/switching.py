@@ -75,6 +75,7 @@ def carry_out(known: Globals, verb: str, names: tuple[str, ...], options: dict[s
         wait_seconds=wait, restore_on_failure=not options["no_restore"], yes=options["yes"], hold=options.get("hold", False)
     )
     watcher, confirm = watcher_for(known)
+    gc.freeze()  # what was imported stays; a collection need not look at it
     gc.enable()
     with watcher:
         report = Transaction(session, how, watcher, confirm).switch(request)

@@ -59,6 +59,7 @@ def read_container(raw: dict[str, Any]) -> Container:
         service=labels.get("com.docker.compose.service"),
         health=_HEALTH.get((state.get("Health") or {}).get("Status", ""), "none") if running else "none",
         exit_code=state.get("ExitCode", 0),
+        oom_killed=bool(state.get("OOMKilled")),
         restart_count=raw.get("RestartCount", 0),
         started_at=state.get("StartedAt", ""),
         one_off=labels.get("com.docker.compose.oneoff") == "True",

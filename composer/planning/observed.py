@@ -25,6 +25,7 @@ class Container(Frozen):
     service: str | None = None
     health: Health = "none"
     exit_code: int = 0
+    oom_killed: bool = False
     restart_count: int = 0
     started_at: str = ""
     one_off: bool = False

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from composer.errors import EngineUnavailable
+from composer.errors import ConfigurationError, EngineUnavailable
 from composer.frozen import Frozen
 from composer.lab.project import Service
 from composer.lab.size import gb_text
@@ -42,6 +42,8 @@ def check(session: Session, compose_version: str) -> list[Finding]:
         observed = session.observe()
     except EngineUnavailable as error:
         return [*found, Finding(level="error", where="engine", message=error.message, fix=error.hint)]
+    except ConfigurationError as error:
+        return [*found, Finding(level="error", where="journal", message=error.message, fix=error.hint)]
     if cut_off := session.cut_off:
         found.append(Finding(level="error", where="journal", message=str(cut_off), fix="spark-mode recover"))
     if damaged := session.journal.damaged() + session.past.unreadable:

@@ -1,6 +1,6 @@
 """What one request writes into the journal: who asked for what, when, and how it ended."""
 
-from secrets import token_hex
+import os
 
 from composer.errors import ConfigurationError
 from composer.planning.observed import Observed
@@ -21,7 +21,7 @@ class Entry:
 
     def __init__(self, session: Session, watcher: Watcher) -> None:
         self._session, self._watcher = session, watcher
-        self.switch, self.at, self.by = token_hex(6), now(), user_name()
+        self.switch, self.at, self.by = os.urandom(6).hex(), now(), user_name()
         self._begun = session.clock.now()
 
     @property

@@ -30,13 +30,18 @@ def judge(container: Container | None, first: Container, completes: bool, second
         first.state == "running" and container.started_at != first.started_at
     )
     if container.state == "restarting" or restarted:
-        return Judgement("failed", f"it crashed and restarts (exit code {container.exit_code})")
+        return Judgement("failed", f"it crashed and restarts (exit {_code(container)})")
     if container.state == "running":
         return _judge_running(container, seconds)
     if container.state == "exited" and container.exit_code == 0 and completes:
         return Judgement("ready", "completed")
     ended = container.state in ("exited", "dead")
-    return Judgement("failed", f"it exited with code {container.exit_code}" if ended else f"it is {container.state}")
+    return Judgement("failed", f"it exited with {_code(container)}" if ended else f"it is {container.state}")
+
+
+def _code(container: Container) -> str:
+    """Return the exit code, and the kernel's part in it: 137 alone does not mean that memory ran out."""
+    return f"code {container.exit_code}" + (", killed by the kernel for want of memory" if container.oom_killed else "")
 
 
 def _judge_running(container: Container, seconds: float) -> Judgement:

@@ -129,6 +129,25 @@ def test_a_container_that_will_not_die_stops_the_switch(broken: Lab, engine: Pri
     assert set(broken.running()) in LEGAL or broken.running() == {}
 
 
+def test_what_the_engine_calls_running_counts_as_active_though_its_process_is_dead(broken: Lab, engine: PrivateEngine) -> None:
+    broken.run("audio", "omni", STOP_GRACE="1s")
+    id_ = broken.running()["omni"][0]
+    shim, process = engine.shim_of(id_), engine.process_of(id_)
+    shim.suspend()
+    try:
+        process.kill()
+        until(lambda: process.status() == psutil.STATUS_ZOMBIE)
+        assert "omni" in broken.running(), "the engine does not lie"
+        with Witness(broken.project, engine.host) as witness:
+            assert broken.run("training", expect=None).code in (1, 6, 7)
+            assert "training" not in broken.running()
+    finally:
+        shim.resume()
+    witness.require(audio_starts=0, training_starts=0)
+    broken.run("recover")
+    assert set(broken.running()) in LEGAL or broken.running() == {}
+
+
 def policies(lab: Lab) -> dict[str, str]:
     """Return the restart policy of each service's container."""
     return {one["service"]: one["policy"] for one in lab.containers()}

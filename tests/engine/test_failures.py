@@ -39,6 +39,15 @@ def test_a_training_that_fails_to_start_brings_back_the_audio_that_ran(lab: Lab)
     assert lab.run("status", "--format", "json").json["mode"] == "audio xtts"
 
 
+def test_a_start_that_the_kernel_kills_for_want_of_memory_is_said_to_be_so(lab: Lab, tmp_path: Path) -> None:
+    lab.run("audio", "omni")
+    (tmp_path / "limit.yaml").write_text("services: {training: {mem_limit: 40m, memswap_limit: 40m}}")
+    lab.files = (*lab.files, str(tmp_path / "limit.yaml"))
+    failed = lab.run("training", expect=1)
+    assert "killed by the kernel for want of memory" in failed.err
+    assert set(lab.running()) == {"omni"}
+
+
 def test_without_restore_a_failed_switch_leaves_stopped_what_was_stopped(lab: Lab) -> None:
     lab.run("training")
     failed = lab.run("audio", "omni", "--no-restore", expect=1, OMNI_FAULT="crash-at-start")

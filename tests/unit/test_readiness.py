@@ -1,9 +1,12 @@
 """When a started service is ready, and when it has failed."""
 
 import itertools
+import socket
 
 import pytest
 
+from composer.engine.events import EventStream
+from composer.engine.machine import SystemClock
 from composer.planning.observed import Container
 from composer.switching.readiness import SETTLE_SECONDS, await_ready, judge
 
@@ -39,12 +42,31 @@ def test_a_started_service_is_judged_by_what_is_seen(
     assert judge(container, RUNNING, completes, seconds).verdict == verdict
 
 
+@pytest.mark.parametrize("state", ["exited", "restarting"])
+def test_what_the_kernel_killed_for_want_of_memory_is_said_to_be_so(state: str) -> None:
+    killed = seen(state=state, exit_code=137, oom_killed=True)
+    assert "code 137, killed by the kernel for want of memory" in judge(killed, RUNNING, True, 1).reason
+    assert "memory" not in judge(seen(state=state, exit_code=137), RUNNING, True, 1).reason
+
+
 def test_a_service_that_never_gets_ready_fails_at_its_bound_and_says_it() -> None:
     clock = Clock()
     ticks: list[float] = []
     end = await_ready(lambda: seen(health="starting"), RUNNING, False, 5, clock, clock, ticks.append)
     assert end == ("failed", "it was not ready within 5 s")
     assert max(later - sooner for sooner, later in itertools.pairwise(ticks)) <= 0.25
+
+
+def test_a_wait_goes_on_when_the_stream_of_events_has_broken_off() -> None:
+    ours, engines = socket.socketpair()
+    with ours:
+        engines.close()
+        stream = EventStream(ours)
+        stream.wait(1)
+        assert stream.ended
+        looks = iter([seen(health="starting"), seen(health="starting"), seen(health="healthy")])
+        end = await_ready(lambda: next(looks), RUNNING, False, 5, SystemClock(), stream, lambda _: None)
+    assert end.verdict == "ready"
 
 
 class Clock:
