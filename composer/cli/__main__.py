@@ -1,5 +1,12 @@
-"""`python -m composer.cli` is `spark-mode`."""
+"""`python -m composer.cli` is `spark-mode`, and `docker spark` where Docker calls it so."""
 
-from composer.cli.main import run
+import sys
 
-run()
+if sys.argv[1:2] == ["docker-cli-plugin-metadata"]:
+    from composer.cli.docker_plugin import metadata
+
+    print(metadata())  # noqa: T201 - the plugin protocol's own answer
+else:
+    from composer.cli.main import run
+
+    run()

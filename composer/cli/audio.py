@@ -4,12 +4,12 @@ from typing import Any
 
 import click
 
-from composer.cli.context import Globals
+from composer.cli.context import Globals, completed_by
 from composer.cli.switching import carry_out, switch_options
 
 
 @click.command()
-@click.argument("profile")
+@click.argument("profile", shell_complete=completed_by("audio"))
 @switch_options()
 @click.pass_obj
 def audio(known: Globals, /, profile: str, **options: Any) -> None:

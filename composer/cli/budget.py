@@ -2,11 +2,11 @@
 
 import click
 
-from composer.cli.context import Globals, output_options
+from composer.cli.context import Globals, completed_by, output_options
 
 
 @click.command()
-@click.argument("names", nargs=-1, required=True)
+@click.argument("names", nargs=-1, required=True, shell_complete=completed_by("names"))
 @output_options
 @click.pass_obj
 def budget(known: Globals, names: tuple[str, ...]) -> None:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from composer.cli.discovery import Flags, find_lab, find_rules
 from composer.errors import SparkModeError
+from composer.switching.discovery import Flags, find_lab, find_rules
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from composer.lab.rules import Rules
     from composer.switching.session import Session
 
@@ -29,12 +31,24 @@ class Globals:
         self.exit_code = 0
         self.printed = False
 
+    @classmethod
+    def of(cls, options: dict[str, Any]) -> "Globals":
+        """Return the global options that click has read."""
+        known = cls()
+        known.take(options)
+        return known
+
+    def take(self, options: dict[str, Any]) -> None:
+        """Take over what click has read."""
+        self.format, self.quiet = options["format"], options["quiet"]
+        self.flags = Flags(**{name: options[name] for name in Flags._fields})
+
     def session(self, need_project: bool = True) -> "Session":
         """Open the lab; Compose is asked first and answers while the rest is imported."""
-        from composer.switching.prefetch import ask_compose  # what costs time is imported after the question
+        from composer.switching.prefetch import ask_early  # what costs time is imported after the question
 
         found = find_lab(self.flags, os.environ, Path.cwd())
-        asked = ask_compose(found)
+        asked = ask_early(found)
         from composer.lab.files import LabFiles
         from composer.switching.session import Session
 
@@ -59,6 +73,17 @@ class Globals:
         """Print a result: its JSON form, or the text that `text` makes."""
         click.echo(json.dumps(data, indent=2) if self.format == "json" else text())
         self.printed = True
+
+
+def completed_by(kind: str) -> Callable[[click.Context, click.Parameter, str], "list[CompletionItem]"]:
+    """Have an argument completed with what the lab knows of this kind; see `completion.py`, imported when a shell asks."""
+
+    def ask(ctx: click.Context, _: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+        from composer.cli.completion import complete
+
+        return complete(kind, ctx, incomplete)
+
+    return ask
 
 
 def output_options(command: Verb) -> Verb:

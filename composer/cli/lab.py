@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from composer.cli.context import Globals, output_options
-from composer.cli.discovery import Flags, find_lab, lab_setting
 from composer.errors import ConfigurationError
+from composer.switching.discovery import Flags, find_lab, lab_setting
 
 
 @click.command()

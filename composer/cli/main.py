@@ -14,10 +14,9 @@ import click
 
 from composer import __version__
 from composer.cli.context import Globals
-from composer.cli.discovery import Flags
+from composer.cli.docker_plugin import own_arguments
 from composer.errors import SparkModeError
 
-PLUGIN = "spark"
 VERBS = {
     "audio": "Switch to an audio profile, and to nothing else of audio",
     "training": "Switch to training; training:large picks a variant",
@@ -35,7 +34,10 @@ VERBS = {
     "calibrate": "Show what workloads really took, and the lines for rules.yaml",
     "check": "Look for mistakes in the lab, the engine and this machine",
     "lab": "Set or show the lab that is used from anywhere",
+    "gate": "Have plain `docker compose up` ask the rules first",
+    "guard": "Watch what others start, and hold the rules against it",
     "plugin": "Install spark-mode as a Docker command",
+    "completion": "Print what bash, zsh or fish needs to complete this",
 }
 
 
@@ -82,31 +84,22 @@ def cli(ctx: click.Context, /, files: tuple[str, ...], **options: Any) -> None:
     Training and audio are never active together, and nothing starts that does not fit in memory.
     """
     known = ctx.ensure_object(Globals)
-    known.format, known.quiet = options.pop("format"), options.pop("quiet")
-    known.flags = Flags(files=files, **options)
+    known.take({"files": files, **options})
 
 
 def run() -> NoReturn:
     """Run as `spark-mode`, or as `docker spark` when Docker calls it so. Never returns."""
     gc.disable()  # nothing to collect while modules load; a switch turns it on again
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # looking for plugins takes longer than reading the rules
-    arguments = sys.argv[1:]
-    if arguments[:1] == ["docker-cli-plugin-metadata"]:
-        print(json.dumps(METADATA))  # noqa: T201 - the plugin protocol's own answer
-        sys.exit(0)
-    known = Globals()
-    name = "spark-mode"
-    if PLUGIN in arguments and os.environ.get("DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND"):
-        arguments, name = arguments[arguments.index(PLUGIN) + 1 :], "docker spark"
+    arguments, name, known = sys.argv[1:], "spark-mode", Globals()
+    if called := own_arguments(arguments):
+        (wanted, arguments), name = called, "docker spark"
+        if wanted == "complete":
+            from composer.cli.completion import answer_docker  # which no other command needs
+
+            click.echo(answer_docker(cli, arguments))
+            _leave(0)
     _leave(_code(arguments, name, known))
-
-
-METADATA = {
-    "SchemaVersion": "0.1.0",
-    "Vendor": "spark-mode",
-    "Version": __version__,
-    "ShortDescription": "Decide what runs on a DGX Spark",
-}
 
 
 def _code(arguments: list[str], name: str, known: Globals) -> int:

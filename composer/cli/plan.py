@@ -2,13 +2,13 @@
 
 import click
 
-from composer.cli.context import Globals, output_options
+from composer.cli.context import Globals, completed_by, output_options
 
 SWITCHES = ("audio", "training", "up", "stop", "restore")
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
-@click.argument("switch", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.argument("switch", nargs=-1, required=True, type=click.UNPROCESSED, shell_complete=completed_by("switch"))
 @output_options
 @click.pass_context
 def plan(ctx: click.Context, switch: tuple[str, ...]) -> None:

@@ -4,12 +4,12 @@ from typing import Any
 
 import click
 
-from composer.cli.context import Globals
+from composer.cli.context import Globals, completed_by
 from composer.cli.switching import carry_out, switch_options
 
 
 @click.command()
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, shell_complete=completed_by("names"))
 @switch_options(models=False)
 @click.pass_obj
 def stop(known: Globals, /, names: tuple[str, ...], **options: Any) -> None:

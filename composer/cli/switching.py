@@ -9,7 +9,8 @@ import click
 from composer.cli.context import Globals, Verb, output_options
 
 if TYPE_CHECKING:
-    from composer.switching.report import Report
+    from composer.switching.report import Report, Watcher
+    from composer.switching.session import Session
 
 WITHOUT_END = -1.0
 _OF_REQUEST = {"force": "force", "drop_caches": "drop_caches", "ready_seconds": "timeout"}
@@ -80,11 +81,20 @@ def carry_out(known: Globals, verb: str, names: tuple[str, ...], options: dict[s
     with watcher:
         report = Transaction(session, how, watcher, confirm).switch(request)
         if options.get("then"):
-            from composer.switching.following import restore_after_training
-
-            click.echo(summary(report), err=True)
-            report = restore_after_training(session, watcher)
+            report = _then_restore(session, watcher, report)
     show_report(known, report)
+
+
+def _then_restore(session: "Session", watcher: "Watcher", report: "Report") -> "Report":
+    """Leave it to the guard to bring back what ran before, where one runs; else stay until training has ended."""
+    from composer.enforcement.presence import guard_runs
+    from composer.switching.following import leave_to_guard, restore_after_training
+
+    click.echo(summary(report), err=True)
+    if not guard_runs(session):
+        return restore_after_training(session, watcher)
+    leave_to_guard(session)
+    return report.model_copy(update={"note": "when training ends, the guard brings back what ran before"})
 
 
 def show_report(known: Globals, report: "Report") -> None:
@@ -101,4 +111,5 @@ def summary(report: "Report") -> str:
         return f"nothing to do: {report.note}"
     if report.outcome == "recovered":
         return f"{report.request} was recovered: {report.note}\n{report.mode}: done in {report.seconds:.1f} s"
-    return f"{report.mode}: done in {report.seconds:.1f} s"
+    done = f"{report.mode}: done in {report.seconds:.1f} s"
+    return f"{done}; {report.note}" if report.note else done

@@ -1,6 +1,7 @@
 """What the engine's answers mean: containers, images, hashes and logs, read from its JSON."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 from composer.planning.observed import Container, Health
@@ -62,6 +63,7 @@ def read_container(raw: dict[str, Any]) -> Container:
         oom_killed=bool(state.get("OOMKilled")),
         restart_count=raw.get("RestartCount", 0),
         started_at=state.get("StartedAt", ""),
+        started_seconds=seconds(state.get("StartedAt", "")),
         one_off=labels.get("com.docker.compose.oneoff") == "True",
         variant=labels.get(VARIANT),
         config_hash=labels.get("com.docker.compose.config-hash"),
@@ -72,6 +74,16 @@ def read_container(raw: dict[str, Any]) -> Container:
         restart_retries=policy.get("MaximumRetryCount") or 0,
         address=_address(raw) if running else None,
     )
+
+
+def seconds(moment: str) -> float:
+    """Return an ISO 8601 time of the engine, which is in UTC, in seconds since the epoch; 0 for one that never was."""
+    whole, _, fraction = moment.removesuffix("Z").partition(".")
+    try:
+        found = datetime.fromisoformat(f"{whole}+00:00").timestamp() + float(f"0.{fraction or 0}")
+    except ValueError:
+        return 0.0
+    return max(0.0, found)
 
 
 def _address(raw: dict[str, Any]) -> str | None:

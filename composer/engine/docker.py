@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode
 
 from composer.engine.answers import PROJECT, frames, hashes, plain, read_container, spellings, summary
 from composer.engine.doors import Identity, Other, StartFailed
+from composer.engine.early import EarlyInfo
 from composer.engine.events import EventStream
 from composer.errors import EngineUnavailable
 from composer.planning.observed import Container
@@ -27,8 +28,8 @@ START_SECONDS = 60.0
 class EngineApi:
     """The engine behind a Unix socket."""
 
-    def __init__(self, socket_path: str) -> None:
-        self._path = socket_path
+    def __init__(self, socket_path: str, early: EarlyInfo | None = None) -> None:
+        self._path, self._early = socket_path, early
 
     def identity(self) -> Identity:
         return self._identity
@@ -36,7 +37,8 @@ class EngineApi:
     @cached_property
     def _identity(self) -> Identity:
         """The engine does not become another one during a command, and this is the slowest question to it."""
-        info = self._get("/info")
+        early = self._early.answer() if self._early else None
+        info = _json(*_parts(early)) if early else self._get("/info")
         devices = [device.get("ID", "") for device in info.get("DiscoveredDevices") or ()]
         return Identity(
             id=info["ID"],

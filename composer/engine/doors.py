@@ -101,10 +101,17 @@ class Gpu(Protocol):
 
 
 class Changes(Protocol):
-    """What happens to containers, as it happens: a hint to look, never the truth."""
+    """What happens to containers, as it happens: a hint to look, never the truth.
 
-    def wait(self, seconds: float) -> None:
-        """Return when something has happened, after so many seconds at the latest."""
+    Once it has `ended`, as when the engine went away, nothing more is told, and waiting takes its time.
+    """
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will be told."""
+
+    def wait(self, seconds: float) -> bool:
+        """Return when something has happened, after so many seconds at the latest; return whether something has."""
 
 
 class Docker(Protocol):

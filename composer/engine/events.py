@@ -12,11 +12,14 @@ class EventStream:
         self._connection = connection
         self.ended = False
 
-    def wait(self, seconds: float) -> None:
+    def wait(self, seconds: float) -> bool:
         if self.ended:
             time.sleep(seconds)
-        elif select.select([self._connection], [], [], seconds)[0]:
-            try:
-                self.ended = not self._connection.recv(1 << 16)
-            except OSError:
-                self.ended = True
+            return False
+        if not select.select([self._connection], [], [], seconds)[0]:
+            return False
+        try:
+            self.ended = not self._connection.recv(1 << 16)
+        except OSError:
+            self.ended = True
+        return True

@@ -4,12 +4,12 @@ import os
 import time
 from pathlib import Path
 
-import psutil
-
 from composer.engine import processes
 from composer.engine.doors import Process
 from composer.planning.observed import Memory
 
+MEMINFO = Path("/proc/meminfo")
+KIB = 1024
 DROP_CACHES = Path("/proc/sys/vm/drop_caches")
 
 
@@ -18,10 +18,17 @@ class HostMemory:
 
     def memory(self) -> Memory:
         try:
-            seen, swap = psutil.virtual_memory(), psutil.swap_memory()
-        except (OSError, KeyError, ValueError):
+            lines = MEMINFO.read_text().splitlines()
+            seen = {name: int(rest.split()[0]) * KIB for name, _, rest in (line.partition(":") for line in lines)}
+        except (OSError, ValueError, IndexError):
             return Memory(total=None, available=None)
-        return Memory(total=seen.total, available=seen.available, free=seen.free, swap_total=swap.total, swap_free=swap.free)
+        return Memory(
+            total=seen.get("MemTotal"),
+            available=seen.get("MemAvailable"),
+            free=seen.get("MemFree"),
+            swap_total=seen.get("SwapTotal"),
+            swap_free=seen.get("SwapFree"),
+        )
 
     def processes(self, least: int) -> tuple[Process, ...]:
         return processes.large_processes(least)

@@ -4,7 +4,7 @@
 All sizes are bytes.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
@@ -94,6 +94,15 @@ class Mode(Strict):
     profiles: tuple[Name, ...] = Field(strict=False, min_length=1)
 
 
+class GuardPolicy(Strict):
+    """What the guard does when others start what a rule keeps apart. It stops what came later, what has the lower
+    priority, or nothing (`warn`); members of the classes and workloads that it `spares` go only against each other.
+    """
+
+    on_violation: Literal["newcomer", "lower-priority", "warn"] = "newcomer"
+    spares: tuple[Name, ...] = Field(default=("training",), strict=False)
+
+
 class NamedSet(Strict):
     """A set of workloads that `matrix` shows, in the words of the one who wants to run it."""
 
@@ -165,6 +174,7 @@ class Rules(Strict):
     modes: dict[Name, Mode] = Field(default={})
     sets: tuple[NamedSet, ...] = Field(default=(), strict=False)
     default_footprint: Footprint | None = None
+    guard: GuardPolicy = GuardPolicy()
 
     @model_validator(mode="before")
     @classmethod

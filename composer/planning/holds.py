@@ -1,6 +1,7 @@
 """What somebody holds is never stopped, for whatever reason: the request is refused, and names who holds it."""
 
 from composer.planning.conflicts import conflicts, member
+from composer.planning.observed import Hold
 from composer.planning.plan import Refusal
 from composer.planning.preemption import is_unneeded
 from composer.planning.target import members
@@ -12,8 +13,15 @@ def hold_refusal(work: Work) -> Refusal | None:
     for name in (*work.observed.active_services, *work.observed.models):
         hold = work.observed.hold_of(name)
         if hold and (_is_stopped(name, work) or _is_out_of_place(name, work)):
-            return Refusal(message=f"{name} is held: {hold}", hint="wait until it ends, or release it: spark-mode release")
+            return _refusal(name, hold)
     return None
+
+
+def _refusal(name: str, hold: Hold) -> Refusal:
+    if hold.process is not None:
+        hint = f"wait until it is started, or end what starts it: kill {hold.process}"
+        return Refusal(message=f"{name} is about to start: {hold}", hint=hint)
+    return Refusal(message=f"{name} is held: {hold}", hint="wait until it ends, or release it: spark-mode release")
 
 
 def _is_stopped(name: str, work: Work) -> bool:

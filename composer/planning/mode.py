@@ -36,6 +36,15 @@ def _matching(active: set[str], project: Project, rules: Rules) -> Iterator[str]
                 yield name if name == "training" else f"{name} {profile}"
 
 
+def mode_services(mode: str | None, project: Project, rules: Rules) -> tuple[str, ...]:
+    """Return the services of a mode as `current_mode` names it; none of one that is no mode of the rules."""
+    for name, one in rules.modes.items():
+        for profile in one.profiles:
+            if mode == (name if name == "training" else f"{name} {profile}"):
+                return project.closure(project.of_profile(profile))
+    return ()
+
+
 def violations(observed: Observed, rules: Rules) -> tuple[Conflict, ...]:
     """Return what is active together against the rules.
 

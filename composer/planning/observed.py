@@ -10,14 +10,16 @@ from composer.lab.rules import Rules
 from composer.lab.size import gb_text
 from composer.lab.workload import Workload
 
-ACTIVE_STATES = frozenset({"running", "paused", "restarting", "removing", "unknown"})
+LEASED = "leased"
+"""The state of a container that somebody else was allowed to start and has not started yet."""
+ACTIVE_STATES = frozenset({"running", "paused", "restarting", "removing", "unknown", LEASED})
 """A paused container holds its memory and a restarting one takes it again; what cannot be told counts as active."""
 
 Health = Literal["none", "starting", "healthy", "unhealthy"]
 
 
 class Container(Frozen):
-    """A container as the engine reported it. Times are the engine's, ISO 8601."""
+    """A container as the engine reported it. Times are the engine's: ISO 8601, and seconds since the epoch to compare them."""
 
     id: str
     name: str
@@ -28,6 +30,7 @@ class Container(Frozen):
     oom_killed: bool = False
     restart_count: int = 0
     started_at: str = ""
+    started_seconds: float = 0.0
     one_off: bool = False
     variant: str | None = None
     config_hash: str | None = None
@@ -78,16 +81,22 @@ class LoadedModel(Frozen):
 
 
 class Hold(Frozen):
-    """A running mode that its owner protects from other switches; `since` is ISO 8601. It ends with its containers."""
+    """A running mode that its owner protects from other switches; `since` is ISO 8601. It ends with its containers.
+
+    With a `process` it is what that process was allowed to start, and ends with it.
+    """
 
     request: str
     by: str
     since: str
     services: tuple[str, ...]
-    containers: tuple[str, ...]
+    containers: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
+    process: int | None = None
 
     def __str__(self) -> str:
+        if self.process is not None:
+            return f"{self.by} starts it with {self.request} (process {self.process}) since {self.since}"
         return f"{self.by} holds {self.request} since {self.since}"
 
 

@@ -3,7 +3,7 @@
 import os
 
 from composer.errors import ConfigurationError
-from composer.planning.observed import Observed
+from composer.planning.observed import LEASED, Observed
 from composer.planning.plan import Step
 from composer.planning.request import Request
 from composer.switching.journal import JournalFailed, Open
@@ -31,7 +31,8 @@ class Entry:
 
     def began(self, request: Request, observed: Observed, steps: tuple[Step, ...], restore: bool) -> None:
         """Write what a switch means to do. Raises ConfigurationError when that is not on the disk for certain."""
-        before = Observed(containers=observed.active, models=observed.models, loaded=observed.loaded, memory=observed.memory)
+        ran = tuple(one for one in observed.active if one.state != LEASED)
+        before = Observed(containers=ran, models=observed.models, loaded=observed.loaded, memory=observed.memory)
         self.intend(
             Began(
                 switch=self.switch,

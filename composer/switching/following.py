@@ -1,8 +1,10 @@
 """`training --then restore`: stay until training has ended, however it ended, and bring back what ran before."""
 
-from composer.errors import EngineUnavailable, Interrupted
+from composer.errors import ConfigurationError, EngineUnavailable, Interrupted
 from composer.planning.observed import Container
 from composer.switching.interruption import Interruption
+from composer.switching.journal import JournalFailed
+from composer.switching.records import Then
 from composer.switching.report import Report, SwitchOptions, Watcher
 from composer.switching.session import Session
 from composer.switching.transaction import Transaction
@@ -24,6 +26,18 @@ def restore_after_training(session: Session, watcher: Watcher) -> Report:
     session.look_again()
     options = SwitchOptions(wait_seconds=None, only_after=followed)
     return Transaction(session, options, watcher, None).switch(session.restore_request())
+
+
+def leave_to_guard(session: Session) -> None:
+    """Have the guard restore when training has ended. Raises ConfigurationError when that cannot be written down."""
+    session.look_again()
+    if followed := session.past.last_change:
+        try:
+            session.journal.append(Then(switch=followed))
+        except JournalFailed as error:
+            raise ConfigurationError(
+                f"the journal cannot be written: {error}", "when training has ended: spark-mode restore"
+            ) from None
 
 
 def _await_end(session: Session) -> None:

@@ -25,6 +25,7 @@ from composer.switching.records import (
     Signalled,
     StepBegun,
     StepEnded,
+    Then,
 )
 from composer.switching.state import State
 
@@ -78,21 +79,27 @@ class Open(Frozen):
 
 
 class Past(Frozen):
-    """What the records say together. `unreadable` counts those of a shape that is not known."""
+    """What the records say together. `unreadable` counts those of a shape that is not known.
+
+    `then` is the switch after whose training what ran before comes back.
+    """
 
     ended: tuple[Ended, ...] = ()
     open: Open | None = None
     policies: dict[str, Policy] = Field(default_factory=dict)
     holds: tuple[Hold, ...] = ()
     state: State = State()
+    then: str | None = None
     unreadable: int = 0
 
     @property
     def last_change(self) -> str | None:
         """The switch that changed something last."""
-        return next((one.switch for one in reversed(self.ended) if one.outcome not in ("refused", "unchanged")), None)
+        return next((one.switch for one in reversed(self.ended) if one.outcome not in NO_CHANGE), None)
 
 
+NO_CHANGE = ("refused", "unchanged", "enforced", "warned")
+"""Outcomes after which what was switched last is still what was switched last."""
 _KINDS: dict[str, type[Record]] = {
     "began": Began,
     "recovering": Recovering,
@@ -102,6 +109,7 @@ _KINDS: dict[str, type[Record]] = {
     "signalled": Signalled,
     "policy": Policy,
     "held": Held,
+    "then": Then,
     "ended": Ended,
     "carried": Carried,
 }
@@ -128,9 +136,10 @@ class _Fold:
         self.policies: dict[str, Policy] = {}
         self.holds: tuple[Hold, ...] = ()
         self.state = State()
+        self.then: str | None = None
         self.unreadable = 0
 
-    def add(self, record: Record) -> None:
+    def add(self, record: Record) -> None:  # noqa: C901 - one branch for each kind of record, and nothing else
         match record:
             case Began():
                 self.open = Open(began=record)
@@ -146,9 +155,12 @@ class _Fold:
                     self.policies[record.container] = record
             case Held():
                 self.holds = record.holds
+            case Then():
+                self.then = record.switch
             case Ended():
                 self._end(record)
             case Carried():
+                self.then = record.then
                 self.policies = {one.container: one for one in record.policies}
                 self.holds, self.state = record.holds, record.state
 
@@ -180,5 +192,6 @@ class _Fold:
             policies=self.policies,
             holds=self.holds,
             state=self.state,
+            then=self.then,
             unreadable=self.unreadable,
         )

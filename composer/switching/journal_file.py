@@ -57,7 +57,8 @@ class JournalFile:
                 return
             with self._opened():
                 known = past(self.records())
-                carried = Carried(policies=tuple(known.policies.values()), holds=known.holds, state=known.state)
+                owed = tuple(known.policies.values())
+                carried = Carried(policies=owed, holds=known.holds, state=known.state, then=known.then)
                 new = self.path.with_name(f".{self.path.name}.{os.getpid()}")
                 descriptor = open_shared(new, os.O_TRUNC)
                 try:

@@ -8,6 +8,7 @@ from composer.lab.rules import Rules
 from composer.lab.workload import Outside
 from composer.planning.mode import known_models
 from composer.planning.observed import Foreign, Hold, LoadedModel, Observed
+from composer.switching.leases import Lease
 
 Hosts = Callable[[str], ModelHost]
 """Gives the host of models at an address."""
@@ -15,6 +16,8 @@ Hosts = Callable[[str], ModelHost]
 
 class Observer:
     """Sees one lab on one machine. `admitted` are the models that the last switch admitted, `holds` what was ever held.
+
+    `leases` gives what others were allowed to start; it counts as active.
 
     All looks raise EngineUnavailable when the engine cannot be asked.
     """
@@ -28,24 +31,30 @@ class Observer:
         rules: Rules,
         admitted: tuple[str, ...],
         holds: tuple[Hold, ...] = (),
+        leases: Callable[[], tuple[Lease, ...]] = tuple,
     ) -> None:
         self._docker, self._machine, self._hosts = docker, machine, hosts
-        self._project, self._rules, self._admitted, self._holds = project, rules, admitted, holds
+        self._project, self._rules, self._admitted = project, rules, admitted
+        self._holds, self._leases = holds, leases
 
     def glance(self, all_hosts: bool = False) -> Observed:
         """Return what must be seen again before a container is started: what runs, the memory, and daemons' models.
 
         The models of hosts in Docker are asked for only with `all_hosts`: their containers are what counts.
         """
+        leases = self._leases()  # first: one that ends while the containers are listed is still seen, or its container is
+        containers = self._docker.containers(self._project.name)
+        waiting = [one for one in leases if not one.is_used(containers)]
+        active = {one.service for one in containers if one.active}
         observed = Observed(
-            containers=self._docker.containers(self._project.name),
+            containers=(*containers, *(one.as_container() for one in waiting if one.service not in active)),
             foreign=tuple(foreign_workloads(self._docker.others(self._project.name), self._rules)),
             memory=self._machine.memory(),
         )
         names = [name for name, host in self._rules.hosts.items() if all_hosts or host.service is None]
         loaded = {name: self._loaded(name, address) for name in names if (address := self.address_of(name, observed))}
-        active = {one.id for one in observed.active}
-        held = tuple(hold for hold in self._holds if active.intersection(hold.containers))
+        ids = {one.id for one in observed.active}
+        held = (*(hold for hold in self._holds if ids.intersection(hold.containers)), *(one.as_hold() for one in waiting))
         observed = observed.model_copy(update={"loaded": loaded, "held": held})
         models = known_models(observed, self._project, self._rules, self._admitted)
         return observed.model_copy(update={"models": models})

@@ -1,8 +1,9 @@
-"""Asking Compose about the lab before anything heavy is imported: the answers come while Python still loads."""
+"""Asking Compose and the engine before anything heavy is imported: the answers come while Python still loads."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from composer.engine.compose_files import ComposeFiles
+from composer.engine.early import EarlyInfo
 from composer.engine.local import local_socket
 from composer.engine.project_cache import ProjectCache
 from composer.switching.directories import directories
@@ -11,8 +12,20 @@ if TYPE_CHECKING:
     from composer.engine.compose_files import LabPaths
 
 
-def ask_compose(files: "LabPaths") -> ComposeFiles:
+class Asked(NamedTuple):
+    """Questions that are on their way."""
+
+    compose: ComposeFiles
+    engine: EarlyInfo | None
+
+
+def ask_early(files: "LabPaths") -> Asked:
     """Ask, and return what to hand to `Session.open`. Raises ConfigurationError and EngineUnavailable as it does."""
+    return Asked(ask_compose(files), EarlyInfo(local_socket()))
+
+
+def ask_compose(files: "LabPaths") -> ComposeFiles:
+    """Ask Compose about a lab's files. Raises ConfigurationError and EngineUnavailable as `Session.open` does."""
     socket = local_socket()
     asked = ComposeFiles(files, socket, ProjectCache(files, socket, directories().state))
     asked.prefetch()

@@ -10,7 +10,8 @@ from composer.planning.plan import Step
 from composer.planning.request import Request
 from composer.switching.state import State
 
-Outcome = Literal["applied", "unchanged", "refused", "rolled-back", "failed", "interrupted", "recovered"]
+Outcome = Literal["applied", "unchanged", "refused", "rolled-back", "failed", "interrupted", "recovered", "enforced", "warned"]
+"""How a request ended; `enforced` and `warned` are the guard's."""
 AnyStep = Annotated[Step, Field(discriminator="action")]
 
 
@@ -87,6 +88,13 @@ class Held(Frozen):
     holds: tuple[Hold, ...]
 
 
+class Then(Frozen):
+    """When the training of this switch ends, what ran before it comes back: the guard sees to it."""
+
+    kind: Literal["then"] = "then"
+    switch: str
+
+
 class Ended(Frozen):
     """How a request ended, and the state that it leaves; None leaves the state as it was. `at` is when it began."""
 
@@ -108,6 +116,7 @@ class Carried(Frozen):
     policies: tuple[Policy, ...]
     holds: tuple[Hold, ...]
     state: State
+    then: str | None = None
 
 
-Record = Began | Recovering | StepBegun | StepEnded | GoingBack | Signalled | Policy | Held | Ended | Carried
+Record = Began | Recovering | StepBegun | StepEnded | GoingBack | Signalled | Policy | Held | Then | Ended | Carried

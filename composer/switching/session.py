@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from composer.engine.compose_files import ComposeFiles
 from composer.engine.docker import EngineApi
 from composer.engine.doors import Clock, Docker, Gpu, Identity, Machine, ModelHost, Other
+from composer.engine.early import EarlyInfo
 from composer.engine.gpu import NvidiaGpu
 from composer.engine.local import local_socket
 from composer.engine.machine import HostMemory, SystemClock
@@ -15,7 +16,7 @@ from composer.errors import ConfigurationError, EngineUnavailable, Refused, Spar
 from composer.lab.files import LabFiles
 from composer.lab.project import Project
 from composer.lab.rules import Rules
-from composer.planning.observed import Holder, Observed
+from composer.planning.observed import Container, Holder, Observed
 from composer.planning.plan import Plan, Refusal
 from composer.planning.planner import plan as make_plan
 from composer.planning.request import Request
@@ -24,9 +25,10 @@ from composer.switching.holders import find_holders, holders_text
 from composer.switching.inputs import digests
 from composer.switching.journal import Journal, JournalFailed, Open, Past, past
 from composer.switching.journal_file import JournalFile
+from composer.switching.leases import Leases
 from composer.switching.lock import children_lock, is_switching
 from composer.switching.observe import Observer
-from composer.switching.prefetch import ask_compose
+from composer.switching.prefetch import Asked, ask_compose, ask_early
 from composer.switching.rules_file import machine_capacity, read_rules_file, text_of
 from composer.switching.state import State
 
@@ -49,9 +51,9 @@ class Session:
     rules: Rules
     project: Project
 
-    def __init__(self, files: LabFiles, socket: str) -> None:
+    def __init__(self, files: LabFiles, socket: str, early: EarlyInfo | None = None) -> None:
         self.files, self.socket = files, socket
-        self.docker: Docker = EngineApi(socket)
+        self.docker: Docker = EngineApi(socket, early)
         self.machine: Machine = HostMemory()
         self.gpu: Gpu = NvidiaGpu()
         self.clock: Clock = SystemClock()
@@ -61,16 +63,15 @@ class Session:
         self._read_at = 0.0
 
     @classmethod
-    def open(cls, files: LabFiles, prefetch: ComposeFiles | None = None, need_project: bool = True) -> "Session":
+    def open(cls, files: LabFiles, asked: Asked | None = None, need_project: bool = True) -> "Session":
         """Read the rules and the Compose project.
 
         Raises ConfigurationError for both, and EngineUnavailable without a `docker` command. With `need_project` False
         a broken Compose file is kept as `project_fault`: a stop never needs a valid one.
         """
-        socket = local_socket()
-        source = prefetch or ask_compose(files)
-        session = cls(files, socket)
-        session._read(source, need_project)
+        asked = asked or ask_early(files)
+        session = cls(files, local_socket(), asked.engine)
+        session._read(asked.compose, need_project)
         return session
 
     def _read(self, source: ComposeFiles, need_project: bool) -> None:
@@ -93,12 +94,12 @@ class Session:
             self.project = Project(name=self._name_by_labels())
         self._read_at = self.clock.now()
 
-    def read_again(self) -> bool:
+    def read_again(self, after: float = READ_AGAIN_SECONDS) -> bool:
         """Read the files again where they changed, or may have; return whether the lab is another one now.
 
         Raises ConfigurationError and EngineUnavailable as `open` does.
         """
-        if digests(map(Path, self.inputs)) == self.inputs and self.clock.now() - self._read_at < READ_AGAIN_SECONDS:
+        if digests(map(Path, self.inputs)) == self.inputs and self.clock.now() - self._read_at < after:
             return False
         former = (self.rules, self.project)
         self._read(ask_compose(self.files), need_project=self.project_fault is None)
@@ -142,6 +143,11 @@ class Session:
         """What this lab's switches wrote down. Raises EngineUnavailable: it belongs to an engine."""
         return JournalFile(self.directories.state / f"{self.engine_key}.{self.project.name}.journal")
 
+    @property
+    def leases(self) -> Leases:
+        """What others were allowed to start here. Raises EngineUnavailable: it belongs to an engine."""
+        return Leases(self.directories.locks / f"{self.engine_key}.{self.project.name}.leases.json")
+
     @cached_property
     def past(self) -> Past:
         """What the journal said when it was first asked for, or after `look_again`."""
@@ -169,11 +175,16 @@ class Session:
     def observer(self) -> Observer:
         """Who looks at this lab."""
         known = self.past
-        return Observer(self.docker, self.machine, _host_at, self.project, self.rules, known.state.models, known.holds)
+        admitted, leases = known.state.models, self.leases.live
+        return Observer(self.docker, self.machine, _host_at, self.project, self.rules, admitted, known.holds, leases)
 
     def observe(self) -> Observed:
         """Return what is there now. Raises EngineUnavailable."""
         return self.observer.look()
+
+    def containers(self) -> tuple[Container, ...]:
+        """Return the containers of this lab. Raises EngineUnavailable."""
+        return self.docker.containers(self.project.name)
 
     def others(self) -> tuple[Other, ...]:
         """Return the active containers that are not of this lab's project."""

@@ -8,7 +8,7 @@ from composer.frozen import Frozen
 from composer.lab.project import Project
 from composer.lab.rules import Rules
 from composer.planning.mode import current_mode
-from composer.planning.observed import Observed
+from composer.planning.observed import LEASED, Observed
 from composer.planning.plan import Plan
 
 
@@ -34,7 +34,8 @@ class State(Frozen):
 
 def before_of(observed: Observed, project: Project, rules: Rules) -> Before:
     """Return what runs now as what ran before; services in an explicit variant, so that it comes back in the same."""
-    active = [one for one in observed.active if one.service in project.services and not one.one_off]
+    ran = (one for one in observed.active if one.state != LEASED)
+    active = [one for one in ran if one.service in project.services and not one.one_off]
     sized = {one.service: rules.of_service(one.service) for one in active if one.service}
     return Before(
         mode=current_mode(observed, project, rules),

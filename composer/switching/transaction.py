@@ -35,6 +35,7 @@ class Transaction:
             if self._session.past.open is None:  # else it runs or is recovered first, and what there is now will not be
                 agreed = self._agree(self._admitted(request, self._session.observe()))
             with self._locked(str(request)) as lock:
+                self._await_judgements()
                 return self._switch(request, agreed, lock)
         except Refused as error:
             self._entry.record(self._entry.ended(str(request), "refused", note=error.message), quietly=True)
@@ -43,6 +44,7 @@ class Transaction:
     def recover(self) -> Report:
         """Finish the switch that was cut off, or bring back what ran before it; do nothing when there is none."""
         with self._locked("recover") as lock:
+            self._await_judgements()
             self._session.look_again()
             if cut_off := self._session.past.open:
                 return Recovery(self._session, cut_off, self._watcher, self._entry, lock).run()
@@ -62,6 +64,12 @@ class Transaction:
         return switch_lock(
             session.directories.locks, session.engine_key, request, self._options.wait_seconds, self._watcher, session.clock
         )
+
+    def _await_judgements(self) -> None:
+        """See that whoever was just allowed to start something is seen: from now on nobody is, until this has ended."""
+        leases, clock = self._session.leases, self._session.clock
+        with leases.judging(clock):
+            leases.settle(clock, self._session.containers)
 
     def _switch(self, request: Request, agreed: tuple[StoppedTraining, ...] | None, lock: Lock) -> Report:
         session = self._session
@@ -185,7 +193,7 @@ class Transaction:
 
     def _hold(self, request: Request, plan: Plan, seen: Observed) -> None:
         """Write down what is held: what was and still runs, and with --hold what was just asked for."""
-        holds = list(seen.held)
+        holds = [one for one in seen.held if one.process is None]
         if self._options.hold:
             containers = tuple(one.id for name in plan.target if (one := seen.container_of(name)) and one.active)
             hold = Hold(

@@ -101,12 +101,16 @@ class SimulatedEngine:
     def held(self, id: str) -> int | None:
         return None
 
+    ended = False
+    """As a stream of events: it never breaks off."""
+
     @contextmanager
     def changes(self, project: str) -> Iterator[Self]:
         yield self
 
-    def wait(self, seconds: float) -> None:
+    def wait(self, seconds: float) -> bool:
         self.sleep(seconds)
+        return False
 
     def last_lines(self, id: str, count: int) -> tuple[str, ...]:
         return (f"the last line of {id}",)[:count]

@@ -68,7 +68,7 @@ class SimulatedSession(Session):
     def measurements_path(self) -> Path:
         return self._folder / "absent" / "measured"
 
-    def read_again(self) -> bool:
+    def read_again(self, after: float = 0.0) -> bool:
         changed = self.project != self.simulated.project
         self.project = self.simulated.project
         return changed

@@ -7,9 +7,9 @@ import pytest
 from click.testing import CliRunner
 
 from composer.cli.context import Globals
-from composer.cli.discovery import Flags, find_lab, lab_setting
 from composer.cli.main import VERBS, cli
 from composer.errors import ConfigurationError, UsageFault
+from composer.switching.discovery import Flags, find_lab, lab_setting
 
 ROOT = Path(__file__).parents[2]
 

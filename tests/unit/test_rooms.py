@@ -16,7 +16,8 @@ MAY_IMPORT = {
     "planning": {"planning", "lab"},
     "engine": {"engine", "planning", "lab"},
     "switching": {"switching", "engine", "planning", "lab"},
-    "cli": {"cli", "switching", "planning", "lab"},
+    "enforcement": {"enforcement", "switching", "engine", "planning", "lab"},
+    "cli": {"cli", "enforcement", "switching", "planning", "lab"},
 }
 LONGEST = 250
 

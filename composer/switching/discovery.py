@@ -38,11 +38,12 @@ def find_lab(flags: Flags, environment: Mapping[str, str], here: Path) -> FoundF
     """Return the files of the lab. Raises ConfigurationError when there is none, or no rules file with it."""
     folder, compose = _compose_files(flags, environment, here)
     rules = flags.rules or environment.get("SPARK_MODE_RULES")
+    named = None if flags.files else _from_env_file(folder / ".env", "COMPOSE_PROJECT_NAME")  # as Compose does
     return FoundFiles(
         compose=tuple(file if "://" in file else str(folder / file) for file in compose),
         rules=str(here / rules) if rules else _rules_beside(folder / compose[0], folder),
         project_directory=str(here / flags.project_directory) if flags.project_directory else None,
-        project_name=flags.project_name or environment.get("COMPOSE_PROJECT_NAME") or None,
+        project_name=flags.project_name or environment.get("COMPOSE_PROJECT_NAME") or named or None,
         env_files=tuple(str(here / file) for file in flags.env_files) or _own_env_file(folder, here),
     )
 
@@ -70,32 +71,42 @@ def _compose_files(flags: Flags, environment: Mapping[str, str], here: Path) -> 
         return here, _split(set_files, environment)
     if found := _in_folder(here, environment):
         return here, found
+    folder = _set_folder(here, environment)
+    if found := _in_folder(folder, environment):
+        return folder, found
+    setting = lab_setting(environment)
+    raise ConfigurationError(f"the lab in {setting}, {folder}, has no Compose file with a {RULES_NAME}", "spark-mode lab PATH")
+
+
+def _set_folder(here: Path, environment: Mapping[str, str]) -> Path:
     setting = lab_setting(environment)
     if not setting.is_file():
         raise ConfigurationError(
             f"no lab here: {here} has no Compose file with a {RULES_NAME}",
             "go to the lab's directory, name its files with -f, or set it once: spark-mode lab PATH",
         )
-    folder = Path(setting.read_text().strip())
-    if found := _in_folder(folder, environment):
-        return folder, found
-    raise ConfigurationError(f"the lab in {setting}, {folder}, has no Compose file with a {RULES_NAME}", "spark-mode lab PATH")
+    return Path(setting.read_text().strip())
+
+
+def lab_folder(environment: Mapping[str, str], here: Path) -> Path:
+    """Return the directory of the lab that is used without flags. Raises ConfigurationError when there is none."""
+    return here if _in_folder(here, environment) else _set_folder(here, environment)
 
 
 def _in_folder(folder: Path, environment: Mapping[str, str]) -> Sequence[str]:
     """Return the Compose files of a folder that is a lab: named in its `.env`, or under a usual name with its rules."""
-    if in_env := _from_env_file(folder / ".env"):
+    if in_env := _from_env_file(folder / ".env", "COMPOSE_FILE"):
         return _split(in_env, environment)
     named = [name for name in COMPOSE_NAMES if (folder / name).is_file()]
     return named[:1] if named and (folder / RULES_NAME).is_file() else ()
 
 
-def _from_env_file(path: Path) -> str | None:
+def _from_env_file(path: Path, variable: str) -> str | None:
     try:
         lines = path.read_text().splitlines()
     except (OSError, UnicodeDecodeError):
         return None
-    values = (line.partition("=")[2].strip().strip("\"'") for line in lines if line.partition("=")[0].strip() == "COMPOSE_FILE")
+    values = (line.partition("=")[2].strip().strip("\"'") for line in lines if line.partition("=")[0].strip() == variable)
     return next(values, None)
 
 

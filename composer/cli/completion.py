@@ -1,0 +1,56 @@
+"""What may come next on the command line: the lab's profiles, modes and workloads, for shells and for Docker."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+from click.shell_completion import CompletionItem, ShellComplete, get_completion_class
+
+from composer.cli.context import Globals
+from composer.cli.plan import SWITCHES
+from composer.errors import SparkModeError
+
+if TYPE_CHECKING:
+    from composer.lab.project import Project
+    from composer.lab.rules import Rules
+
+VARIABLE = "_SPARK_MODE_COMPLETE"
+_NO_FILES = 4
+"""Cobra's directive that a shell shall not offer files where there is nothing else."""
+
+
+def complete(kind: str, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    """Return what an argument may be that begins so; nothing where the lab cannot be read."""
+    try:
+        session = Globals.of(ctx.find_root().params).session(need_project=False)
+    except SparkModeError:
+        return []
+    return [CompletionItem(one) for one in _candidates(kind, session.rules, session.project) if one.startswith(incomplete)]
+
+
+def _candidates(kind: str, rules: "Rules", project: "Project") -> Sequence[str]:
+    """Return the audio profiles, the `names` of all that may run, or what a `switch` is made of."""
+    if kind == "audio":
+        return rules.modes["audio"].profiles if "audio" in rules.modes else ()
+    variants = [f"{one.name}:{variant}" for one in rules.workloads.values() for variant in one.variants]
+    names = [*dict.fromkeys([*project.profiles, *rules.workloads, *variants])]
+    return names if kind == "names" else [*SWITCHES, *names]
+
+
+def answer_docker(cli: click.Command, words: Sequence[str]) -> str:
+    """Return what may come after `docker spark`, in the form that Docker's own commands answer."""
+    *before, incomplete = words or [""]
+    found = ShellComplete(cli, {"obj": Globals()}, "docker spark", VARIABLE).get_completions(list(before), incomplete)
+    lines = [f"{one.value}\t{one.help}" if one.help else str(one.value) for one in found if one.type == "plain"]
+    return "\n".join([*lines, f":{_NO_FILES}"])
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(ctx: click.Context, shell: str) -> None:
+    """Print what a SHELL needs to complete spark-mode: `eval "$(spark-mode completion bash)"`."""
+    found = get_completion_class(shell)
+    if found is None:
+        raise click.UsageError(f"{shell} is not supported")
+    click.echo(found(ctx.find_root().command, {}, "spark-mode", VARIABLE).source())

@@ -1,0 +1,49 @@
+"""`spark-mode gate`: plain `docker compose up` asks the rules first."""
+
+import os
+from pathlib import Path
+
+import click
+
+from composer.cli.context import Globals, output_options
+from composer.errors import UsageFault
+
+
+@click.group()
+def gate() -> None:
+    """Have plain `docker compose up` ask the rules first."""
+
+
+@gate.command()
+@output_options
+@click.pass_obj
+def install(known: Globals) -> None:
+    """Put a gate before each service of the lab, and name it in the COMPOSE_FILE of the lab's .env."""
+    from composer.enforcement.gate_file import install as write
+
+    lab, session = _lab(known), known.session()
+    path = write(session.project, lab, session.files.compose)
+    known.show(
+        {"gate": str(path)}, lambda: f"{path} is in place, and named in {lab / '.env'}: docker compose asks before it starts"
+    )
+
+
+@gate.command()
+@output_options
+@click.pass_obj
+def uninstall(known: Globals) -> None:
+    """Take the gate out of the lab again."""
+    from composer.enforcement.gate_file import uninstall as remove
+
+    lab = _lab(known)
+    there = remove(lab)
+    known.show({"gate": None}, lambda: f"the gate of {lab} {'is removed' if there else 'was not there'}")
+
+
+def _lab(known: Globals) -> Path:
+    """Return the folder of the lab, where the gate is. Raises UsageFault when the files were named another way."""
+    from composer.switching.discovery import lab_folder
+
+    if known.flags.files or os.environ.get("COMPOSE_FILE"):
+        raise UsageFault("the gate is named in the lab's own .env", "without -f and COMPOSE_FILE, in the lab's directory")
+    return lab_folder(os.environ, Path.cwd())

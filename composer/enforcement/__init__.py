@@ -1,0 +1,1 @@
+"""Holding the rule against everybody who does not use spark-mode."""

@@ -1,0 +1,36 @@
+"""Who follows a switch that the guard makes: the guard's own lines."""
+
+from collections.abc import Callable
+
+from composer.planning.plan import Plan, Step
+
+
+class Bystander:
+    """Passes on what matters of a switch."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+
+    def waiting(self, holder: str) -> None:
+        self._say(f"waiting: {holder}")
+
+    def recovering(self, what: str) -> None:
+        self._say(f"recovering: {what}")
+
+    def planned(self, plan: Plan) -> None:
+        self._say(f"switching: {plan.request}")
+
+    def started(self, number: int, step: Step) -> None:
+        self._say(f"{number}  {step.action} {step.subject}: {step.cause}")
+
+    def progress(self, available: int | None, note: str) -> None:
+        pass
+
+    def finished(self, number: int, step: Step) -> None:
+        pass
+
+    def warned(self, message: str) -> None:
+        self._say(f"WARNING: {message}")
+
+    def rolling_back(self, reason: str, steps: tuple[Step, ...]) -> None:
+        self._say(f"going back with {len(steps)} steps: {reason}")

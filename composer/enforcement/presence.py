@@ -1,0 +1,47 @@
+"""Whether a guard runs for a lab: a kernel lock that ends with it."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from composer.errors import LockBusy
+from composer.switching.session import Session
+from composer.switching.shared_file import open_shared
+
+
+@contextmanager
+def the_only_guard(session: Session) -> Iterator[None]:
+    """Be the guard of a lab. Raises LockBusy when there is one."""
+    descriptor = open_shared(_path(session))
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            who = os.pread(descriptor, 32, 0).decode(errors="replace")
+            raise LockBusy(f"a guard runs already for this lab (process {who})", "one is enough") from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def guard_runs(session: Session) -> bool:
+    """Whether a guard runs for a lab now. Raises EngineUnavailable: it belongs to an engine."""
+    try:
+        descriptor = os.open(_path(session), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _path(session: Session) -> Path:
+    return session.directories.locks / f"{session.engine_key}.{session.project.name}.guard.lock"

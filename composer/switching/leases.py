@@ -1,0 +1,140 @@
+"""What plain `docker compose` was allowed to start and has not started yet: leases.
+
+The gate gives a lease while Compose *creates*; the start may come minutes later, when a dependency has loaded. So a lease
+lives as long as the Compose process that asked, and until its container was started since, not by a timer.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from composer.engine.doors import Clock
+from composer.errors import ConfigurationError, EngineUnavailable
+from composer.frozen import Frozen
+from composer.planning.observed import LEASED, Container, Hold
+from composer.switching.shared_file import open_shared
+
+LOCK_SECONDS = 10.0
+"""How long one who asks waits for the judgement on another; a judgement takes a tenth of a second."""
+SETTLE_SECONDS = 1.0
+"""How long the engine may still act for a process that has died after it asked for a start."""
+
+
+class Lease(Frozen):
+    """A service that a process may start; `began` is when that process began, in the kernel's ticks since boot.
+
+    `at` is when it was given, ISO 8601, and `seconds` the same since the epoch.
+    """
+
+    service: str
+    pid: int
+    began: int
+    by: str
+    at: str
+    seconds: float
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process that asked still runs."""
+        return process_began(self.pid) == self.began
+
+    def is_used(self, containers: Sequence[Container]) -> bool:
+        """Whether its container was started since."""
+        mine = [one for one in containers if one.service == self.service and not one.one_off]
+        return any(one.started_seconds >= self.seconds for one in mine)
+
+    def as_hold(self) -> Hold:
+        """Return it as what may not be stopped: it does not run yet."""
+        return Hold(request="docker compose up", by=self.by, since=self.at, services=(self.service,), process=self.pid)
+
+    def as_container(self) -> Container:
+        """Return the container that is to be, which counts as active."""
+        return Container(id=f"lease of {self.pid} for {self.service}", name=self.service, service=self.service, state=LEASED)
+
+
+_Leases = TypeAdapter(tuple[Lease, ...])
+
+
+class Leases:
+    """The leases of one lab, in a file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def live(self) -> tuple[Lease, ...]:
+        """Return those whose process still runs."""
+        return tuple(one for one in self._read() if one.is_alive)
+
+    def add(self, lease: Lease) -> None:
+        """Add one, and drop those that ended. Only while `judging`. Raises ConfigurationError."""
+        self._write((*self.live(), lease))
+
+    def settle(self, clock: Clock, containers: Callable[[], Sequence[Container]]) -> None:
+        """Drop the leases of processes that have died; what one may just have asked the engine for is waited for."""
+        dead = [one for one in self._read() if not one.is_alive]
+        if not dead:
+            return
+        there = containers()
+        if not all(one.is_used(there) for one in dead):
+            clock.sleep(SETTLE_SECONDS)
+        self._write(tuple(one for one in self.live() if one not in dead))
+
+    @contextmanager
+    def judging(self, clock: Clock) -> Iterator[None]:
+        """Have nobody else judge a start meanwhile. Raises EngineUnavailable when that takes too long."""
+        with _open(self._path.with_suffix(".lock")) as lock:
+            deadline = clock.now() + LOCK_SECONDS
+            while True:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if clock.now() >= deadline:
+                        message = f"another start is being judged, for more than {LOCK_SECONDS:g} s"
+                        raise EngineUnavailable(message, "see who: docker ps; ps aux | grep spark-mode-gate") from None
+                    clock.sleep(0.01)
+            yield
+
+    def _read(self) -> tuple[Lease, ...]:
+        try:
+            with os.fdopen(os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+                return _Leases.validate_json(file.read())
+        except FileNotFoundError:
+            return ()
+        except (OSError, ValidationError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "is not what was written"
+            raise ConfigurationError(f"{self._path}: {reason}", "remove it, when no docker compose runs") from None
+
+    def _write(self, leases: tuple[Lease, ...]) -> None:
+        new = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        try:
+            with _open(new) as file:
+                os.write(file, json.dumps([one.model_dump() for one in leases]).encode())
+            new.replace(self._path)
+        except OSError as error:
+            raise ConfigurationError(f"{self._path}: {error.strerror}", "make room, or make it writable") from None
+
+
+def process_began(pid: int) -> int | None:
+    """Return when a process began, in ticks since boot; None when it is gone or a zombie. (proc(5), /proc/pid/stat)"""
+    with suppress(OSError, ValueError, IndexError):
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+        return None if fields[0] in ("Z", "X") else int(fields[19])
+    return None
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[int]:
+    try:
+        descriptor = open_shared(path, os.O_TRUNC)
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}", "spark-mode must be able to write there") from None
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
