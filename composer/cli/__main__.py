@@ -1,12 +1,38 @@
-"""`python -m composer.cli` is `spark-mode`, and `docker spark` where Docker calls it so."""
+"""Where `spark-mode`, `python -m composer.cli` and `docker spark` begin."""
 
+import os
+import signal
 import sys
+from types import FrameType
 
-if sys.argv[1:2] == ["docker-cli-plugin-metadata"]:
-    from composer.cli.docker_plugin import metadata
 
-    print(metadata())  # noqa: T201 - the plugin protocol's own answer
-else:
+def main() -> None:
+    """Run the command. Never returns.
+
+    Until a switch takes signals over, Ctrl-C ends the process at once: there is nothing to undo, and an exception that
+    comes up in the middle of an import may be lost.
+    """
+    for number in range(3):  # a file or a socket must not get the number of a stream that is closed
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, _interrupted)
+    if sys.argv[1:2] == ["docker-cli-plugin-metadata"]:
+        from composer.cli.docker_plugin import metadata  # Docker asks often, and waits
+
+        sys.stdout.write(f"{metadata()}\n")
+        sys.exit(0)
     from composer.cli.main import run
 
     run()
+
+
+def _interrupted(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the interface of signal.signal
+    os.write(2, "spark-mode: interrupted\n  → see what runs: spark-mode status\n".encode())
+    os._exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,8 +1,14 @@
 """`spark-mode check`."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from composer.cli.context import Globals, output_options
+from composer.cli.plugin import plugin_path
+
+if TYPE_CHECKING:
+    from composer.switching.check import Finding
 
 
 @click.command()
@@ -12,9 +18,10 @@ def check(known: Globals) -> None:
     """Look for mistakes in rules.yaml, the Compose files, the engine and this machine; each with its fix."""
     session = known.session()
     from composer.cli.tables import readable  # after Compose was asked
+    from composer.enforcement.layers import layers
     from composer.switching.check import check as find
 
-    findings = find(session, session.compose_version)
+    findings = [*find(session, session.compose_version), *layers(session), _plugin()]
 
     def text() -> str:
         marks = {"ok": "ok      ", "warning": "warning ", "error": "ERROR   "}
@@ -26,3 +33,12 @@ def check(known: Globals) -> None:
     known.show([one.model_dump() for one in findings], text)
     if any(one.level == "error" for one in findings):
         known.exit_code = 3
+
+
+def _plugin() -> "Finding":
+    from composer.switching.check import Finding
+
+    where = [str(path) for path in (plugin_path(system=False), plugin_path(system=True)) if path.exists()]
+    if where:
+        return Finding(level="ok", where="plugin", message=f"`docker spark` is spark-mode: {', '.join(where)}")
+    return Finding(level="ok", where="plugin", message="`docker spark` is not installed: spark-mode plugin install")

@@ -2,14 +2,14 @@
 
 import json
 import os
+import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from composer.errors import SparkModeError
-from composer.switching.discovery import Flags, find_lab, find_rules
+from composer.switching.discovery import Flags, find_lab, find_rules, here
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -47,7 +47,7 @@ class Globals:
         """Open the lab; Compose is asked first and answers while the rest is imported."""
         from composer.switching.prefetch import ask_early  # what costs time is imported after the question
 
-        found = find_lab(self.flags, os.environ, Path.cwd())
+        found = find_lab(self.flags, os.environ, here())
         asked = ask_early(found)
         from composer.lab.files import LabFiles
         from composer.switching.session import Session
@@ -67,11 +67,17 @@ class Globals:
         """Read the rules alone."""
         from composer.switching.rules_file import read_rules_file
 
-        return read_rules_file(find_rules(self.flags, os.environ, Path.cwd()))
+        return read_rules_file(find_rules(self.flags, os.environ, here()))
 
     def show(self, data: Any, text: Callable[[], str]) -> None:
         """Print a result: its JSON form, or the text that `text` makes."""
-        click.echo(json.dumps(data, indent=2) if self.format == "json" else text())
+        said = json.dumps(data, indent=2) if self.format == "json" else text()
+        try:
+            click.echo(said)
+        except BrokenPipeError:  # whoever reads has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except OSError as error:
+            raise SparkModeError(f"the result cannot be written: {error.strerror}") from None
         self.printed = True
 
 

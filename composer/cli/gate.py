@@ -22,7 +22,7 @@ def install(known: Globals) -> None:
     from composer.enforcement.gate_file import install as write
 
     lab, session = _lab(known), known.session()
-    path = write(session.project, lab, session.files.compose)
+    path = write(session.project, lab, session.files)
     known.show(
         {"gate": str(path)}, lambda: f"{path} is in place, and named in {lab / '.env'}: docker compose asks before it starts"
     )
@@ -42,8 +42,8 @@ def uninstall(known: Globals) -> None:
 
 def _lab(known: Globals) -> Path:
     """Return the folder of the lab, where the gate is. Raises UsageFault when the files were named another way."""
-    from composer.switching.discovery import lab_folder
+    from composer.switching.discovery import here, lab_folder
 
     if known.flags.files or os.environ.get("COMPOSE_FILE"):
         raise UsageFault("the gate is named in the lab's own .env", "without -f and COMPOSE_FILE, in the lab's directory")
-    return lab_folder(os.environ, Path.cwd())
+    return lab_folder(os.environ, here())

@@ -1,7 +1,6 @@
 """`spark-mode guard`: watch what others start."""
 
 import os
-from pathlib import Path
 
 import click
 
@@ -23,10 +22,10 @@ def install(known: Globals) -> None:
     """Have systemd run the guard of this lab, now and at every boot; needs root."""
     from composer.enforcement.unit import NAME
     from composer.enforcement.unit import install as write
-    from composer.switching.discovery import lab_folder
+    from composer.switching.discovery import here, lab_folder
 
     known.session()  # a lab that cannot be read is said now, not in a log
-    path = write(lab_folder(os.environ, Path.cwd()))
+    path = write(lab_folder(os.environ, here()))
     known.show({"unit": str(path)}, lambda: f"{path} is in place and runs: systemctl status {NAME}")
 
 

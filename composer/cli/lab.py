@@ -7,7 +7,7 @@ import click
 
 from composer.cli.context import Globals, output_options
 from composer.errors import ConfigurationError
-from composer.switching.discovery import Flags, find_lab, lab_setting
+from composer.switching.discovery import Flags, find_lab, here, lab_setting
 
 
 @click.command()
@@ -29,7 +29,7 @@ def lab(known: Globals, path: Path | None) -> None:
             raise ConfigurationError(f"{setting}: {error.strerror}", "set XDG_CONFIG_HOME to a directory you may write") from None
         known.show({"lab": str(folder)}, lambda: f"the lab in {folder} is used from anywhere")
         return
-    found = find_lab(known.flags, os.environ, Path.cwd())
+    found = find_lab(known.flags, os.environ, here())
     known.show(
         {"files": list(found.compose), "rules": found.rules, "project_name": found.project_name},
         lambda: "\n".join([*found.compose, found.rules]),

@@ -7,6 +7,7 @@ import gc
 import json
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -15,7 +16,9 @@ import click
 from composer import __version__
 from composer.cli.context import Globals
 from composer.cli.docker_plugin import own_arguments
+from composer.cli.unfailing import Unfailing
 from composer.errors import SparkModeError
+from composer.switching.interruption import LeftAtOnce
 
 VERBS = {
     "audio": "Switch to an audio profile, and to nothing else of audio",
@@ -112,30 +115,30 @@ def _code(arguments: list[str], name: str, known: Globals) -> int:
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
     except click.ClickException as error:
-        if isinstance(error, click.UsageError) and error.ctx is not None:
+        if isinstance(error, click.exceptions.NoArgsIsHelpError):
+            click.echo(error.format_message(), err=True)
+        elif isinstance(error, click.UsageError) and error.ctx is not None:
             _say(known, error.format_message(), f"see {error.ctx.command_path} --help", 2)
         else:
             _say(known, error.format_message(), None, 2)
         return 2
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort, LeftAtOnce):
         _say(known, "interrupted", "see what runs: spark-mode status", 130)
         return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     return known.exit_code
 
 
 def _say(known: Globals, message: str, hint: str | None, code: int) -> None:
-    click.echo(f"spark-mode: {message}", err=True)
-    if hint:
-        click.echo(f"  → {hint}", err=True)
+    out = Unfailing(sys.stderr)
+    out.write(f"spark-mode: {message}\n" + (f"  → {hint}\n" if hint else ""))
+    out.flush()
     if known.format == "json" and not known.printed:
-        click.echo(json.dumps({"error": {"message": message, "hint": hint, "exit_code": code}}, indent=2))
+        Unfailing(sys.stdout).write(f"{json.dumps({'error': {'message': message, 'hint': hint, 'exit_code': code}}, indent=2)}\n")
 
 
 def _leave(code: int) -> NoReturn:
     """End without taking the interpreter apart, which costs a tenth of a second and has nothing left to save."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, AttributeError):  # said already, where there was anywhere to say it
+            stream.flush()
     os._exit(code)

@@ -3,11 +3,12 @@
 import sys
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO, cast
 
 import click
 
 from composer.cli.tables import age, readable
+from composer.cli.unfailing import Unfailing
 from composer.lab.size import gb_text
 from composer.planning.plan import Plan, Step, StoppedTraining
 from composer.switching.report import Confirm
@@ -24,6 +25,7 @@ class Lines:
 
     def __init__(self, quiet: bool = False) -> None:
         self._quiet = quiet
+        self._out = cast(TextIO, Unfailing(sys.stderr))
         self._begun = self._step_begun = time.monotonic()
 
     def __enter__(self) -> "Lines":
@@ -54,17 +56,17 @@ class Lines:
 
     def warned(self, message: str) -> None:
         self._settle()
-        click.echo(f"WARNING: {readable(message)}", err=True)
+        click.echo(f"WARNING: {readable(message)}", file=self._out)
 
     def rolling_back(self, reason: str, steps: tuple[Step, ...]) -> None:
         self._settle()
-        click.echo(f"failed: {reason.splitlines()[0]}", err=True)
+        click.echo(f"not completed: {reason.splitlines()[0]}", file=self._out)
         if steps:
             self._say("bringing back what ran before:")
 
     def _say(self, line: str) -> None:
         if not self._quiet:
-            click.echo(readable(line), err=True)
+            click.echo(readable(line), file=self._out)
 
     def _settle(self) -> None:
         """Leave nothing half-drawn before something else is written."""
@@ -77,7 +79,7 @@ class Screen(Lines):
         super().__init__()
         from rich.console import Console  # only where somebody looks
 
-        self._console = Console(stderr=True, highlight=False)
+        self._console = Console(file=self._out, highlight=False)
         self._status: Status | None = None
 
     def started(self, number: int, step: Step) -> None:
@@ -112,9 +114,9 @@ class Screen(Lines):
 
 def watcher_for(known: "Globals") -> tuple[Lines, Confirm | None]:
     """Return who follows a switch, and who answers the one question: nobody without a terminal."""
-    terminal = sys.stderr.isatty()
+    terminal = Unfailing(sys.stderr).isatty()
     watcher = Screen() if terminal and not known.quiet else Lines(known.quiet)
-    return watcher, _ask if terminal and sys.stdin.isatty() else None
+    return watcher, _ask if terminal and Unfailing(sys.stdin).isatty() else None
 
 
 def _ask(training: tuple[StoppedTraining, ...]) -> bool:

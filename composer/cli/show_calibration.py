@@ -25,7 +25,7 @@ def calibration_text(seen: Sequence[Footprints]) -> str:
         for one in seen
     ]
     lines = [columns([head, *rows], right=(1, 2, 3, 4, 5, 6)), "", "for rules.yaml, under the workload or its variant:"]
-    lines += [f"  {one.workload}: {_footprint(one)}" for one in seen]
+    lines += [f"  {one.workload}: {{{_footprint(one)}}}" for one in seen]
     return "\n".join(lines)
 
 

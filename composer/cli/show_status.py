@@ -60,6 +60,10 @@ def _first(seen: Status) -> Iterator[str]:
     yield f"mode    {seen.mode}" + (f", for {age(since)}" if since is not None else "")
     yield f"memory  {_bar(seen)}"
     yield from (f"held    {readable(held)}" for held in seen.held)
+    if seen.switching:
+        yield f"now     {readable(seen.switching)}"
+    if seen.restores:
+        yield "then    what ran before comes back when training ends, by the guard"
     if seen.interrupted:
         yield f"CUT OFF: {readable(seen.interrupted)}"
         yield "  → finish it or bring back what ran before: spark-mode recover"

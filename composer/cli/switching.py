@@ -1,12 +1,16 @@
 """What the verbs that switch have in common: their options, the one question, and how a switch is shown."""
 
 import gc
+import signal
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from composer.cli.context import Globals, Verb, output_options
+from composer.cli.unfailing import Unfailing
+from composer.errors import SparkModeError
 
 if TYPE_CHECKING:
     from composer.switching.report import Report, Watcher
@@ -78,6 +82,8 @@ def carry_out(known: Globals, verb: str, names: tuple[str, ...], options: dict[s
     watcher, confirm = watcher_for(known)
     gc.freeze()  # what was imported stays; a collection need not look at it
     gc.enable()
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # from here on a terminal has to be left as it was
     with watcher:
         report = Transaction(session, how, watcher, confirm).switch(request)
         if options.get("then"):
@@ -102,7 +108,10 @@ def show_report(known: Globals, report: "Report") -> None:
     from composer.planning.plan import steps_as_json
 
     data = report.model_dump(include={"request", "outcome", "mode", "seconds", "note", "warnings"})
-    known.show({**data, "warnings": list(report.warnings), "steps": steps_as_json(report.steps)}, lambda: summary(report))
+    try:
+        known.show({**data, "warnings": list(report.warnings), "steps": steps_as_json(report.steps)}, lambda: summary(report))
+    except SparkModeError as error:  # the switch is done, whether or not that can be written
+        Unfailing(sys.stderr).write(f"{error.message}\n")
 
 
 def summary(report: "Report") -> str:

@@ -3,6 +3,7 @@
 import os
 from collections import deque
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from composer.enforcement.bystander import Bystander
 from composer.lab.size import gb_text
@@ -11,7 +12,7 @@ from composer.planning.observed import Observed
 from composer.planning.pressure import first_to_go
 from composer.planning.settlement import Loser, losers
 from composer.switching.journal import JournalFailed
-from composer.switching.lock import switch_lock
+from composer.switching.lock import Lock, switch_lock
 from composer.switching.records import Ended, Outcome
 from composer.switching.report import SwitchOptions
 from composer.switching.restart_policies import RestartPolicies
@@ -35,16 +36,19 @@ class Acts:
     def settle(self) -> None:
         """Stop what the rules keep apart. Raises LockBusy while a switch runs, EngineUnavailable."""
         session = self._session
-        with switch_lock(session.directories.locks, session.engine_key, "guard", 0.0, Bystander(self._say), session.clock):
+        with switch_lock(
+            session.directories.locks, session.engine_key, "guard", 0.0, Bystander(self._say), session.clock
+        ) as lock:
             session.look_again()
             for one in self.due(session.observe()):
                 if not self._is_left_alone(one):
+                    lock.doing(f"stop {one.service}")
                     self._stop(one.service, one.containers, one.cause)
 
     def relieve(self) -> None:
         """Stop the service that goes first when memory runs out. Raises as `settle` does."""
         session = self._session
-        with switch_lock(session.directories.locks, session.engine_key, "guard", 0.0, Bystander(self._say), session.clock):
+        with self._locked() as lock:
             session.look_again()
             observed = session.observe()
             left = "-" if observed.memory.available is None else gb_text(observed.memory.available)
@@ -54,8 +58,13 @@ class Acts:
                 return
             name, containers = found
             floor = gb_text(session.rules.limits.floor)
+            lock.doing(f"stop {name}")
             cause = f"only {left} of memory were left and it went on towards the floor of {floor}; it has the lowest priority"
             self._stop(name, tuple(one.id for one in containers), cause)
+
+    def _locked(self) -> AbstractContextManager[Lock]:
+        session = self._session
+        return switch_lock(session.directories.locks, session.engine_key, "guard", 0.0, Bystander(self._say), session.clock)
 
     def due(self, observed: Observed) -> tuple[Loser, ...]:
         """Return what breaks a rule now."""
@@ -64,7 +73,10 @@ class Acts:
         return losers(observed, session.project, session.rules, kept)
 
     def restore(self) -> None:
-        """Bring back what ran before a training that has ended. Raises as a switch does."""
+        """Bring back what ran before a training that has ended; only in the main thread, where signals arrive.
+
+        Raises as a switch does.
+        """
         options = SwitchOptions(wait_seconds=0.0, only_after=self._session.past.then)
         Transaction(self._session, options, Bystander(self._say), None).switch(self._session.restore_request())
 

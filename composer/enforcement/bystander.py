@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
+from composer.enforcement.notify import notify
 from composer.planning.plan import Plan, Step
 
 
 class Bystander:
-    """Passes on what matters of a switch."""
+    """Passes on what matters of a switch, and tells systemd that it goes on."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
@@ -21,10 +22,11 @@ class Bystander:
         self._say(f"switching: {plan.request}")
 
     def started(self, number: int, step: Step) -> None:
+        notify("WATCHDOG=1")
         self._say(f"{number}  {step.action} {step.subject}: {step.cause}")
 
-    def progress(self, available: int | None, note: str) -> None:
-        pass
+    def progress(self, available: int | None, note: str) -> None:  # noqa: ARG002 - a line a second is too much for a log
+        notify("WATCHDOG=1")
 
     def finished(self, number: int, step: Step) -> None:
         pass

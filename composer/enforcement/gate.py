@@ -1,7 +1,7 @@
 """The gate: what Docker Compose asks before it creates a service that names it (Compose's provider protocol).
 
-Compose runs it as `spark-mode-gate compose --project-name=P up --lab=FOLDER --service=S GATE` and reads JSON lines. It
-changes nothing but its own lease. What it cannot judge it refuses: plain Compose works again without the gate.
+Compose runs it as `spark-mode-gate compose --project-name=P up --lab=FOLDER --rules=FILE --service=S GATE`, and reads
+JSON lines. It changes nothing but its own lease. What it cannot judge it refuses: plain Compose works again without the gate.
 """
 
 import json
@@ -24,7 +24,7 @@ METADATA = {
     "up": {
         "parameters": [
             {"name": name, "description": what, "required": True, "type": "string"}
-            for name, what in (("lab", "the folder of the lab"), ("service", "the service that is to start"))
+            for name, what in (("lab", "its folder"), ("rules", "its rules file"), ("service", "what is to start"))
         ]
     },
     "down": {"parameters": []},
@@ -36,6 +36,7 @@ class Question(NamedTuple):
 
     project: str
     lab: Path
+    rules: str
     service: str
 
 
@@ -61,10 +62,10 @@ def read_question(arguments: Sequence[str]) -> Question | None:
     verbs = [one for one in arguments if not one.startswith("-")]
     if verbs[1:2] != ["up"]:
         return None
-    missing = [name for name in ("project-name", "lab", "service") if not options.get(name)]
+    missing = [name for name in ("project-name", "lab", "rules", "service") if not options.get(name)]
     if missing:
         raise SparkModeError(f"Compose did not say: {', '.join(missing)}", "write the gate anew: spark-mode gate install")
-    return Question(options["project-name"], Path(options["lab"]), options["service"])
+    return Question(options["project-name"], Path(options["lab"]), options["rules"], options["service"])
 
 
 def ask(question: Question, asker: int) -> str | None:
@@ -105,7 +106,7 @@ def _session(question: Question) -> "Session":
     from composer.switching.prefetch import ask_early
 
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("COMPOSE_", "SPARK_MODE_"))}
-    found = find_lab(Flags(project_name=question.project), environment, question.lab)
+    found = find_lab(Flags(project_name=question.project, rules=question.rules), environment, question.lab)
     asked = ask_early(found)
     from composer.lab.files import LabFiles
     from composer.switching.session import Session

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from composer.errors import ConfigurationError
+from composer.lab.files import LabFiles
 from composer.lab.project import Project
 
 NAME = "spark-mode.gate.yaml"
@@ -23,15 +24,15 @@ def gate_of(service: str) -> str:
     return f"{PREFIX}{service}"
 
 
-def gate_text(project: Project, lab: Path, program: Path) -> str:
-    """Return the Compose file that puts a gate before each service of the lab."""
+def gate_text(project: Project, lab: Path, rules: str, program: Path) -> str:
+    """Return the Compose file that puts a gate, which judges by these rules, before each service of the lab."""
     services: dict[str, object] = {}
     for name, service in project.services.items():
         if service.provider:
             continue
         gate = gate_of(name)
         services[name] = {"depends_on": {gate: {"condition": "service_started"}}}
-        provider = {"type": str(program), "options": {"lab": str(lab), "service": name}}
+        provider = {"type": str(program), "options": {"lab": str(lab), "rules": rules, "service": name}}
         services[gate] = {"provider": provider} | ({"profiles": list(service.profiles)} if service.profiles else {})
     return f"{MARK}\nservices:\n" + "".join(f"  {json.dumps(name)}: {json.dumps(one)}\n" for name, one in services.items())
 
@@ -44,12 +45,12 @@ def gate_program() -> Path:
     return program
 
 
-def install(project: Project, lab: Path, files: tuple[str, ...]) -> Path:
+def install(project: Project, lab: Path, files: LabFiles) -> Path:
     """Write the gate beside a lab's `.env` and name it there. Raises ConfigurationError; then nothing has changed."""
     path = lab / NAME
     _require_ours(path)
-    text, own = gate_text(project, lab, gate_program()), _env_text(lab)
-    named = _named(own) or [os.path.relpath(file, lab) for file in files]
+    text, own = gate_text(project, lab, files.rules, gate_program()), _env_text(lab)
+    named = _named(own) or [os.path.relpath(file, lab) for file in files.compose]
     _write(path, text)
     _write(lab / ".env", _with_files(own, [*(one for one in named if one != NAME), NAME]))
     return path

@@ -8,6 +8,7 @@ import math
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from composer.enforcement.acts import Acts
@@ -15,9 +16,9 @@ from composer.enforcement.notify import notify
 from composer.enforcement.trust import require_trusted
 from composer.engine.doors import Changes
 from composer.engine.project_cache import inputs_of
-from composer.errors import ConfigurationError, LockBusy, SparkModeError
+from composer.errors import ConfigurationError, Interrupted, LockBusy, SparkModeError
 from composer.planning.pressure import Sample, is_pressing
-from composer.switching.interruption import Interruption
+from composer.switching.interruption import Interruption, LeftAtOnce
 from composer.switching.lock import is_switching
 from composer.switching.session import Session
 
@@ -46,14 +47,14 @@ class Guard:
     def run(self) -> None:
         """Guard, and wait for the engine when it is away. Raises ConfigurationError for files that everybody may write."""
         require_trusted(self._inputs())
-        with self._interruption.listening():
+        with self._interruption.listening(), suppress(LeftAtOnce):
             notify("READY=1")
             while not self._interruption.requested:
                 with self._session.docker.changes(self._session.project.name) as changes:
                     self._follow(changes)
             notify("STOPPING=1")
-        if self._work:
-            self._work.join()
+            if self._work:
+                self._work.join()
 
     def _follow(self, changes: Changes) -> None:
         """Look at once, and then at every hint, until the stream of events ends or a signal comes."""
@@ -94,7 +95,7 @@ class Guard:
         elif self._acts.due(observed):
             self._begin(self._acts.settle)
         elif self._acts.is_restore_due(observed):
-            self._begin(self._acts.restore)
+            self._acts.restore()
 
     def _relieve(self) -> None:
         self._acts.relieve()
@@ -116,6 +117,8 @@ class Guard:
             act()
         except LockBusy:
             self._look_at = self._session.clock.now() + AGAIN_SECONDS
+        except Interrupted:
+            self._interruption.requested = True  # the signal came while a switch listened, which has gone back
         except SparkModeError as error:
             self._look_at = self._session.clock.now() + AGAIN_SECONDS
             if error.message != self._fault:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from composer.errors import LockBusy
+from composer.errors import ConfigurationError, LockBusy
 from composer.switching.session import Session
 from composer.switching.shared_file import open_shared
 
@@ -14,7 +14,11 @@ from composer.switching.shared_file import open_shared
 @contextmanager
 def the_only_guard(session: Session) -> Iterator[None]:
     """Be the guard of a lab. Raises LockBusy when there is one."""
-    descriptor = open_shared(_path(session))
+    path = _path(session)
+    try:
+        descriptor = open_shared(path)
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}", "spark-mode must be able to write its lock there") from None
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -31,7 +35,7 @@ def the_only_guard(session: Session) -> Iterator[None]:
 def guard_runs(session: Session) -> bool:
     """Whether a guard runs for a lab now. Raises EngineUnavailable: it belongs to an engine."""
     try:
-        descriptor = os.open(_path(session), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(_path(session), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return False
     try:

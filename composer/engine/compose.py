@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 CREATE_SECONDS = 600
 START_SECONDS = 60
 KILLED_AFTER_SECONDS = 2
-_TIMED_OUT = (124, 137)
+_TIMED_OUT = (124, 137, -9)  # timeout(1): it ended the command, or itself with it
 
 
 class ComposeVerbs:

@@ -7,16 +7,20 @@ imported: a question costs about 100 ms, most of it Compose's own start.
 import json
 import os
 import re
+import signal
 import subprocess
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from composer.engine.project_cache import Kept, ProjectCache
 
 if TYPE_CHECKING:
+    from composer.errors import EngineUnavailable
     from composer.lab.project import Project
 
 READ_SECONDS = 20.0
+_TIMED_OUT = (124, 137, -9)  # timeout(1): it ended the command, or itself with it
 OLDEST_COMPOSE = (2, 36)
 _REMOTE = re.compile(r"^(oci|https?|git|ssh)://|^git@|\.git(#|$)|^github\.com/")
 _QUESTIONS = {
@@ -89,7 +93,8 @@ class ComposeFiles:
         for file in self._files.compose:
             if _REMOTE.search(file):
                 raise ConfigurationError(f"{file}: Compose files from elsewhere are not used", "copy it here, and read it first")
-        command = ["docker", "compose", *_flags(self._files)]
+        deadline = ["timeout", "-k", "1", f"{READ_SECONDS:g}"]  # it ends what Compose started, too, even when we are gone
+        command = [*deadline, "docker", "compose", *_flags(self._files)]
         for name, question in _QUESTIONS.items():
             try:
                 self._asked[name] = subprocess.Popen(
@@ -133,22 +138,28 @@ class ComposeFiles:
 
     def _collect(self) -> dict[str, "_Answer"]:
         """Wait for all answers, under one deadline."""
-        from composer.errors import EngineUnavailable
-
-        deadline = time.monotonic() + READ_SECONDS
+        deadline = time.monotonic() + READ_SECONDS + 2
         try:
             texts = {
                 name: asked.communicate(timeout=max(0.0, deadline - time.monotonic())) for name, asked in self._asked.items()
             }
             return {name: _Answer(self._asked[name].returncode, *text) for name, text in texts.items()}
         except subprocess.TimeoutExpired:
-            message = f"docker compose did not answer within {READ_SECONDS:g} s"
-            raise EngineUnavailable(message, "try it: docker compose ls") from None
+            raise _too_slow() from None
         finally:
             for asked in self._asked.values():
-                asked.kill()
-                asked.communicate()
+                _end(asked)
             self._asked = {}
+
+
+def _end(asked: "subprocess.Popen[str]") -> None:
+    """End a question with everything that it started: the plugin outlives the `docker` that ran it, and holds its output."""
+    with suppress(ProcessLookupError):
+        os.killpg(asked.pid, signal.SIGKILL)
+    for stream in (asked.stdout, asked.stderr):
+        if stream:
+            stream.close()
+    asked.wait()
 
 
 class _Answer(NamedTuple):
@@ -159,9 +170,17 @@ class _Answer(NamedTuple):
     def text(self, where: str, fix: str) -> str:
         from composer.errors import ConfigurationError
 
+        if self.code in _TIMED_OUT:
+            raise _too_slow()
         if self.code != 0:
             raise ConfigurationError(f"{where}: {last_line(self.errors)}", fix)
         return self.output
+
+
+def _too_slow() -> "EngineUnavailable":
+    from composer.errors import EngineUnavailable
+
+    return EngineUnavailable(f"docker compose did not answer within {READ_SECONDS:g} s", "try it: docker compose config --quiet")
 
 
 def last_line(text: str) -> str:

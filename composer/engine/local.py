@@ -6,6 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from composer.errors import ConfigurationError
+from composer.plain_file import read_plain
 
 DEFAULT_SOCKET = "/var/run/docker.sock"
 
@@ -29,10 +30,10 @@ def _context_host() -> str | None:
     """Return the host of Docker's current context, or None for its default one."""
     folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
     try:
-        name = os.environ.get("DOCKER_CONTEXT") or json.loads((folder / "config.json").read_bytes()).get("currentContext")
+        name = os.environ.get("DOCKER_CONTEXT") or json.loads(read_plain(folder / "config.json")).get("currentContext")
         if not name or name == "default":
             return None
-        meta = json.loads((folder / "contexts" / "meta" / sha256(name.encode()).hexdigest() / "meta.json").read_bytes())
+        meta = json.loads(read_plain(folder / "contexts" / "meta" / sha256(name.encode()).hexdigest() / "meta.json"))
         return str(meta["Endpoints"]["docker"]["Host"])
     except (OSError, ValueError, KeyError, AttributeError):
         return None

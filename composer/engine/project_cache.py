@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from composer import __version__
+from composer.plain_file import read_plain
 
 if TYPE_CHECKING:
     from composer.engine.compose_files import LabPaths
@@ -25,7 +26,6 @@ _DRAWS_IN = frozenset({"include", "extends", "env_file", "label_file"})
 _PLUGINS = ("/usr/local/lib", "/usr/local/libexec", "/usr/lib", "/usr/libexec")
 """Where Docker looks for plugins beside the user's own (docker/cli, cli-plugins/manager)."""
 _PLUGINS_ELSEWHERE = "cliPluginsExtraDirs"
-_LARGEST = 1024 * 1024
 _READER = Path(__file__).parents[1] / "lab" / "project.py"
 
 
@@ -57,11 +57,9 @@ class ProjectCache:
         if self._asked_for is None:
             return None
         try:
-            descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            with os.fdopen(descriptor, encoding="utf-8") as file:
-                found = json.load(file)
+            found = json.loads(read_plain(self._path, follow=False))
             return Kept(found["version"], found["project"]) if found["key"] == self._asked_for else None
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
 
     def keep(self, version: str, project: dict[str, Any]) -> None:
@@ -99,9 +97,7 @@ def _digest(*parts: object) -> str:
 
 def _text(file: Path) -> str | None:
     try:
-        if not file.is_file() or file.stat().st_size > _LARGEST:
-            return None
-        return file.read_text(encoding="utf-8", errors="surrogateescape")
+        return read_plain(file).decode(errors="surrogateescape")
     except OSError:
         return None
 

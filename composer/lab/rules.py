@@ -23,7 +23,7 @@ class Limits(Strict):
     tight: Size
     headroom: Size
     floor: Size
-    release_seconds: Annotated[float, Field(gt=0, strict=False)] = 120.0
+    release_seconds: Annotated[float, Field(gt=0, strict=False, allow_inf_nan=False)] = 120.0
 
     @model_validator(mode="after")
     def _ordered(self) -> "Limits":

@@ -18,7 +18,8 @@ def start_refusal(service: str, project: Project, rules: Rules, observed: Observ
     request = Request(verb="up", extra=(workload.name,)) if workload else Request(verb="up", names=(service,))
     found = plan(request, project, rules, observed, capacity)
     if found.refusal:
-        return found.refusal
+        hint = f"see what would fit: spark-mode plan up {workload.name if workload else service}"
+        return found.refusal.model_copy(update={"hint": hint}) if found.refusal.memory else found.refusal
     if not (going := _going(found)):
         return None
     subject, cause = going

@@ -125,12 +125,14 @@ class Preemption(Frozen):
 class Refusal(Frozen):
     """Why a request is not carried out, and what would help; `kind` decides the exit code.
 
-    `measured` says that the memory which is really available is not enough: who holds it is worth knowing.
+    `memory` says that it is for want of memory, and `measured` that it is the memory which is really available that is
+    not enough: who holds it is worth knowing.
     """
 
     message: str
     hint: str | None = None
     kind: Literal["rule", "configuration", "unknown"] = "rule"
+    memory: bool = False
     measured: bool = False
 
 
@@ -187,7 +189,7 @@ class Plan(Frozen):
             "warnings": list(self.warnings),
             "steps": steps_as_json(self.steps),
             "budget": self.budget.as_json(),
-            "refusal": self.refusal.model_dump(exclude_none=True) if self.refusal else None,
+            "refusal": self.refusal.model_dump(exclude_none=True, exclude={"memory"}) if self.refusal else None,
             "nothing_to_do": self.nothing_to_do,
         }
 

@@ -96,7 +96,7 @@ def _memory_refusal(work: Work, reckoned: Budget, capacity: int) -> Refusal | No
         )
         return not (lacks or _refusal(other) or dependents_refusal(other) or hold_refusal(other))
 
-    return refusal.model_copy(update={"hint": alternatives(work, fits)})
+    return refusal.model_copy(update={"hint": alternatives(work, fits), "memory": True})
 
 
 def _stopped_training(work: Work) -> tuple[StoppedTraining, ...]:

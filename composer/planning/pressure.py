@@ -40,16 +40,17 @@ def is_pressing(samples: Sequence[Sample], rules: Rules) -> bool:
 def first_to_go(observed: Observed, project: Project, rules: Rules) -> tuple[str, tuple[Container, ...]] | None:
     """Return the service of the lowest priority, with its containers; training last, what is held before that.
 
-    What something else depends on goes only when that is gone.
+    What something else depends on goes only when that is gone; a host without models frees nothing, and goes last.
     """
     running = sorted({one.service for one in observed.active if one.service and one.state != LEASED})
 
-    def worth(name: str) -> tuple[bool, bool, int, int, str]:
+    def worth(name: str) -> tuple[bool, bool, bool, int, int, str]:
         workload = rules.of_service(name)
         models = [rules.workloads[one].priority for one in observed.models if rules.service_of(rules.workloads[one]) == name]
         priority = workload.priority if workload else max(models, default=0)
         load = workload.load_seconds if workload else 0
-        return (bool(workload and workload.class_ == "training"), observed.hold_of(name) is not None, priority, load, name)
+        is_training, is_empty = workload is not None and workload.class_ == "training", workload is None and not models
+        return (is_empty, is_training, observed.hold_of(name) is not None, priority, load, name)
 
     free = [name for name in running if not project.dependents(name, running)]
     if not free:

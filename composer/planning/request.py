@@ -135,7 +135,7 @@ def _mode_target(request: Request, project: Project, rules: Rules) -> Target:
         if profile not in mode.profiles:
             raise UsageFault(
                 f'unknown audio profile "{profile}"{suggest(profile, mode.profiles)}',
-                f"the audio profiles are {', '.join(mode.profiles)}",
+                _instead(profile, rules) or f"the audio profiles are {', '.join(mode.profiles)}",
             )
     else:
         profile = mode.profiles[0]
@@ -148,6 +148,13 @@ def _mode_target(request: Request, project: Project, rules: Rules) -> Target:
         collector.workload(find_workload(rules, name))
     label = f"audio {profile}" if request.verb == "audio" else "training"
     return _target(collector, project, named, frozenset({mode.class_}), label)
+
+
+def _instead(name: str, rules: Rules) -> str | None:
+    """Return the command that takes a name which is no audio profile."""
+    if name.partition(":")[0] in rules.modes:
+        return f"it is a mode: spark-mode {name}"
+    return f"it is a workload: spark-mode up {name}" if rules.find(name) else None
 
 
 def _training_variant(collector: _Collector, rules: Rules, project: Project, profile: str, variant: str) -> None:

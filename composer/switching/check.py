@@ -30,9 +30,14 @@ class Finding(Frozen):
 def check(session: Session, compose_version: str) -> list[Finding]:
     """Return all findings. The files were read without error when the session was opened."""
     rules, project = session.rules, session.project
+    services = sum(not one.provider for one in project.services.values())
     found = [
         Finding(level="ok", where="rules", message=f"{len(rules.workloads)} workloads, {len(rules.rules)} rules"),
-        Finding(level="ok", where="compose", message=f"project {project.name}, {len(project.services)} services"),
+        Finding(
+            level="ok",
+            where="compose",
+            message=f"project {project.name}, {services} services",
+        ),
         *_modes(session),
         *_services(session),
         *_hosts(session),
@@ -69,6 +74,8 @@ def _modes(session: Session) -> Iterator[Finding]:
 def _services(session: Session) -> Iterator[Finding]:
     rules = session.rules
     for name, service in session.project.services.items():
+        if service.provider:
+            continue
         where, workload = f"compose: {name}", rules.of_service(name)
         if workload is None and rules.host_of_service(name) is None and rules.default_footprint is None:
             fix = "describe it under workloads in rules.yaml"

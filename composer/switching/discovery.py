@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from composer.errors import ConfigurationError
+from composer.plain_file import read_plain
 
 COMPOSE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 RULES_NAME = "rules.yaml"
@@ -32,6 +33,14 @@ class FoundFiles(NamedTuple):
     project_directory: str | None
     project_name: str | None
     env_files: tuple[str, ...]
+
+
+def here() -> Path:
+    """Return the working directory. Raises ConfigurationError when it was removed."""
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise ConfigurationError(f"the working directory is gone: {error.strerror}", "go to another one: cd") from None
 
 
 def find_lab(flags: Flags, environment: Mapping[str, str], here: Path) -> FoundFiles:
@@ -85,7 +94,11 @@ def _set_folder(here: Path, environment: Mapping[str, str]) -> Path:
             f"no lab here: {here} has no Compose file with a {RULES_NAME}",
             "go to the lab's directory, name its files with -f, or set it once: spark-mode lab PATH",
         )
-    return Path(setting.read_text().strip())
+    try:
+        return Path(read_plain(setting).decode().strip()).resolve(strict=True)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is not a path"
+        raise ConfigurationError(f"the lab that is set in {setting}: {reason}", "set it anew: spark-mode lab PATH") from None
 
 
 def lab_folder(environment: Mapping[str, str], here: Path) -> Path:
@@ -103,7 +116,7 @@ def _in_folder(folder: Path, environment: Mapping[str, str]) -> Sequence[str]:
 
 def _from_env_file(path: Path, variable: str) -> str | None:
     try:
-        lines = path.read_text().splitlines()
+        lines = read_plain(path).decode().splitlines()
     except (OSError, UnicodeDecodeError):
         return None
     values = (line.partition("=")[2].strip().strip("\"'") for line in lines if line.partition("=")[0].strip() == variable)

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 
+from composer.plain_file import read_plain
+
 ABSENT = "absent"
 
 
@@ -14,6 +16,6 @@ def digests(files: Iterable[Path]) -> dict[str, str]:
 
 def _digest(file: Path) -> str:
     try:
-        return sha256(file.read_bytes()).hexdigest() if file.is_file() else ABSENT
+        return sha256(read_plain(file)).hexdigest()
     except OSError:
         return ABSENT

@@ -32,8 +32,9 @@ class Interruption:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Take the signals over while a switch runs."""
-        former = {number: signal.signal(number, self._on_signal) for number in SIGNALS}
+        """Take the signals over while a switch runs; those that are ignored, as under `nohup`, stay ignored."""
+        heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+        former = {number: signal.signal(number, self._on_signal) for number in heard}
         try:
             yield
         finally:

@@ -163,6 +163,6 @@ def _checked(line: bytes) -> Mapping[str, Any] | None:
         return None
     try:
         record = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) else None

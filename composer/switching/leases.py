@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from composer.engine.doors import Clock
 from composer.errors import ConfigurationError, EngineUnavailable
 from composer.frozen import Frozen
+from composer.plain_file import read_plain
 from composer.planning.observed import LEASED, Container, Hold
 from composer.switching.shared_file import open_shared
 
@@ -102,8 +103,7 @@ class Leases:
 
     def _read(self) -> tuple[Lease, ...]:
         try:
-            with os.fdopen(os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
-                return _Leases.validate_json(file.read())
+            return _Leases.validate_json(read_plain(self._path, follow=False))
         except FileNotFoundError:
             return ()
         except (OSError, ValidationError) as error:

@@ -68,18 +68,26 @@ def _await_children(locks: Path, engine: str, deadline: float | None, watcher: W
 
 
 def is_switching(locks: Path, engine: str) -> bool:
-    """Whether somebody holds the lock of an engine now. The question takes it, shared, for a moment."""
+    """Whether somebody holds the lock of an engine now."""
+    return who_switches(locks, engine) is not None
+
+
+def who_switches(locks: Path, engine: str) -> str | None:
+    """Return who holds the lock of an engine, and does what; None when nobody does.
+
+    The question takes the lock, shared, for a moment.
+    """
     try:
-        descriptor = os.open(locks / f"{engine}.lock", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(locks / f"{engine}.lock", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
-        return False
+        return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return True
+        return _holder(descriptor)
     finally:
         os.close(descriptor)
-    return False
+    return None
 
 
 def children_lock(locks: Path, engine: str) -> Path:
@@ -102,7 +110,7 @@ def _await(descriptor: int, deadline: float | None, watcher: Watcher, clock: Clo
         except BlockingIOError:
             if deadline is not None and clock.now() >= deadline:
                 raise LockBusy(holder(), "wait for it: add --wait, or --wait=SECONDS") from None
-            if not told:
+            if not told and (deadline is None or deadline - clock.now() > QUESTION_SECONDS):
                 watcher.waiting(holder())
                 told = True
             clock.sleep(0.02 if deadline is not None else 0.1)
@@ -117,7 +125,7 @@ def _holder(descriptor: int) -> str:
             f"another switch is running: {known['request']}, by {known['user']} (process {known['pid']}) "
             f"since {known['since']}, now: {known['doing']}"
         )
-    except (ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return "another switch is running; it has just begun or just ended"
 
 

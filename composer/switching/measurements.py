@@ -8,9 +8,9 @@ from pydantic import ValidationError
 
 from composer.errors import ConfigurationError
 from composer.frozen import Frozen
+from composer.plain_file import read_plain
 
 MOST_RECORDS = 1000
-MAXIMUM_BYTES = 1 << 20
 FAR = 0.25
 """How far a declaration may be from the median of what was seen, as a share of it, before `check` warns."""
 ENOUGH = 3
@@ -64,7 +64,7 @@ class Footprints(Frozen):
 def read_measurements(path: Path) -> tuple[Measurement, ...]:
     """Return the records that can be read; a torn or foreign line is left out."""
     try:
-        lines = path.read_bytes()[-MAXIMUM_BYTES:].splitlines()
+        lines = read_plain(path, follow=False).splitlines()
     except OSError:
         return ()
     return tuple(found for line in lines if (found := _parsed(line)))

@@ -7,6 +7,7 @@ from composer.engine.machine import HostMemory
 from composer.errors import ConfigurationError
 from composer.lab.rules import Rules
 from composer.lab.rules_reading import read_rules
+from composer.plain_file import read_plain
 
 
 def read_rules_file(path: str, read: Callable[[Path], str] | None = None) -> Rules:
@@ -31,7 +32,7 @@ def machine_capacity(rules: Rules) -> int:
 def text_of(path: Path) -> str:
     """Return the text of a rules file. Raises ConfigurationError."""
     try:
-        return path.read_text()
+        return read_plain(path).decode()
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror}", "name the rules file with --rules") from None
     except UnicodeDecodeError:

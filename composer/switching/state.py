@@ -35,7 +35,8 @@ class State(Frozen):
 def before_of(observed: Observed, project: Project, rules: Rules) -> Before:
     """Return what runs now as what ran before; services in an explicit variant, so that it comes back in the same."""
     ran = (one for one in observed.active if one.state != LEASED)
-    active = [one for one in ran if one.service in project.services and not one.one_off]
+    known = project.services or {one.service for one in observed.containers}  # a stop needs no valid Compose file
+    active = [one for one in ran if one.service in known and not one.one_off]
     sized = {one.service: rules.of_service(one.service) for one in active if one.service}
     return Before(
         mode=current_mode(observed, project, rules),

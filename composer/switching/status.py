@@ -10,6 +10,7 @@ from composer.planning.mode import current_mode, violations
 from composer.planning.observed import Container, Observed, running_workload
 from composer.planning.request import Request
 from composer.switching.holders import held_by
+from composer.switching.lock import who_switches
 from composer.switching.measurements import Measurement, read_measurements
 from composer.switching.session import Session
 from composer.switching.state import seconds_since
@@ -46,7 +47,9 @@ def status(session: Session) -> Status:
         utilisation=utilisation,
         notes=tuple(notes(services, utilisation)),
         changes=tuple(_changes(session, observed, mode)),
+        switching=who_switches(session.directories.locks, session.engine_key),
         interrupted=str(session.cut_off) if session.cut_off else None,
+        restores=session.past.then is not None and session.past.then == session.past.last_change,
         held=tuple(map(str, observed.held)),
         disarmed=tuple(_disarmed(session, observed)),
     )

@@ -45,7 +45,8 @@ class ModeChange(Frozen):
 class Status(Frozen):
     """One look at the lab and the machine. Sizes in bytes; `since` is ISO 8601.
 
-    `interrupted` is a switch that was cut off, `held` what others may not stop, `disarmed` restart policies to give back.
+    `switching` is a switch that runs now, `interrupted` one that was cut off, `held` what others may not stop,
+    `disarmed` restart policies to give back; `restores` says that what ran before comes back when training ends.
     """
 
     mode: str
@@ -62,7 +63,9 @@ class Status(Frozen):
     utilisation: int | None
     notes: tuple[str, ...]
     changes: tuple[ModeChange, ...]
+    switching: str | None = None
     interrupted: str | None = None
+    restores: bool = False
     held: tuple[str, ...] = ()
     disarmed: tuple[str, ...] = ()
 
@@ -111,7 +114,9 @@ class Status(Frozen):
             "foreign": list(self.foreign),
             "others": list(self.others),
             "changes": [one.model_dump() for one in self.changes],
+            "switching": self.switching,
             "interrupted": self.interrupted,
+            "restores": self.restores,
             "held": list(self.held),
             "restart_policies": list(self.disarmed),
         }

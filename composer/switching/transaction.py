@@ -107,7 +107,7 @@ class Transaction:
             outcome="unchanged",
             mode=mode,
             seconds=self._entry.seconds,
-            note=plan.nothing_to_do,
+            note=f"{plan.nothing_to_do}; held from now on" if self._options.hold else plan.nothing_to_do,
             warnings=plan.warnings,
         )
 

@@ -33,8 +33,9 @@ class Lab:
 
     def __init__(self, project: str, home: Path, host: str | None = None) -> None:
         self.project = project
+        self.folder = ROOT
         self.files: tuple[str, ...] = FILES
-        self.rules = RULES
+        self.rules: str | None = RULES
         self.environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith(("COMPOSE_", "SPARK_MODE_"))},
             "XDG_STATE_HOME": str(home / "state"),
@@ -47,14 +48,16 @@ class Lab:
 
     def arguments(self, *arguments: str) -> list[str]:
         files = [part for file in self.files for part in ("-f", file)]
-        return [sys.executable, "-m", "composer.cli", "-p", self.project, *files, "--rules", self.rules, *arguments]
+        rules = ["--rules", self.rules] if self.rules else []
+        project = ["-p", self.project] if self.files else []
+        return [sys.executable, "-m", "composer.cli", *project, *files, *rules, *arguments]
 
     def run(self, *arguments: str, expect: int | None = 0, **environment: str) -> Outcome:
         """Run spark-mode to its end; it must exit with the code that is expected, and never show a traceback."""
         done = subprocess.run(
             self.arguments(*arguments),
             check=False,
-            cwd=ROOT,
+            cwd=self.folder,
             env=self.environment | environment,
             capture_output=True,
             text=True,
@@ -70,7 +73,7 @@ class Lab:
         """Start spark-mode and leave it running; what it writes is kept together."""
         return subprocess.Popen(
             self.arguments(*arguments),
-            cwd=ROOT,
+            cwd=self.folder,
             env=self.environment | environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -83,10 +86,31 @@ class Lab:
         files = [part for file in self.files for part in ("-f", file)]
         command = ["docker", "compose", "-p", self.project, *files, "--profile", "*", *arguments]
         done = subprocess.run(
-            command, check=False, cwd=ROOT, env=self.environment | environment, capture_output=True, text=True, timeout=DEADLINE
+            command,
+            check=False,
+            cwd=self.folder,
+            env=self.environment | environment,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE,
+            stdin=subprocess.DEVNULL,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+    def plain(self, *arguments: str, **environment: str) -> Outcome:
+        """Use plain Docker Compose as somebody who does not know spark-mode; return how it ended."""
+        done = subprocess.run(
+            ["docker", "compose", *arguments],
+            check=False,
+            cwd=self.folder,
+            env=self.environment | environment,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE,
+            stdin=subprocess.DEVNULL,
+        )
+        return Outcome(done.returncode, done.stdout, done.stderr)
 
     def running(self) -> dict[str, tuple[str, str]]:
         """Return id and start time of each running container by its service."""

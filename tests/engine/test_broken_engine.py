@@ -156,3 +156,47 @@ def policies(lab: Lab) -> dict[str, str]:
 def holder(lab: Lab) -> str:
     """Return what the holder of the lock wrote into it."""
     return " ".join(lock.read_text() for lock in lab.state_folder.glob("*.lock"))
+
+
+@pytest.fixture
+def guarded(broken: Lab) -> Iterator["subprocess.Popen[str]"]:
+    """A guard of the lab on the engine that may be broken."""
+    process = broken.spawn("guard")
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("guarding")
+    yield process
+    process.terminate()
+    process.communicate()
+
+
+@pytest.mark.usefixtures("guarded")
+def test_after_a_restart_of_the_engine_with_both_sides_wanting_to_run_one_side_runs(broken: Lab, engine: PrivateEngine) -> None:
+    broken.run("audio", "omni")
+    omni = broken.running()["omni"][0]
+    broken.run("training", "--yes")
+    engine.docker("update", "--restart=always", omni)
+    engine.docker("update", "--restart=always", broken.running()["training"][0])
+    engine.restart()
+    until(lambda: engine.docker("inspect", "--format", "{{.State.StartedAt}}", omni) and "training" in broken.running())
+    until(lambda: set(broken.running()) == {"training"})
+    until(lambda: policies(broken)["omni"] == "no")
+    engine.restart()
+    until(lambda: set(broken.running()) == {"training"})
+
+
+def test_a_guard_waits_for_a_frozen_engine_and_then_sees_what_happened(
+    broken: Lab, engine: PrivateEngine, guarded: "subprocess.Popen[str]"
+) -> None:
+    broken.run("audio", "omni")
+    omni = broken.running()["omni"][0]
+    broken.run("training", "--yes")
+    engine.freeze()
+    time.sleep(2)
+    with subprocess.Popen(["docker", "--host", engine.host, "start", omni], stdout=subprocess.DEVNULL) as start:
+        time.sleep(1)
+        assert guarded.poll() is None
+        engine.thaw()
+        start.wait(60)
+    until(lambda: [one for one in broken.run("history", "--format", "json").json if one["by"] == "guard"])
+    until(lambda: set(broken.running()) == {"training"})
+    assert guarded.poll() is None

@@ -48,6 +48,17 @@ def test_a_start_that_the_kernel_kills_for_want_of_memory_is_said_to_be_so(lab: 
     assert set(lab.running()) == {"omni"}
 
 
+def test_what_was_stopped_while_a_compose_file_was_broken_comes_back(lab: Lab, tmp_path: Path) -> None:
+    lab.run("audio", "omni")
+    good, bad = lab.files, tmp_path / "bad.yaml"
+    bad.write_text("bogus: 1\n")
+    lab.files = (*good, str(bad))
+    lab.run("stop")
+    lab.files = good
+    lab.run("restore")
+    assert set(lab.running()) == {"omni"}
+
+
 def test_without_restore_a_failed_switch_leaves_stopped_what_was_stopped(lab: Lab) -> None:
     lab.run("training")
     failed = lab.run("audio", "omni", "--no-restore", expect=1, OMNI_FAULT="crash-at-start")

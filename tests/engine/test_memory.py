@@ -209,3 +209,25 @@ def grown(outcome: Outcome) -> float:
     """Return by how much omni has grown, GB."""
     found: float = next(one["grown_gb"] for one in outcome.json["services"] if one["service"] == "omni")
     return found
+
+
+def test_under_memory_pressure_the_guard_stops_the_lowest_priority_first_and_before_the_floor_and_says_why(
+    lab: Lab, tmp_path: Path
+) -> None:
+    lab.run("audio", "omni", "--with", "whisper", OMNI_FAULT="grows=100MB")
+    free = available()
+    floor = free - 3000 * MB
+    limit(lab, tmp_path, headroom=free - 300 * MB, floor=floor, patience=60)
+    guard, lowest = lab.spawn("guard"), free
+    deadline = time.monotonic() + 90
+    while lab.running():
+        lowest = min(lowest, psutil.virtual_memory().available)
+        assert time.monotonic() < deadline, lab.run("history").out
+        time.sleep(0.1)
+    guard.terminate()
+    said = ends(guard)
+    stops = [one for one in lab.run("history", "--format", "json").json if one["by"] == "guard"]
+    assert [(one["request"], one["outcome"]) for one in stops] == [("stop whisper", "enforced"), ("stop omni", "enforced")]
+    assert "of memory were left and it went on towards the floor" in stops[0]["note"]
+    assert "it has the lowest priority" in said.out
+    assert lowest > floor, "the floor was crossed first"

@@ -52,5 +52,5 @@ def test_a_declaration_is_far_only_when_seen_often_enough() -> None:
 
 def test_the_lines_for_the_rules_are_rounded_up() -> None:
     text = calibration_text(footprints([measurement(502 * MB), measurement(503 * MB, peak=555 * MB)]))
-    assert "omni: footprint: {planned: 0.51GB, low: 0.51GB, high: 0.56GB}" in text
+    assert "omni: {footprint: {planned: 0.51GB, low: 0.51GB, high: 0.56GB}}" in text
     assert calibration_text(()) == "nothing is measured yet: every start of a switch is"

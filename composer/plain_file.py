@@ -1,0 +1,28 @@
+"""Reading files from outside without being held up or filled up: a pipe has no end, and neither has /dev/zero."""
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+LARGEST = 1024 * 1024
+
+
+def read_plain(path: Path, follow: bool = True) -> bytes:
+    """Return the contents of a regular file. Raises OSError, also for anything else and for one of more than 1 MiB.
+
+    Without `follow` a link in its place is an error, too.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW))
+    with os.fdopen(descriptor, "rb") as file:
+        require_plain(descriptor)
+        contents = file.read(LARGEST + 1)
+    if len(contents) > LARGEST:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+    return contents
+
+
+def require_plain(descriptor: int) -> None:
+    """Raise OSError for a descriptor of anything but a regular file."""
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        raise OSError(errno.EINVAL, "not a regular file")

@@ -1,0 +1,21 @@
+"""A lab in a folder of its own, used as somebody uses it who types plain `docker compose` there."""
+
+import shutil
+from pathlib import Path
+
+from tests.engine.lab import ROOT, Lab
+
+
+def lab_in_folder(project: str, home: Path) -> Lab:
+    """Return the stand-in lab in a folder with its own `.env`, rules and nothing else."""
+    lab = Lab(project, home)
+    lab.folder, lab.files, lab.rules = home / "lab", (), None
+    (lab.folder / "compose").mkdir(parents=True)
+    for name in ("audio-lab.yaml", "stand-in.yaml"):
+        shutil.copy(ROOT / "compose" / name, lab.folder / "compose")
+    shutil.copy(ROOT / "rules.yaml", lab.folder / "base.yaml")
+    rules = (ROOT / "compose/stand-in.rules.yaml").read_text()
+    (lab.folder / "rules.yaml").write_text(rules.replace("../rules.yaml", "base.yaml"))
+    named = "COMPOSE_FILE=compose/audio-lab.yaml:compose/stand-in.yaml"
+    (lab.folder / ".env").write_text(f"# of the lab\n{named}\nCOMPOSE_PROJECT_NAME={project}\n")
+    return lab

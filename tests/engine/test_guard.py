@@ -1,0 +1,218 @@
+"""What others start without asking is seen and undone by the guard, on a real engine."""
+
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.engine.conftest import PROJECT
+from tests.engine.lab import Lab, docker, ends, interrupt, until
+from tests.engine.outside import lab_in_folder
+
+IDLE_BYTES = 60 * 10**6
+
+
+@pytest.fixture
+def apart(tmp_path: Path) -> Iterator[Lab]:
+    """A lab in a folder of its own with nothing running, and no gate."""
+    lab = lab_in_folder(PROJECT, tmp_path)
+    lab.down()
+    yield lab
+    lab.down()
+
+
+class Guarding:
+    """A guard in the background; `said` is what it printed once it has ended."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.process = self._start()
+        self.said = ""
+
+    def _start(self) -> "subprocess.Popen[str]":
+        process = self.lab.spawn("guard")
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("guarding")
+        return process
+
+    def kill(self) -> None:
+        """kill -9."""
+        self.process.kill()
+        self.process.communicate()
+
+    def restart(self) -> None:
+        """Start again, as systemd does."""
+        self.process = self._start()
+
+    def end(self) -> str:
+        """Ask it to end; return what it said."""
+        interrupt(self.process)
+        end = ends(self.process)
+        assert end.code == 0, end
+        return end.out
+
+
+@pytest.fixture
+def guard(apart: Lab) -> Iterator[Guarding]:
+    one = Guarding(apart)
+    yield one
+    if one.process.poll() is None:
+        one.kill()
+
+
+def history(lab: Lab) -> list[dict[str, str]]:
+    """Return what the guard did."""
+    return [one for one in lab.run("history", "--format", "json").json if one["by"] == "guard"]
+
+
+def acted(lab: Lab, times: int) -> None:
+    """Wait until the guard has acted so often."""
+    until(lambda: len(history(lab)) >= times)
+
+
+def id_of(lab: Lab, service: str) -> str:
+    return next(one["id"] for one in lab.containers() if one["service"] == service)
+
+
+def test_what_is_started_beside_training_is_stopped_with_its_reason_in_the_history(apart: Lab, guard: Guarding) -> None:
+    apart.run("audio", "omni")
+    apart.run("training", "--yes")
+    docker("start", id_of(apart, "omni"))
+    until(lambda: set(apart.running()) == {"training"})
+    (entry,) = history(apart)
+    assert (entry["request"], entry["outcome"]) == ("stop omni", "enforced")
+    assert "training runs, and training runs alone" in entry["note"]
+    assert "stopping omni" in guard.end()
+    assert set(apart.running()) == {"training"}
+
+
+@pytest.mark.usefixtures("guard")
+def test_what_was_stopped_gracefully_had_its_grace(apart: Lab) -> None:
+    apart.run("audio", "omni", OMNI_FAULT="slow-stop=2", STOP_GRACE="20s")
+    apart.run("training", "--yes")
+    docker("start", id_of(apart, "omni"))
+    acted(apart, 1)
+    code = docker("inspect", "--format", "{{.State.ExitCode}}", id_of(apart, "omni")).strip()
+    assert code != "137", "it was killed"
+
+
+@pytest.mark.usefixtures("guard")
+def test_training_that_is_started_by_hand_wins_over_audio(apart: Lab) -> None:
+    apart.run("training")
+    apart.run("audio", "omni", "--yes")
+    docker("start", id_of(apart, "training"))
+    until(lambda: set(apart.running()) == {"training"})
+
+
+@pytest.mark.usefixtures("guard")
+def test_somebody_who_starts_it_again_and_again_is_not_fought_for_ever(apart: Lab) -> None:
+    apart.run("audio", "omni")
+    apart.run("training", "--yes")
+    for times in range(1, 7):
+        docker("start", id_of(apart, "omni"))
+        acted(apart, times)
+    found = history(apart)
+    assert [one["outcome"] for one in found] == ["enforced"] * 5 + ["warned"]
+    assert "find out who starts it" in found[-1]["note"]
+    assert set(apart.running()) == {"training", "omni"}
+
+
+@pytest.mark.usefixtures("guard")
+def test_no_restart_policy_brings_back_what_the_guard_stopped(apart: Lab) -> None:
+    apart.run("audio", "xtts")
+    apart.run("training", "--yes")
+    one = id_of(apart, "xtts")
+    docker("update", "--restart=always", one)
+    docker("start", one)
+    until(lambda: set(apart.running()) == {"training"})
+    assert docker("inspect", "--format", "{{.HostConfig.RestartPolicy.Name}}", one).strip() == "no"
+    assert [entry["request"] for entry in history(apart)] == ["stop xtts"]
+
+
+def test_a_guard_that_was_killed_finds_what_happened_meanwhile(apart: Lab, guard: Guarding) -> None:
+    apart.run("audio", "omni")
+    apart.run("training", "--yes")
+    guard.kill()
+    docker("start", id_of(apart, "omni"))
+    assert set(apart.running()) == {"training", "omni"}
+    guard.restart()
+    until(lambda: set(apart.running()) == {"training"})
+
+
+@pytest.mark.usefixtures("guard")
+def test_one_guard_is_enough(apart: Lab) -> None:
+    assert "a guard runs already" in apart.run("guard", expect=5).err
+
+
+@pytest.mark.usefixtures("guard")
+def test_the_guard_and_switches_never_fight(apart: Lab) -> None:
+    for request in (("audio", "omni"), ("training",), ("audio", "xtts"), ("training:large",), ("audio", "omni")):
+        apart.run(*request, "--yes", "--wait=10")
+    assert set(apart.running()) == {"omni"}
+    assert history(apart) == []
+
+
+@pytest.mark.usefixtures("guard")
+def test_the_guard_brings_back_what_ran_before_when_training_ends(apart: Lab) -> None:
+    apart.run("audio", "omni")
+    done = apart.run("training", "--yes", "--then", "restore", TRAINING_FAULT="exit-0=3")
+    assert "the guard brings back what ran before" in done.out
+    until(lambda: set(apart.running()) == {"omni"})
+    until(lambda: apart.run("history", "--format", "json").json[-1]["request"] == "restore")
+
+
+def test_rules_that_say_to_warn_only_are_obeyed(apart: Lab) -> None:
+    rules = apart.folder / "rules.yaml"
+    rules.write_text(rules.read_text() + "guard: {on_violation: warn}\n")
+    apart.run("audio", "omni")
+    apart.run("training", "--yes")
+    watching = Guarding(apart)
+    docker("start", id_of(apart, "omni"))
+    until(lambda: history(apart))
+    assert history(apart)[-1]["outcome"] == "warned"
+    watching.end()
+    assert set(apart.running()) == {"training", "omni"}
+
+
+def test_rules_that_everybody_may_write_are_not_used(apart: Lab) -> None:
+    (apart.folder / "rules.yaml").chmod(0o666)
+    refused = apart.run("guard", expect=3)
+    assert "may be written by everybody" in refused.err
+    assert "chmod o-w" in refused.err
+
+
+def test_an_idle_guard_is_small(apart: Lab, guard: Guarding) -> None:
+    apart.run("training")
+    until(lambda: set(apart.running()) == {"training"})
+    assert psutil.Process(guard.process.pid).memory_info().rss < IDLE_BYTES
+
+
+def test_a_second_signal_ends_a_guard_without_a_traceback(guard: Guarding) -> None:
+    for _ in range(3):
+        guard.process.send_signal(signal.SIGINT)
+    ends(guard.process)
+
+
+def test_status_says_what_waits_and_what_is_going_on(apart: Lab, guard: Guarding) -> None:
+    apart.run("audio", "omni")
+    apart.run("training", "--yes", "--then", "restore")
+    assert "comes back when training ends" in apart.run("status").out
+    switch = apart.spawn("audio", "xtts", "--yes", XTTS_LOAD="3")
+    until(lambda: "another switch is running: audio xtts" in apart.run("status").out)
+    ends(switch)
+    found = {one["where"]: one for one in apart.run("check", "--format", "json", expect=None).json}
+    assert "runs" in found["guard"]["message"]
+    guard.end()
+    found = {one["where"]: one for one in apart.run("check", "--format", "json", expect=None).json}
+    assert "does not run" in found["guard"]["message"]
+
+
+def test_a_guard_ends_at_a_signal_and_leaves_everything_running(apart: Lab, guard: Guarding) -> None:
+    apart.run("audio", "omni")
+    guard.process.send_signal(signal.SIGTERM)
+    end = ends(guard.process)
+    assert end.code == 0, end
+    assert set(apart.running()) == {"omni"}

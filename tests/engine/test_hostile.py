@@ -1,0 +1,209 @@
+"""Files and terminals that are not what they should be: a clear error, never a hang, a traceback, or half a switch."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from composer.engine import compose_files
+from composer.engine.compose_files import ComposeFiles
+from composer.engine.local import local_socket
+from composer.errors import ConfigurationError, EngineUnavailable
+from composer.lab.files import LabFiles
+from composer.plain_file import read_plain
+from tests.engine.lab import ROOT, Lab, ends, until
+
+QUICK = 60
+"""Seconds within which a command must have ended; none of them waits for anything."""
+
+
+def test_a_reader_that_goes_away_does_not_end_a_switch(lab: Lab) -> None:
+    lab.run("training")
+    with lab.spawn("audio", "omni", "--yes") as switch:
+        assert switch.stdout is not None
+        while "stop" not in switch.stdout.readline():
+            pass
+        switch.stdout.close()
+        assert switch.wait(QUICK) == 0
+    assert set(lab.running()) == {"omni"}
+    assert lab.run("status", "--format", "json").json["interrupted"] is None
+
+
+def test_a_terminal_that_is_closed_brings_back_what_ran_before(lab: Lab) -> None:
+    lab.run("training")
+    ours, theirs = os.openpty()
+    switch = subprocess.Popen(
+        lab.arguments("audio", "omni", "--yes"),
+        cwd=lab.folder,
+        env=lab.environment | {"OMNI_LOAD": "20", "TERM": "xterm"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    until(lambda: "omni" in lab.running())
+    os.close(ours)
+    switch.send_signal(signal.SIGHUP)
+    assert switch.wait(QUICK) == 130
+    assert set(lab.running()) == {"training"}
+    assert lab.run("status", "--format", "json").json["interrupted"] is None
+
+
+@pytest.mark.parametrize("streams", ["stdout", "stderr", "both"])
+def test_a_switch_that_cannot_say_so_is_done_all_the_same(lab: Lab, streams: str) -> None:
+    closing = {"stdout": ">&-", "stderr": "2>&-", "both": ">&- 2>&-"}[streams]
+    command = " ".join([*(f"'{one}'" for one in lab.arguments("training", "--yes")), closing])
+    done = subprocess.run(["sh", "-c", command], check=False, cwd=lab.folder, env=lab.environment, timeout=QUICK)
+    assert done.returncode == 0
+    assert set(lab.running()) == {"training"}
+
+
+def test_a_full_disk_behind_the_output_is_no_traceback(lab: Lab) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            lab.arguments("status"),
+            check=False,
+            cwd=lab.folder,
+            env=lab.environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.returncode == 1
+    assert "cannot be written" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_compose_that_never_answers_is_given_up_with_everything_that_it_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compose_files, "READ_SECONDS", 2.0)
+    os.mkfifo(tmp_path / "pipe")
+    file = tmp_path / "compose.yaml"
+    file.write_text("include: [pipe]\nservices: {one: {image: x}}\n")
+    begun = time.monotonic()
+    with pytest.raises(EngineUnavailable, match="did not answer within 2 s"):
+        ComposeFiles(LabFiles(compose=(str(file),), rules=""), local_socket()).read()
+    assert time.monotonic() - begun < QUICK
+    left = subprocess.run(["pgrep", "-f", str(file)], check=False, capture_output=True, text=True).stdout.split()
+    assert left == []
+
+
+def test_what_is_no_plain_file_is_read_by_nobody(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("/dev/zero")
+    (tmp_path / "large").write_bytes(b"x" * (1024 * 1024 + 1))
+    for name in ("pipe", "link", "large", "."):
+        with pytest.raises(OSError, match=r"regular|large|directory"):
+            read_plain(tmp_path / name)
+    (tmp_path / "good").write_bytes(b"x")
+    (tmp_path / "to-good").symlink_to("good")
+    assert read_plain(tmp_path / "to-good") == b"x"
+    with pytest.raises(OSError, match="symbolic"):
+        read_plain(tmp_path / "to-good", follow=False)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "zero", "long"])
+def test_rules_that_are_no_plain_file_are_refused(lab: Lab, tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "rules.yaml"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "zero":
+        path.symlink_to("/dev/zero")
+    lab.rules = str(path) if kind != "long" else "x" * 5000
+    refused = lab.run("plan", "training", expect=3)
+    assert "name the rules file with --rules" in refused.err
+
+
+@pytest.mark.parametrize("pattern", ["*.lock", "*.journal", "compose-*.json", "*.measured.jsonl", "*.leases.json"])
+@pytest.mark.parametrize("kind", ["pipe", "folder", "link", "nested"])
+def test_state_that_is_not_what_was_written_holds_nothing_up(lab: Lab, pattern: str, kind: str) -> None:
+    lab.run("training")
+    (lab.state_folder / f"{next(lab.state_folder.glob('*.journal')).name.removesuffix('.journal')}.leases.json").write_text("[]")
+    for path in lab.state_folder.glob(pattern):
+        path.unlink()
+        if kind == "pipe":
+            os.mkfifo(path)
+        elif kind == "folder":
+            path.mkdir()
+        elif kind == "link":
+            path.symlink_to("/etc/hostname")
+        else:
+            path.write_text("[" * 100_000)
+    for command in (("status",), ("history",), ("training",)):
+        assert lab.run(*command, expect=None).code in (0, 3)
+    assert set(lab.running()) == {"training"}
+
+
+def test_a_second_signal_leaves_what_follows_a_training_without_a_traceback(lab: Lab) -> None:
+    process = lab.spawn("training", "--then", "restore")
+    until(lambda: "training" in lab.running() and lab.run("status", "--format", "json").json["switching"] is None)
+    for _ in range(3):
+        process.send_signal(signal.SIGINT)
+    assert ends(process).code == 130
+
+
+def test_what_follows_a_training_survives_a_hang_up_under_nohup(lab: Lab) -> None:
+    lab.run("audio", "omni")
+    command = ["nohup", *lab.arguments("training", "--yes", "--then", "restore")]
+    environment = lab.environment | {"TRAINING_FAULT": "exit-0=4"}
+    with subprocess.Popen(
+        command, cwd=lab.folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        until(lambda: set(lab.running()) == {"training"})
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(QUICK) == 0
+    assert set(lab.running()) == {"omni"}
+
+
+def test_ctrl_c_while_modules_are_loaded_ends_it_plainly(lab: Lab) -> None:
+    for module in ("pydantic_core", "_yaml"):
+        process = lab.spawn("training")
+        maps = Path(f"/proc/{process.pid}/maps")
+        while module not in maps.read_text():
+            time.sleep(0.001)
+        process.send_signal(signal.SIGINT)
+        end = ends(process)
+        assert end.code == 130, end
+        assert "interrupted" in end.out
+        assert "training" not in lab.running()
+
+
+def test_a_working_directory_that_is_gone_is_said(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    command = f"cd {tmp_path}/gone && rmdir {tmp_path}/gone && '{sys.executable}' -m composer.cli status"
+    done = subprocess.run(["sh", "-c", command], check=False, env=lab.environment, capture_output=True, text=True, timeout=QUICK)
+    assert done.returncode == 3
+    assert "the working directory is gone" in done.stderr
+
+
+def test_rules_in_utf_8_are_read_in_any_locale(lab: Lab) -> None:
+    assert not (ROOT / "rules.yaml").read_text(encoding="utf-8").isascii()
+    lab.run("plan", "training", LC_ALL="C", PYTHONCOERCECLOCALE="0", PYTHONUTF8="0")
+
+
+@pytest.mark.parametrize("contents", [b"\xff\xfe", b"a\x00b", b"x" * 6000])
+def test_a_lab_setting_that_is_no_path_is_said(lab: Lab, tmp_path: Path, contents: bytes) -> None:
+    setting = Path(lab.environment["XDG_CONFIG_HOME"]) / "spark-mode" / "lab"
+    setting.parent.mkdir(parents=True)
+    setting.write_bytes(contents)
+    lab.folder, lab.files, lab.rules = tmp_path, (), None
+    assert "set it anew: spark-mode lab PATH" in lab.run("status", expect=3).err
+
+
+def test_a_docker_configuration_that_is_a_pipe_holds_nothing_up(lab: Lab, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "config.json")
+    assert lab.run("plan", "training", expect=None, DOCKER_CONFIG=str(tmp_path)).code in (0, 3, 6)
+
+
+def test_a_file_of_leases_that_is_a_pipe_is_an_error(tmp_path: Path) -> None:
+    from composer.switching.leases import Leases  # beside the command line tests above
+
+    os.mkfifo(tmp_path / "leases.json")
+    with pytest.raises(ConfigurationError, match="not a regular file"):
+        Leases(tmp_path / "leases.json").live()

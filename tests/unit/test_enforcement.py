@@ -1,0 +1,194 @@
+"""The gate's file and questions, the plugin's arguments, the unit, and whom the guard trusts; without an engine."""
+
+import configparser
+import json
+import os
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+from composer.cli.docker_plugin import metadata, own_arguments
+from composer.enforcement import gate_file
+from composer.enforcement.gate import Question, read_question
+from composer.enforcement.notify import notify
+from composer.enforcement.trust import require_trusted
+from composer.enforcement.unit import unit_text
+from composer.errors import ConfigurationError, SparkModeError
+from composer.lab.files import LabFiles
+from composer.planning.outsiders import start_refusal, the_command
+from tests.audio_lab import CAPACITY, PROJECT, RULES, seen
+
+
+def test_a_start_that_the_planner_would_do_without_stopping_anything_may_go_ahead() -> None:
+    assert start_refusal("omni", PROJECT, RULES, seen(), CAPACITY) is None
+    assert start_refusal("training", PROJECT, RULES, seen(), CAPACITY) is None
+    assert start_refusal("ollama", PROJECT, RULES, seen("whisper"), CAPACITY) is None
+
+
+def test_a_start_beside_what_it_excludes_is_refused_with_the_command_that_works() -> None:
+    refusal = start_refusal("omni", PROJECT, RULES, seen("training"), CAPACITY)
+    assert refusal is not None
+    assert "omni does not start beside training: training runs alone" in refusal.message
+    assert refusal.hint == "to have it instead: spark-mode audio omni, which stops training"
+
+
+@pytest.mark.parametrize(
+    ("service", "command"),
+    [
+        ("omni", "spark-mode audio omni"),
+        ("training", "spark-mode training"),
+        ("whisper", "spark-mode up whisper"),
+        ("ollama", "spark-mode up ollama"),
+    ],
+)
+def test_the_command_to_type_instead_names_a_mode_where_there_is_one(service: str, command: str) -> None:
+    assert the_command(service, PROJECT, RULES) == command
+
+
+def test_every_service_has_a_gate_with_its_own_profiles(tmp_path: Path) -> None:
+    text = gate_file.gate_text(PROJECT, tmp_path, "/srv/rules.yaml", Path("/opt/spark-mode-gate"))
+    services = {}
+    for line in text.splitlines()[2:]:
+        name, _, value = line.strip().partition(": ")
+        services[json.loads(name)] = json.loads(value)
+    for name, service in PROJECT.services.items():
+        gate = services[gate_file.gate_of(name)]
+        assert services[name] == {"depends_on": {gate_file.gate_of(name): {"condition": "service_started"}}}
+        assert gate["provider"]["options"] == {"lab": str(tmp_path), "rules": "/srv/rules.yaml", "service": name}
+        assert tuple(gate.get("profiles", ())) == service.profiles
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["A=1\nCOMPOSE_FILE=compose/lab.yaml\nB=2\n", "COMPOSE_FILE='compose/lab.yaml'\n", "# nothing\n", None],
+    ids=["named", "quoted", "not named", "no .env"],
+)
+def test_the_gate_comes_and_goes_and_the_rest_of_the_lab_stays(
+    text: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate_file, "gate_program", lambda: Path("/opt/spark-mode-gate"))
+    env = tmp_path / ".env"
+    if text is not None:
+        env.write_text(text)
+        env.chmod(0o640)
+    for _ in range(2):
+        gate_file.install(PROJECT, tmp_path, LabFiles(compose=(str(tmp_path / "compose/lab.yaml"),), rules="/srv/rules.yaml"))
+        assert env.read_text().count("COMPOSE_FILE=compose/lab.yaml:spark-mode.gate.yaml") == 1
+    assert gate_file.is_installed(tmp_path)
+    assert text is None or env.stat().st_mode & 0o777 == 0o640
+    assert gate_file.uninstall(tmp_path)
+    assert not gate_file.uninstall(tmp_path)
+    assert "COMPOSE_FILE=compose/lab.yaml\n" in env.read_text()
+    assert [line for line in (text or "").splitlines() if "COMPOSE" not in line] == [
+        line for line in env.read_text().splitlines() if "COMPOSE" not in line
+    ]
+    assert list(tmp_path.glob("*gate*")) == []
+
+
+def test_a_file_of_somebody_else_is_never_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate_file, "gate_program", lambda: Path("/opt/spark-mode-gate"))
+    (tmp_path / gate_file.NAME).write_text("services: {}\n")
+    files = LabFiles(compose=("a.yaml",), rules="r")
+    for act in (lambda: gate_file.install(PROJECT, tmp_path, files), lambda: gate_file.uninstall(tmp_path)):
+        with pytest.raises(ConfigurationError, match="is not from spark-mode"):
+            act()
+    assert (tmp_path / gate_file.NAME).read_text() == "services: {}\n"
+    assert not (tmp_path / ".env").exists()
+
+
+def test_the_gate_reads_what_compose_asks() -> None:
+    asked = ["compose", "--project-name=lab", "up", "--lab=/srv/lab", "--rules=/r.yaml", "--service=omni", "gate"]
+    assert read_question(asked) == Question("lab", Path("/srv/lab"), "/r.yaml", "omni")
+    assert read_question(["compose", "--project-name=lab", "down", "--lab=/srv/lab", "gate"]) is None
+    with pytest.raises(SparkModeError, match="lab, rules, service"):
+        read_question(["compose", "--project-name=lab", "up", "gate"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "left", "variables"),
+    [
+        (["spark", "status"], ["status"], {}),
+        (["-c", "far", "spark", "status"], ["status"], {"DOCKER_CONTEXT": "far"}),
+        (["--context=far", "--debug", "spark", "plan", "spark"], ["plan", "spark"], {"DOCKER_CONTEXT": "far"}),
+        (["-H", "unix:///run/x.sock", "--tls", "spark"], [], {"DOCKER_HOST": "unix:///run/x.sock"}),
+        (["-Hunix:///run/x.sock", "spark"], [], {"DOCKER_HOST": "unix:///run/x.sock"}),
+        (["--config", "/etc/docker", "-l", "debug", "spark", "map"], ["map"], {"DOCKER_CONFIG": "/etc/docker"}),
+        (["--config", "spark", "spark", "map"], ["map"], {"DOCKER_CONFIG": "spark"}),
+    ],
+)
+def test_dockers_own_options_before_the_name_are_understood(
+    arguments: list[str], left: list[str], variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DOCKER_CONTEXT", "DOCKER_HOST", "DOCKER_CONFIG"):
+        monkeypatch.setenv(name, "before")
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND", "/usr/bin/docker")
+    assert own_arguments(arguments) == ("run", left)
+    assert {
+        name: os.environ[name] for name in ("DOCKER_CONTEXT", "DOCKER_HOST", "DOCKER_CONFIG") if name in os.environ
+    } == variables
+
+
+def test_a_context_overrides_a_host_in_the_environment_as_for_docker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND", "/usr/bin/docker")
+    monkeypatch.setenv("DOCKER_HOST", "unix:///run/other.sock")
+    monkeypatch.setenv("DOCKER_CONTEXT", "before")  # so that it is put back
+    own_arguments(["--context", "here", "spark"])
+    assert "DOCKER_HOST" not in os.environ
+    assert os.environ["DOCKER_CONTEXT"] == "here"
+
+
+def test_without_docker_the_arguments_are_our_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND", raising=False)
+    assert own_arguments(["spark", "status"]) is None
+    assert own_arguments(["__complete", "spark", "au"]) == ("complete", ["au"])
+
+
+def test_the_metadata_has_what_docker_asks_for() -> None:
+    known = json.loads(metadata())
+    assert known["SchemaVersion"] == "0.1.0"
+    assert known["Vendor"]
+    assert known["Version"]
+
+
+def test_the_unit_starts_this_python_in_the_lab_and_may_do_little() -> None:
+    text = unit_text(Path("/srv/100% lab"))
+    unit = configparser.RawConfigParser(strict=True, interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment,method-assign] # systemd's names have capitals
+    unit.read_string(text)
+    service = dict(unit["Service"])
+    assert service["Type"] == "notify"
+    assert service["ExecStart"].startswith(f"{sys.executable} -m composer.cli guard")
+    assert service["WorkingDirectory"] == "/srv/100%% lab"
+    assert service["Restart"] == "always"
+    assert service["NoNewPrivileges"] == "yes"
+    assert service["ProtectSystem"] == "strict"
+
+
+def test_systemd_is_told_and_nobody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    notify("READY=1")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        notify("READY=1")
+        assert systemd.recv(64) == b"READY=1"
+    notify("WATCHDOG=1")  # nobody listens any more
+
+
+def test_what_everybody_may_write_or_replace_is_not_trusted(tmp_path: Path) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("")
+    rules.chmod(0o664)
+    require_trusted([rules, tmp_path / "missing"])
+    rules.chmod(0o666)
+    with pytest.raises(ConfigurationError, match="may be written by everybody"):
+        require_trusted([rules])
+    rules.chmod(0o644)
+    tmp_path.chmod(0o777)
+    with pytest.raises(ConfigurationError, match="may be written by everybody"):
+        require_trusted([rules])
+    tmp_path.chmod(0o1777)
+    require_trusted([rules])

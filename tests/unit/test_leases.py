@@ -1,0 +1,112 @@
+"""A lease counts as long as the process that asked lives, and until its container was started since."""
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from composer.errors import ConfigurationError, EngineUnavailable
+from composer.planning.observed import Container
+from composer.switching.leases import LOCK_SECONDS, SETTLE_SECONDS, Lease, Leases, process_began
+
+
+class Clock:
+    """Time that passes only while somebody waits."""
+
+    time = 0.0
+
+    def now(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += seconds
+
+
+def lease(pid: int | None = None, at: float = 100.0, began: int | None = None) -> Lease:
+    pid = os.getpid() if pid is None else pid
+    return Lease(service="omni", pid=pid, began=began or process_began(pid) or 0, by="ann", at="now", seconds=at)
+
+
+def started(at: float) -> Container:
+    return Container(id="1", name="omni", service="omni", state="running", started_seconds=at)
+
+
+@pytest.fixture
+def dead() -> Lease:
+    """A lease of a process that has ended."""
+    with subprocess.Popen(["sleep", "60"]) as process:
+        found = lease(process.pid)
+        process.kill()
+    return found
+
+
+def test_a_lease_lives_with_its_process(tmp_path: Path, dead: Lease) -> None:
+    leases = Leases(tmp_path / "leases.json")
+    assert leases.live() == ()
+    leases.add(lease())
+    assert leases.live() == (lease(),)
+    leases.add(dead)
+    assert leases.live() == (lease(),)
+    assert (tmp_path / "leases.json").stat().st_mode & 0o007 == 0
+
+
+def test_a_process_that_got_the_same_number_is_another_one() -> None:
+    assert lease().is_alive
+    assert not lease(began=1).is_alive
+
+
+def test_a_zombie_starts_nothing_any_more() -> None:
+    with subprocess.Popen(["true"]) as process:
+        deadline = time.monotonic() + 10
+        while process_began(process.pid) is not None:
+            assert time.monotonic() < deadline
+        assert Path(f"/proc/{process.pid}").exists()
+
+
+def test_a_lease_is_used_by_a_start_since_it_was_given_and_by_no_earlier_one() -> None:
+    assert lease(at=100).is_used([started(100.5)])
+    assert not lease(at=100).is_used([started(99.5)])
+    assert not lease(at=100).is_used([])
+
+
+def test_what_a_process_that_died_has_just_asked_for_is_waited_for(tmp_path: Path, dead: Lease) -> None:
+    leases, clock = Leases(tmp_path / "leases.json"), Clock()
+    leases.add(dead)
+    leases.settle(clock, lambda: ())
+    assert clock.time == SETTLE_SECONDS
+    leases.settle(clock, lambda: ())
+    assert clock.time == SETTLE_SECONDS
+
+
+def test_nothing_is_waited_for_when_it_was_started_or_nobody_died(tmp_path: Path, dead: Lease) -> None:
+    leases, clock = Leases(tmp_path / "leases.json"), Clock()
+    leases.add(lease())
+    leases.settle(clock, lambda: ())
+    leases.add(dead)
+    leases.settle(clock, lambda: [started(101)])
+    assert clock.time == 0
+    assert leases.live() == (lease(),)
+
+
+def test_two_judgements_wait_for_each_other_and_not_for_ever(tmp_path: Path) -> None:
+    one, other, clock = Leases(tmp_path / "leases.json"), Leases(tmp_path / "leases.json"), Clock()
+    with one.judging(clock), pytest.raises(EngineUnavailable, match="another start is being judged"), other.judging(clock):
+        pass
+    assert clock.time >= LOCK_SECONDS
+    with other.judging(clock):
+        pass
+
+
+@pytest.mark.parametrize("text", ["", "{", "[{}]", "null"])
+def test_a_file_that_is_not_ours_is_said_to_be_so(tmp_path: Path, text: str) -> None:
+    (tmp_path / "leases.json").write_text(text)
+    with pytest.raises(ConfigurationError, match=r"leases\.json: is not what was written"):
+        Leases(tmp_path / "leases.json").live()
+
+
+def test_a_link_in_place_of_the_file_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "leases.json").symlink_to("/etc/passwd")
+    with pytest.raises(ConfigurationError):
+        Leases(tmp_path / "leases.json").live()

@@ -1,0 +1,88 @@
+"""Who goes when others have started what the rules keep apart."""
+
+import pytest
+
+from composer.lab.rules import GuardPolicy, Rules
+from composer.planning.mode import mode_services
+from composer.planning.observed import Container, Hold, Observed
+from composer.planning.settlement import losers
+from tests.audio_lab import PROJECT, RULES, container, foreign, seen
+
+
+def running(*subjects: tuple[str, float], **more: object) -> Observed:
+    """Return what was observed: services, each started at a second."""
+    found = tuple(container(subject, started_seconds=at) for subject, at in subjects)
+    return seen().model_copy(update={"containers": found, "models": (), **more})
+
+
+def go(observed: Observed, mode: str | None = None, **policy: object) -> list[str]:
+    rules = RULES.model_copy(update={"guard": GuardPolicy.model_validate(policy)})
+    return [one.service for one in losers(observed, PROJECT, rules, mode_services(mode, PROJECT, rules))]
+
+
+def test_nothing_goes_while_no_rule_is_broken() -> None:
+    assert go(running(("omni", 1), ("whisper", 2))) == []
+    assert go(running(("training", 1))) == []
+
+
+@pytest.mark.parametrize("first", ["omni", "training"])
+def test_training_stays_whoever_came_first(first: str) -> None:
+    at = {"omni": 100.0, "training": 100.0, first: 1.0}
+    assert go(running(("omni", at["omni"]), ("training", at["training"]))) == ["omni"]
+
+
+def test_training_goes_where_the_rules_do_not_spare_it_and_it_came_later() -> None:
+    assert go(running(("omni", 1), ("training", 100)), spares=()) == ["training"]
+    assert go(running(("omni", 100), ("training", 1)), spares=()) == ["omni"]
+
+
+def test_under_lower_priority_the_time_does_not_count() -> None:
+    priorities = {name: RULES.workloads[name].priority for name in ("omni", "training")}
+    lower = min(priorities, key=lambda name: priorities[name])
+    for first in ("omni", "training"):
+        at = {"omni": 100.0, "training": 100.0, first: 1.0}
+        assert go(running(("omni", at["omni"]), ("training", at["training"])), on_violation="lower-priority", spares=()) == [
+            lower
+        ]
+
+
+def test_of_what_started_together_the_side_of_the_last_switch_stays() -> None:
+    together = running(("omni", 50), ("training", 51))
+    assert go(together, mode="audio omni", spares=()) == ["training"]
+    assert go(together, mode="training", spares=()) == ["omni"]
+
+
+def test_what_is_held_stays() -> None:
+    hold = Hold(request="audio omni", by="ann", since="now", services=("omni",), containers=("id of omni",))
+    assert go(running(("training", 1), ("omni", 100), held=(hold,)), spares=()) == ["training"]
+
+
+def test_everything_that_excludes_training_goes_dependents_first() -> None:
+    found = go(running(("training", 100), ("xtts", 1), ("whisper", 1), ("ollama", 1)))
+    assert set(found) == {"xtts", "whisper", "ollama"}
+    assert found.index("xtts") < found.index("ollama")
+
+
+def test_what_is_not_the_labs_is_never_stopped_and_only_warned_of() -> None:
+    observed = running(("omni", 1), foreign=(foreign("training", "somebody-elses"),))
+    (one,) = losers(observed, PROJECT, RULES, ())
+    assert (one.service, bool(one.containers)) == ("omni", True)
+    rules = RULES.model_copy(update={"guard": GuardPolicy(spares=("omni",))})
+    (one,) = losers(observed, PROJECT, rules, ())
+    assert one.containers == ()
+
+
+def test_a_lease_is_no_container_that_could_be_stopped() -> None:
+    lease = Container(id="lease", name="omni", service="omni", state="leased")
+    observed = running(("training", 1)).model_copy(update={"containers": (container("training"), lease)})
+    assert [one.containers for one in losers(observed, PROJECT, RULES, ())] == [()]
+
+
+def test_the_cause_names_what_stays_and_the_rule() -> None:
+    (one,) = losers(running(("omni", 100), ("training", 1)), PROJECT, RULES, ())
+    assert one.rule == "training-without-audio"
+    assert one.cause.startswith("training runs, and training runs alone")
+
+
+def test_the_rules_say_whom_the_guard_spares() -> None:
+    assert Rules.model_fields["guard"].default == GuardPolicy(on_violation="newcomer", spares=("training",))
