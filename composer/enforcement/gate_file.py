@@ -32,9 +32,15 @@ def gate_text(project: Project, lab: Path, rules: str, program: Path) -> str:
             continue
         gate = gate_of(name)
         services[name] = {"depends_on": {gate: {"condition": "service_started"}}}
-        provider = {"type": str(program), "options": {"lab": str(lab), "rules": rules, "service": name}}
+        options = {"lab": str(lab), "rules": rules, "service": name}
+        provider = {"type": _plain(program), "options": {key: _plain(value) for key, value in options.items()}}
         services[gate] = {"provider": provider} | ({"profiles": list(service.profiles)} if service.profiles else {})
     return f"{MARK}\nservices:\n" + "".join(f"  {json.dumps(name)}: {json.dumps(one)}\n" for name, one in services.items())
+
+
+def _plain(text: object) -> str:
+    """Return a text that Compose takes as it is: a dollar sign begins a variable for it."""
+    return str(text).replace("$", "$$")
 
 
 def gate_program() -> Path:

@@ -6,10 +6,10 @@ from pathlib import Path
 from tests.engine.lab import ROOT, Lab
 
 
-def lab_in_folder(project: str, home: Path) -> Lab:
+def lab_in_folder(project: str, home: Path, folder: str = "lab") -> Lab:
     """Return the stand-in lab in a folder with its own `.env`, rules and nothing else."""
     lab = Lab(project, home)
-    lab.folder, lab.files, lab.rules = home / "lab", (), None
+    lab.folder, lab.files, lab.rules = home / folder, (), None
     (lab.folder / "compose").mkdir(parents=True)
     for name in ("audio-lab.yaml", "stand-in.yaml"):
         shutil.copy(ROOT / "compose" / name, lab.folder / "compose")

@@ -16,7 +16,7 @@ from tests.engine.lab import Lab, ends, until
 from tests.engine.outside import lab_in_folder
 from tests.engine.witness import Witness
 
-RACES = 50 if os.environ.get("SPARK_MODE_DEEP") == "1" else 12
+RACES = 50 if os.environ.get("SPARK_MODE_DEEP") == "1" else 8
 
 
 @pytest.fixture
