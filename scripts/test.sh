@@ -1,21 +1,29 @@
 #!/bin/sh
-# All tests, in two processes side by side, each with a project of its own on the engine. $1 is the Python to use; the
-# rest goes to pytest.
+# All tests, in three processes side by side, each with a project of its own on the engine: most of their time is waiting.
+# $1 is the Python to use; the rest goes to pytest.
 set -u
 python=$1; shift
-second="tests/engine/test_failures.py tests/engine/test_holds.py tests/engine/test_broken_engine.py tests/engine/test_conformance.py"
-log=$(mktemp)
+folder=$(mktemp -d)
+running=
 
-# shellcheck disable=SC2086  # a list of files
-SPARK_MODE_TEST_PROJECT=spark-mode-test-2 "$python" -m pytest tests/unit tests/simulation $second "$@" >"$log" 2>&1 &
-others=$!
-trap 'kill -INT "$others" 2>/dev/null; wait "$others"; rm -f "$log"; exit 130' INT TERM HUP
+tests() { for name in "$@"; do printf ' tests/engine/test_%s.py' "$name"; done; }
+second="tests/unit tests/simulation$(tests failures broken_engine)"
+third=$(tests conformance gate guard holds hostile plugin security)
+first=$(for file in tests/engine/test_*.py; do case "$second $third" in *"$file"*) ;; *) printf ' %s' "$file" ;; esac; done)
 
-ignored=$(for file in $second; do printf ' --ignore=%s' "$file"; done)
-# shellcheck disable=SC2086
-"$python" -m pytest tests/engine $ignored "$@"
+trap 'kill -INT $running 2>/dev/null; wait; rm -rf "$folder"; exit 130' INT TERM HUP
+
+# shellcheck disable=SC2086  # lists of files
+run() {
+    number=$1; shift
+    SPARK_MODE_TEST_PROJECT="spark-mode-test-$number" "$python" -m pytest "$@" >"$folder/$number" 2>&1 &
+    running="$running $!"
+}
+run 2 $second "$@"
+run 3 $third "$@"
+SPARK_MODE_TEST_PROJECT=spark-mode-test-1 "$python" -m pytest $first "$@"
 code=$?
-wait "$others" || code=$?
-cat "$log"
-rm -f "$log"
+for process in $running; do wait "$process" || code=$?; done
+cat "$folder/2" "$folder/3"
+rm -rf "$folder"
 exit "$code"

@@ -82,7 +82,7 @@ class ProjectCache:
         """Return the digest of everything that Compose's answer is made from, or None where that is not known."""
         words = {word for text in texts.values() for word in _WORD.findall(text or "")}
         programs = _programs()
-        if words & _DRAWS_IN or None in (texts[file] for file in self._files.compose) or programs is None:
+        if words & _DRAWS_IN or None in (texts.get(file) for file in self._files.compose) or programs is None:
             return None
         docker = {name for name in os.environ if name.startswith("DOCKER_")}
         variables = sorted((name, os.environ[name]) for name in (words | docker | {"HOME"}) & os.environ.keys())
@@ -126,7 +126,7 @@ def _plainly_spelled(texts: dict[str, str | None], compose: Iterable[str]) -> bo
     """Whether no escape in YAML spells a word that does not stand in the text: such a word would be in no key."""
     from composer.lab.document import scalars  # only when there is something to keep; the rules need it by then as well
 
-    for text in (texts[file] or "" for file in compose):
+    for text in (texts.get(file) or "" for file in compose):
         read = scalars(text)
         if read is None or not set(_WORD.findall("\n".join(read))) <= set(_WORD.findall(text)):
             return False

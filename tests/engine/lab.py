@@ -71,8 +71,9 @@ class Lab:
 
     def spawn(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
         """Start spark-mode and leave it running; what it writes is kept together."""
+        heard = ["env", "--default-signal=INT,HUP"]  # a shell has what it runs in the background ignore them
         return subprocess.Popen(
-            self.arguments(*arguments),
+            [*heard, *self.arguments(*arguments)],
             cwd=self.folder,
             env=self.environment | environment,
             stdin=subprocess.DEVNULL,

@@ -81,7 +81,7 @@ def test_what_is_started_beside_training_is_stopped_with_its_reason_in_the_histo
     apart.run("audio", "omni")
     apart.run("training", "--yes")
     docker("start", id_of(apart, "omni"))
-    until(lambda: set(apart.running()) == {"training"})
+    acted(apart, 1)
     (entry,) = history(apart)
     assert (entry["request"], entry["outcome"]) == ("stop omni", "enforced")
     assert "training runs, and training runs alone" in entry["note"]
@@ -127,7 +127,8 @@ def test_no_restart_policy_brings_back_what_the_guard_stopped(apart: Lab) -> Non
     one = id_of(apart, "xtts")
     docker("update", "--restart=always", one)
     docker("start", one)
-    until(lambda: set(apart.running()) == {"training"})
+    acted(apart, 1)
+    assert set(apart.running()) == {"training"}
     assert docker("inspect", "--format", "{{.HostConfig.RestartPolicy.Name}}", one).strip() == "no"
     assert [entry["request"] for entry in history(apart)] == ["stop xtts"]
 

@@ -37,7 +37,7 @@ def test_a_terminal_that_is_closed_brings_back_what_ran_before(lab: Lab) -> None
     lab.run("training")
     ours, theirs = os.openpty()
     switch = subprocess.Popen(
-        lab.arguments("audio", "omni", "--yes"),
+        ["env", "--default-signal=INT,HUP", *lab.arguments("audio", "omni", "--yes")],
         cwd=lab.folder,
         env=lab.environment | {"OMNI_LOAD": "20", "TERM": "xterm"},
         stdin=theirs,

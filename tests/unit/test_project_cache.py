@@ -128,6 +128,13 @@ def test_a_folder_that_cannot_be_written_keeps_nothing(lab: Path) -> None:
     assert one.find() is None
 
 
+def test_files_from_elsewhere_are_not_known(lab: Path) -> None:
+    one = ProjectCache(LabFiles(compose=("oci://registry/lab",), rules=""), "x", lab)
+    assert one.find() is None
+    one.keep("2.40.3", PROJECT)
+    assert one.find() is None
+
+
 def test_what_lies_behind_a_link_is_not_read(lab: Path) -> None:
     kept(lab)
     (file,) = lab.glob("compose-*.json")
