@@ -14,7 +14,7 @@ def gate() -> None:
     """Have plain `docker compose up` ask the rules first."""
 
 
-@gate.command()
+@gate.command(short_help="Put a gate before each service")
 @output_options
 @click.pass_obj
 def install(known: Globals) -> None:
@@ -28,7 +28,7 @@ def install(known: Globals) -> None:
     )
 
 
-@gate.command()
+@gate.command(short_help="Take the gate out again")
 @output_options
 @click.pass_obj
 def uninstall(known: Globals) -> None:

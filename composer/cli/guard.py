@@ -15,7 +15,7 @@ def guard(ctx: click.Context) -> None:
         _watch(ctx.ensure_object(Globals))
 
 
-@guard.command()
+@guard.command(short_help="Have systemd run the guard")
 @output_options
 @click.pass_obj
 def install(known: Globals) -> None:
@@ -29,7 +29,7 @@ def install(known: Globals) -> None:
     known.show({"unit": str(path)}, lambda: f"{path} is in place and runs: systemctl status {NAME}")
 
 
-@guard.command()
+@guard.command(short_help="Stop the guard, and have it run no more")
 @output_options
 @click.pass_obj
 def uninstall(known: Globals) -> None:

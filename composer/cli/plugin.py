@@ -25,7 +25,7 @@ def plugin() -> None:
     """Install spark-mode as a Docker command."""
 
 
-@plugin.command()
+@plugin.command(short_help="Have `docker spark` be spark-mode")
 @system_option
 @output_options
 @click.pass_obj
@@ -44,7 +44,7 @@ def install(known: Globals, system: bool) -> None:
     known.show({"plugin": str(path)}, lambda: f"{path} is in place: docker spark status")
 
 
-@plugin.command()
+@plugin.command(short_help="Take the plugin away again")
 @system_option
 @output_options
 @click.pass_obj

@@ -8,6 +8,8 @@ from composer.switching.state import seconds_since
 from composer.switching.status_model import ModelStatus, Status
 
 BAR = 40
+LEAST = 5 * 10**7
+"""Bytes that are shown as anything but 0.0 GB."""
 
 
 def status_text(seen: Status) -> str:
@@ -27,7 +29,7 @@ def _lines(seen: Status) -> Iterator[str]:
                 one.state,
                 "-" if one.health == "none" else one.health,
                 "-" if one.age is None else age(one.age),
-                *("-" if size is None else gb_text(size) for size in (one.planned, one.measured, one.grown)),
+                *("-" if size is None else gb_text(size) for size in (one.planned, one.measured, _visible(one.grown))),
             )
             for one in seen.services
         ]
@@ -37,7 +39,7 @@ def _lines(seen: Status) -> Iterator[str]:
     if seen.models:
         yield ""
         yield columns([("MODEL", "HOST", "STATE", "PLANNED", "TAKES", "CONTEXT"), *map(_model, seen.models)], right=(3, 4, 5))
-        yield ""
+    yield ""
     yield f"planned in all: {gb_text(seen.declared)} of {gb_text(seen.capacity)}"
     swapped = seen.memory.swap_used
     if swapped:
@@ -53,6 +55,11 @@ def _lines(seen: Status) -> Iterator[str]:
         yield columns([(f"  {readable(one.name)}", readable(one.owner), gb_text(one.size)) for one in seen.holders], right=(2,))
     if seen.others:
         yield f"\ncontainers of others, never touched: {', '.join(map(readable, seen.others))}"
+
+
+def _visible(size: int | None) -> int | None:
+    """Return a size that is not written as -0.0 GB."""
+    return 0 if size is not None and abs(size) < LEAST else size
 
 
 def _first(seen: Status) -> Iterator[str]:

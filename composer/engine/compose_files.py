@@ -8,7 +8,6 @@ import json
 import os
 import re
 import signal
-import subprocess
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -16,6 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from composer.engine.project_cache import Kept, ProjectCache
 
 if TYPE_CHECKING:
+    import subprocess
+
     from composer.errors import EngineUnavailable
     from composer.lab.project import Project
 
@@ -93,6 +94,8 @@ class ComposeFiles:
         for file in self._files.compose:
             if _REMOTE.search(file):
                 raise ConfigurationError(f"{file}: Compose files from elsewhere are not used", "copy it here, and read it first")
+        import subprocess  # 4 ms, which only a question pays
+
         deadline = ["timeout", "-k", "1", f"{READ_SECONDS:g}"]  # it ends what Compose started, too, even when we are gone
         command = [*deadline, "docker", "compose", *_flags(self._files)]
         for name, question in _QUESTIONS.items():
@@ -138,6 +141,8 @@ class ComposeFiles:
 
     def _collect(self) -> dict[str, "_Answer"]:
         """Wait for all answers, under one deadline."""
+        import subprocess
+
         deadline = time.monotonic() + READ_SECONDS + 2
         try:
             texts = {

@@ -124,8 +124,8 @@ class EngineApi:
                 stream.ended = True  # whoever looks next will say so
             yield stream
 
-    def last_lines(self, id: str, count: int) -> tuple[str, ...]:
-        status, body = self._call("GET", f"/containers/{id}/logs?stdout=1&stderr=1&tail={count}")
+    def last_lines(self, id: str, count: int, since: float = 0.0) -> tuple[str, ...]:
+        status, body = self._call("GET", f"/containers/{id}/logs?stdout=1&stderr=1&tail={count}&since={since:.9f}")
         text = b"".join(frames(body)) if status == 200 else b""
         return tuple(plain(line) for line in text.decode(errors="replace").splitlines()[-count:])
 

@@ -162,8 +162,8 @@ class Docker(Protocol):
     def changes(self, project: str) -> AbstractContextManager[Changes]:
         """Follow what happens to the project's containers."""
 
-    def last_lines(self, id: str, count: int) -> tuple[str, ...]:
-        """Return the last lines that a container wrote, without control characters."""
+    def last_lines(self, id: str, count: int, since: float = 0.0) -> tuple[str, ...]:
+        """Return the last lines that a container wrote since a time, in seconds since the epoch; no control characters."""
 
 
 class ChosenVariant(Frozen):

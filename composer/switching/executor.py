@@ -50,7 +50,6 @@ class Executor:
     """Carries out the steps of one plan, or of one rollback. `touched` says whether anything was stopped or started.
 
     `started` are the services that this switch started: one of them that fails is stopped.
-
     `patience` is how many seconds the release of memory may take; None is what rules.yaml says.
     """
 
@@ -65,6 +64,7 @@ class Executor:
     patience: float | None = None
     started: set[str] = field(default_factory=set)
     _ready: set[str] = field(default_factory=set)
+    _since: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._memory = MemoryWatch(self.doors, self.project, self.rules, self.observer, self.watcher, self.interruption)
@@ -211,8 +211,8 @@ class Executor:
         found = self.observer.glance().container_of(service)
         if found is None:
             self._fail(service, "its container is gone")
-        docker, machine = self.doors.docker, self.doors.machine
-        starting = service in self.started
+        docker, machine, starting = self.doors.docker, self.doors.machine, service in self.started
+        self._since[service] = found.started_seconds
         said = -1
 
         def tick(waited: float) -> None:
@@ -221,7 +221,7 @@ class Executor:
             available = self._memory.above_floor() if starting else machine.memory().available
             if int(waited) > said:
                 said = int(waited)
-                self.watcher.progress(available, " ".join(docker.last_lines(found.id, 1)))
+                self.watcher.progress(available, " ".join(docker.last_lines(found.id, 1, found.started_seconds)))
 
         try:
             with docker.changes(self.project.name) as changes:
@@ -238,7 +238,8 @@ class Executor:
         message = f"{service} did not start: {reason}"
         if container is not None:
             message += f"\n  last state: {described(container)}"
-            message += "".join(f"\n  log: {line}" for line in self.doors.docker.last_lines(container.id, LAST_LINES))
+            since = self._since.get(service, container.started_seconds)  # not what it wrote when it ran before
+            message += "".join(f"\n  log: {line}" for line in self.doors.docker.last_lines(container.id, LAST_LINES, since))
             if container.active and service in self.started:
                 self._policies.disarm(container)
                 self.doors.docker.stop(container.id, FAILED_GRACE_SECONDS)

@@ -247,3 +247,14 @@ def interrupted(process: "subprocess.Popen[str]") -> bool:
         interrupt(process)
         return False
     return True
+
+
+def test_a_failed_start_shows_what_the_service_wrote_now_and_not_when_it_ran_before(lab: Lab) -> None:
+    lab.run("audio", "omni")
+    lab.run("training")
+    earlier = lab.docker("logs", next(one["id"] for one in lab.containers() if one["service"] == "omni"))
+    assert "omni stopped" in earlier
+    failed = lab.run("audio", "omni", "--timeout", "1", "--yes", expect=1, OMNI_FAULT="never-healthy")
+    lines = [line for line in failed.err.splitlines() if "log: " in line]
+    assert lines
+    assert [line for line in lines if "stopped" in line] == []

@@ -112,7 +112,7 @@ class SimulatedEngine:
         self.sleep(seconds)
         return False
 
-    def last_lines(self, id: str, count: int) -> tuple[str, ...]:
+    def last_lines(self, id: str, count: int, since: float = 0.0) -> tuple[str, ...]:
         return (f"the last line of {id}",)[:count]
 
     def stop(self, id: str, seconds: int) -> None:

@@ -18,7 +18,9 @@ from composer.enforcement.unit import unit_text
 from composer.errors import ConfigurationError, SparkModeError
 from composer.lab.files import LabFiles
 from composer.planning.outsiders import start_refusal, the_command
-from tests.audio_lab import CAPACITY, PROJECT, RULES, seen
+from composer.planning.planner import plan
+from composer.switching.leases import Lease
+from tests.audio_lab import CAPACITY, PROJECT, RULES, request, seen
 
 
 def test_a_start_that_the_planner_would_do_without_stopping_anything_may_go_ahead() -> None:
@@ -192,3 +194,16 @@ def test_what_everybody_may_write_or_replace_is_not_trusted(tmp_path: Path) -> N
         require_trusted([rules])
     tmp_path.chmod(0o1777)
     require_trusted([rules])
+
+
+def test_a_switch_that_would_stop_what_is_about_to_start_is_refused_with_the_process_that_starts_it() -> None:
+    lease = Lease(service="omni", pid=4711, began=1, by="ann", at="2026-01-01T00:00:00+00:00", seconds=1.0)
+    observed = seen().model_copy(update={"containers": (lease.as_container(),), "held": (lease.as_hold(),)})
+    found = plan(request("training"), PROJECT, RULES, observed, CAPACITY)
+    assert found.refusal is not None
+    assert found.refusal.message.startswith("omni is about to start: ann starts it with docker compose up (process 4711) since")
+    assert found.refusal.hint == "wait until it is started, or end what starts it: kill 4711"
+    assert found.steps == ()
+    beside = plan(request("up whisper"), PROJECT, RULES, observed, CAPACITY)
+    assert beside.refusal is None
+    assert "omni" in (beside.keep or ())
