@@ -12,6 +12,8 @@ from composer.errors import ConfigurationError
 from composer.plain_file import read_plain
 
 COMPOSE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
+OVERRIDE_NAMES = ("compose.override.yml", "compose.override.yaml", "docker-compose.override.yml", "docker-compose.override.yaml")
+"""What Compose adds by itself, the first that is there, where no file is named (compose-go, cli/options.go)."""
 RULES_NAME = "rules.yaml"
 
 
@@ -111,7 +113,8 @@ def _in_folder(folder: Path, environment: Mapping[str, str]) -> Sequence[str]:
     if in_env := _from_env_file(folder / ".env", "COMPOSE_FILE"):
         return _split(in_env, environment)
     named = [name for name in COMPOSE_NAMES if (folder / name).is_file()]
-    return named[:1] if named and (folder / RULES_NAME).is_file() else ()
+    overrides = [name for name in OVERRIDE_NAMES if (folder / name).is_file()]
+    return [*named[:1], *overrides[:1]] if named and (folder / RULES_NAME).is_file() else ()
 
 
 def _from_env_file(path: Path, variable: str) -> str | None:

@@ -43,6 +43,23 @@ def test_the_env_file_of_a_directory_names_its_compose_files(tmp_path: Path) -> 
     assert found.rules == str(tmp_path / "rules.yaml")
 
 
+def test_the_env_file_of_a_directory_names_its_project_as_it_does_for_compose(tmp_path: Path) -> None:
+    lab_in(tmp_path, env="COMPOSE_PROJECT_NAME=mine\n")
+    assert find_lab(Flags(), {}, tmp_path).project_name == "mine"
+    assert find_lab(Flags(), {"COMPOSE_PROJECT_NAME": "other"}, tmp_path).project_name == "other"
+    assert find_lab(Flags(project_name="flagged"), {}, tmp_path).project_name == "flagged"
+    assert find_lab(Flags(files=("compose.yaml",)), {}, tmp_path).project_name is None
+
+
+def test_an_override_is_added_where_no_file_is_named_as_compose_does(tmp_path: Path) -> None:
+    lab_in(tmp_path)
+    (tmp_path / "docker-compose.override.yml").write_text("")
+    (tmp_path / "compose.override.yaml").write_text("")
+    both = (str(tmp_path / "compose.yaml"), str(tmp_path / "compose.override.yaml"))
+    assert find_lab(Flags(), {}, tmp_path).compose == both
+    assert find_lab(Flags(files=("compose.yaml",)), {}, tmp_path).compose == both[:1]
+
+
 def test_the_lab_that_was_set_is_used_from_anywhere_with_its_own_env_file(tmp_path: Path) -> None:
     lab = lab_in(tmp_path / "lab", env="COMPOSE_FILE=compose.yaml\n")
     elsewhere = tmp_path / "elsewhere"
