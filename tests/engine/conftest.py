@@ -26,10 +26,16 @@ def others_are_untouched() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def runs_alone_where_it_must(request: pytest.FixtureRequest) -> Iterator[None]:
-    """While a test measures memory, or changes what all labs of an engine see, none runs beside it."""
+    """While a test measures memory, or changes what all labs of an engine see, none runs beside it.
+
+    It waits at the door, and until it has had its turn nobody else passes: two that take turns would keep it out.
+    """
     alone = request.node.get_closest_marker("alone") is not None
-    with (Path(tempfile.gettempdir()) / "spark-mode-tests.lock").open("w") as lock:
+    folder = Path(tempfile.gettempdir())
+    with (folder / "spark-mode-tests.door").open("w") as door, (folder / "spark-mode-tests.lock").open("w") as lock:
+        fcntl.flock(door, fcntl.LOCK_EX)
         fcntl.flock(lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        fcntl.flock(door, fcntl.LOCK_UN)
         yield
 
 
