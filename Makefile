@@ -40,7 +40,7 @@ lint: setup ## Style and types
 
 bench: setup stand-in ## Compare with plain docker compose: ratios of one run; time the planner
 	@$(PYTHON) benchmarks/switch.py
-	@$(PYTHON) benchmarks/layers.py
+	@$(PYTHON) -m benchmarks.layers
 	@$(PYTHON) -m benchmarks.plan
 
 switch-to-training: setup ## Stop audio, start training

@@ -7,7 +7,6 @@ The plugin: what Docker asks of it at each `docker --help`. All beside bare `doc
 import compileall
 import json
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -16,6 +15,8 @@ import time
 from pathlib import Path
 
 import psutil
+
+from tests.engine.outside import furnish
 
 ROOT = Path(__file__).parents[1]
 PROJECT = "spark-mode-bench-layers"
@@ -29,14 +30,7 @@ class Lab:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        (folder / "compose").mkdir()
-        for name in ("audio-lab.yaml", "stand-in.yaml"):
-            shutil.copy(ROOT / "compose" / name, folder / "compose")
-        shutil.copy(ROOT / "rules.yaml", folder / "base.yaml")
-        rules = (ROOT / "compose/stand-in.rules.yaml").read_text()
-        (folder / "rules.yaml").write_text(rules.replace("../rules.yaml", "base.yaml"))
-        named = "COMPOSE_FILE=compose/audio-lab.yaml:compose/stand-in.yaml"
-        (folder / ".env").write_text(f"{named}\nCOMPOSE_PROJECT_NAME={PROJECT}\n")
+        furnish(folder, PROJECT)
         compileall.compile_dir(ROOT / "composer", quiet=1)  # as an installation does
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("COMPOSE_", "SPARK_MODE_"))}
         self.environment = kept | {"XDG_STATE_HOME": str(folder / "state"), "STAND_IN_LOAD": "0.3"}
@@ -121,7 +115,7 @@ def gate(lab: Lab) -> None:
 def main() -> None:
     print("layers against others:")
     with tempfile.TemporaryDirectory() as folder:
-        lab = Lab(Path(folder))
+        lab = Lab(Path(folder) / "lab")
         try:
             guard(lab)
             gate(lab)

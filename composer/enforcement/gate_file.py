@@ -9,6 +9,7 @@ import os
 import sys
 from pathlib import Path
 
+from composer.enforcement.own_file import put, remove, require_ours
 from composer.errors import ConfigurationError
 from composer.lab.files import LabFiles
 from composer.lab.project import Project
@@ -16,6 +17,7 @@ from composer.lab.project import Project
 NAME = "spark-mode.gate.yaml"
 MARK = "# Written by: spark-mode gate install. Do not edit: the next install writes it anew."
 PREFIX = "spark-mode-gate-"
+FIX = "the lab's folder must be writable for this"
 _VARIABLE = "COMPOSE_FILE"
 
 
@@ -54,24 +56,22 @@ def gate_program() -> Path:
 def install(project: Project, lab: Path, files: LabFiles) -> Path:
     """Write the gate beside a lab's `.env` and name it there. Raises ConfigurationError; then nothing has changed."""
     path = lab / NAME
-    _require_ours(path)
+    require_ours(path, MARK)
     text, own = gate_text(project, lab, files.rules, gate_program()), _env_text(lab)
     named = _named(own) or [os.path.relpath(file, lab) for file in files.compose]
-    _write(path, text)
-    _write(lab / ".env", _with_files(own, [*(one for one in named if one != NAME), NAME]))
+    put(path, text, 0o644, FIX)
+    put(lab / ".env", _with_files(own, [*(one for one in named if one != NAME), NAME]), 0o644, FIX)
     return path
 
 
 def uninstall(lab: Path) -> bool:
     """Take the gate out of a lab again; return whether it was there. Raises ConfigurationError."""
-    path, own = lab / NAME, _env_text(lab)
-    _require_ours(path)
+    own = _env_text(lab)
+    require_ours(lab / NAME, MARK)
     named = _named(own)
-    there = NAME in named or path.exists()
     if NAME in named:
-        _write(lab / ".env", _with_files(own, [one for one in named if one != NAME]))
-    path.unlink(missing_ok=True)
-    return there
+        put(lab / ".env", _with_files(own, [one for one in named if one != NAME]), 0o644, FIX)
+    return remove(lab / NAME, MARK, FIX) or NAME in named
 
 
 def is_installed(lab: Path) -> bool:
@@ -110,23 +110,3 @@ def _with_files(text: str, files: list[str]) -> str:
     setting = f"{_VARIABLE}={os.pathsep.join(files)}"
     lines = [setting if _is_setting(line) else line for line in text.splitlines()]
     return "\n".join(lines if setting in lines else [*lines, setting]) + "\n"
-
-
-def _require_ours(path: Path) -> None:
-    if path.is_symlink() or (path.exists() and not path.read_text(errors="replace").startswith(MARK)):
-        raise ConfigurationError(f"{path} is not from spark-mode, and stays as it is", "move it away first")
-
-
-def _write(path: Path, text: str) -> None:
-    """Put a file in place at once, with the mode and the owner that it had."""
-    new = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        new.write_text(text)
-        if path.exists():
-            seen = path.stat()
-            new.chmod(seen.st_mode & 0o777)
-            os.chown(new, seen.st_uid, seen.st_gid)
-        new.replace(path)
-    except OSError as error:
-        new.unlink(missing_ok=True)
-        raise ConfigurationError(f"{path}: {error.strerror}", "the lab's folder must be writable for this") from None

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from composer.enforcement.own_file import put, remove, require_ours
 from composer.errors import ConfigurationError, EngineUnavailable
 
 NAME = "spark-mode-guard.service"
@@ -71,14 +72,8 @@ def install(lab: Path) -> Path:
     """
     _require_systemd()
     path = FOLDER / NAME
-    _require_ours(path)
-    try:
-        new = path.with_name(f".{NAME}.new")
-        new.write_text(unit_text(lab))
-        new.chmod(0o644)
-        new.replace(path)
-    except OSError as error:
-        raise ConfigurationError(f"{path}: {error.strerror}", "use sudo") from None
+    require_ours(path, MARK)
+    put(path, unit_text(lab), 0o644, "use sudo")
     _systemctl("daemon-reload")
     _systemctl("enable", NAME)
     _systemctl("restart", NAME)
@@ -89,26 +84,17 @@ def uninstall() -> bool:
     """Stop the service and take the unit away; return whether it was there. Raises ConfigurationError as `install` does."""
     _require_systemd()
     path = FOLDER / NAME
-    if not path.exists():
-        return False
-    _require_ours(path)
-    _systemctl("disable", "--now", NAME)
-    try:
-        path.unlink()
-    except OSError as error:
-        raise ConfigurationError(f"{path}: {error.strerror}", "use sudo") from None
+    require_ours(path, MARK)
+    if path.exists():
+        _systemctl("disable", "--now", NAME)
+    there = remove(path, MARK, "use sudo")
     _systemctl("daemon-reload")
-    return True
+    return there
 
 
 def _require_systemd() -> None:
     if not RUNNING.is_dir():
         raise ConfigurationError("systemd does not run this machine", "run the guard in the foreground: spark-mode guard")
-
-
-def _require_ours(path: Path) -> None:
-    if path.exists() and not path.read_text(errors="replace").startswith(MARK):
-        raise ConfigurationError(f"{path} is not from spark-mode, and stays as it is", "move it away first")
 
 
 def _systemctl(*arguments: str) -> None:

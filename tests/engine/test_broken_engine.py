@@ -16,7 +16,7 @@ from tests.engine.private import PrivateEngine
 from tests.engine.witness import Witness
 
 DEEP = os.environ.get("SPARK_MODE_DEEP") == "1"
-KILLS = 100 if DEEP else 8
+KILLS = 100 if DEEP else 6
 LEGAL = ({"omni"}, {"xtts", "whisper", "ollama"}, {"training"})
 
 

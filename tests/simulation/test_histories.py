@@ -26,7 +26,7 @@ FOREIGN = Other(
     labels={"org.spark-mode.workload": "training", "class": "training"},
     project=None,
 )
-HISTORIES = int(os.environ.get("SPARK_MODE_HISTORIES", "300"))
+HISTORIES = int(os.environ.get("SPARK_MODE_HISTORIES", "200"))
 """How many are tried; `make test-deep` tries 10,000."""
 
 

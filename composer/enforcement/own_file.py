@@ -1,0 +1,50 @@
+"""Files that spark-mode puts where others look for them: in place at once, and never over what is somebody else's."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from composer.errors import ConfigurationError
+from composer.plain_file import read_plain
+
+
+def require_ours(path: Path, mark: str) -> None:
+    """Raise ConfigurationError when something lies there that does not bear our mark; nothing is fine, too."""
+    if not path.is_symlink() and not path.exists():
+        return
+    try:
+        ours = mark in read_plain(path, follow=False).decode(errors="replace")
+    except OSError:
+        ours = False
+    if not ours:
+        raise ConfigurationError(f"{path} is not from spark-mode, and stays as it is", "move it away first")
+
+
+def put(path: Path, text: str, mode: int, fix: str) -> None:
+    """Put a file in place; one that is there keeps its mode and its owner. Raises ConfigurationError, with this fix."""
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new.write_text(text)
+        new.chmod(mode)
+        if path.exists():
+            seen = path.stat()
+            new.chmod(seen.st_mode & 0o777)
+            os.chown(new, seen.st_uid, seen.st_gid)
+        new.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            new.unlink()
+        raise ConfigurationError(f"{path}: {error.strerror}", fix) from None
+
+
+def remove(path: Path, mark: str, fix: str) -> bool:
+    """Take a file of ours away; return whether it was there. Raises ConfigurationError as the others do."""
+    require_ours(path, mark)
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}", fix) from None
+    return True
