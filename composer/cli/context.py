@@ -45,14 +45,9 @@ class Globals:
 
     def session(self, need_project: bool = True) -> "Session":
         """Open the lab; Compose is asked first and answers while the rest is imported."""
-        from composer.switching.prefetch import ask_early  # what costs time is imported after the question
+        from composer.switching.prefetch import open_lab
 
-        found = find_lab(self.flags, os.environ, here())
-        asked = ask_early(found)
-        from composer.lab.files import LabFiles
-        from composer.switching.session import Session
-
-        return Session.open(LabFiles(**found._asdict()), asked, need_project)
+        return open_lab(find_lab(self.flags, os.environ, here()), need_project)
 
     def notice(self, session: "Session") -> None:
         """Say on standard error that a switch was cut off, for verbs that show something else."""

@@ -11,6 +11,7 @@ from composer.planning.mode import mode_services
 from composer.planning.observed import Observed
 from composer.planning.pressure import first_to_go
 from composer.planning.settlement import Loser, losers
+from composer.switching.following import any_training
 from composer.switching.journal import JournalFailed
 from composer.switching.lock import Lock, switch_lock
 from composer.switching.records import Ended, Outcome
@@ -36,9 +37,7 @@ class Acts:
     def settle(self) -> None:
         """Stop what the rules keep apart. Raises LockBusy while a switch runs, EngineUnavailable."""
         session = self._session
-        with switch_lock(
-            session.directories.locks, session.engine_key, "guard", 0.0, Bystander(self._say), session.clock
-        ) as lock:
+        with self._locked() as lock:
             session.look_again()
             for one in self.due(session.observe()):
                 if not self._is_left_alone(one):
@@ -82,10 +81,7 @@ class Acts:
 
     def is_restore_due(self, observed: Observed) -> bool:
         """Whether training has ended after which somebody wants back what ran before."""
-        past, rules = self._session.past, self._session.rules
-        running = (rules.of_service(one.service or "") for one in observed.active)
-        goes_on = any(one is not None and one.class_ == "training" for one in running)
-        return past.then is not None and past.then == past.last_change and not goes_on
+        return self._session.past.restores and not any_training(observed.containers, self._session.rules)
 
     def _stop(self, service: str, containers: tuple[str, ...], cause: str) -> None:
         session, begun = self._session, self._session.clock.now()

@@ -103,24 +103,19 @@ def ask(question: Question, asker: int) -> str | None:
 def _session(question: Question) -> "Session":
     """Open the lab as the command line does there, whatever Compose was told beside it."""
     from composer.switching.discovery import Flags, find_lab
-    from composer.switching.prefetch import ask_early
+    from composer.switching.prefetch import open_lab
 
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("COMPOSE_", "SPARK_MODE_"))}
     found = find_lab(Flags(project_name=question.project, rules=question.rules), environment, question.lab)
-    asked = ask_early(found)
-    from composer.lab.files import LabFiles
-    from composer.switching.session import Session
-
-    return Session.open(LabFiles(**found._asdict()), asked)
+    return open_lab(found)
 
 
 def _runs_as_it_should(service: str, session: "Session", observed: "Observed") -> bool:
     """Whether a service runs and Compose will leave it alone, so that there is nothing to start."""
+    from composer.planning.work import is_current
+
     container, wanted = observed.container_of(service), session.project.services.get(service)
-    if container is None or wanted is None or not container.active:
-        return False
-    image = observed.images.get(wanted.image or "", container.image_id)
-    return (container.config_hash, container.image_id) == (wanted.config_hash, image)
+    return bool(container and wanted and container.active and is_current(container, wanted, observed))
 
 
 def _leave(code: int, line: str | None = None) -> NoReturn:

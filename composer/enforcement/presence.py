@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from composer.errors import ConfigurationError, LockBusy
+from composer.switching.lock import held
 from composer.switching.session import Session
 from composer.switching.shared_file import open_shared
 
@@ -34,17 +35,7 @@ def the_only_guard(session: Session) -> Iterator[None]:
 
 def guard_runs(session: Session) -> bool:
     """Whether a guard runs for a lab now. Raises EngineUnavailable: it belongs to an engine."""
-    try:
-        descriptor = os.open(_path(session), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
+    return held(_path(session)) is not None
 
 
 def _path(session: Session) -> Path:

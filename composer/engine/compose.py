@@ -13,7 +13,7 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from composer.engine.answers import VARIANT
-from composer.engine.compose_files import last_line, settings
+from composer.engine.compose_files import TIMED_OUT, last_line, settings
 from composer.engine.doors import ChosenVariant, ComposeFailed
 from composer.errors import EngineUnavailable
 from composer.lab.files import LabFiles
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 CREATE_SECONDS = 600
 START_SECONDS = 60
 KILLED_AFTER_SECONDS = 2
-_TIMED_OUT = (124, 137, -9)  # timeout(1): it ended the command, or itself with it
 
 
 class ComposeVerbs:
@@ -96,7 +95,7 @@ def _run(verb: str, seconds: int, act: Callable[[], object]) -> None:
     try:
         act()
     except DockerException as error:
-        if error.return_code in _TIMED_OUT:
+        if error.return_code in TIMED_OUT:
             raise EngineUnavailable(
                 f"docker compose {verb} did not end within {seconds} s", "look at the engine: docker info, docker ps"
             ) from None

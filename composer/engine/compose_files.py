@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from composer.lab.project import Project
 
 READ_SECONDS = 20.0
-_TIMED_OUT = (124, 137, -9)  # timeout(1): it ended the command, or itself with it
+TIMED_OUT = (124, 137, -9)  # timeout(1): it ended the command, or itself with it
 OLDEST_COMPOSE = (2, 36)
 _REMOTE = re.compile(r"^(oci|https?|git|ssh)://|^git@|\.git(#|$)|^github\.com/")
 _QUESTIONS = {
@@ -175,7 +175,7 @@ class _Answer(NamedTuple):
     def text(self, where: str, fix: str) -> str:
         from composer.errors import ConfigurationError
 
-        if self.code in _TIMED_OUT:
+        if self.code in TIMED_OUT:
             raise _too_slow()
         if self.code != 0:
             raise ConfigurationError(f"{where}: {last_line(self.errors)}", fix)

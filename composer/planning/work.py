@@ -3,10 +3,10 @@
 from functools import cached_property
 
 from composer.frozen import Frozen
-from composer.lab.project import Project
+from composer.lab.project import Project, Service
 from composer.lab.rules import Rules
 from composer.lab.workload import Workload
-from composer.planning.observed import Observed
+from composer.planning.observed import Container, Observed
 from composer.planning.plan import Preemption
 from composer.planning.request import Request, Target
 from composer.planning.target import completes, is_other_variant, variant_of, workloads
@@ -108,8 +108,13 @@ class Work(Frozen):
             return True
         if is_varied(name, self.target, self.rules, self.observed) or container.variant:
             return True
-        image = self.observed.images.get(service.image or "", container.image_id)
-        return container.config_hash != service.config_hash or container.image_id != image
+        return not is_current(container, service, self.observed)
+
+
+def is_current(container: Container, service: Service, observed: Observed) -> bool:
+    """Whether a container has the configuration and the image that its service has now."""
+    image = observed.images.get(service.image or "", container.image_id)
+    return container.config_hash == service.config_hash and container.image_id == image
 
 
 def is_varied(name: str, target: Target, rules: Rules, observed: Observed) -> bool:

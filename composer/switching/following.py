@@ -1,6 +1,9 @@
 """`training --then restore`: stay until training has ended, however it ended, and bring back what ran before."""
 
+from collections.abc import Iterable
+
 from composer.errors import ConfigurationError, EngineUnavailable, Interrupted
+from composer.lab.rules import Rules
 from composer.planning.observed import Container
 from composer.switching.interruption import Interruption
 from composer.switching.journal import JournalFailed
@@ -45,7 +48,7 @@ def _await_end(session: Session) -> None:
     with interruption.listening():
         while True:
             try:
-                if not any(_is_training(one, session) for one in session.docker.containers(session.project.name)):
+                if not any_training(session.containers(), session.rules):
                     return
                 answered_at = session.clock.now()
             except EngineUnavailable as error:
@@ -58,6 +61,7 @@ def _await_end(session: Session) -> None:
             session.clock.sleep(POLL_SECONDS)
 
 
-def _is_training(container: Container, session: Session) -> bool:
-    workload = session.rules.of_service(container.service or "")
-    return container.active and workload is not None and workload.class_ == "training"
+def any_training(containers: Iterable[Container], rules: Rules) -> bool:
+    """Whether one of these containers is active and of class training."""
+    running = (rules.of_service(one.service or "") for one in containers if one.active)
+    return any(workload is not None and workload.class_ == "training" for workload in running)

@@ -97,6 +97,11 @@ class Past(Frozen):
         """The switch that changed something last."""
         return next((one.switch for one in reversed(self.ended) if one.outcome not in NO_CHANGE), None)
 
+    @property
+    def restores(self) -> bool:
+        """Whether what ran before comes back when training ends: nothing was switched since that was asked for."""
+        return self.then is not None and self.then == self.last_change
+
 
 NO_CHANGE = ("refused", "unchanged", "enforced", "warned")
 """Outcomes after which what was switched last is still what was switched last."""

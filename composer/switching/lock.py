@@ -50,7 +50,7 @@ def switch_lock(
     deadline = None if wait_seconds is None else clock.now() + max(wait_seconds, QUESTION_SECONDS)
     main = _open(locks / f"{engine}.lock")
     try:
-        _await(main, deadline, watcher, clock, lambda: _holder(main))
+        _await(main, deadline, watcher, clock, lambda: _holder(_written(main)))
         _await_children(locks, engine, deadline, watcher, clock)
         yield Lock(main, request)
     finally:
@@ -73,18 +73,24 @@ def is_switching(locks: Path, engine: str) -> bool:
 
 
 def who_switches(locks: Path, engine: str) -> str | None:
-    """Return who holds the lock of an engine, and does what; None when nobody does.
+    """Return who holds the lock of an engine, and does what; None when nobody does."""
+    said = held(locks / f"{engine}.lock")
+    return None if said is None else _holder(said)
+
+
+def held(path: Path) -> bytes | None:
+    """Return what the holder of a lock wrote into its file; None when nobody holds it.
 
     The question takes the lock, shared, for a moment.
     """
     try:
-        descriptor = os.open(locks / f"{engine}.lock", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return _holder(descriptor)
+        return _written(descriptor)
     finally:
         os.close(descriptor)
     return None
@@ -118,14 +124,21 @@ def _await(descriptor: int, deadline: float | None, watcher: Watcher, clock: Clo
             return
 
 
-def _holder(descriptor: int) -> str:
+def _written(descriptor: int) -> bytes:
     try:
-        known = json.loads(os.pread(descriptor, 4096, 0))
+        return os.pread(descriptor, 4096, 0)
+    except OSError:
+        return b""
+
+
+def _holder(said: bytes) -> str:
+    try:
+        known = json.loads(said)
         return (
             f"another switch is running: {known['request']}, by {known['user']} (process {known['pid']}) "
             f"since {known['since']}, now: {known['doing']}"
         )
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return "another switch is running; it has just begun or just ended"
 
 

@@ -7,9 +7,11 @@ from composer.engine.early import EarlyInfo
 from composer.engine.local import local_socket
 from composer.engine.project_cache import ProjectCache
 from composer.switching.directories import directories
+from composer.switching.discovery import FoundFiles
 
 if TYPE_CHECKING:
     from composer.engine.compose_files import LabPaths
+    from composer.switching.session import Session
 
 
 class Asked(NamedTuple):
@@ -30,3 +32,12 @@ def ask_compose(files: "LabPaths") -> ComposeFiles:
     asked = ComposeFiles(files, socket, ProjectCache(files, socket, directories().state))
     asked.prefetch()
     return asked
+
+
+def open_lab(found: FoundFiles, need_project: bool = True) -> "Session":
+    """Open a lab whose files were found. Raises as `Session.open` does."""
+    asked = ask_early(found)
+    from composer.lab.files import LabFiles  # what costs time is imported after the questions
+    from composer.switching.session import Session
+
+    return Session.open(LabFiles(**found._asdict()), asked, need_project)

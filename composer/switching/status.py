@@ -49,7 +49,7 @@ def status(session: Session) -> Status:
         changes=tuple(_changes(session, observed, mode)),
         switching=who_switches(session.directories.locks, session.engine_key),
         interrupted=str(session.cut_off) if session.cut_off else None,
-        restores=session.past.then is not None and session.past.then == session.past.last_change,
+        restores=session.past.restores,
         held=tuple(map(str, observed.held)),
         disarmed=tuple(_disarmed(session, observed)),
     )

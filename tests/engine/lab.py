@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -54,17 +54,7 @@ class Lab:
 
     def run(self, *arguments: str, expect: int | None = 0, **environment: str) -> Outcome:
         """Run spark-mode to its end; it must exit with the code that is expected, and never show a traceback."""
-        done = subprocess.run(
-            self.arguments(*arguments),
-            check=False,
-            cwd=self.folder,
-            env=self.environment | environment,
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE,
-            stdin=subprocess.DEVNULL,
-        )
-        outcome = Outcome(done.returncode, done.stdout, done.stderr)
+        outcome = self._ended(self.arguments(*arguments), environment)
         assert "Traceback" not in outcome.err, outcome.err
         assert expect is None or outcome.code == expect, f"{arguments}: {outcome}"
         return outcome
@@ -85,27 +75,21 @@ class Lab:
     def compose(self, *arguments: str, **environment: str) -> str:
         """Use plain Docker Compose on the same lab, as a user might beside spark-mode."""
         files = [part for file in self.files for part in ("-f", file)]
-        command = ["docker", "compose", "-p", self.project, *files, "--profile", "*", *arguments]
+        outcome = self._ended(["docker", "compose", "-p", self.project, *files, "--profile", "*", *arguments], environment)
+        assert outcome.code == 0, outcome.err
+        return outcome.out
+
+    def plain(self, *arguments: str, **environment: str) -> Outcome:
+        """Use plain Docker Compose as somebody who does not know spark-mode; return how it ended."""
+        return self._ended(["docker", "compose", *arguments], environment)
+
+    def _ended(self, command: Sequence[str], environment: Mapping[str, str]) -> Outcome:
+        """Run a command as the lab's user, in its folder, to its end."""
         done = subprocess.run(
             command,
             check=False,
             cwd=self.folder,
-            env=self.environment | environment,
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE,
-            stdin=subprocess.DEVNULL,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def plain(self, *arguments: str, **environment: str) -> Outcome:
-        """Use plain Docker Compose as somebody who does not know spark-mode; return how it ended."""
-        done = subprocess.run(
-            ["docker", "compose", *arguments],
-            check=False,
-            cwd=self.folder,
-            env=self.environment | environment,
+            env=self.environment | dict(environment),
             capture_output=True,
             text=True,
             timeout=DEADLINE,

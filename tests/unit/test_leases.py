@@ -10,18 +10,7 @@ import pytest
 from composer.errors import ConfigurationError, EngineUnavailable
 from composer.planning.observed import Container
 from composer.switching.leases import LOCK_SECONDS, SETTLE_SECONDS, Lease, Leases, process_began
-
-
-class Clock:
-    """Time that passes only while somebody waits."""
-
-    time = 0.0
-
-    def now(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += seconds
+from tests.clock import PassingClock
 
 
 def lease(pid: int | None = None, at: float = 100.0, began: int | None = None) -> Lease:
@@ -72,7 +61,7 @@ def test_a_lease_is_used_by_a_start_since_it_was_given_and_by_no_earlier_one() -
 
 
 def test_what_a_process_that_died_has_just_asked_for_is_waited_for(tmp_path: Path, dead: Lease) -> None:
-    leases, clock = Leases(tmp_path / "leases.json"), Clock()
+    leases, clock = Leases(tmp_path / "leases.json"), PassingClock()
     leases.add(dead)
     leases.settle(clock, lambda: ())
     assert clock.time == SETTLE_SECONDS
@@ -81,7 +70,7 @@ def test_what_a_process_that_died_has_just_asked_for_is_waited_for(tmp_path: Pat
 
 
 def test_nothing_is_waited_for_when_it_was_started_or_nobody_died(tmp_path: Path, dead: Lease) -> None:
-    leases, clock = Leases(tmp_path / "leases.json"), Clock()
+    leases, clock = Leases(tmp_path / "leases.json"), PassingClock()
     leases.add(lease())
     leases.settle(clock, lambda: ())
     leases.add(dead)
@@ -91,7 +80,7 @@ def test_nothing_is_waited_for_when_it_was_started_or_nobody_died(tmp_path: Path
 
 
 def test_two_judgements_wait_for_each_other_and_not_for_ever(tmp_path: Path) -> None:
-    one, other, clock = Leases(tmp_path / "leases.json"), Leases(tmp_path / "leases.json"), Clock()
+    one, other, clock = Leases(tmp_path / "leases.json"), Leases(tmp_path / "leases.json"), PassingClock()
     with one.judging(clock), pytest.raises(EngineUnavailable, match="another start is being judged"), other.judging(clock):
         pass
     assert clock.time >= LOCK_SECONDS

@@ -9,6 +9,7 @@ from composer.engine.events import EventStream
 from composer.engine.machine import SystemClock
 from composer.planning.observed import Container
 from composer.switching.readiness import SETTLE_SECONDS, await_ready, judge
+from tests.clock import PassingClock
 
 RUNNING = Container(id="a", name="a", state="running", started_at="1", health="none")
 
@@ -69,16 +70,8 @@ def test_a_wait_goes_on_when_the_stream_of_events_has_broken_off() -> None:
     assert end.verdict == "ready"
 
 
-class Clock:
-    """Time that passes only while somebody waits."""
-
-    time = 0.0
-
-    def now(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += seconds
+class Clock(PassingClock):
+    """It is also a stream of events that tells of something whenever it is waited for."""
 
     ended = False
 
