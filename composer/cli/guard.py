@@ -24,8 +24,8 @@ def install(known: Globals) -> None:
     from composer.enforcement.unit import install as write
     from composer.switching.discovery import here, lab_folder
 
-    known.session()  # a lab that cannot be read is said now, not in a log
-    path = write(lab_folder(os.environ, here()))
+    session = known.session()  # a lab that cannot be read is said now, not in a log
+    path = write(lab_folder(os.environ, here()), session.files.rules)
     known.show({"unit": str(path)}, lambda: f"{path} is in place and runs: systemctl status {NAME}")
 
 

@@ -1,6 +1,5 @@
 """The guard as a service of systemd: installed and removed by one command, started at boot, restarted when it ends."""
 
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +21,7 @@ Wants=docker.service
 
 [Service]
 Type=notify
-ExecStart={python} -m composer.cli guard
+ExecStart={python} -m composer.cli --rules {rules} guard
 WorkingDirectory={lab}
 Restart=always
 RestartSec=1
@@ -60,12 +59,19 @@ WantedBy=multi-user.target
 """
 
 
-def unit_text(lab: Path) -> str:
-    """Return the unit that guards the lab in a folder, with this Python."""
-    return UNIT.format(mark=MARK, python=shlex.quote(sys.executable), lab=str(lab).replace("%", "%%"))
+def unit_text(lab: Path, rules: str) -> str:
+    """Return the unit that guards the lab in a folder by these rules, with this Python."""
+    python, named = _word(sys.executable), _word(rules)
+    return UNIT.format(mark=MARK, python=python, rules=named, lab=str(lab).replace("%", "%%"))
 
 
-def install(lab: Path) -> Path:
+def _word(text: str) -> str:
+    """Return a text as one word of a command line of systemd (systemd.service(5)): `%` and `$` mean something there."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    return f'"{escaped}"'
+
+
+def install(lab: Path, rules: str) -> Path:
     """Write the unit, and have systemd start it now and at every boot.
 
     Raises ConfigurationError where there is no systemd, or nothing may be written.
@@ -73,7 +79,7 @@ def install(lab: Path) -> Path:
     _require_systemd()
     path = FOLDER / NAME
     require_ours(path, MARK)
-    put(path, unit_text(lab), 0o644, "use sudo")
+    put(path, unit_text(lab, rules), 0o644, "use sudo")
     _systemctl("daemon-reload")
     _systemctl("enable", NAME)
     _systemctl("restart", NAME)

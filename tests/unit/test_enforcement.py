@@ -156,13 +156,14 @@ def test_the_metadata_has_what_docker_asks_for() -> None:
 
 
 def test_the_unit_starts_this_python_in_the_lab_and_may_do_little() -> None:
-    text = unit_text(Path("/srv/100% lab"))
+    text = unit_text(Path("/srv/100% lab"), '/srv/my "$rules" 100%.yaml')
     unit = configparser.RawConfigParser(strict=True, interpolation=None)
     unit.optionxform = str  # type: ignore[assignment,method-assign] # systemd's names have capitals
     unit.read_string(text)
     service = dict(unit["Service"])
     assert service["Type"] == "notify"
-    assert service["ExecStart"].startswith(f"{sys.executable} -m composer.cli guard")
+    rules = '"/srv/my \\"$$rules\\" 100%%.yaml"'
+    assert service["ExecStart"] == f'"{sys.executable}" -m composer.cli --rules {rules} guard'
     assert service["WorkingDirectory"] == "/srv/100%% lab"
     assert service["Restart"] == "always"
     assert service["NoNewPrivileges"] == "yes"
