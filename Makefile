@@ -7,7 +7,7 @@ PYTHON := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine stand-in demo test test-deep lint bench switch-to-training switch-to-audio status clean
+.PHONY: help setup engine stand-in torch demo test test-deep lint bench switch-to-training switch-to-audio status clean
 
 help: ## Show these targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -24,24 +24,30 @@ engine: ## Use the Docker Engine that is there; on bare Debian, as root, install
 stand-in: engine ## Build the image of the stand-in lab
 	@compose/stand-in/build.sh
 
+torch: setup engine ## Build the image in which the trainer learns on a CPU
+	@compose/training/build-cpu.sh $(PYTHON)
+
 demo: setup engine ## Switch the stand-in lab back and forth, explained; leaves nothing running
 	@sh scripts/demo.sh
 
-test: lint stand-in ## Lint, types, and all tests, on a real engine
+test: lint stand-in torch ## Lint, types, and all tests, on a real engine
 	@sh scripts/test.sh $(PYTHON)
 
-test-deep: lint stand-in ## The same with 10,000 histories, every crash of every recovery, and 100 kills on a real engine; hours
+test-deep: lint stand-in torch ## The same with 10,000 histories, every crash of every recovery, and 100 kills on a real engine; hours
 	@SPARK_MODE_DEEP=1 SPARK_MODE_HISTORIES=10000 sh scripts/test.sh $(PYTHON)
 
 lint: setup ## Style and types
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check --quiet .
 	@$(VENV)/bin/mypy
+	@$(VENV)/bin/mypy compose/training
+	@MYPYPATH=compose/stand-in $(VENV)/bin/mypy compose/stand-in
 
-bench: setup stand-in ## Compare with plain docker compose: ratios of one run; time the planner
+bench: setup stand-in torch ## Compare with plain docker compose: ratios of one run; time the planner; let the trainer learn
 	@$(PYTHON) benchmarks/switch.py
 	@$(PYTHON) -m benchmarks.layers
 	@$(PYTHON) -m benchmarks.plan
+	@$(PYTHON) -m benchmarks.trainer
 
 switch-to-training: setup ## Stop audio, start training
 	@$(VENV)/bin/spark-mode training

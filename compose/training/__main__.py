@@ -1,0 +1,20 @@
+"""The program of the container: `python /app`."""
+
+import signal
+import sys
+from types import FrameType
+
+stop: list[str] = []
+
+
+def asked(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - what Python calls it with
+    """Note that the training shall end; it does so after its step."""
+    stop.append(signal.Signals(number).name)
+
+
+if __name__ == "__main__":
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, asked)
+    from train import main  # after the signals: PyTorch takes seconds to import, and a stop may come meanwhile
+
+    sys.exit(main(stop))

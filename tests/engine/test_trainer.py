@@ -1,0 +1,208 @@
+"""The trainer loses no step: not to a switch, not to a kill, and not to a full disk."""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from random import SystemRandom
+from typing import Any
+
+import pytest
+
+from tests.engine.lab import DEADLINE, FILES, ROOT, Lab, docker, until
+
+IMAGE = "audio-lab-torch-cpu:latest"
+INTERRUPTIONS = 20 if os.environ.get("SPARK_MODE_DEEP") else 6
+STEPS = 100 * INTERRUPTIONS
+
+
+class Trainer:
+    """The trainer in containers of its own, one after the other, with the same folder of checkpoints."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.folder, self.name = folder, name
+        folder.mkdir()
+
+    def start(self, *options: str, **environment: str) -> None:
+        """Start it; `TRAINING_` is put before each setting."""
+        settings = [part for name, value in environment.items() for part in ("--env", f"TRAINING_{name}={value}")]
+        mounts = ["--volume", f"{ROOT}/compose/training:/app:ro", "--volume", f"{self.folder}:/checkpoints"]
+        limits = ["--network", "none", "--init", "--env", "OMP_NUM_THREADS=1"]
+        docker("run", "--detach", "--name", self.name, *limits, *mounts, *settings, *options, IMAGE, "-W", "ignore", "/app")
+
+    def end(self) -> tuple[int, str]:
+        """Wait until it has ended; return its exit code and its log, and remove it."""
+        code = int(docker("wait", self.name))
+        log = self.log()
+        docker("rm", self.name)
+        return code, log
+
+    def run(self, *options: str, **environment: str) -> tuple[int, str]:
+        """Start it and wait until it has ended."""
+        self.start(*options, **environment)
+        return self.end()
+
+    def log(self) -> str:
+        """Return what it has written so far, errors too."""
+        done = subprocess.run(["docker", "logs", self.name], check=True, capture_output=True, text=True, timeout=DEADLINE)
+        return done.stdout + done.stderr
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Return its reports, without what depends on how quick the machine was."""
+        return metrics((self.folder / "metrics.jsonl").read_text())
+
+    def kill(self) -> None:
+        """Take its power away, and what was its container with it."""
+        docker("kill", self.name)
+        docker("rm", "--force", self.name)
+
+
+def metrics(text: str) -> list[dict[str, Any]]:
+    return [{key: value for key, value in json.loads(line).items() if key != "steps_per_second"} for line in text.splitlines()]
+
+
+@pytest.fixture
+def trainer(tmp_path: Path) -> Iterator[Trainer]:
+    one = Trainer(tmp_path / "checkpoints", f"spark-mode-test-trainer-{os.getpid()}")
+    yield one
+    subprocess.run(["docker", "rm", "--force", one.name], check=False, capture_output=True)
+
+
+@pytest.fixture
+def uninterrupted(tmp_path: Path) -> Iterator[Trainer]:
+    """A training that nobody disturbs."""
+    one = Trainer(tmp_path / "uninterrupted", f"spark-mode-test-uninterrupted-{os.getpid()}")
+    yield one
+    subprocess.run(["docker", "rm", "--force", one.name], check=False, capture_output=True)
+
+
+def in_container(folder: str, expression: str) -> str:
+    """Return what an expression gives in a folder of checkpoints."""
+    command = ["run", "--rm", "--network", "none", "--volume", f"{folder}:/checkpoints", "--workdir", "/checkpoints", IMAGE]
+    return docker(*command, "-W", "ignore", "-c", f"import hashlib, json, os, torch; print({expression})")
+
+
+def learned(folder: str) -> str:
+    """Return a digest of every number that the next step depends on."""
+    saved = "torch.load('checkpoint.pt', weights_only=True)['training']"
+    parts = "[*s['agent']['network'].values(), *s['agent']['target'].values(), *s['replay']['ring'], s['torch_random']]"
+    numbers = f"[part.double().sum().item() for part in {parts}]"
+    return in_container(folder, f"[(s['step'], s['games'], s['random'], {numbers}) for s in [{saved}]]")
+
+
+def test_a_training_that_switches_interrupt_learns_what_one_that_ran_through_learns(lab: Lab, uninterrupted: Trainer) -> None:
+    instants = SystemRandom()
+    uninterrupted.start(STEPS=str(STEPS))
+    lab.files = (*FILES, "compose/on-cpu.yaml")
+    for _ in range(INTERRUPTIONS):
+        lab.run("training", TRAINING_STEPS=str(STEPS))
+        time.sleep(instants.uniform(0, 1.5))
+        lab.run("audio", "omni", TRAINING_STEPS=str(STEPS))
+        assert [one["state"] for one in lab.containers() if one["service"] == "training"] == ["exited"]
+    lab.run("training", TRAINING_STEPS=str(STEPS))
+    [container] = [one for one in lab.containers() if one["service"] == "training"]
+    assert docker("wait", container["id"]).strip() == "0"
+    log = docker("logs", container["id"])
+    written = [line.split()[-1] for line in log.splitlines() if line.startswith("wrote the checkpoint")]
+    resumed = [line.split()[-1] for line in log.splitlines() if line.startswith("resumed from the checkpoint")]
+    assert resumed == written[:-1]
+    assert len(resumed) == INTERRUPTIONS
+
+    volume = f"{lab.project}_checkpoints"
+    files, text = json.loads(in_container(volume, "json.dumps([sorted(os.listdir('.')), open('metrics.jsonl').read()])"))
+    assert files == ["checkpoint.pt", "lock", "metrics.jsonl"]
+    assert uninterrupted.end()[0] == 0
+    assert metrics(text) == uninterrupted.metrics()
+    assert [one["step"] for one in metrics(text)] == list(range(100, STEPS + 1, 100))
+    assert learned(volume) == learned(str(uninterrupted.folder))
+
+
+def test_a_training_that_is_killed_goes_on_from_its_last_checkpoint_as_if_nothing_had_been(
+    trainer: Trainer, uninterrupted: Trainer
+) -> None:
+    uninterrupted.start(STEPS="400")
+    instants = SystemRandom()
+    for kill in range(3):
+        trainer.start(STEPS="400", SECONDS="1")
+        until(lambda: trainer.log().count("wrote the checkpoint") > 0)
+        time.sleep(instants.uniform(0, 1.5))
+        trainer.kill()
+        assert kill == 0 or (trainer.folder / "checkpoint.pt").exists()
+    code, log = trainer.run(STEPS="400", SECONDS="1")
+    assert code == 0
+    assert "resumed from the checkpoint" in log
+    assert uninterrupted.end()[0] == 0
+    assert trainer.metrics() == uninterrupted.metrics()
+    assert learned(str(trainer.folder)) == learned(str(uninterrupted.folder))
+
+
+def test_a_stop_while_pytorch_is_still_being_imported_ends_with_a_checkpoint(trainer: Trainer) -> None:
+    trainer.start()
+    time.sleep(0.5)
+    docker("stop", "--time", "60", trainer.name)
+    code, log = trainer.end()
+    assert (code, log.splitlines()[-1]) == (0, "wrote the checkpoint at step 0")
+
+
+def test_another_size_goes_on_with_what_was_learned(trainer: Trainer) -> None:
+    trainer.run(STEPS="20", BATCH="small")
+    code, log = trainer.run(STEPS="40", BATCH="large")
+    assert code == 0
+    assert "resumed from the checkpoint at step 20" in log
+    assert "6 games at once" in log
+
+
+def test_a_full_disk_costs_no_checkpoint_that_was_there(trainer: Trainer) -> None:
+    trainer.run(STEPS="20")
+    (trainer.folder / "copy.pt").write_bytes(before := (trainer.folder / "checkpoint.pt").read_bytes())
+    script = (
+        "import filecmp, os, shutil, sys, runpy; shutil.copy('/checkpoints/copy.pt', '/full/checkpoint.pt'); "
+        "open('/full/metrics.jsonl', 'w').close(); open('/full/filler', 'wb').write(bytes(SIZE)); "
+        "sys.path.insert(0, '/app')\n"
+        "try: runpy.run_path('/app', run_name='__main__')\n"
+        "finally: print(sorted(os.listdir('/full')), filecmp.cmp('/full/checkpoint.pt', '/checkpoints/copy.pt', shallow=False))"
+    )
+    size = 4_000_000 - len(before) - 100_000
+    volumes = ["--volume", f"{ROOT}/compose/training:/app:ro", "--volume", f"{trainer.folder}:/checkpoints"]
+    options = ["--tmpfs", "/full:size=4m", "--env", "TRAINING_FOLDER=/full", "--env", "TRAINING_STEPS=40"]
+    program = [IMAGE, "-W", "ignore", "-c", script.replace("SIZE", str(size))]
+    command = ["docker", "run", "--rm", "--network", "none", *volumes, *options, *program]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=DEADLINE)
+    assert done.returncode == 1
+    assert "NO CHECKPOINT: /full/checkpoint.pt was not written" in done.stdout
+    assert done.stdout.splitlines()[-1] == "['checkpoint.pt', 'filler', 'lock', 'metrics.jsonl'] True"
+    assert "Traceback" not in done.stderr
+
+
+def test_a_checkpoint_that_cannot_be_read_ends_the_trainer_and_stays(trainer: Trainer) -> None:
+    (trainer.folder / "checkpoint.pt").write_bytes(b"half of a checkp")
+    code, log = trainer.run(STEPS="20")
+    assert code == 1
+    assert "/checkpoints/checkpoint.pt cannot be read, and is left as it is" in log
+    assert "Move it away to begin anew" in log
+    assert "Traceback" not in log
+    assert (trainer.folder / "checkpoint.pt").read_bytes() == b"half of a checkp"
+
+
+def test_two_trainers_never_share_a_folder(trainer: Trainer, uninterrupted: Trainer) -> None:
+    trainer.start()
+    uninterrupted.folder = trainer.folder
+    until(lambda: "trains on" in trainer.log())
+    code, log = uninterrupted.run()
+    assert (code, log) == (1, "Another trainer uses /checkpoints.\n")
+    docker("stop", "--time", "60", trainer.name)
+    assert trainer.end()[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"BATCH": "huge"}, "TRAINING_BATCH is 'huge'; it can be small, mid, large.\n"),
+        ({"STEPS": "-1"}, "TRAINING_STEPS is '-1'; it must be a whole number.\n"),
+        ({"FOLDER": "/nowhere"}, "/nowhere is not a folder that this program may write to.\n"),
+    ],
+)
+def test_a_wrong_setting_is_named(trainer: Trainer, setting: dict[str, str], message: str) -> None:
+    assert trainer.run(**setting) == (1, message)
