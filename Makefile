@@ -42,6 +42,8 @@ lint: setup ## Style and types
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/mypy compose/training
 	@MYPYPATH=compose/stand-in $(VENV)/bin/mypy compose/stand-in
+	@$(VENV)/bin/mypy compose/images
+	@$(VENV)/bin/hadolint compose/images/*/Dockerfile compose/training/Dockerfile compose/stand-in/Dockerfile
 
 bench: setup stand-in torch ## Compare with plain docker compose: ratios of one run; time the planner; let the trainer learn
 	@$(PYTHON) benchmarks/switch.py

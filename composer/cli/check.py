@@ -8,7 +8,7 @@ from composer.cli.context import Globals, output_options
 from composer.cli.plugin import plugin_path
 
 if TYPE_CHECKING:
-    from composer.switching.check import Finding
+    from composer.switching.finding import Finding
 
 
 @click.command()
@@ -36,7 +36,7 @@ def check(known: Globals) -> None:
 
 
 def _plugin() -> "Finding":
-    from composer.switching.check import Finding
+    from composer.switching.finding import Finding
 
     where = [str(path) for path in (plugin_path(system=False), plugin_path(system=True)) if path.exists()]
     if where:

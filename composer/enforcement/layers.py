@@ -6,7 +6,7 @@ from pathlib import Path
 from composer.enforcement.gate_file import NAME, without_gate
 from composer.enforcement.presence import guard_runs
 from composer.errors import SparkModeError
-from composer.switching.check import Finding
+from composer.switching.finding import Finding
 from composer.switching.session import Session
 
 GATE_GAPS = "it does not see `up --no-deps`, `compose start`, `docker start` and restart policies"

@@ -41,6 +41,7 @@ class GpuReading(Frozen):
 
     name: str | None = None
     driver: str | None = None
+    cuda: str | None = None
     utilisation: int | None = None
     used: int | None = None
     total: int | None = None

@@ -39,6 +39,7 @@ class NvidiaGpu:
         return GpuReading(
             name=_text(self._ask(partial(nvml.nvmlDeviceGetName, devices[0]))),
             driver=_text(self._ask(nvml.nvmlSystemGetDriverVersion)),
+            cuda=_cuda(self._ask(nvml.nvmlSystemGetCudaDriverVersion_v2)),
             utilisation=self._highest(devices),
             total=total,
             used=int(memory.used) if memory and total else None,
@@ -105,6 +106,11 @@ def container_of_pid(pid: int, proc: Path = Path("/proc")) -> str | None:
     except OSError:
         return None
     return found[0] if found else None
+
+
+def _cuda(number: int | None) -> str | None:
+    """Return the newest CUDA that the driver runs: 13000 is 13.0."""
+    return None if number is None else f"{number // 1000}.{number % 1000 // 10}"
 
 
 def _bytes(used: int | None) -> int | None:

@@ -2,29 +2,21 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Literal
 
+from composer.engine.host import read_host
 from composer.errors import ConfigurationError, EngineUnavailable
-from composer.frozen import Frozen
 from composer.lab.project import Service
 from composer.lab.size import gb_text
 from composer.lab.workload import Workload
 from composer.planning.advice import SHORT_GRACE
 from composer.planning.budget import budget
 from composer.planning.observed import Observed
+from composer.switching.finding import Finding
+from composer.switching.host_check import look
 from composer.switching.measurements import footprints, read_measurements
 from composer.switching.session import Session
 
 RESURRECTING = ("always",)
-
-
-class Finding(Frozen):
-    """Something to mend (`error`), to know (`warning`), or that is fine (`ok`)."""
-
-    level: Literal["error", "warning", "ok"]
-    where: str
-    message: str
-    fix: str | None = None
 
 
 def check(session: Session, compose_version: str) -> list[Finding]:
@@ -40,6 +32,7 @@ def check(session: Session, compose_version: str) -> list[Finding]:
         ),
         *_modes(session),
         *_services(session),
+        *_uncertain(session),
         *_hosts(session),
         *_compose(compose_version),
     ]
@@ -89,6 +82,16 @@ def _services(session: Session) -> Iterator[Finding]:
         if service.healthcheck is None and not (workload and workload.class_ == "training"):
             message = "no health check: it counts as ready once it keeps running"
             yield Finding(level="warning", where=where, message=message, fix="give it a healthcheck")
+
+
+def _uncertain(session: Session) -> Iterator[Finding]:
+    """Look for what may take so much more than planned that a start with just the headroom free ends at the floor."""
+    limits = session.rules.limits
+    for name, workload in session.rules.workloads.items():
+        planned, high = workload.footprint.planned, workload.footprint.high
+        if high > planned + limits.headroom - limits.floor:
+            message = f"is planned with {gb_text(planned)} and may take {gb_text(high)}: with little free its start is aborted"
+            yield Finding(level="warning", where=f"rules: workloads/{name}", message=message, fix="spark-mode calibrate")
 
 
 def _hosts(session: Session) -> Iterator[Finding]:
@@ -154,6 +157,7 @@ def _engine(session: Session, observed: Observed) -> Iterator[Finding]:
 
 
 def _machine(session: Session, observed: Observed) -> Iterator[Finding]:
+    yield from look(read_host(), session.gpu.read(), observed.memory, session.capacity)
     if observed.memory.available is None:
         fix = "a switch needs --force here"
         yield Finding(level="error", where="machine", message="MemAvailable is unknown", fix=fix)

@@ -42,7 +42,7 @@ def kill(process: "subprocess.Popen[str]", group: bool) -> None:
 
 @pytest.mark.parametrize("group", [True, False], ids=["the whole group", "the parent alone"])
 def test_one_recovery_settles_the_lab_after_kills_at_random_instants(broken: Lab, engine: PrivateEngine, group: bool) -> None:
-    chance = random.Random(5)  # noqa: S311 - the same instants in every run
+    chance = random.Random(5)
     broken.run("audio", "xtts")
     with Witness(broken.project, engine.host) as witness:
         for number in range(KILLS // 2):

@@ -137,7 +137,7 @@ def test_a_lease_ends_with_the_process_that_asked(gated: Lab, slow: "subprocess.
 
 
 def test_plain_compose_and_switches_that_race_never_overlap(gated: Lab) -> None:
-    chance = random.Random(6)  # noqa: S311 - the same instants in every run
+    chance = random.Random(6)
     gated.run("audio", "omni", "--yes")
     with Witness(gated.project) as witness:
         for number in range(RACES):

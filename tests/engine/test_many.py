@@ -27,7 +27,7 @@ SHARED = (Path("/run/spark-mode"), Path("/var/lib/spark-mode"))
 
 
 def test_a_hundred_requests_of_eight_processes_are_all_answered_and_end_in_a_legal_state(lab: Lab) -> None:
-    chance = random.Random(11)  # noqa: S311 - the same requests in every run
+    chance = random.Random(11)
     lab.run("audio", "omni")
     left = [(*REQUESTS[number % len(REQUESTS)], *(("--wait=5",) if number % 4 == 0 else ())) for number in range(100)]
     chance.shuffle(left)

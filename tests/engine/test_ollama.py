@@ -69,7 +69,7 @@ def test_one_model_makes_room_for_another_and_its_host_stays(lab: Lab) -> None:
     plan = lab.run("plan", "up", "whisper", "--with", "devstral", "--format", "json").json
     assert plan["preemptions"] == [{"name": "coder32b", "reason": "memory", "rule": None, "frees_gb": 4}]
     lab.run("up", "whisper", "--with", "devstral")
-    assert loaded(lab) == {"devstral:latest"}
+    assert loaded(lab) == {"devstral-small-2:24b-instruct-2512-fp16"}
     assert lab.running() == before
 
 

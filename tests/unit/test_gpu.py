@@ -51,6 +51,7 @@ class Recorded:
         self.nvmlDeviceGetHandleByIndex = lambda index: index
         self.nvmlDeviceGetName = answers.get("name", lambda _: "NVIDIA GB10")
         self.nvmlSystemGetDriverVersion = answers.get("driver", lambda: b"580.159.03")
+        self.nvmlSystemGetCudaDriverVersion_v2 = answers.get("cuda", lambda: 13000)
         self.nvmlDeviceGetMemoryInfo = answers.get("memory", not_supported)
         self.nvmlDeviceGetUtilizationRates = answers.get("rates", lambda _: Rates(96, 0))
         self.nvmlDeviceGetComputeRunningProcesses_v3 = answers.get("running", lambda _: [Running(7, 741326848)])
@@ -58,7 +59,7 @@ class Recorded:
 
 def test_on_a_gb10_memory_is_unknown_and_processes_and_utilisation_are_told() -> None:
     assert NvidiaGpu(Recorded()).read() == GpuReading(
-        name="NVIDIA GB10", driver="580.159.03", utilisation=96, processes=(GpuProcess(pid=7, used=741326848),)
+        name="NVIDIA GB10", driver="580.159.03", cuda="13.0", utilisation=96, processes=(GpuProcess(pid=7, used=741326848),)
     )
 
 
@@ -73,7 +74,7 @@ def test_zeros_are_unknown() -> None:
 
 
 def test_a_machine_that_lists_only_processes_tells_those() -> None:
-    door = NvidiaGpu(Recorded(name=not_supported, driver=not_supported, rates=not_supported))
+    door = NvidiaGpu(Recorded(name=not_supported, driver=not_supported, cuda=not_supported, rates=not_supported))
     assert door.read() == GpuReading(processes=(GpuProcess(pid=7, used=741326848),))
     assert door.utilisation() is None
 

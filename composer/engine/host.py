@@ -1,0 +1,94 @@
+"""What this machine is: the model, its system and driver, the container toolkit, and what ends processes when memory runs out.
+
+Everything is read from files that every user may read, below a root that tests choose. What is not there is None.
+"""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from composer.frozen import Frozen
+from composer.plain_file import read_plain
+
+GB10 = ("0x10de", "0x2e12")
+"""PCI vendor and device of the GPU in a DGX Spark, of NVIDIA's and of its partners."""
+KILLERS = ("earlyoom", "nohang", "systemd-oomd")
+"""Daemons that end processes before memory runs out, as the kernel names their processes."""
+_DEADLINE = 5
+
+
+class Host(Frozen):
+    """The machine. Versions are as their makers write them."""
+
+    product: str | None = None
+    is_gb10: bool = False
+    dgx_os: str | None = None
+    driver: str | None = None
+    toolkit: str | None = None
+    killers: tuple[str, ...] = ()
+    """The command lines of those that run."""
+
+
+def read_host(root: Path = Path("/"), search_path: str | None = None) -> Host:
+    """Read what the machine says of itself. `search_path` is where programs are looked for, PATH by default."""
+    return Host(
+        product=_line(root / "sys/class/dmi/id/product_name"),
+        is_gb10=any(_has_gb10(device) for device in _entries(root / "sys/bus/pci/devices")),
+        dgx_os=_dgx_os(_text(root / "etc/dgx-release")),
+        driver=_driver(root),
+        toolkit=_toolkit(shutil.which("nvidia-ctk", path=search_path)),
+        killers=tuple(sorted(_killers(root / "proc"))),
+    )
+
+
+def _has_gb10(device: Path) -> bool:
+    return (_line(device / "vendor"), _line(device / "device")) == GB10
+
+
+def _dgx_os(release: str) -> str | None:
+    """Return the version that the last update brought, or the installed one; the file has a line for each update."""
+    found = dict(re.findall(r'^(DGX_OTA_VERSION|DGX_SWBUILD_VERSION)="?([0-9.]+)"?$', release, re.MULTILINE))
+    return found.get("DGX_OTA_VERSION") or found.get("DGX_SWBUILD_VERSION")
+
+
+def _driver(root: Path) -> str | None:
+    """Return the version of the driver that is loaded."""
+    found = re.search(r"^NVRM version:.*?\s(\d+\.\d+(?:\.\d+)?)\s", _text(root / "proc/driver/nvidia/version"), re.MULTILINE)
+    return found[1] if found else _line(root / "sys/module/nvidia/version")
+
+
+def _toolkit(program: str | None) -> str | None:
+    if program is None:
+        return None
+    try:
+        said = subprocess.run([program, "--version"], check=False, capture_output=True, text=True, timeout=_DEADLINE).stdout
+    except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError):
+        return None
+    found = re.search(r"version (\d+\.\d+\.\d+)", said)
+    return found[1] if found else None
+
+
+def _killers(proc: Path) -> Iterator[str]:
+    for entry in _entries(proc):
+        if entry.name.isdigit() and _line(entry / "comm") in KILLERS:
+            yield " ".join(_text(entry / "cmdline").split("\0")).strip()
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _line(path: Path) -> str | None:
+    return _text(path).strip() or None
+
+
+def _text(path: Path) -> str:
+    try:
+        return read_plain(path).decode(errors="replace")
+    except OSError:
+        return ""
