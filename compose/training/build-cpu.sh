@@ -17,7 +17,7 @@ python=${1:-$HERE/../../.venv/bin/python}
 fail() { printf '%s\n' "$@" >&2; exit 1; }
 
 sh "$HERE/../stand-in/build.sh"
-inputs="$TORCH on $(docker image inspect --format '{{.Id}}' "$BASE")"
+inputs="$(sha256sum "$0" | cut -d " " -f 1), $TORCH on $(docker image inspect --format '{{.Id}}' "$BASE")"
 if [ "$(docker image inspect --format "{{index .Config.Labels \"$LABEL\"}}" "$IMAGE" 2>/dev/null)" = "$inputs" ]; then
     echo "$IMAGE is up to date."
     exit 0
@@ -40,6 +40,7 @@ FROM $BASE
 COPY root/usr/lib /usr/lib
 COPY site /site
 ENV PYTHONPATH=/site
+RUN ["mkdir", "-m", "1777", "/tmp"]
 # Once here, so that no start has to compile what it imports.
 RUN ["python3", "-W", "ignore", "-c", "import torch; torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))])"]
 ENTRYPOINT ["python3"]

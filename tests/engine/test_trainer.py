@@ -138,6 +138,21 @@ def test_a_training_that_is_killed_goes_on_from_its_last_checkpoint_as_if_nothin
     assert learned(str(trainer.folder)) == learned(str(uninterrupted.folder))
 
 
+def test_the_image_of_the_real_lab_trains_as_a_user_who_is_not_root(trainer: Trainer) -> None:
+    tag, volume = f"{trainer.name}-image", f"{trainer.name}-volume"
+    base = f"nvcr.io/nvidia/pytorch:25.11-py3=docker-image://{IMAGE}"
+    try:
+        docker("build", "--quiet", "--build-context", base, "--tag", tag, f"{ROOT}/compose/training")
+        options = ["--network", "none", "--env", "TRAINING_STEPS=20", "--volume", f"{volume}:/checkpoints"]
+        log = docker("run", "--name", trainer.name, *options, tag)
+        assert log.splitlines()[-1] == "wrote the checkpoint at step 20"
+        assert docker("run", "--rm", "--network", "none", "--entrypoint", "id", tag).startswith("uid=1000")
+    finally:
+        docker("rm", "--force", trainer.name)
+        docker("volume", "rm", "--force", volume)
+        docker("image", "rm", "--force", tag)
+
+
 def test_a_stop_while_pytorch_is_still_being_imported_ends_with_a_checkpoint(trainer: Trainer) -> None:
     trainer.start()
     time.sleep(0.5)

@@ -84,7 +84,8 @@ def main() -> int:
     signal.signal(signal.SIGINT, stop)
     wait_for(server)
     load(server, os.environ["WHISPER_MODEL"])
-    return server.wait()
+    code = server.wait()
+    return code if code >= 0 else 128 - code  # ended by a signal, as a shell tells it
 
 
 if __name__ == "__main__":
