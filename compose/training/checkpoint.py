@@ -1,7 +1,7 @@
 """A checkpoint that is whole at any moment: the new one, or the one before.
 
 It is written beside the old one, brought to the disk, and put in its place by a rename, which is atomic. A process that dies on
-the way leaves a temporary file, which the next one removes; power that fails leaves the one or the other.
+the way leaves a temporary file, which the next one writes over; power that fails leaves the one or the other.
 """
 
 import fcntl
@@ -15,7 +15,7 @@ import torch
 
 def save(content: dict[str, Any], path: Path) -> None:
     """Replace the checkpoint. Raises OSError, for instance when the disk is full; the one before is then still there."""
-    new = _temporary(path)
+    new = path.with_suffix(".tmp")
     try:
         with new.open("wb") as file:
             torch.save(content, file)
@@ -34,7 +34,6 @@ def save(content: dict[str, Any], path: Path) -> None:
 
 def load(path: Path) -> dict[str, Any] | None:
     """Return the checkpoint; None when there is none. Whatever cannot be read ends the program: it never starts over it."""
-    _temporary(path).unlink(missing_ok=True)
     if not path.exists():
         return None
     try:
@@ -52,7 +51,3 @@ def lock(folder: Path) -> int:
     except BlockingIOError:
         sys.exit(f"Another trainer uses {folder}.")
     return held
-
-
-def _temporary(path: Path) -> Path:
-    return path.with_suffix(".tmp")

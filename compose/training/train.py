@@ -5,6 +5,7 @@ with 0. The checkpoint has all that the next step depends on, random states incl
 times learns what one that ran through learns.
 
 Set in the environment:
+    TRAINING_DEVICE    cuda, to end where there is no GPU; otherwise the GPU where there is one, else the CPU
     TRAINING_BATCH     small, mid or large: how much memory it takes, as rules.yaml plans it (default mid)
     TRAINING_STEPS     end after so many steps; 0 is never (default)
     TRAINING_SEED      where the random numbers begin, for a training that begins anew (default 0)
@@ -18,6 +19,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -34,14 +36,13 @@ EXPLORE_STEPS = 1_000  # over which random play gives way to what was learned
 LEAST_EXPLORATION = 0.01
 REPORT_STEPS = 100
 RECENT_GAMES = 100
-ALIVE = Path("/run/training/alive")  # touched after each step, where there is such a folder: the health check looks at its age
 
 
 class Size(NamedTuple):
     """How many games are played at once, from how many moments each step learns, and the GB that rules.yaml plans.
 
-    A moment takes 25.6 kB in the first layer (32 channels x 200 cells x 4 bytes), and that three times: of the network, of the
-    target network, and for the gradients. The process with CUDA's context is reckoned with 3 GB, the replay buffer takes 0.1 GB.
+    A moment takes 25.6 kB in the first layer (32 channels x 200 cells x 4 bytes), and that three times: what it gives, and the
+    gradients after and before its ReLU. The process with CUDA's context is reckoned with 3 GB, the replay buffer takes 0.1 GB.
     """
 
     games: int
@@ -173,30 +174,47 @@ class Training:
 class Metrics:
     """The metrics file: a line of JSON for each report, and none of what a checkpoint does not know of."""
 
-    def __init__(self, path: Path, size: int) -> None:
-        """Open it at the size that it had when the checkpoint was written; what came after it will come again."""
+    def __init__(self, path: Path, size: int | None) -> None:
+        """Open it at the size that it had when the checkpoint was written: what came after that will come again.
+
+        Without a checkpoint (None) this is another training, and the reports of the one before are put aside.
+        """
+        if size is None and path.exists():
+            path.replace(path.with_suffix(".before.jsonl"))
         self._file = path.open("ab")
-        self._file.truncate(size)
+        self._file.truncate(min(size or 0, self._file.tell()))
 
     def add(self, report: Mapping[str, float]) -> None:
-        """Append a line."""
+        """Append a line; one that the disk has no room for is kept until it has."""
         self._file.write(json.dumps(report).encode() + b"\n")
-        self._file.flush()
+        try:
+            self._file.flush()
+        except OSError as error:
+            say(f"NO REPORT: {error}")
 
     def synced_size(self) -> int:
         """Bring it to the disk, and return how large it is, in bytes."""
+        self._file.flush()
         os.fsync(self._file.fileno())
         return self._file.tell()
 
 
-def train(settings: Settings, device: torch.device, stop: list[str]) -> int:
-    """Train until `stop` says why to stop, or for the steps that were asked for; return the exit code."""
+def train(settings: Settings, device: torch.device, stop: list[str], alive: Path) -> int:
+    """Train until `stop` says why to stop, or for the steps that were asked for; return the exit code.
+
+    `alive` is touched after each step.
+    """
     path = settings.folder / "checkpoint.pt"
     training, saved = Training(settings.size, settings.seed, device), checkpoint.load(path)
-    if saved:
-        training.resume(saved["training"])
+    size: int | None = None
+    if saved is not None:
+        try:
+            training.resume(saved["training"])
+            size = saved["metrics"]
+        except (AttributeError, LookupError, TypeError, ValueError, RuntimeError) as error:
+            sys.exit(f"{path} is no checkpoint of this program, and is left as it is: {error}\nMove it away to begin anew.")
         say(f"resumed from the checkpoint at step {training.step}")
-    metrics = Metrics(settings.folder / "metrics.jsonl", saved["metrics"] if saved else 0)
+    metrics = Metrics(settings.folder / "metrics.jsonl", size)
 
     def save() -> bool:
         try:
@@ -208,13 +226,15 @@ def train(settings: Settings, device: torch.device, stop: list[str]) -> int:
         return True
 
     saved_at = reported_at = time.monotonic()
+    reported_step = training.step
     while not stop and not training.step == settings.steps != 0:
         training.do_step()
-        if ALIVE.parent.is_dir():
-            ALIVE.touch()
+        with suppress(OSError):  # it only makes the container unhealthy
+            alive.touch()
         now = time.monotonic()
         if training.step % REPORT_STEPS == 0:
-            rate, reported_at = REPORT_STEPS / (now - reported_at), now
+            rate = (training.step - reported_step) / (now - reported_at)
+            reported_step, reported_at = training.step, now
             report = training.report()
             metrics.add({**report, "steps_per_second": round(rate, 2)})
             say("step {step}: {lines_per_game:.2f} lines a game, loss {loss:.4f}".format(**report) + f", {rate:.1f} steps/s")
@@ -239,13 +259,15 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
-def main(stop: list[str]) -> int:
+def main(stop: list[str], alive: Path) -> int:
     """Train until there is something in `stop`, set up so that the same seed gives the same results; return the exit code."""
+    if os.environ.get("TRAINING_DEVICE") == "cuda" and not torch.cuda.is_available():
+        sys.exit("There is no GPU that CUDA can use, and TRAINING_DEVICE asks for one; nvidia-smi must work first.")
     settings = read_settings(os.environ, torch.cuda.is_available())
     lock = checkpoint.lock(settings.folder)
     torch.use_deterministic_algorithms(True)
     device = device_of(settings.size.planned)
     say(f"trains on the {device.type}, {settings.size.games} games at once, {settings.size.batch} moments a step")
-    code = train(settings, device, stop)
+    code = train(settings, device, stop, alive)
     os.close(lock)
     return code

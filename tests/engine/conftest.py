@@ -18,7 +18,7 @@ PROJECT = os.environ.get("SPARK_MODE_TEST_PROJECT", "spark-mode-test")
 @pytest.fixture(scope="session", autouse=True)
 def others_are_untouched() -> Iterator[None]:
     """Every container that is not the tests' own has the same id, state and start time after all tests."""
-    before = [one for one in snapshot() if not one["project"].startswith("spark-mode-test")]
+    before = [one for one in snapshot() if "spark-mode-test" not in f"{one['project']} {one['name']}"]
     yield
     after = snapshot()
     assert [one for one in before if one not in after] == []

@@ -14,7 +14,7 @@ import pytest
 from tests.engine.lab import DEADLINE, FILES, ROOT, Lab, docker, until
 
 IMAGE = "audio-lab-torch-cpu:latest"
-INTERRUPTIONS = 20 if os.environ.get("SPARK_MODE_DEEP") else 6
+INTERRUPTIONS = 20 if os.environ.get("SPARK_MODE_DEEP") else 4
 STEPS = 100 * INTERRUPTIONS
 
 
@@ -122,15 +122,15 @@ def test_a_training_that_switches_interrupt_learns_what_one_that_ran_through_lea
 def test_a_training_that_is_killed_goes_on_from_its_last_checkpoint_as_if_nothing_had_been(
     trainer: Trainer, uninterrupted: Trainer
 ) -> None:
-    uninterrupted.start(STEPS="400")
+    uninterrupted.start(STEPS="600")
     instants = SystemRandom()
     for kill in range(3):
-        trainer.start(STEPS="400", SECONDS="1")
+        trainer.start(STEPS="600", SECONDS="1")
         until(lambda: trainer.log().count("wrote the checkpoint") > 0)
         time.sleep(instants.uniform(0, 1.5))
         trainer.kill()
         assert kill == 0 or (trainer.folder / "checkpoint.pt").exists()
-    code, log = trainer.run(STEPS="400", SECONDS="1")
+    code, log = trainer.run(STEPS="600", SECONDS="1")
     assert code == 0
     assert "resumed from the checkpoint" in log
     assert uninterrupted.end()[0] == 0
@@ -144,8 +144,12 @@ def test_the_image_of_the_real_lab_trains_as_a_user_who_is_not_root(trainer: Tra
     try:
         docker("build", "--quiet", "--build-context", base, "--tag", tag, f"{ROOT}/compose/training")
         options = ["--network", "none", "--env", "TRAINING_STEPS=20", "--volume", f"{volume}:/checkpoints"]
-        log = docker("run", "--name", trainer.name, *options, tag)
-        assert log.splitlines()[-1] == "wrote the checkpoint at step 20"
+        docker("run", "--name", trainer.name, *options, tag)
+        assert "/alive" in docker("diff", trainer.name)
+        docker("start", "--attach", trainer.name)  # the same container again, as a switch back starts it
+        written = [line for line in docker("logs", trainer.name).splitlines() if "checkpoint" in line]
+        assert written == [f"{did} the checkpoint at step 20" for did in ("wrote", "resumed from", "wrote")]
+        assert "/alive" not in docker("diff", trainer.name)
         assert docker("run", "--rm", "--network", "none", "--entrypoint", "id", tag).startswith("uid=1000")
     finally:
         docker("rm", "--force", trainer.name)
@@ -169,8 +173,18 @@ def test_another_size_goes_on_with_what_was_learned(trainer: Trainer) -> None:
     assert "6 games at once" in log
 
 
+def test_a_training_that_begins_anew_puts_the_reports_of_the_one_before_aside(trainer: Trainer) -> None:
+    trainer.run(STEPS="100")
+    (trainer.folder / "checkpoint.pt").rename(trainer.folder / "mine.pt")
+    trainer.run(STEPS="100")
+    assert metrics((trainer.folder / "metrics.before.jsonl").read_text()) == trainer.metrics()
+    (trainer.folder / "metrics.jsonl").unlink()
+    trainer.run(STEPS="200")
+    assert [one["step"] for one in trainer.metrics()] == [200]
+
+
 def test_a_full_disk_costs_no_checkpoint_that_was_there(trainer: Trainer) -> None:
-    trainer.run(STEPS="20")
+    trainer.run(STEPS="20", SECONDS="1")
     (trainer.folder / "copy.pt").write_bytes(before := (trainer.folder / "checkpoint.pt").read_bytes())
     script = (
         "import filecmp, os, shutil, sys, runpy; shutil.copy('/checkpoints/copy.pt', '/full/checkpoint.pt'); "
@@ -179,9 +193,9 @@ def test_a_full_disk_costs_no_checkpoint_that_was_there(trainer: Trainer) -> Non
         "try: runpy.run_path('/app', run_name='__main__')\n"
         "finally: print(sorted(os.listdir('/full')), filecmp.cmp('/full/checkpoint.pt', '/checkpoints/copy.pt', shallow=False))"
     )
-    size = 4_000_000 - len(before) - 100_000
+    size = 4 * 2**20 - len(before) - 16 * 2**10
     volumes = ["--volume", f"{ROOT}/compose/training:/app:ro", "--volume", f"{trainer.folder}:/checkpoints"]
-    options = ["--tmpfs", "/full:size=4m", "--env", "TRAINING_FOLDER=/full", "--env", "TRAINING_STEPS=40"]
+    options = ["--tmpfs", "/full:size=4m", "--env", "TRAINING_FOLDER=/full", "--env", "TRAINING_STEPS=300"]
     program = [IMAGE, "-W", "ignore", "-c", script.replace("SIZE", str(size))]
     command = ["docker", "run", "--rm", "--network", "none", *volumes, *options, *program]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=DEADLINE)
@@ -201,6 +215,16 @@ def test_a_checkpoint_that_cannot_be_read_ends_the_trainer_and_stays(trainer: Tr
     assert (trainer.folder / "checkpoint.pt").read_bytes() == b"half of a checkp"
 
 
+def test_the_checkpoint_of_another_program_ends_the_trainer_and_stays(trainer: Trainer) -> None:
+    in_container(str(trainer.folder), "torch.save({'training': {'step': 3}, 'metrics': 0}, 'checkpoint.pt')")
+    before = (trainer.folder / "checkpoint.pt").read_bytes()
+    code, log = trainer.run(STEPS="20")
+    assert code == 1
+    assert "/checkpoints/checkpoint.pt is no checkpoint of this program" in log
+    assert "Traceback" not in log
+    assert (trainer.folder / "checkpoint.pt").read_bytes() == before
+
+
 def test_two_trainers_never_share_a_folder(trainer: Trainer, uninterrupted: Trainer) -> None:
     trainer.start()
     uninterrupted.folder = trainer.folder
@@ -215,6 +239,10 @@ def test_two_trainers_never_share_a_folder(trainer: Trainer, uninterrupted: Trai
     ("setting", "message"),
     [
         ({"BATCH": "huge"}, "TRAINING_BATCH is 'huge'; it can be small, mid, large.\n"),
+        (
+            {"DEVICE": "cuda"},
+            "There is no GPU that CUDA can use, and TRAINING_DEVICE asks for one; nvidia-smi must work first.\n",
+        ),
         ({"STEPS": "-1"}, "TRAINING_STEPS is '-1'; it must be a whole number.\n"),
         ({"FOLDER": "/nowhere"}, "/nowhere is not a folder that this program may write to.\n"),
     ],

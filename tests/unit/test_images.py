@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
+from composer.lab.size import GB
+from tests.audio_lab import RULES
+
 ROOT = Path(__file__).parents[2]
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "compose/audio-lab.yaml").read_text())["services"]
 FOLDERS = {name: ROOT / "compose" / one["build"] for name, one in SERVICES.items() if "build" in one}
@@ -83,3 +86,11 @@ def test_the_speech_images_share_the_layer_with_pytorch(folder: Path) -> None:
     shared = [instructions(path)[:4] for path in LOCKED]
     assert instructions(folder)[:4] == shared[0]
     assert "torch==2.11.0" in shared[0][3][1]
+
+
+def test_the_sizes_of_the_trainer_are_those_that_rules_yaml_plans() -> None:
+    written = (ROOT / "compose/training/train.py").read_text()
+    sizes = {name: float(planned) for name, planned in re.findall(r'"(\w+)": Size\(.*planned=(\d+)\)', written)}
+    variants = RULES.workloads["training"].variants
+    assert sizes == {name: one.footprint.planned / GB for name, one in variants.items()}
+    assert all(one.environment.get("TRAINING_BATCH", "mid") == name for name, one in variants.items())

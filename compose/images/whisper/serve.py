@@ -1,7 +1,7 @@
 """Runs Speaches, and has a model in memory before it says that it is ready: alone it would load one with the first request.
 
     WHISPER_MODEL    the model, as Hugging Face names it
-    READY            the file that is there once it is loaded (default /run/whisper/ready)
+    READY            the file that is there once it is loaded (default /tmp/ready)
 
 A model that cannot be downloaded or loaded ends the server. A stop is passed on to it.
 """
@@ -17,7 +17,7 @@ from types import FrameType
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-READY = Path(os.environ.get("READY", "/run/whisper/ready"))
+READY = Path(os.environ.get("READY", "/tmp/ready"))  # noqa: S108 - nobody else is in this container
 API = f"http://127.0.0.1:{os.environ.get('UVICORN_PORT', '8000')}"
 ANSWERS_WITHIN = 120.0  # seconds
 LOADED_WITHIN = 3600.0  # seconds, the download of 3 GB included
