@@ -20,4 +20,7 @@ if __name__ == "__main__":
     ALIVE.unlink(missing_ok=True)
     from train import main  # after the signals: PyTorch takes seconds to import, and a stop may come meanwhile
 
-    sys.exit(main(stop, ALIVE))
+    code = main(stop, ALIVE)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)  # all is written, and PyTorch takes its time to end
+    sys.exit(code)

@@ -11,10 +11,14 @@ IMAGE=audio-lab-torch-cpu:latest
 TORCH=2.13.0
 LABEL=org.spark-mode.torch
 HERE=$(cd "$(dirname "$0")" && pwd)
-python=${1:-$HERE/../../.venv/bin/python}
-[ -x "$python" ] || python=python3
 
 fail() { printf '%s\n' "$@" >&2; exit 1; }
+
+python=${1:-$HERE/../../.venv/bin/python}
+if [ ! -x "$python" ]; then
+    [ $# -eq 0 ] || fail "$python is no program."
+    python=python3
+fi
 
 sh "$HERE/../stand-in/build.sh"
 inputs="$(sha256sum "$0" | cut -d " " -f 1), $TORCH on $(docker image inspect --format '{{.Id}}' "$BASE")"

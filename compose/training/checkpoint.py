@@ -34,18 +34,21 @@ def save(content: dict[str, Any], path: Path) -> None:
 
 def load(path: Path) -> dict[str, Any] | None:
     """Return the checkpoint; None when there is none. Whatever cannot be read ends the program: it never starts over it."""
-    if not path.exists():
+    if not os.path.lexists(path):
         return None
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # noqa: BLE001 - torch raises whatever its readers do, and none of it may cost the file
-        sys.exit(f"{path} cannot be read, and is left as it is: {error}\nMove it away to begin anew.")
+        sys.exit(f"{path} cannot be read, and is left as it is: {type(error).__name__} {error}\nMove it away to begin anew.")
     return content
 
 
 def lock(folder: Path) -> int:
     """Keep other trainers out of this folder for as long as this process lives."""
-    held = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        held = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        sys.exit(f"{folder / 'lock'} cannot be used: {error.strerror}")
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -37,12 +37,18 @@ def best(agent: Agent, placements: list[Placement]) -> Placement:
 def main() -> None:
     """Compare the two."""
     path = Path(os.environ.get("TRAINING_FOLDER") or "/checkpoints") / "checkpoint.pt"
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 50
+    games = sys.argv[1] if len(sys.argv) > 1 else "50"
+    if not (games.isdecimal() and 0 < int(games) <= 10_000):
+        sys.exit(f"{games!r} is not a number of games; it can be 1 to 10000.")
+    count = int(games)
     saved = checkpoint.load(path)
     if saved is None:
         sys.exit(f"{path} does not exist yet: a training writes it when it is stopped, and every ten minutes.")
     agent = Agent(torch.device("cpu"))
-    agent.resume(saved["training"]["agent"])
+    try:
+        agent.resume(saved["training"]["agent"])
+    except (LookupError, TypeError, RuntimeError) as error:
+        sys.exit(f"{path} is no checkpoint of this program: {error}")
     learned, random = (sum(play(player, seed) for seed in range(count)) / count for player in (agent, None))
     print(f"{count} games each: {learned:.2f} lines a game after {saved['training']['step']} steps, {random:.2f} at random")
 

@@ -20,6 +20,7 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
@@ -79,15 +80,15 @@ def read_settings(environment: Mapping[str, str], cuda: bool) -> Settings:
         games, batch = ON_A_CPU[name]
         size = size._replace(games=games, batch=batch)
     steps, seed, seconds = (_whole(environment, f"TRAINING_{name}") for name in ("STEPS", "SEED", "SECONDS"))
-    if not (folder.is_dir() and os.access(folder, os.W_OK)):
+    if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
         sys.exit(f"{folder} is not a folder that this program may write to.")
     return Settings(size, steps, seed, seconds or 600, folder)
 
 
 def _whole(environment: Mapping[str, str], name: str) -> int:
     text = environment.get(name) or "0"
-    if not text.isdecimal():
-        sys.exit(f"{name} is {text!r}; it must be a whole number.")
+    if not (text.isascii() and text.isdecimal() and len(text) < 19):
+        sys.exit(f"{name} is {text[:40]!r}; it must be a whole number below 10^18.")
     return int(text)
 
 
@@ -180,21 +181,26 @@ class Metrics:
         Without a checkpoint (None) this is another training, and the reports of the one before are put aside.
         """
         if size is None and path.exists():
-            path.replace(path.with_suffix(".before.jsonl"))
-        self._file = path.open("ab")
+            aside = (path.with_suffix(f".{number}.jsonl") for number in count(1))
+            path.rename(next(other for other in aside if not other.exists()))
+        self._file, self._waiting = path.open("ab", buffering=0), b""
         self._file.truncate(min(size or 0, self._file.tell()))
 
     def add(self, report: Mapping[str, float]) -> None:
         """Append a line; one that the disk has no room for is kept until it has."""
-        self._file.write(json.dumps(report).encode() + b"\n")
+        self._waiting += json.dumps(report).encode() + b"\n"
         try:
-            self._file.flush()
+            self._write()
         except OSError as error:
             say(f"NO REPORT: {error}")
 
+    def _write(self) -> None:
+        while self._waiting:
+            self._waiting = self._waiting[self._file.write(self._waiting) :]
+
     def synced_size(self) -> int:
         """Bring it to the disk, and return how large it is, in bytes."""
-        self._file.flush()
+        self._write()
         os.fsync(self._file.fileno())
         return self._file.tell()
 
@@ -214,7 +220,10 @@ def train(settings: Settings, device: torch.device, stop: list[str], alive: Path
         except (AttributeError, LookupError, TypeError, ValueError, RuntimeError) as error:
             sys.exit(f"{path} is no checkpoint of this program, and is left as it is: {error}\nMove it away to begin anew.")
         say(f"resumed from the checkpoint at step {training.step}")
-    metrics = Metrics(settings.folder / "metrics.jsonl", size)
+    try:
+        metrics = Metrics(settings.folder / "metrics.jsonl", size)
+    except OSError as error:
+        sys.exit(f"{settings.folder / 'metrics.jsonl'} cannot be used: {error.strerror}")
 
     def save() -> bool:
         try:

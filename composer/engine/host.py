@@ -17,6 +17,7 @@ GB10 = ("0x10de", "0x2e12")
 KILLERS = ("earlyoom", "nohang", "systemd-oomd")
 """Daemons that end processes before memory runs out, as the kernel names their processes."""
 _DEADLINE = 5
+_LONGEST = 200
 
 
 class Host(Frozen):
@@ -34,7 +35,7 @@ class Host(Frozen):
 def read_host(root: Path = Path("/"), search_path: str | None = None) -> Host:
     """Read what the machine says of itself. `search_path` is where programs are looked for, PATH by default."""
     return Host(
-        product=_line(root / "sys/class/dmi/id/product_name"),
+        product=(_line(root / "sys/class/dmi/id/product_name") or "")[:_LONGEST] or None,
         is_gb10=any(_has_gb10(device) for device in _entries(root / "sys/bus/pci/devices")),
         dgx_os=_dgx_os(_text(root / "etc/dgx-release")),
         driver=_driver(root),
@@ -49,31 +50,35 @@ def _has_gb10(device: Path) -> bool:
 
 def _dgx_os(release: str) -> str | None:
     """Return the version that the last update brought, or the installed one; the file has a line for each update."""
-    found = dict(re.findall(r'^(DGX_OTA_VERSION|DGX_SWBUILD_VERSION)="?([0-9.]+)"?$', release, re.MULTILINE))
+    found = dict(re.findall(r'^(DGX_OTA_VERSION|DGX_SWBUILD_VERSION)="?([0-9.]{1,20})"?$', release, re.MULTILINE))
     return found.get("DGX_OTA_VERSION") or found.get("DGX_SWBUILD_VERSION")
 
 
 def _driver(root: Path) -> str | None:
     """Return the version of the driver that is loaded."""
-    found = re.search(r"^NVRM version:.*?\s(\d+\.\d+(?:\.\d+)?)\s", _text(root / "proc/driver/nvidia/version"), re.MULTILINE)
-    return found[1] if found else _line(root / "sys/module/nvidia/version")
+    module = (_line(root / "sys/module/nvidia/version") or "")[:20]
+    found = re.search(
+        r"^NVRM version:.*?\s(\d{1,6}\.\d{1,6}(?:\.\d{1,6})?)\s", _text(root / "proc/driver/nvidia/version"), re.MULTILINE
+    )
+    return found[1] if found else module or None
 
 
 def _toolkit(program: str | None) -> str | None:
     if program is None:
         return None
+    ask = ["timeout", "-k", "1", str(_DEADLINE), "sh", "-c", '"$0" --version | head -c 4096', program]
     try:
-        said = subprocess.run([program, "--version"], check=False, capture_output=True, text=True, timeout=_DEADLINE).stdout
-    except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError):
+        said = subprocess.run(ask, check=False, stdin=subprocess.DEVNULL, capture_output=True, timeout=2 * _DEADLINE).stdout
+    except (OSError, subprocess.TimeoutExpired):
         return None
-    found = re.search(r"version (\d+\.\d+\.\d+)", said)
+    found = re.search(r"version (\d{1,6}\.\d{1,6}\.\d{1,6})\b", said.decode(errors="replace"))
     return found[1] if found else None
 
 
 def _killers(proc: Path) -> Iterator[str]:
     for entry in _entries(proc):
         if entry.name.isdigit() and _line(entry / "comm") in KILLERS:
-            yield " ".join(_text(entry / "cmdline").split("\0")).strip()
+            yield " ".join(_text(entry / "cmdline").split("\0")).strip()[:_LONGEST]
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -25,9 +25,8 @@ def look(host: Host, gpu: GpuReading, memory: Memory, capacity: int) -> Iterator
     NVIDIA's porting guide of the DGX Spark (2026-04) asks for CUDA 13.0 and the toolkit 1.17.7, its first driver for CUDA 13
     is 580, and the release notes of DGX OS 7.5 (2026-07) say that it handles running out of memory better.
     """
-    yield Finding(
-        level="ok", where="machine", message=f"{host.product or 'unknown'}, {'a' if host.is_gb10 else 'no'} DGX Spark (GB10)"
-    )
+    spark = "a DGX Spark (GB10)" if host.is_gb10 else "not a DGX Spark (GB10)"
+    yield Finding(level="ok", where="machine", message=f"{spark}: {host.product}" if host.product else spark)
     yield _total(memory, capacity)
     on_a_spark = (
         _least("DGX OS", host.dgx_os, "7.5", "warning", UPDATE),

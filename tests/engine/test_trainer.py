@@ -177,7 +177,7 @@ def test_a_training_that_begins_anew_puts_the_reports_of_the_one_before_aside(tr
     trainer.run(STEPS="100")
     (trainer.folder / "checkpoint.pt").rename(trainer.folder / "mine.pt")
     trainer.run(STEPS="100")
-    assert metrics((trainer.folder / "metrics.before.jsonl").read_text()) == trainer.metrics()
+    assert metrics((trainer.folder / "metrics.1.jsonl").read_text()) == trainer.metrics()
     (trainer.folder / "metrics.jsonl").unlink()
     trainer.run(STEPS="200")
     assert [one["step"] for one in trainer.metrics()] == [200]
@@ -203,6 +203,36 @@ def test_a_full_disk_costs_no_checkpoint_that_was_there(trainer: Trainer) -> Non
     assert "NO CHECKPOINT: /full/checkpoint.pt was not written" in done.stdout
     assert done.stdout.splitlines()[-1] == "['checkpoint.pt', 'filler', 'lock', 'metrics.jsonl'] True"
     assert "Traceback" not in done.stderr
+
+
+def test_reports_wait_for_room_on_a_disk_that_is_full_for_long(trainer: Trainer) -> None:
+    script = (
+        "import sys; sys.path.insert(0, '/app'); from pathlib import Path; from train import Metrics\n"
+        "filler, path = Path('/full/filler'), Path('/full/metrics.jsonl')\n"
+        "metrics = Metrics(path, None); filler.write_bytes(bytes(64 * 1024))\n"
+        "for step in range(1000): metrics.add({'step': step})\n"
+        "filler.unlink(); print(metrics.synced_size() == path.stat().st_size, len(path.read_text().splitlines()))"
+    )
+    options = ["--network", "none", "--tmpfs", "/full:size=64k", "--volume", f"{ROOT}/compose/training:/app:ro"]
+    said = docker("run", "--name", trainer.name, *options, IMAGE, "-W", "ignore", "-c", script)
+    assert said.startswith("NO REPORT: ")
+    assert said.splitlines()[-1] == "True 1000"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("checkpoint.pt", "/checkpoints/checkpoint.pt cannot be read, and is left as it is: FileNotFoundError"),
+        ("lock", "/checkpoints/lock cannot be used: No such file or directory"),
+        ("metrics.jsonl", "/checkpoints/metrics.jsonl cannot be used: No such file or directory"),
+    ],
+)
+def test_a_link_to_a_disk_that_is_not_there_is_named_and_stays(trainer: Trainer, name: str, message: str) -> None:
+    (trainer.folder / name).symlink_to("/not/mounted/file")
+    code, log = trainer.run(STEPS="20")
+    assert (code, log.startswith(message) or f"\n{message}" in log) == (1, True), log
+    assert "Traceback" not in log
+    assert (trainer.folder / name).is_symlink()
 
 
 def test_a_checkpoint_that_cannot_be_read_ends_the_trainer_and_stays(trainer: Trainer) -> None:
@@ -243,7 +273,7 @@ def test_two_trainers_never_share_a_folder(trainer: Trainer, uninterrupted: Trai
             {"DEVICE": "cuda"},
             "There is no GPU that CUDA can use, and TRAINING_DEVICE asks for one; nvidia-smi must work first.\n",
         ),
-        ({"STEPS": "-1"}, "TRAINING_STEPS is '-1'; it must be a whole number.\n"),
+        ({"STEPS": "-1"}, "TRAINING_STEPS is '-1'; it must be a whole number below 10^18.\n"),
         ({"FOLDER": "/nowhere"}, "/nowhere is not a folder that this program may write to.\n"),
     ],
 )

@@ -89,7 +89,7 @@ def test_a_machine_that_says_nothing_is_unknown(tmp_path: Path) -> None:
     assert read_host(tmp_path, str(tmp_path)) == Host()
 
 
-@pytest.mark.parametrize("script", ["exit 1", "echo nothing", "printf '\\377'"])
+@pytest.mark.parametrize("script", ["exit 1", "echo nothing", "printf '\\377'", "exec yes version", "sleep 60 & exit 1"])
 def test_a_toolkit_that_fails_is_unknown(tmp_path: Path, script: str) -> None:
     assert read_host(tmp_path, toolkit(tmp_path / "bin", script)).toolkit is None
 
@@ -134,5 +134,5 @@ def test_without_swap_earlyoom_needs_no_setting_for_it() -> None:
 
 def test_a_machine_that_is_no_spark_is_told_so_and_nothing_of_a_spark_is_asked_of_it() -> None:
     seen = found(Host(product="A computer"))
-    assert seen["machine"].message == "A computer, no DGX Spark (GB10)"
+    assert seen["machine"].message == "not a DGX Spark (GB10): A computer"
     assert {one.level for one in seen.values()} == {"ok"}

@@ -61,7 +61,9 @@ class TestDockerfile:
                 assert '"$COMMIT"' in fetched
             for installed in re.findall(r"pip install ([^&]*)", run):
                 loose = [word for word in installed.split() if not word.startswith(("-", '"')) and "==" not in word]
-                assert all(re.search(r"requirements\.txt$|held\.txt$|\.whl$|^\.$|^\.venv/bin/python$", word) for word in loose), installed
+                assert all(re.search(r"requirements\.txt$|held\.txt$|\.whl$|^\.$|^\.venv/bin/python$", word) for word in loose), (
+                    installed
+                )
 
     def test_what_its_volumes_hold_belongs_to_its_user(self, name: str) -> None:
         mounts = [volume.split(":")[1] for volume in SERVICES[name]["volumes"]]

@@ -32,8 +32,15 @@ class Answer(http.server.BaseHTTPRequestHandler):
     def log_message(self, *words):
         pass
 
+if "DEAF" in os.environ:
+    import signal
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 if "ENDS" in os.environ:
     sys.exit(3)
+if "SILENT" in os.environ:
+    import socket, time
+    quiet = socket.create_server(("127.0.0.1", int(os.environ["UVICORN_PORT"])))
+    time.sleep(60)
 http.server.HTTPServer(("127.0.0.1", int(os.environ["UVICORN_PORT"])), Answer).serve_forever()
 """
 
@@ -108,10 +115,14 @@ def test_a_model_that_is_there_is_loaded_without_a_network(start: Start) -> None
 @pytest.mark.parametrize(
     ("environment", "says"),
     [
-        ({"DOWNLOAD": "404"}, f"{MODEL} cannot be downloaded: as asked"),
-        ({"LOAD": "500"}, f"{MODEL} cannot be loaded: as asked"),
-        ({"LOAD": "409"}, f"{MODEL} cannot be loaded: as asked"),
+        ({"DOWNLOAD": "404"}, f"{MODEL} cannot be downloaded: 404 as asked"),
+        ({"LOAD": "500"}, f"{MODEL} cannot be loaded: 500 as asked"),
+        ({"LOAD": "409"}, f"{MODEL} cannot be loaded: 409 as asked"),
         ({"ENDS": "1"}, "Speaches ended before it answered."),
+        ({"SILENT": "1", "ANSWERS_WITHIN": "1"}, "Speaches does not answer after 1 s."),
+        ({"DEAF": "1", "LOAD": "500"}, f"{MODEL} cannot be loaded: 500 as asked"),
+        ({"READY": "/proc/ready"}, "/proc/ready cannot be written: [Errno 2] No such file or directory: '/proc/ready'"),
+        ({"WHISPER_MODEL": "a/ü b", "LOAD": "404"}, "a/ü b cannot be loaded: 404 as asked"),
     ],
 )
 def test_a_server_without_its_model_ends_and_says_why(start: Start, environment: dict[str, str], says: str) -> None:
@@ -129,3 +140,17 @@ def test_a_stop_reaches_the_server(start: Start) -> None:
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=DEADLINE)
     assert process.returncode == 128 + signal.SIGTERM
+
+
+def test_a_stop_before_the_model_is_loaded_is_no_fault(start: Start) -> None:
+    process = start.run(SILENT="1")
+    time.sleep(1)
+    process.send_signal(signal.SIGTERM)
+    said, _ = process.communicate(timeout=DEADLINE)
+    assert (process.returncode, said) == (128 + signal.SIGTERM, "")
+
+
+def test_a_server_that_is_not_there_is_said_to_be_missing(start: Start) -> None:
+    (start.folder / "uvicorn").unlink()
+    said, _ = start.run(PATH="/nowhere").communicate(timeout=DEADLINE)
+    assert said == "Speaches cannot be started: [Errno 2] No such file or directory: 'uvicorn'\n"
