@@ -14,20 +14,35 @@ from pathlib import Path
 IMAGE = "audio-lab-torch-cpu:latest"
 PROGRAM = Path(__file__).parents[1] / "compose/training"
 STEPS, GAMES, LEAST = 6_000, 50, 10
-VOLUME = "spark-mode-bench-trainer"
+NAME = "spark-mode-bench-trainer"  # of the container and of the volume
 
 
 def run(*arguments: str, seed: int = 0) -> str:
     """Run a program of the trainer's in a container of its own; return what it wrote."""
-    mounts = ["--volume", f"{PROGRAM}:/app:ro", "--volume", f"{VOLUME}:/checkpoints"]
+    mounts = ["--volume", f"{PROGRAM}:/app:ro", "--volume", f"{NAME}:/checkpoints"]
     settings = ["--env", "OMP_NUM_THREADS=1", "--env", f"TRAINING_STEPS={STEPS}", "--env", f"TRAINING_SEED={seed}"]
-    command = ["docker", "run", "--rm", "--network", "none", *mounts, *settings, IMAGE, "-W", "ignore", *arguments]
+    command = [
+        "docker",
+        "run",
+        "--rm",
+        "--name",
+        NAME,
+        "--network",
+        "none",
+        *mounts,
+        *settings,
+        IMAGE,
+        "-W",
+        "ignore",
+        *arguments,
+    ]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def learned(seed: int) -> float:
     """Train from nothing; return how many times more lines a game has than at random."""
     remove()
+    print(f"seed {seed}: trains {STEPS} steps", flush=True)
     try:
         run("/app", seed=seed)
         line = run("/app/evaluate.py", str(GAMES))
@@ -39,8 +54,9 @@ def learned(seed: int) -> float:
 
 
 def remove() -> None:
-    """Leave no checkpoint."""
-    subprocess.run(["docker", "volume", "rm", "--force", VOLUME], check=True, capture_output=True)
+    """Leave no container and no checkpoint, after an interrupt neither."""
+    subprocess.run(["docker", "rm", "--force", NAME], check=True, capture_output=True)
+    subprocess.run(["docker", "volume", "rm", "--force", NAME], check=True, capture_output=True)
 
 
 def main() -> None:
@@ -53,4 +69,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("interrupted")

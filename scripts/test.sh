@@ -1,5 +1,5 @@
 #!/bin/sh
-# All tests, in three processes side by side, each with a project of its own on the engine: most of their time is waiting.
+# All tests, in four processes side by side, each with a project of its own on the engine: most of their time is waiting.
 # $1 is the Python to use; the rest goes to pytest.
 set -u
 python=$1; shift
@@ -9,8 +9,9 @@ running=
 
 tests() { for name in "$@"; do printf ' tests/engine/test_%s.py' "$name"; done; }
 second="tests/unit tests/simulation$(tests failures broken_engine)"
-third=$(tests conformance gate guard holds hostile plugin security)
-first=$(for file in tests/engine/test_*.py; do case "$second $third" in *"$file"*) ;; *) printf ' %s' "$file" ;; esac; done)
+third=$(tests conformance gate guard holds hostile)
+fourth=$(tests lab_files ollama plugin security trainer)
+first=$(for file in tests/engine/test_*.py; do case "$second $third $fourth" in *"$file"*) ;; *) printf ' %s' "$file" ;; esac; done)
 
 trap 'kill -INT $running 2>/dev/null; wait; rm -rf "$folder"; exit 130' INT TERM HUP
 
@@ -22,9 +23,10 @@ run() {
 }
 run 2 $second "$@"
 run 3 $third "$@"
+run 4 $fourth "$@"
 SPARK_MODE_TEST_PROJECT=spark-mode-test-1 "$python" -m pytest $first "$@"
 code=$?
 for process in $running; do wait "$process" || code=$?; done
-cat "$folder/2" "$folder/3"
+cat "$folder/2" "$folder/3" "$folder/4"
 rm -rf "$folder"
 exit "$code"

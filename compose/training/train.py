@@ -42,8 +42,9 @@ RECENT_GAMES = 100
 class Size(NamedTuple):
     """How many games are played at once, from how many moments each step learns, and the GB that rules.yaml plans.
 
-    A moment takes 25.6 kB in the first layer (32 channels x 200 cells x 4 bytes), and that three times: what it gives, and the
-    gradients after and before its ReLU. The process with CUDA's context is reckoned with 3 GB, the replay buffer takes 0.1 GB.
+    A moment is a board and what followed on it, drawn from the replay buffer. One takes 25.6 kB in the first layer (32 channels x
+    200 cells x 4 bytes), and that three times: what it gives, and the gradients after and before its ReLU. The process with
+    CUDA's context is reckoned with 3 GB, the replay buffer takes 0.1 GB.
     """
 
     games: int
@@ -79,7 +80,7 @@ def read_settings(environment: Mapping[str, str], cuda: bool) -> Settings:
     if not cuda:
         games, batch = ON_A_CPU[name]
         size = size._replace(games=games, batch=batch)
-    steps, seed, seconds = (_whole(environment, f"TRAINING_{name}") for name in ("STEPS", "SEED", "SECONDS"))
+    steps, seed, seconds = (_whole(environment, f"TRAINING_{what}") for what in ("STEPS", "SEED", "SECONDS"))
     if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
         sys.exit(f"{folder} is not a folder that this program may write to.")
     return Settings(size, steps, seed, seconds or 600, folder)
@@ -236,7 +237,7 @@ def train(settings: Settings, device: torch.device, stop: list[str], alive: Path
 
     saved_at = reported_at = time.monotonic()
     reported_step = training.step
-    while not stop and not training.step == settings.steps != 0:
+    while not (stop or 0 < settings.steps <= training.step):
         training.do_step()
         with suppress(OSError):  # it only makes the container unhealthy
             alive.touch()

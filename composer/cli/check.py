@@ -24,7 +24,7 @@ def check(known: Globals) -> None:
     findings = [*find(session, session.compose_version), *layers(session), _plugin()]
 
     def text() -> str:
-        marks = {"ok": "ok      ", "warning": "warning ", "error": "ERROR   "}
+        marks = {"ok": "ok      ", "info": "info    ", "warning": "warning ", "error": "ERROR   "}
         return "\n".join(
             f"{marks[one.level]} {readable(one.where)}: {readable(one.message)}" + (f"\n          → {one.fix}" if one.fix else "")
             for one in findings

@@ -67,8 +67,9 @@ def engine_refusal(touched: tuple[str, ...], project: Project, observed: Observe
         return None
     needing = [name for name in touched if project.services[name].reserves_gpu]
     if needing and not observed.gpu_runtime:
+        reserve = "reserves" if len(needing) == 1 else "reserve"
         return Refusal(
-            message=f"{', '.join(needing)} reserves a GPU, and this Docker engine has no NVIDIA runtime",
+            message=f"{', '.join(needing)} {reserve} a GPU, and this Docker engine has no NVIDIA runtime",
             hint="install the NVIDIA Container Toolkit and run `nvidia-ctk runtime configure --runtime=docker`",
             kind="configuration",
         )

@@ -91,7 +91,12 @@ def _uncertain(session: Session) -> Iterator[Finding]:
         planned, high = workload.footprint.planned, workload.footprint.high
         if high > planned + limits.headroom - limits.floor:
             message = f"is planned with {gb_text(planned)} and may take {gb_text(high)}: with little free its start is aborted"
-            yield Finding(level="warning", where=f"rules: workloads/{name}", message=message, fix="spark-mode calibrate")
+            yield Finding(
+                level="warning",
+                where=f"rules: workloads/{name}",
+                message=message,
+                fix="plan what it takes, which spark-mode calibrate tells",
+            )
 
 
 def _hosts(session: Session) -> Iterator[Finding]:
@@ -145,7 +150,7 @@ def _engine(session: Session, observed: Observed) -> Iterator[Finding]:
     yield Finding(level="ok", where="engine", message=f"version {session.identity().version}")
     needing = [name for name, service in session.project.services.items() if service.reserves_gpu]
     if needing and not observed.gpu_runtime:
-        fix = "install the NVIDIA Container Toolkit, then: nvidia-ctk runtime configure --runtime=docker"
+        fix = "install the NVIDIA Container Toolkit, then: nvidia-ctk runtime configure --runtime=docker, and restart Docker"
         message = f"no NVIDIA runtime, and these reserve a GPU: {', '.join(needing)}"
         yield Finding(level="error", where="engine", message=message, fix=fix)
     for container in observed.containers:

@@ -164,7 +164,8 @@ class Executor:
                 )
 
     def _start_container(self, step: StartContainer) -> None:
-        require_clear(self._service_of(step.container), self.observer, self.rules)
+        known = self.doors.docker.container(step.container)
+        require_clear((known and known.service) or "", self.observer, self.rules)
         self.touched = True
         try:
             self.doors.docker.start(step.container)
@@ -206,6 +207,8 @@ class Executor:
         for service in step.services:
             if container := seen.container_of(service):
                 self._policies.give_back(container)
+                if container.state == "exited" and service in self.started:
+                    self.watcher.warned(f"{service} has ended by itself, with exit code 0; its log: docker logs {container.name}")
 
     def _await_ready(self, service: str, completes: bool, bound: float) -> Container:
         found = self.observer.glance().container_of(service)
@@ -244,7 +247,3 @@ class Executor:
                 self._policies.disarm(container)
                 self.doors.docker.stop(container.id, FAILED_GRACE_SECONDS)
         raise StepFailed(message)
-
-    def _service_of(self, id_: str) -> str:
-        container = self.doors.docker.container(id_)
-        return container.service or "" if container else ""

@@ -4,11 +4,11 @@ from typing import Literal
 
 from composer.frozen import Frozen
 
-Level = Literal["error", "warning", "ok"]
+Level = Literal["error", "warning", "info", "ok"]
 
 
 class Finding(Frozen):
-    """Something to mend (`error`), to know (`warning`), or that is fine (`ok`)."""
+    """Something to mend (`error`), to heed (`warning`), to know (`info`), or that is fine (`ok`)."""
 
     level: Level
     where: str

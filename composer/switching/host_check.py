@@ -10,7 +10,9 @@ from composer.planning.observed import Memory
 from composer.switching.finding import Finding, Level
 
 UPDATE = "update DGX OS in the DGX Dashboard, and reboot"
-TOOLKIT = "sudo apt install nvidia-container-toolkit; sudo nvidia-ctk runtime configure --runtime=docker"
+TOOLKIT = (
+    "sudo apt install nvidia-container-toolkit; sudo nvidia-ctk runtime configure --runtime=docker; sudo systemctl restart docker"
+)
 CUDA = "pip install 'spark-mode[gpu]'"
 EARLYOOM = (
     "sudo apt install earlyoom, and in /etc/default/earlyoom: EARLYOOM_ARGS=\"-m 4,2 -s 100 --avoid '^(sshd|systemd|dockerd)$'\""
@@ -36,7 +38,8 @@ def look(host: Host, gpu: GpuReading, memory: Memory, capacity: int) -> Iterator
         _swap(memory),
         _killer(host, memory),
     )
-    yield from on_a_spark if host.is_gb10 else (one.model_copy(update={"level": "ok", "fix": None}) for one in on_a_spark)
+    elsewhere: dict[str, str | None] = {"level": "info", "fix": None}
+    yield from on_a_spark if host.is_gb10 else (one.model_copy(update=elsewhere) for one in on_a_spark)
 
 
 def _total(memory: Memory, capacity: int) -> Finding:
@@ -51,7 +54,7 @@ def _least(where: str, version: str | None, least: str, level: Level, fix: str) 
     """Hold a version against the least that a DGX Spark should have."""
     if version and _numbers(version) >= _numbers(least):
         return Finding(level="ok", where=where, message=f"version {version}")
-    seen = f"version {version}" if version else "unknown"
+    seen = f"version {version}" if version else "not found"
     return Finding(level=level, where=where, message=f"{seen}; a DGX Spark should have {least} or later", fix=fix)
 
 

@@ -165,6 +165,13 @@ def test_a_stop_while_pytorch_is_still_being_imported_ends_with_a_checkpoint(tra
     assert (code, log.splitlines()[-1]) == (0, "wrote the checkpoint at step 0")
 
 
+def test_fewer_steps_than_were_done_are_done(trainer: Trainer) -> None:
+    trainer.run(STEPS="20")
+    code, log = trainer.run(STEPS="10")
+    assert code == 0
+    assert "stops at step 20: all steps are done" in log
+
+
 def test_another_size_goes_on_with_what_was_learned(trainer: Trainer) -> None:
     trainer.run(STEPS="20", BATCH="small")
     code, log = trainer.run(STEPS="40", BATCH="large")
@@ -279,3 +286,16 @@ def test_two_trainers_never_share_a_folder(trainer: Trainer, uninterrupted: Trai
 )
 def test_a_wrong_setting_is_named(trainer: Trainer, setting: dict[str, str], message: str) -> None:
     assert trainer.run(**setting) == (1, message)
+
+
+def test_a_training_that_has_no_step_left_ends_at_once_and_the_switch_says_so(lab: Lab) -> None:
+    lab.files = (*FILES, "compose/on-cpu.yaml")
+    lab.run("training", TRAINING_STEPS="60")
+    until(lambda: lab.running() == {})
+    said = lab.run("training", TRAINING_STEPS="60")
+    assert "training has ended by itself, with exit code 0; its log: docker logs" in said.err
+    (container,) = lab.containers()
+    assert docker("logs", container["id"]).splitlines()[-2:] == [
+        "stops at step 60: all steps are done",
+        "wrote the checkpoint at step 60",
+    ]

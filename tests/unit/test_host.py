@@ -135,4 +135,5 @@ def test_without_swap_earlyoom_needs_no_setting_for_it() -> None:
 def test_a_machine_that_is_no_spark_is_told_so_and_nothing_of_a_spark_is_asked_of_it() -> None:
     seen = found(Host(product="A computer"))
     assert seen["machine"].message == "not a DGX Spark (GB10): A computer"
-    assert {one.level for one in seen.values()} == {"ok"}
+    assert {one.level for one in seen.values()} == {"ok", "info"}
+    assert {one.fix for one in seen.values()} == {None}
