@@ -33,8 +33,8 @@ demo: setup engine ## Switch the stand-in lab back and forth, explained; leaves 
 test: lint stand-in torch ## Lint, types, and all tests, on a real engine
 	@sh scripts/test.sh $(PYTHON)
 
-test-deep: lint stand-in torch ## The same with 10,000 histories, every crash of every recovery, and 100 kills on a real engine; hours
-	@SPARK_MODE_DEEP=1 SPARK_MODE_HISTORIES=10000 sh scripts/test.sh $(PYTHON)
+test-deep: lint stand-in torch ## The same with 10,000 histories and labs, every crash of every recovery, and 100 kills on a real engine; hours
+	@SPARK_MODE_DEEP=1 SPARK_MODE_HISTORIES=10000 SPARK_MODE_LABS=10000 sh scripts/test.sh $(PYTHON)
 
 lint: setup ## Style and types
 	@$(VENV)/bin/ruff check .

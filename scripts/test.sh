@@ -8,7 +8,7 @@ folder=$(mktemp -d)
 running=
 
 tests() { for name in "$@"; do printf ' tests/engine/test_%s.py' "$name"; done; }
-second="tests/unit tests/simulation$(tests failures broken_engine)"
+second="tests/unit tests/simulation$(tests broken_engine)"
 third=$(tests conformance gate guard holds hostile)
 fourth=$(tests lab_files ollama plugin security trainer)
 first=$(for file in tests/engine/test_*.py; do case "$second $third $fourth" in *"$file"*) ;; *) printf ' %s' "$file" ;; esac; done)

@@ -4,6 +4,7 @@ import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -24,18 +25,33 @@ def others_are_untouched() -> Iterator[None]:
     assert [one for one in before if one not in after] == []
 
 
-@pytest.fixture(autouse=True)
-def runs_alone_where_it_must(request: pytest.FixtureRequest) -> Iterator[None]:
+@contextmanager
+def turn(alone: bool) -> Iterator[None]:
     """While a test measures memory, or changes what all labs of an engine see, none runs beside it.
 
     It waits at the door, and until it has had its turn nobody else passes: two that take turns would keep it out.
     """
-    alone = request.node.get_closest_marker("alone") is not None
     folder = Path(tempfile.gettempdir())
     with (folder / "spark-mode-tests.door").open("w") as door, (folder / "spark-mode-tests.lock").open("w") as lock:
         fcntl.flock(door, fcntl.LOCK_EX)
         fcntl.flock(lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
         fcntl.flock(door, fcntl.LOCK_UN)
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def a_module_has_its_turn(request: pytest.FixtureRequest) -> Iterator[bool]:
+    """A module whose tests are all alone has one turn: at each, the others would have to come to an end first."""
+    alone = request.node.get_closest_marker("alone") is not None
+    with turn(alone) if alone else nullcontext():
+        yield alone
+
+
+@pytest.fixture(autouse=True)
+def a_test_has_its_turn(request: pytest.FixtureRequest, a_module_has_its_turn: bool) -> Iterator[None]:
+    """Every other test has its own."""
+    alone = request.node.get_closest_marker("alone") is not None
+    with nullcontext() if a_module_has_its_turn else turn(alone):
         yield
 
 

@@ -1,6 +1,7 @@
 """The promise on a real engine: training and audio are never active together, and what both need stays."""
 
 import json
+import os
 from itertools import combinations, pairwise, permutations
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from tests.engine.lab import Lab, docker
 from tests.engine.witness import Moment, Witness, overlap_ms, starts
 
+TIMES = 20 if os.environ.get("SPARK_MODE_DEEP") else 10
 MODES = ("audio omni", "audio chatterbox", "audio xtts", "audio qwen", "audio f5", "training")
 SERVICES = {
     "audio omni": {"omni"},
@@ -16,12 +18,12 @@ SERVICES = {
 }
 
 
-def test_training_and_audio_follow_each_other_twenty_times_and_never_meet(lab: Lab) -> None:
+def test_training_and_audio_follow_each_other_and_never_meet(lab: Lab) -> None:
     with Witness(lab.project) as witness:
-        for _ in range(20):
+        for _ in range(TIMES):
             lab.run("audio", "omni")
             lab.run("training")
-    witness.require(audio_starts=20, training_starts=20)
+    witness.require(audio_starts=TIMES, training_starts=TIMES)
 
 
 def test_every_pair_of_modes_ends_in_the_second_and_the_sides_never_meet(lab: Lab) -> None:

@@ -19,7 +19,7 @@ from composer.planning.planner import plan
 from composer.planning.request import Request, resolve
 from composer.planning.target import members
 
-LABS = int(os.environ.get("SPARK_MODE_LABS", "2000"))
+LABS = int(os.environ.get("SPARK_MODE_LABS", "1000"))
 CLASSES = ("red", "green", "training")
 NAMES = [f"w{number:02}" for number in range(12)]
 
