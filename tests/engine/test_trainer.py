@@ -85,11 +85,13 @@ def in_container(folder: str, expression: str) -> str:
 
 
 def learned(folder: str) -> str:
-    """Return a digest of every number that the next step depends on."""
+    """Return everything that the next step depends on, tensors as a digest."""
     saved = "torch.load('checkpoint.pt', weights_only=True)['training']"
-    parts = "[*s['agent']['network'].values(), *s['agent']['target'].values(), *s['replay']['ring'], s['torch_random']]"
-    numbers = f"[part.double().sum().item() for part in {parts}]"
-    return in_container(folder, f"[(s['step'], s['games'], s['random'], {numbers}) for s in [{saved}]]")
+    moments = "[value for one in s['agent']['optimiser']['state'].values() for value in one.values()]"
+    networks = "*s['agent']['network'].values(), *s['agent']['target'].values()"
+    parts = f"[{networks}, *{moments}, *s['replay']['ring'], s['torch_random']]"
+    digest = f"hashlib.sha256(b''.join(bytes(p.flatten().view(torch.uint8).tolist()) for p in {parts})).hexdigest()"
+    return in_container(folder, f"[(s['step'], s['games'], s['recent'], s['random'], {digest}) for s in [{saved}]]")
 
 
 def test_a_training_that_switches_interrupt_learns_what_one_that_ran_through_learns(lab: Lab, uninterrupted: Trainer) -> None:
