@@ -21,21 +21,8 @@ def run(*arguments: str, seed: int = 0) -> str:
     """Run a program of the trainer's in a container of its own; return what it wrote."""
     mounts = ["--volume", f"{PROGRAM}:/app:ro", "--volume", f"{NAME}:/checkpoints"]
     settings = ["--env", "OMP_NUM_THREADS=1", "--env", f"TRAINING_STEPS={STEPS}", "--env", f"TRAINING_SEED={seed}"]
-    command = [
-        "docker",
-        "run",
-        "--rm",
-        "--name",
-        NAME,
-        "--network",
-        "none",
-        *mounts,
-        *settings,
-        IMAGE,
-        "-W",
-        "ignore",
-        *arguments,
-    ]
+    container = ["docker", "run", "--rm", "--name", NAME, "--network", "none", *mounts, *settings]
+    command = [*container, IMAGE, "-W", "ignore", *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 

@@ -58,7 +58,11 @@ SIZES = {
     "large": Size(games=768, batch=98_304, planned=15),  # 7.5 + 3.1 = 10.6 GB
 }
 PROCESS_GB = 3
-ON_A_CPU = {"small": (2, 64), "mid": (4, 128), "large": (6, 192)}  # games and moments: enough to learn, and quick
+ON_A_CPU = {  # enough to learn, and quick
+    "small": {"games": 2, "batch": 64},
+    "mid": {"games": 4, "batch": 128},
+    "large": {"games": 6, "batch": 192},
+}
 
 
 class Settings(NamedTuple):
@@ -72,14 +76,15 @@ class Settings(NamedTuple):
 
 
 def read_settings(environment: Mapping[str, str], cuda: bool) -> Settings:
-    """Read the settings; ends the program with what is wrong in them."""
+    """Read the settings for a machine with CUDA or without; ends the program with what is wrong in them."""
+    if environment.get("TRAINING_DEVICE") == "cuda" and not cuda:
+        sys.exit("There is no GPU that CUDA can use, and TRAINING_DEVICE asks for one; nvidia-smi must work first.")
     name = environment.get("TRAINING_BATCH") or "mid"
     if name not in SIZES:
         sys.exit(f"TRAINING_BATCH is {name!r}; it can be {', '.join(SIZES)}.")
     size, folder = SIZES[name], Path(environment.get("TRAINING_FOLDER") or "/checkpoints")
     if not cuda:
-        games, batch = ON_A_CPU[name]
-        size = size._replace(games=games, batch=batch)
+        size = size._replace(**ON_A_CPU[name])
     steps, seed, seconds = (_whole(environment, f"TRAINING_{what}") for what in ("STEPS", "SEED", "SECONDS"))
     if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
         sys.exit(f"{folder} is not a folder that this program may write to.")
@@ -255,10 +260,8 @@ def train(settings: Settings, device: torch.device, stop: list[str], alive: Path
     return 0 if save() else 1
 
 
-def device_of(planned: float) -> torch.device:
-    """Return the GPU, with a limit to what this process allocates there, or the CPU where there is none."""
-    if not torch.cuda.is_available():
-        return torch.device("cpu")
+def gpu(planned: float) -> torch.device:
+    """Return the GPU, with a limit to what this process allocates there; `planned` is in GB."""
     total = torch.cuda.get_device_properties(0).total_memory
     torch.cuda.set_per_process_memory_fraction((planned - PROCESS_GB) * 1e9 / total)
     return torch.device("cuda")
@@ -271,12 +274,11 @@ def say(line: str) -> None:
 
 def main(stop: list[str], alive: Path) -> int:
     """Train until there is something in `stop`, set up so that the same seed gives the same results; return the exit code."""
-    if os.environ.get("TRAINING_DEVICE") == "cuda" and not torch.cuda.is_available():
-        sys.exit("There is no GPU that CUDA can use, and TRAINING_DEVICE asks for one; nvidia-smi must work first.")
-    settings = read_settings(os.environ, torch.cuda.is_available())
+    cuda = torch.cuda.is_available()
+    settings = read_settings(os.environ, cuda)
     lock = checkpoint.lock(settings.folder)
     torch.use_deterministic_algorithms(True)
-    device = device_of(settings.size.planned)
+    device = gpu(settings.size.planned) if cuda else torch.device("cpu")
     say(f"trains on the {device.type}, {settings.size.games} games at once, {settings.size.batch} moments a step")
     code = train(settings, device, stop, alive)
     os.close(lock)

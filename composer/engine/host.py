@@ -35,7 +35,7 @@ class Host(Frozen):
 def read_host(root: Path = Path("/"), search_path: str | None = None) -> Host:
     """Read what the machine says of itself. `search_path` is where programs are looked for, PATH by default."""
     return Host(
-        product=(_line(root / "sys/class/dmi/id/product_name") or "")[:_LONGEST] or None,
+        product=_line(root / "sys/class/dmi/id/product_name"),
         is_gb10=any(_has_gb10(device) for device in _entries(root / "sys/bus/pci/devices")),
         dgx_os=_dgx_os(_text(root / "etc/dgx-release")),
         driver=_driver(root),
@@ -89,7 +89,7 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _line(path: Path) -> str | None:
-    return _text(path).strip() or None
+    return _text(path).strip()[:_LONGEST] or None
 
 
 def _text(path: Path) -> str:

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 from collections.abc import Mapping
 from itertools import combinations
@@ -14,6 +13,7 @@ import pytest
 from composer.lab.rules import Rules
 from tests.audio_lab import RULES
 from tests.engine.lab import ROOT, Lab
+from tests.engine.outside import lab_in_folder
 
 LAB, STAND_IN, ON_CPU = "compose/audio-lab.yaml", "compose/stand-in.yaml", "compose/on-cpu.yaml"
 PROFILES = ("omni", "chatterbox", "xtts", "qwen", "f5", "training")
@@ -50,15 +50,12 @@ def test_the_real_trainer_takes_the_place_of_its_stand_in_alone() -> None:
 
 @pytest.mark.parametrize("files", [(LAB,), (LAB, STAND_IN)], ids=lambda files: Path(files[-1]).stem)
 def test_compose_takes_every_profile_and_every_pair_behind_the_gate(lab: Lab, tmp_path: Path, files: tuple[str, ...]) -> None:
-    shutil.copytree(ROOT / "compose", tmp_path / "compose", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "rules.yaml", tmp_path)
-    shutil.copy(ROOT / "compose/stand-in.rules.yaml", tmp_path / "compose")
-    (tmp_path / ".env").write_text(f"COMPOSE_FILE={':'.join(files)}\n")
-    lab.folder, lab.files = tmp_path, ()
-    lab.rules = "compose/stand-in.rules.yaml" if STAND_IN in files else "rules.yaml"
-    lab.run("gate", "install")
+    gated = lab_in_folder(lab.project, tmp_path)
+    (gated.folder / ".env").write_text(f"COMPOSE_FILE={':'.join(files)}\n")
+    gated.rules = None if STAND_IN in files else "base.yaml"
+    gated.run("gate", "install")
     for profiles in SETS:
-        services = set(config(tmp_path, (), profiles)["services"])
+        services = set(config(gated.folder, (), profiles)["services"])
         assert expected(profiles) <= services
         assert services - expected(profiles), "the gate is not there"
 
@@ -119,7 +116,7 @@ def facts(service: Mapping[str, Any]) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("name", ["omni", "chatterbox", "xtts", "qwen", "f5", "whisper", "ollama", "training"])
+@pytest.mark.parametrize("name", [*PROFILES, "whisper", "ollama"])
 def test_every_image_flag_and_port_has_its_source_in_the_docs(name: str) -> None:
     service = config(ROOT, (LAB,), ("*",))["services"][name]
     written = section(name)

@@ -5,6 +5,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from random import SystemRandom
 from typing import Any
@@ -16,6 +17,7 @@ from tests.engine.lab import DEADLINE, FILES, ROOT, Lab, docker, until
 IMAGE = "audio-lab-torch-cpu:latest"
 INTERRUPTIONS = 20 if os.environ.get("SPARK_MODE_DEEP") else 3
 STEPS = 100 * INTERRUPTIONS
+PROGRAM = ["--network", "none", "--volume", f"{ROOT}/compose/training:/app:ro"]
 
 
 class Trainer:
@@ -23,14 +25,12 @@ class Trainer:
 
     def __init__(self, folder: Path, name: str) -> None:
         self.folder, self.name = folder, name
-        folder.mkdir()
 
-    def start(self, *options: str, **environment: str) -> None:
+    def start(self, **environment: str) -> None:
         """Start it; `TRAINING_` is put before each setting."""
         settings = [part for name, value in environment.items() for part in ("--env", f"TRAINING_{name}={value}")]
-        mounts = ["--volume", f"{ROOT}/compose/training:/app:ro", "--volume", f"{self.folder}:/checkpoints"]
-        limits = ["--network", "none", "--init", "--env", "OMP_NUM_THREADS=1"]
-        docker("run", "--detach", "--name", self.name, *limits, *mounts, *settings, *options, IMAGE, "-W", "ignore", "/app")
+        options = [*PROGRAM, "--volume", f"{self.folder}:/checkpoints", "--init", "--env", "OMP_NUM_THREADS=1"]
+        docker("run", "--detach", "--name", self.name, *options, *settings, IMAGE, "-W", "ignore", "/app")
 
     def end(self) -> tuple[int, str]:
         """Wait until it has ended; return its exit code and its log, and remove it."""
@@ -39,9 +39,9 @@ class Trainer:
         docker("rm", self.name)
         return code, log
 
-    def run(self, *options: str, **environment: str) -> tuple[int, str]:
+    def run(self, **environment: str) -> tuple[int, str]:
         """Start it and wait until it has ended."""
-        self.start(*options, **environment)
+        self.start(**environment)
         return self.end()
 
     def log(self) -> str:
@@ -63,19 +63,28 @@ def metrics(text: str) -> list[dict[str, Any]]:
     return [{key: value for key, value in json.loads(line).items() if key != "steps_per_second"} for line in text.splitlines()]
 
 
+@contextmanager
+def trainer_in(folder: Path) -> Iterator[Trainer]:
+    """A trainer with this folder, of whose containers none is left."""
+    folder.mkdir()
+    one = Trainer(folder, f"spark-mode-test-{folder.name}-{os.getpid()}")
+    try:
+        yield one
+    finally:
+        subprocess.run(["docker", "rm", "--force", one.name], check=False, capture_output=True)
+
+
 @pytest.fixture
 def trainer(tmp_path: Path) -> Iterator[Trainer]:
-    one = Trainer(tmp_path / "checkpoints", f"spark-mode-test-trainer-{os.getpid()}")
-    yield one
-    subprocess.run(["docker", "rm", "--force", one.name], check=False, capture_output=True)
+    with trainer_in(tmp_path / "trainer") as one:
+        yield one
 
 
 @pytest.fixture
 def uninterrupted(tmp_path: Path) -> Iterator[Trainer]:
     """A training that nobody disturbs."""
-    one = Trainer(tmp_path / "uninterrupted", f"spark-mode-test-uninterrupted-{os.getpid()}")
-    yield one
-    subprocess.run(["docker", "rm", "--force", one.name], check=False, capture_output=True)
+    with trainer_in(tmp_path / "uninterrupted") as one:
+        yield one
 
 
 def in_container(folder: str, expression: str) -> str:
@@ -203,10 +212,10 @@ def test_a_full_disk_costs_no_checkpoint_that_was_there(trainer: Trainer) -> Non
         "finally: print(sorted(os.listdir('/full')), filecmp.cmp('/full/checkpoint.pt', '/checkpoints/copy.pt', shallow=False))"
     )
     size = 4 * 2**20 - len(before) - 16 * 2**10
-    volumes = ["--volume", f"{ROOT}/compose/training:/app:ro", "--volume", f"{trainer.folder}:/checkpoints"]
+    volumes = ["--volume", f"{trainer.folder}:/checkpoints"]
     options = ["--tmpfs", "/full:size=4m", "--env", "TRAINING_FOLDER=/full", "--env", "TRAINING_STEPS=300"]
     program = [IMAGE, "-W", "ignore", "-c", script.replace("SIZE", str(size))]
-    command = ["docker", "run", "--rm", "--network", "none", *volumes, *options, *program]
+    command = ["docker", "run", "--rm", *PROGRAM, *volumes, *options, *program]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=DEADLINE)
     assert done.returncode == 1
     assert "NO CHECKPOINT: /full/checkpoint.pt was not written" in done.stdout
@@ -222,8 +231,7 @@ def test_reports_wait_for_room_on_a_disk_that_is_full_for_long(trainer: Trainer)
         "for step in range(1000): metrics.add({'step': step})\n"
         "filler.unlink(); print(metrics.synced_size() == path.stat().st_size, len(path.read_text().splitlines()))"
     )
-    options = ["--network", "none", "--tmpfs", "/full:size=64k", "--volume", f"{ROOT}/compose/training:/app:ro"]
-    said = docker("run", "--name", trainer.name, *options, IMAGE, "-W", "ignore", "-c", script)
+    said = docker("run", "--name", trainer.name, *PROGRAM, "--tmpfs", "/full:size=64k", IMAGE, "-W", "ignore", "-c", script)
     assert said.startswith("NO REPORT: ")
     assert said.splitlines()[-1] == "True 1000"
 
