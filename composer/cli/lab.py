@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from composer.atomic_file import replace_file
 from composer.cli.context import Globals, output_options
 from composer.errors import ConfigurationError
 from composer.switching.discovery import Flags, find_lab, here, lab_setting
@@ -24,7 +25,7 @@ def lab(known: Globals, path: Path | None) -> None:
         setting = lab_setting(os.environ)
         try:
             setting.parent.mkdir(parents=True, exist_ok=True)
-            setting.write_text(f"{folder}\n")
+            replace_file(setting, f"{folder}\n".encode(), 0o644)
         except OSError as error:
             raise ConfigurationError(f"{setting}: {error.strerror}", "set XDG_CONFIG_HOME to a directory you may write") from None
         known.show({"lab": str(folder)}, lambda: f"the lab in {folder} is used from anywhere")

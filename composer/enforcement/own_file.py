@@ -1,9 +1,8 @@
 """Files that spark-mode puts where others look for them: in place at once, and never over what is somebody else's."""
 
-import os
-from contextlib import suppress
 from pathlib import Path
 
+from composer.atomic_file import replace_file
 from composer.errors import ConfigurationError
 from composer.plain_file import read_plain
 
@@ -22,19 +21,10 @@ def require_ours(path: Path, mark: str) -> None:
 
 def put(path: Path, text: str, mode: int, fix: str) -> None:
     """Put a file in place; one that is there keeps its mode and its owner. Raises ConfigurationError, with this fix."""
-    new = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        new.write_text(text)
-        new.chmod(mode)
-        if path.exists():
-            seen = path.stat()
-            new.chmod(seen.st_mode & 0o777)
-            os.chown(new, seen.st_uid, seen.st_gid)
-        new.replace(path)
+        replace_file(path, text.encode(), mode, keep=True)
     except OSError as error:
-        with suppress(OSError):
-            new.unlink()
         raise ConfigurationError(f"{path}: {error.strerror}", fix) from None
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
+from composer.atomic_file import replace_file
 from composer.engine.answers import VARIANT
 from composer.engine.compose_files import TIMED_OUT, last_line, settings
 from composer.engine.doors import ChosenVariant, ComposeFailed
@@ -78,11 +79,7 @@ class ComposeVerbs:
             for service, variant in variants.items()
         }
         path = self._folder / f"{self._files.project_name}.variants.json"
-        new = path.with_name(f".{path.name}.{os.getpid()}")
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o660)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump({"services": services}, file)
-        new.replace(path)
+        replace_file(path, json.dumps({"services": services}).encode(), 0o660)
         return path
 
 

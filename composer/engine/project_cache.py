@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from composer import __version__
+from composer.atomic_file import replace_file
 from composer.plain_file import read_plain
 
 if TYPE_CHECKING:
@@ -68,12 +69,9 @@ class ProjectCache:
         key = self._key(texts)
         if key is None or key != self._asked_for or not _plainly_spelled(texts, self._files.compose):
             return
-        new = self._path.with_name(f".{self._path.name}.{os.getpid()}")
         with suppress(OSError):
-            descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o660)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump({"key": key, "version": version, "project": project}, file)
-            new.replace(self._path)
+            text = json.dumps({"key": key, "version": version, "project": project})
+            replace_file(self._path, text.encode(), 0o660)
 
     def _texts(self) -> dict[str, str | None]:
         return {str(file): _text(file) for file in inputs_of(self._files)}

@@ -1,11 +1,11 @@
 """What workloads really took, beside what they declare: one line of JSON for each start that settled."""
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from composer.atomic_file import replace_file
 from composer.errors import ConfigurationError
 from composer.frozen import Frozen
 from composer.plain_file import read_plain
@@ -76,12 +76,8 @@ def add_measurements(path: Path, new: Iterable[Measurement]) -> None:
     if not added:
         return
     kept = [*read_measurements(path), *added][-MOST_RECORDS:]
-    other = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        descriptor = os.open(other, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o660)
-        with os.fdopen(descriptor, "w") as file:
-            file.writelines(one.model_dump_json() + "\n" for one in kept)
-        other.replace(path)
+        replace_file(path, "".join(one.model_dump_json() + "\n" for one in kept).encode(), 0o660)
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror}; what this switch measured is not kept") from None
 

@@ -1,0 +1,51 @@
+"""Writing a file as a whole: whoever reads it, also after a crash, sees what was there before or all of the new one."""
+
+import errno
+import os
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+
+def replace_file(path: Path, contents: bytes, mode: int, keep: bool = False) -> None:
+    """Put a file in place, on the disk when the call returns. Raises OSError, and then nothing has changed.
+
+    The new one is made beside it under a name that nobody can foresee, never through a link and never over something, and
+    has its mode before its first byte, whatever the umask. With `keep` a file that is there keeps its own mode and owner,
+    and a link in its place is an error: what it leads to is somebody else's.
+    """
+    new = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            if keep and (former := _former(path)):
+                os.fchown(descriptor, former.st_uid, former.st_gid)
+                mode = stat.S_IMODE(former.st_mode)
+            os.fchmod(descriptor, mode)
+            file.write(contents)
+            file.flush()
+            os.fsync(descriptor)
+        new.replace(path)
+    finally:
+        with suppress(FileNotFoundError):
+            new.unlink()
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have on the disk which files a folder has. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _former(path: Path) -> os.stat_result | None:
+    try:
+        seen = path.lstat()
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(seen.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file")
+    return seen
