@@ -1,7 +1,8 @@
 """One switch at a time, for all users of an engine: kernel locks that end with the process, whatever ends it.
 
-Two files. The main lock is held by a switch from its last look to its end. The children lock is held, shared, by
-every command that a switch starts, so that one which outlives a killed switch keeps the next switch out.
+The main lock is held by a switch from its last look to its end: on the folder of the locks, which nobody removes by
+mistake, and on a file in it, which says who holds it. The children lock is held, shared, by every command that a switch
+starts, so that one which outlives a killed switch keeps the next switch out.
 """
 
 import fcntl
@@ -15,8 +16,10 @@ from pathlib import Path
 
 from composer.engine.doors import Clock
 from composer.errors import ConfigurationError, LockBusy
+from composer.plain_file import read_plain
+from composer.switching.doors import StepFailed
 from composer.switching.report import Watcher
-from composer.switching.shared_file import open_shared
+from composer.switching.shared_file import is_at, locked, open_shared
 
 QUESTION_SECONDS = 0.05
 """How long a lock is tried at least: `is_switching` takes it for a moment."""
@@ -24,11 +27,15 @@ CHILDREN_SECONDS = 2.0
 """How long a switch waits, at least, for the end of commands that an earlier one left behind."""
 
 
-class Lock:
-    """The main lock, held. `doing` says to others what the holder does now."""
+class LockLost(StepFailed):
+    """A step is not done, because the lock that was held keeps nobody out any more."""
 
-    def __init__(self, descriptor: int, request: str) -> None:
-        self._descriptor = descriptor
+
+class Lock:
+    """The main lock, held. `doing` says to others what the holder does now; `is_held` whether it keeps them out."""
+
+    def __init__(self, descriptor: int, request: str, is_held: Callable[[], bool]) -> None:
+        self._descriptor, self._is_held = descriptor, is_held
         self._holder = {"request": request, "user": user_name(), "pid": os.getpid(), "since": _now()}
         self.doing("looking")
 
@@ -37,6 +44,11 @@ class Lock:
         text = json.dumps({**self._holder, "doing": what}).encode()
         os.pwrite(self._descriptor, text, 0)
         os.ftruncate(self._descriptor, len(text))
+
+    def require_held(self) -> None:
+        """Raise LockLost when the folder of the locks was removed or replaced: another switch may run by now."""
+        if not self._is_held():
+            raise LockLost("the folder of the locks is no longer the one that was locked: another switch may run")
 
 
 @contextmanager
@@ -48,23 +60,25 @@ def switch_lock(
     Raises LockBusy, naming the holder, when it is not free in time.
     """
     deadline = None if wait_seconds is None else clock.now() + max(wait_seconds, QUESTION_SECONDS)
-    main = _open(locks / f"{engine}.lock")
-    try:
-        _await(main, deadline, watcher, clock, lambda: _holder(_written(main)))
+    path = locks / f"{engine}.lock"
+
+    def wait(descriptor: int) -> None:
+        _await(descriptor, deadline, watcher, clock, lambda: _holder(_said(path)))
+
+    with locked(locks, _open_folder, wait) as folder, locked(path, _open, wait) as main:
         _await_children(locks, engine, deadline, watcher, clock)
-        yield Lock(main, request)
-    finally:
-        os.close(main)
+        yield Lock(main, request, lambda: is_at(folder, locks))
 
 
 def _await_children(locks: Path, engine: str, deadline: float | None, watcher: Watcher, clock: Clock) -> None:
     """See that no command of an earlier switch runs any more, before the first of this one starts."""
-    children = _open(children_lock(locks, engine))
-    try:
-        latest = None if deadline is None else max(deadline, clock.now() + CHILDREN_SECONDS)
-        _await(children, latest, watcher, clock, lambda: "a command that a killed switch left behind still runs")
-    finally:
-        os.close(children)
+    latest = None if deadline is None else max(deadline, clock.now() + CHILDREN_SECONDS)
+
+    def wait(descriptor: int) -> None:
+        _await(descriptor, latest, watcher, clock, lambda: "a command that a killed switch left behind still runs")
+
+    with locked(children_lock(locks, engine), _open, wait):
+        pass
 
 
 def is_switching(locks: Path, engine: str) -> bool:
@@ -73,20 +87,26 @@ def is_switching(locks: Path, engine: str) -> bool:
 
 
 def who_switches(locks: Path, engine: str) -> str | None:
-    """Return who holds the lock of an engine, and does what; None when nobody does."""
-    said = held(locks / f"{engine}.lock")
-    return None if said is None else _holder(said)
+    """Return who holds the lock of an engine, and does what; None when nobody does. Raises ConfigurationError."""
+    path = locks / f"{engine}.lock"
+    said = held(path)
+    if said is None and held(locks, os.O_DIRECTORY) is None:
+        return None
+    return _holder(said or _said(path))
 
 
-def held(path: Path) -> bytes | None:
+def held(path: Path, flags: int = os.O_NOFOLLOW) -> bytes | None:
     """Return what the holder of a lock wrote into its file; None when nobody holds it.
 
-    The question takes the lock, shared, for a moment.
+    The question takes the lock, shared, for a moment. Raises ConfigurationError when it may not be asked.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | flags)
+    except FileNotFoundError:
         return None
+    except OSError as error:
+        message = f"{path}: {error.strerror}; whether a switch runs cannot be seen"
+        raise ConfigurationError(message, "spark-mode must be able to read its lock there") from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -108,6 +128,13 @@ def _open(path: Path) -> int:
         raise ConfigurationError(f"{path}: {error.strerror}", "spark-mode must be able to write its lock there") from None
 
 
+def _open_folder(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}", "spark-mode must be able to read its locks' folder") from None
+
+
 def _await(descriptor: int, deadline: float | None, watcher: Watcher, clock: Clock, holder: Callable[[], str]) -> None:
     told = False
     while True:
@@ -127,6 +154,14 @@ def _await(descriptor: int, deadline: float | None, watcher: Watcher, clock: Clo
 def _written(descriptor: int) -> bytes:
     try:
         return os.pread(descriptor, 4096, 0)
+    except OSError:
+        return b""
+
+
+def _said(path: Path) -> bytes:
+    """Return what a holder wrote, for people: nothing where that cannot be read."""
+    try:
+        return read_plain(path, follow=False)
     except OSError:
         return b""
 

@@ -1,6 +1,8 @@
-"""Opening the files that all users of an engine share: never through a link, and writable for the group."""
+"""Opening the files that all users share: never through a link, writable for the group, and locked as what is there now."""
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from composer.plain_file import require_plain
@@ -23,3 +25,29 @@ def open_shared(path: Path, flags: int = 0) -> int:
     if seen.st_uid == os.geteuid() and seen.st_mode & 0o777 != MODE:
         os.fchmod(descriptor, MODE)
     return descriptor
+
+
+@contextmanager
+def locked(path: Path, opened: Callable[[Path], int], wait: Callable[[int], None]) -> Iterator[int]:
+    """Hold a lock, which `wait` takes, on what `opened` opens at a path. Raises OSError, and what those two raise.
+
+    It is certainly what is at the path then: a file that was removed or replaced while its lock was waited for locks
+    nobody out, so what is there instead is locked.
+    """
+    while True:
+        descriptor = opened(path)
+        try:
+            wait(descriptor)
+            if is_at(descriptor, path):
+                yield descriptor
+                return
+        finally:
+            os.close(descriptor)
+
+
+def is_at(descriptor: int, path: Path) -> bool:
+    """Whether what was opened is still what is at a path. Raises OSError."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False

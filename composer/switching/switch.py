@@ -147,6 +147,7 @@ class _Recorder:
     def started(self, number: int, step: Step) -> None:
         self.at = f"{step.action} {step.subject}"
         if self._lock:
+            self._lock.require_held()
             self._lock.doing(self.at)
         self._watcher.started(number, step)
 

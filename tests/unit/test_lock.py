@@ -4,6 +4,7 @@ import fcntl
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from composer.engine.doors import Clock
 from composer.errors import ConfigurationError, LockBusy
-from composer.switching.lock import Lock, children_lock, switch_lock
+from composer.switching.lock import Lock, LockLost, children_lock, is_switching, switch_lock, who_switches
 from tests.nobody import Nobody
 from tests.unit.test_readiness import Clock as FakeClock
 
@@ -74,3 +75,78 @@ def test_a_symlink_in_place_of_the_lock_is_not_followed(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError), lock(tmp_path):
         pass
     assert target.read_text() == "precious"
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+def replace(path: Path) -> None:
+    path.rename(path.with_suffix(".former"))
+    path.write_text("")
+
+
+@pytest.mark.parametrize("change", [remove, replace])
+def test_a_lock_file_that_goes_while_it_is_held_lets_nobody_in(tmp_path: Path, change: Callable[[Path], None]) -> None:
+    with lock(tmp_path):
+        change(tmp_path / "engine.lock")
+        assert is_switching(tmp_path, "engine")
+        with pytest.raises(LockBusy), lock(tmp_path):
+            pass
+    with lock(tmp_path) as held:
+        held.doing("stop whisper")
+        assert "stop whisper" in (who_switches(tmp_path, "engine") or "")
+
+
+def test_a_lock_file_that_goes_while_it_is_waited_for_is_not_the_one_that_is_locked(tmp_path: Path) -> None:
+    path = tmp_path / "engine.lock"
+    path.write_text("")
+    former = os.open(path, os.O_RDWR)
+    fcntl.flock(former, fcntl.LOCK_EX)
+
+    class Removing(FakeClock):
+        def sleep(self, seconds: float) -> None:
+            super().sleep(seconds)
+            path.unlink(missing_ok=True)
+            fcntl.flock(former, fcntl.LOCK_UN)
+
+    with lock(tmp_path, 5, Removing()), path.open() as now:
+        os.close(former)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(now, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_a_holder_whose_folder_went_does_nothing_more(tmp_path: Path) -> None:
+    folder = tmp_path / "locks"
+    folder.mkdir()
+    with lock(folder) as held:
+        held.require_held()
+        folder.rename(tmp_path / "former")
+        folder.mkdir()
+        with pytest.raises(LockLost, match="another switch may run"):
+            held.require_held()
+
+
+def test_a_lock_that_cannot_be_looked_at_is_not_one_that_nobody_holds(tmp_path: Path) -> None:
+    (tmp_path / "engine.lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ConfigurationError, match="whether a switch runs cannot be seen"):
+        is_switching(tmp_path, "engine")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_a_lock_that_may_not_be_opened_is_not_one_that_nobody_holds(tmp_path: Path) -> None:
+    (tmp_path / "engine.lock").write_text("")
+    (tmp_path / "engine.lock").chmod(0o600)
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    os.seteuid(65534)
+    try:
+        with pytest.raises(ConfigurationError, match="Permission denied; whether a switch runs cannot be seen"):
+            is_switching(tmp_path, "engine")
+    finally:
+        os.seteuid(0)
+
+
+def test_where_there_are_no_locks_nobody_switches(tmp_path: Path) -> None:
+    assert not is_switching(tmp_path / "not there", "engine")
+    assert not is_switching(tmp_path, "engine")
