@@ -7,7 +7,6 @@ JSON lines. It changes nothing but its own lease. What it cannot judge it refuse
 import json
 import os
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
@@ -76,7 +75,6 @@ def ask(question: Question, asker: int) -> str | None:
     from composer.planning.outsiders import start_refusal, the_command
     from composer.switching.leases import Lease, process_began
     from composer.switching.lock import is_switching, user_name
-    from composer.switching.state import now
 
     began = process_began(asker)
     if began is None:
@@ -95,8 +93,7 @@ def ask(question: Question, asker: int) -> str | None:
         if refusal:
             return f"{refusal.message}; {refusal.hint}" if refusal.hint else refusal.message
         if not _runs_as_it_should(question.service, session, observed):
-            lease = Lease(service=question.service, pid=asker, began=began, by=user_name(), at=now(), seconds=time.time())
-            session.leases.add(lease)
+            session.leases.add(Lease.give(question.service, asker, began, user_name(), observed.containers))
     return None
 
 

@@ -1,7 +1,8 @@
 """What plain `docker compose` was allowed to start and has not started yet: leases.
 
 The gate gives a lease while Compose *creates*; the start may come minutes later, when a dependency has loaded. So a lease
-lives as long as the Compose process that asked, and until its container was started since, not by a timer.
+lives as long as the Compose process that asked, and until a container of its service has started that had not when it
+was given: the engine's ids and start times are compared for being the same, never with a clock, which may jump.
 """
 
 import fcntl
@@ -13,15 +14,20 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from composer.atomic_file import replace_file
 from composer.engine.doors import Clock
 from composer.errors import ConfigurationError, EngineUnavailable
 from composer.frozen import Frozen
 from composer.plain_file import read_plain
 from composer.planning.observed import LEASED, Container, Hold
-from composer.switching.shared_file import open_shared
+from composer.switching.shared_file import MODE, locked, open_shared
+from composer.switching.state import now
 
 LOCK_SECONDS = 10.0
 """How long one who asks waits for the judgement on another; a judgement takes a tenth of a second."""
+PROCESSES = Path("/proc")
+NEVER = "0001-01-01T"
+"""How the engine's start time begins for what was never started."""
 SETTLE_SECONDS = 1.0
 """How long the engine may still act for a process that has died after it asked for a start."""
 
@@ -29,7 +35,8 @@ SETTLE_SECONDS = 1.0
 class Lease(Frozen):
     """A service that a process may start; `began` is when that process began, in the kernel's ticks since boot.
 
-    `at` is when it was given, ISO 8601, and `seconds` the same since the epoch.
+    `at` is when it was given, ISO 8601, for people. `starts` are those that the service had then: which container, and
+    when it was started last.
     """
 
     service: str
@@ -37,17 +44,21 @@ class Lease(Frozen):
     began: int
     by: str
     at: str
-    seconds: float
+    starts: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def give(cls, service: str, pid: int, began: int, by: str, containers: Sequence[Container]) -> "Lease":
+        """Return a lease, given now beside these containers."""
+        return cls(service=service, pid=pid, began=began, by=by, at=now(), starts=tuple(sorted(_starts(service, containers))))
 
     @property
     def is_alive(self) -> bool:
         """Whether the process that asked still runs."""
-        return process_began(self.pid) == self.began
+        return is_running(self.pid, self.began)
 
     def is_used(self, containers: Sequence[Container]) -> bool:
-        """Whether its container was started since."""
-        mine = [one for one in containers if one.service == self.service and not one.one_off]
-        return any(one.started_seconds >= self.seconds for one in mine)
+        """Whether its container was started since: one is there, or was started, that was not when it was given."""
+        return not _starts(self.service, containers) <= set(self.starts)
 
     def as_hold(self) -> Hold:
         """Return it as what may not be stopped: it does not run yet."""
@@ -88,17 +99,20 @@ class Leases:
     @contextmanager
     def judging(self, clock: Clock) -> Iterator[None]:
         """Have nobody else judge a start meanwhile. Raises EngineUnavailable when that takes too long."""
-        with _open(self._path.with_suffix(".lock")) as lock:
-            deadline = clock.now() + LOCK_SECONDS
+        deadline = clock.now() + LOCK_SECONDS
+
+        def wait(lock: int) -> None:
             while True:
                 try:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
+                    return
                 except BlockingIOError:
                     if clock.now() >= deadline:
                         message = f"another start is being judged, for more than {LOCK_SECONDS:g} s"
                         raise EngineUnavailable(message, "see who: docker ps; ps aux | grep spark-mode-gate") from None
                     clock.sleep(0.01)
+
+        with locked(self._path.with_suffix(".lock"), _open, wait):
             yield
 
     def _read(self) -> tuple[Lease, ...]:
@@ -111,30 +125,45 @@ class Leases:
             raise ConfigurationError(f"{self._path}: {reason}", "remove it, when no docker compose runs") from None
 
     def _write(self, leases: tuple[Lease, ...]) -> None:
-        new = self._path.with_name(f".{self._path.name}.{os.getpid()}")
         try:
-            with _open(new) as file:
-                os.write(file, json.dumps([one.model_dump() for one in leases]).encode())
-            new.replace(self._path)
+            replace_file(self._path, json.dumps([one.model_dump() for one in leases]).encode(), MODE)
         except OSError as error:
             raise ConfigurationError(f"{self._path}: {error.strerror}", "make room, or make it writable") from None
 
 
-def process_began(pid: int) -> int | None:
+def process_began(pid: int, processes: Path = PROCESSES) -> int | None:
     """Return when a process began, in ticks since boot; None when it is gone or a zombie. (proc(5), /proc/pid/stat)"""
     with suppress(OSError, ValueError, IndexError):
-        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+        fields = (processes / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
         return None if fields[0] in ("Z", "X") else int(fields[19])
     return None
 
 
-@contextmanager
-def _open(path: Path) -> Iterator[int]:
+def is_running(pid: int, began: int, processes: Path = PROCESSES) -> bool:
+    """Whether the process with this number that began then still runs; one that cannot be seen counts as the one."""
+    seen = process_began(pid, processes)
+    return seen == began or (seen is None and _is_hidden(pid, processes))
+
+
+def _is_hidden(pid: int, processes: Path) -> bool:
+    """Whether there is a process whose times are kept from us: `hidepid` shows nobody the processes of others."""
+    if os.access(processes / str(pid) / "stat", os.R_OK):
+        return False
+    with suppress(PermissionError):  # which says that there is one
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+    return True
+
+
+def _starts(service: str, containers: Sequence[Container]) -> set[tuple[str, str]]:
+    mine = [one for one in containers if one.service == service and not one.one_off and one.state != LEASED]
+    return {(one.id, one.started_at) for one in mine if one.started_at and not one.started_at.startswith(NEVER)}
+
+
+def _open(path: Path) -> int:
     try:
-        descriptor = open_shared(path, os.O_TRUNC)
+        return open_shared(path)
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror}", "spark-mode must be able to write there") from None
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)

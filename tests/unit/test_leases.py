@@ -3,23 +3,28 @@
 import os
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from composer.errors import ConfigurationError, EngineUnavailable
 from composer.planning.observed import Container
-from composer.switching.leases import LOCK_SECONDS, SETTLE_SECONDS, Lease, Leases, process_began
+from composer.switching.leases import LOCK_SECONDS, SETTLE_SECONDS, Lease, Leases, is_running, process_began
 from tests.clock import PassingClock
 
+NEVER = "0001-01-01T00:00:00Z"
 
-def lease(pid: int | None = None, at: float = 100.0, began: int | None = None) -> Lease:
+
+def lease(pid: int | None = None, began: int | None = None, beside: Sequence[Container] = ()) -> Lease:
     pid = os.getpid() if pid is None else pid
-    return Lease(service="omni", pid=pid, began=began or process_began(pid) or 0, by="ann", at="now", seconds=at)
+    given = Lease.give("omni", pid, began or process_began(pid) or 0, "ann", beside)
+    return given.model_copy(update={"at": "now"})
 
 
-def started(at: float) -> Container:
-    return Container(id="1", name="omni", service="omni", state="running", started_seconds=at)
+def started(at: str, id: str = "1", service: str = "omni") -> Container:
+    state = "created" if at == NEVER else "running"
+    return Container(id=id, name=service, service=service, state=state, started_at=at)
 
 
 @pytest.fixture
@@ -54,10 +59,33 @@ def test_a_zombie_starts_nothing_any_more() -> None:
         assert Path(f"/proc/{process.pid}").exists()
 
 
-def test_a_lease_is_used_by_a_start_since_it_was_given_and_by_no_earlier_one() -> None:
-    assert lease(at=100).is_used([started(100.5)])
-    assert not lease(at=100).is_used([started(99.5)])
-    assert not lease(at=100).is_used([])
+FORMER, HOUR_EARLIER, LATER = "2026-01-01T12:00:00.5Z", "2026-01-01T11:00:00.5Z", "2026-01-01T13:00:00.5Z"
+
+
+@pytest.mark.parametrize("at", [HOUR_EARLIER, LATER])
+@pytest.mark.parametrize("beside", [(), (started(NEVER),), (started(FORMER),)], ids=["none", "created", "ran before"])
+def test_a_lease_is_used_by_a_start_that_was_not_there_when_it_was_given_whatever_the_clock_says(
+    at: str, beside: tuple[Container, ...]
+) -> None:
+    given = lease(beside=beside)
+    assert not given.is_used(beside)
+    assert not given.is_used([])
+    assert not given.is_used([*beside, started(NEVER, "2")])
+    assert not given.is_used([*beside, started(at, "3", "xtts")])
+    assert given.is_used([started(at)])
+    assert given.is_used([started(at, "2")])
+
+
+def test_a_lease_is_no_start_of_its_own_and_a_one_off_is_none_either() -> None:
+    given = lease()
+    assert not given.is_used([given.as_container(), started(LATER).model_copy(update={"one_off": True})])
+
+
+def test_the_process_of_somebody_else_that_the_kernel_does_not_show_counts_until_it_has_ended(tmp_path: Path) -> None:
+    with subprocess.Popen(["sleep", "60"]) as process:
+        assert is_running(process.pid, process_began(process.pid) or 0, processes=tmp_path)
+        process.kill()
+    assert not is_running(process.pid, 1, processes=tmp_path)
 
 
 def test_what_a_process_that_died_has_just_asked_for_is_waited_for(tmp_path: Path, dead: Lease) -> None:
@@ -74,7 +102,7 @@ def test_nothing_is_waited_for_when_it_was_started_or_nobody_died(tmp_path: Path
     leases.add(lease())
     leases.settle(clock, lambda: ())
     leases.add(dead)
-    leases.settle(clock, lambda: [started(101)])
+    leases.settle(clock, lambda: [started(LATER)])
     assert clock.time == 0
     assert leases.live() == (lease(),)
 
