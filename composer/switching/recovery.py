@@ -43,7 +43,7 @@ class Recovery:
         self._watcher.recovering(str(cut_off))
         self._entry.intend(Recovering(switch=cut_off.began.switch, at=self._entry.at, by=self._entry.by))
         self.await_quiet()
-        if is_untouched(cut_off):
+        if is_untouched(cut_off, session.observer.glance()):
             return self._recovered("nothing had been stopped or started")
         if not back and self._has_ended():
             return self._recovered("its training has ended since; nothing more is done")
@@ -127,9 +127,14 @@ class Recovery:
         )
 
 
-def is_untouched(cut_off: Open) -> bool:
-    """Whether a switch was cut off before it stopped, started, loaded or unloaded anything."""
-    return all(step.action in _HARMLESS for step in cut_off.steps)
+def is_untouched(cut_off: Open, seen: Observed) -> bool:
+    """Whether a switch was cut off before it stopped, started, loaded or unloaded anything.
+
+    What it would stop must be seen to run, too: a stop goes on where the disk was too full to write it down.
+    """
+    running = {one.id for one in seen.active}
+    to_stop = (id_ for step in cut_off.began.steps if isinstance(step, Stop) for id_ in step.containers)
+    return all(step.action in _HARMLESS for step in cut_off.steps) and running.issuperset(to_stop)
 
 
 def may_finish(cut_off: Open, plan: Plan) -> bool:

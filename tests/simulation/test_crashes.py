@@ -125,6 +125,20 @@ def test_one_recovery_settles_the_lab_whenever_the_switch_was_killed(scenario: S
     assert runs == len(WHEN) * (whole.effects - start.effects) > 0
 
 
+@pytest.mark.parametrize("scenario", [one for one in SCENARIOS if one.fault == "none"], ids=str)
+def test_one_recovery_settles_the_lab_whenever_the_disk_filled_up(scenario: Scenario, tmp_path: Path) -> None:
+    """What ran before runs again, or what was asked for: a stop that could not be written down is not forgotten."""
+    start, legal = prepared(scenario, tmp_path), ends(scenario, tmp_path)
+    whole = start.fork()
+    attempt(whole, tmp_path, scenario.request)
+    for effect in range(start.effects, whole.effects):
+        one = start.fork()
+        one.disk_full_at = effect
+        assert not attempt(one, tmp_path, scenario.request)
+        recovered(one, tmp_path)
+        require_settled(one, tmp_path, legal)
+
+
 @pytest.mark.parametrize(
     "scenario",
     [one for one in SCENARIOS if all(mode in NESTED for mode in one[:2]) and (DEEP or one.fault in ("none", "crash"))],
