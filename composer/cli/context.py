@@ -52,7 +52,7 @@ class Globals:
     def notice(self, session: "Session") -> None:
         """Say on standard error that a switch was cut off, for verbs that show something else."""
         try:
-            cut_off = session.cut_off
+            cut_off = session.cut_off or session.past.puzzle
         except SparkModeError:
             return  # the verb will say so itself
         if cut_off:

@@ -11,7 +11,10 @@ from composer.cli.context import Globals, output_options
 def release(known: Globals) -> None:
     """Let other switches stop what --hold protects."""
     session = known.session(need_project=False)
-    from composer.switching.entry import release_holds  # after Compose was asked
+    from composer.cli.progress import watcher_for  # after Compose was asked
+    from composer.switching.entry import release_holds
 
-    released = release_holds(session)
+    watcher, _ = watcher_for(known)
+    with watcher:
+        released = release_holds(session, watcher)
     known.show({"released": released}, lambda: "\n".join(f"released: {one}" for one in released) or "nothing is held")

@@ -75,6 +75,7 @@ def ask(question: Question, asker: int) -> str | None:
     from composer.planning.outsiders import start_refusal, the_command
     from composer.switching.leases import Lease, process_began
     from composer.switching.lock import is_switching, user_name
+    from composer.switching.understanding import UNDERSTOOD
 
     began = process_began(asker)
     if began is None:
@@ -87,6 +88,8 @@ def ask(question: Question, asker: int) -> str | None:
             return f"a switch is running; wait for its end, or: {instead} --wait"
         if cut_off := session.past.open:
             return f"{cut_off}; first: spark-mode recover"
+        if puzzle := session.past.puzzle:
+            return f"{puzzle}; {UNDERSTOOD}"
         session.leases.settle(session.clock, session.containers)
         observed = session.observe()
         refusal = start_refusal(question.service, session.project, session.rules, observed, session.capacity)

@@ -15,6 +15,7 @@ from composer.switching.finding import Finding
 from composer.switching.host_check import look
 from composer.switching.measurements import footprints, read_measurements
 from composer.switching.session import Session
+from composer.switching.understanding import UNDERSTOOD
 
 RESURRECTING = ("always",)
 
@@ -44,10 +45,8 @@ def check(session: Session, compose_version: str) -> list[Finding]:
         return [*found, Finding(level="error", where="journal", message=error.message, fix=error.hint)]
     if cut_off := session.cut_off:
         found.append(Finding(level="error", where="journal", message=str(cut_off), fix="spark-mode recover"))
-    if damaged := session.journal.damaged() + session.past.unreadable:
-        message = f"{damaged} records cannot be read, and are passed over"
-        fix = f"look at the disk that has {session.directories.state}"
-        found.append(Finding(level="warning", where="journal", message=message, fix=fix))
+    if puzzle := session.past.puzzle:
+        found.append(Finding(level="error", where="journal", message=puzzle, fix=UNDERSTOOD))
     return [*found, *_engine(session, observed), *_machine(session, observed), *_measured(session)]
 
 

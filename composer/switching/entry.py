@@ -6,10 +6,10 @@ from composer.errors import ConfigurationError
 from composer.planning.observed import LEASED, Observed
 from composer.planning.plan import Step
 from composer.planning.request import Request
-from composer.switching.journal import JournalFailed, Open
-from composer.switching.lock import user_name
+from composer.switching.journal import JournalFailed, Open, refusal
+from composer.switching.lock import switch_lock, user_name
 from composer.switching.measurements import add_measurements
-from composer.switching.records import Began, Ended, Held, Outcome, Record
+from composer.switching.records import Began, Ended, Held, Outcome, PassedOver, Record
 from composer.switching.report import Watcher
 from composer.switching.session import Session
 from composer.switching.state import State, now
@@ -50,8 +50,6 @@ class Entry:
         """Write what must be on the disk before anything is touched. Raises ConfigurationError."""
         journal = self._session.journal
         try:
-            if isinstance(record, Began):
-                journal.rotate()
             journal.append(record)
         except JournalFailed as error:
             message = f"the journal cannot be written: {error}; nothing was touched"
@@ -84,6 +82,22 @@ class Entry:
         mine = self.ended(str(began.request), outcome, note, state)
         return mine.model_copy(update={"switch": began.switch, "at": began.at, "by": began.by})
 
+    def refused(self, request: str, note: str) -> None:
+        """Write that a request was refused, but not the same refusal again and again."""
+        if refusal(self.by, request, note) not in self._session.past.refused:
+            self.record(self.ended(request, "refused", note=note), quietly=True)
+
+    def pass_over(self, count: int) -> None:
+        """Write that records which are not understood count no more. Raises ConfigurationError as `intend` does."""
+        self.intend(PassedOver(at=self.at, by=self.by, count=count))
+
+    def drop_gone(self) -> None:
+        """Write that nothing is owed to containers that are gone. Raises EngineUnavailable."""
+        session = self._session
+        for owed in session.past.policies.values():
+            if session.docker.container(owed.container) is None:
+                self.record(owed.model_copy(update={"given_back": True}))
+
     def keep(self, switch: Switch) -> None:
         """Add what a switch measured to the records."""
         try:
@@ -92,12 +106,17 @@ class Entry:
             self._watcher.warned(error.message)  # the switch is what it is, with or without its records
 
 
-def release_holds(session: Session) -> list[str]:
-    """End all holds, and return what was held and still ran. Raises ConfigurationError when that cannot be written."""
-    held = [str(one) for one in session.observer.glance().held]
-    if session.past.holds:
-        try:
-            session.journal.append(Held(holds=()))
-        except JournalFailed as error:
-            raise ConfigurationError(f"the journal cannot be written: {error}", "make room, or make it writable") from None
+def release_holds(session: Session, watcher: Watcher) -> list[str]:
+    """End all holds, and return what was held and still ran: under the lock, because a switch writes down what is held, too.
+
+    Raises LockBusy while a switch runs, ConfigurationError when it cannot be written.
+    """
+    with switch_lock(session.directories.locks, session.engine_key, "release", 0.0, watcher, session.clock):
+        session.look_again()
+        held = [str(one) for one in session.observer.glance().held]
+        if session.past.holds:
+            try:
+                session.journal.append(Held(holds=()))
+            except JournalFailed as error:
+                raise ConfigurationError(f"the journal cannot be written: {error}", "make room, or make it writable") from None
     return held

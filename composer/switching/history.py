@@ -1,6 +1,9 @@
 """What was switched, from the journal: oldest first."""
 
+from composer.errors import ConfigurationError
 from composer.frozen import Frozen
+from composer.switching.journal import JournalFailed, past
+from composer.switching.records import Ended
 from composer.switching.session import Session
 
 
@@ -33,9 +36,16 @@ def history(session: Session) -> list[Event]:
     """Return all that the journal has, a switch that was cut off last. Raises EngineUnavailable, ConfigurationError."""
     found = [
         Event(at=one.at, request=one.request, by=one.by, outcome=one.outcome, seconds=one.seconds, note=one.note)
-        for one in session.past.ended
+        for one in _ended(session)
     ]
     if cut_off := session.cut_off:
         began, note = cut_off.began, f"cut off during {cut_off.at}; spark-mode recover"
         found.append(Event(at=began.at, request=str(began.request), by=began.by, outcome="interrupted", seconds=None, note=note))
     return found
+
+
+def _ended(session: Session) -> tuple[Ended, ...]:
+    try:
+        return past(session.journal.history()).ended
+    except JournalFailed as error:
+        raise ConfigurationError(str(error), "spark-mode must be able to read its journal there") from None

@@ -1,9 +1,11 @@
 """What a switch means to do, written down before it is done; Docker is the truth, this is the intent.
 
 A journal is a list of records. `Past` is what they say together: the switches that ended, the one that did not, which
-restart policies containers are owed, who holds what, and the state that the last switch left.
+restart policies containers are owed, who holds what, and the state that the last switch left. A record that cannot be
+understood, because it was damaged or a newer release wrote it, may be of an unfinished switch, and counts as one.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
@@ -19,6 +21,7 @@ from composer.switching.records import (
     Ended,
     GoingBack,
     Held,
+    PassedOver,
     Policy,
     Record,
     Recovering,
@@ -35,22 +38,22 @@ class JournalFailed(Exception):
 
 
 class Journal(Protocol):
-    """A list of records that only grows. An appended record is on the disk when the call returns."""
+    """A list of records that grows, and forgets what is not needed. An appended one is on the disk when the call returns."""
 
     def records(self) -> list[Mapping[str, Any]]:
-        """Return all records that can be read, oldest first."""
+        """Return the records from which everything that is in force follows, oldest first. Raises JournalFailed.
+
+        One that was written and cannot be read any more is there too, as one of no known kind.
+        """
+
+    def history(self) -> list[Mapping[str, Any]]:
+        """Return the records of how requests ended, oldest first, as far as they are kept. Raises JournalFailed."""
 
     def append(self, record: Record) -> None:
         """Add a record. Raises JournalFailed when it is not on the disk for certain.
 
         That a step has ended is on the disk with the next record: Docker says it, too.
         """
-
-    def rotate(self) -> None:
-        """Begin anew when it is large, with what is still owed; only while no switch is open. Raises JournalFailed."""
-
-    def damaged(self) -> int:
-        """Return how many records are no longer what was written."""
 
 
 class Open(Frozen):
@@ -79,9 +82,11 @@ class Open(Frozen):
 
 
 class Past(Frozen):
-    """What the records say together. `unreadable` counts those of a shape that is not known.
+    """What the records say together. `unreadable` counts those that are not understood.
 
-    `then` is the switch after whose training what ran before comes back.
+    `then` is the switch after whose training what ran before comes back, `last_change` the one that changed something
+    last. `refused` are the refusals since, as `refusal` gives them. `kept` are the places of the records that are needed as
+    they are, beside what stands here.
     """
 
     ended: tuple[Ended, ...] = ()
@@ -90,12 +95,20 @@ class Past(Frozen):
     holds: tuple[Hold, ...] = ()
     state: State = State()
     then: str | None = None
+    last_change: str | None = None
+    refused: frozenset[str] = frozenset()
     unreadable: int = 0
+    kept: tuple[int, ...] = ()
 
     @property
-    def last_change(self) -> str | None:
-        """The switch that changed something last."""
-        return next((one.switch for one in reversed(self.ended) if one.outcome not in NO_CHANGE), None)
+    def puzzle(self) -> str | None:
+        """What is to be said of records that are not understood: a switch may be unfinished."""
+        if not self.unreadable:
+            return None
+        return (
+            f"the journal has {self.unreadable} record{'s' * (self.unreadable > 1)} that this release does not understand, "
+            "damaged or of a newer one: a switch may be unfinished"
+        )
 
     @property
     def restores(self) -> bool:
@@ -116,22 +129,27 @@ _KINDS: dict[str, type[Record]] = {
     "held": Held,
     "then": Then,
     "ended": Ended,
+    "passed-over": PassedOver,
     "carried": Carried,
 }
+_NUMBERS = re.compile(r"\d+")
 
 
 def past(records: Iterable[Mapping[str, Any]]) -> Past:
-    """Return what the records say together. One that makes no sense is counted and passed over."""
+    """Return what the records say together."""
     found = _Fold()
-    for raw in records:
+    for place, raw in enumerate(records):
         kind = _KINDS.get(str(raw.get("kind")))
         try:
-            if kind is None:
-                raise ValueError(raw.get("kind"))
-            found.add(kind.model_validate(raw))
-        except (ValidationError, ValueError):
-            found.unreadable += 1
+            found.add(place, None if kind is None else kind.model_validate(raw))
+        except ValidationError:
+            found.add(place, None)
     return found.result()
+
+
+def refusal(by: str, request: str, note: str) -> str:
+    """Return what makes two refusals the same: who asked for what, and why not, whatever the figures in it."""
+    return _NUMBERS.sub("0", f"{by}\n{request}\n{note}")
 
 
 class _Fold:
@@ -142,12 +160,24 @@ class _Fold:
         self.holds: tuple[Hold, ...] = ()
         self.state = State()
         self.then: str | None = None
-        self.unreadable = 0
+        self.last_change: str | None = None
+        self.refused: set[str] = set()
+        self.puzzles: list[int] = []
+        self.open_at: list[int] = []
 
-    def add(self, record: Record) -> None:  # noqa: C901 - one branch for each kind of record, and nothing else
+    def add(self, place: int, record: Record | None) -> None:
+        """Add the record at a place; None is one that is not understood."""
+        if record is None:
+            self.puzzles.append(place)
+            return
+        if isinstance(record, Began):
+            self.open, self.open_at = Open(began=record), []
+        if not isinstance(record, Then) and self._is_open(getattr(record, "switch", "")):
+            self.open_at.append(place)
+        self._take(record)
+
+    def _take(self, record: Record) -> None:  # noqa: C901 - one branch for each kind of record, and nothing else
         match record:
-            case Began():
-                self.open = Open(began=record)
             case StepBegun() if self._is_open(record.switch):
                 self._grow(steps=(*self.steps, record.step))
             case StepEnded(failed=None) if self._is_open(record.switch):
@@ -164,8 +194,10 @@ class _Fold:
                 self.then = record.switch
             case Ended():
                 self._end(record)
+            case PassedOver():
+                self.open, self.puzzles = None, []
             case Carried():
-                self.then = record.then
+                self.then, self.last_change = record.then, record.last_change
                 self.policies = {one.container: one for one in record.policies}
                 self.holds, self.state = record.holds, record.state
 
@@ -187,6 +219,10 @@ class _Fold:
     def _end(self, record: Ended) -> None:
         self.ended.append(record)
         self.state = record.state or self.state
+        if record.outcome == "refused":
+            self.refused.add(refusal(record.by, record.request, record.note or ""))
+        elif record.outcome not in NO_CHANGE:
+            self.last_change, self.refused = record.switch, set()
         if self._is_open(record.switch):
             self.open = None
 
@@ -198,5 +234,8 @@ class _Fold:
             holds=self.holds,
             state=self.state,
             then=self.then,
-            unreadable=self.unreadable,
+            last_change=self.last_change,
+            refused=frozenset(self.refused),
+            unreadable=len(self.puzzles),
+            kept=tuple(sorted([*self.puzzles, *(self.open_at if self.open else ())])),
         )

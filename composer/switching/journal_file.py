@@ -1,129 +1,116 @@
 """The journal on a disk: one checksummed line a record, synced before the effect that it announces.
 
 A line is the CRC-32 of its JSON in hexadecimal, a space, and the JSON. A last line without its end was never
-acknowledged: the next append cuts it off. A line whose checksum is wrong is passed over by every reader. At 256 KiB the
-file becomes `….1`, and the new one begins with what is still owed, so there are never more than two.
+acknowledged: the next append cuts it off. A line whose checksum is wrong was acknowledged, and is not understood.
+
+At 32 KiB the file is replaced as a whole by a smaller one: what is in force, those records as they are that are still
+needed or not understood, and the new one. Before that, how requests ended is kept in `….1`, for the history alone. So at
+each instant the file has all that is in force, also while a switch is open, and reading it costs a millisecond or two.
 """
 
-import fcntl
 import json
-import os
 import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from composer.switching.journal import JournalFailed, past
+from composer.switching.disk import Disk, OpenFile, RealDisk
+from composer.switching.journal import JournalFailed, Past, past
 from composer.switching.records import Carried, Record, StepEnded
-from composer.switching.shared_file import open_shared
 
-ROTATED_AT = 256 * 1024
-LONGEST = 4 * ROTATED_AT
-"""Bytes that are read of one file at most: somebody else's file must not fill the memory."""
+LIMIT = 32 * 1024
+"""Bytes at which a journal begins anew, unless more than half of it is in force."""
+HISTORY = 4 * LIMIT
+"""Bytes that are kept for the history: some hundred requests."""
+LONGEST = 1024 * 1024
+"""Bytes of a last line that are looked at."""
+_DAMAGED = {"kind": "damaged"}
 
 
 class JournalFile:
     """A journal at a path. Appends of several processes exclude each other."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, disk: Disk | None = None, limit: int = LIMIT) -> None:
         self.path = path
         self.former = path.with_name(f"{path.name}.1")
+        self._disk, self._limit = disk or RealDisk(), limit
 
     def records(self) -> list[Mapping[str, Any]]:
-        """Return what can be read. Raises JournalFailed when a file is there and may not be read."""
-        return [record for path in (self.former, self.path) for record in _records(_read(path))]
+        """Return what is in force. Raises JournalFailed when a file is there and may not be read."""
+        return [_checked(line) or _DAMAGED for line in self._lines()]
 
-    def damaged(self) -> int:
-        """Return how many lines have a wrong checksum; a torn last one is not counted."""
-        return sum(1 for path in (self.former, self.path) for line in _lines(_read(path)) if _checked(line) is None)
+    def history(self) -> list[Mapping[str, Any]]:
+        """Return how requests ended, as far as that is kept. Raises JournalFailed as `records` does."""
+        lines = _endings([*_lines(self._read(self.former)), *_lines(self._read(self.path))])
+        return [record for line in lines if (record := _checked(line))]
 
     def append(self, record: Record) -> None:
         line = _line(record)
         try:
-            with self._opened() as descriptor:
-                size = os.fstat(descriptor).st_size
-                whole = _whole(descriptor, size)
-                if whole < size:
-                    os.ftruncate(descriptor, whole)
-                _write(descriptor, line, sync=not isinstance(record, StepEnded))
+            with self._disk.opened(self.path) as file:
+                if file.size() >= self._limit and self._begin_anew(line, file.size()):
+                    return
+                _end_line(file)
+                _write(file, line, sync=not isinstance(record, StepEnded))
         except OSError as error:
             raise JournalFailed(f"{self.path}: {error.strerror}") from None
 
-    def rotate(self) -> None:
-        """Begin a new file when this one is large. Call it only while no switch is open. Raises JournalFailed."""
+    def _begin_anew(self, line: bytes, size: int) -> bool:
+        """Replace the file by what is in force and a new line; return False where that is no better, or not possible."""
+        lines, own, former = self._lines(), _lines(self._read(self.path)), _lines(self._read(self.former))
+        known = past(_checked(one) or _DAMAGED for one in lines)
+        kept = [lines[index] + b"\n" for index in known.kept]
+        new = b"".join([_line(_carried(known)), *kept, line])
+        if 2 * len(new) > size:
+            return False
+        replacements = [(self.former, _last([*former, *own])), (self.path, new)]
         try:
-            if not self.path.exists() or self.path.stat().st_size < ROTATED_AT:
-                return
-            with self._opened():
-                known = past(self.records())
-                owed = tuple(known.policies.values())
-                carried = Carried(policies=owed, holds=known.holds, state=known.state, then=known.then)
-                new = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-                descriptor = open_shared(new, os.O_TRUNC)
-                try:
-                    _write(descriptor, _line(carried))
-                finally:
-                    os.close(descriptor)
-                self.path.rename(self.former)
-                new.rename(self.path)
-                _sync_folder(self.path.parent)
+            for path, text in replacements if lines == own else reversed(replacements):  # the former one last where it counts
+                self._disk.replace(path, text)
+        except OSError:
+            return False  # a folder that is full or may not be written; the line itself may still be
+        return True
+
+    def _lines(self) -> list[bytes]:
+        """Return the lines in force; those of the former file count where this one does not begin with what was carried."""
+        lines = _lines(self._read(self.path))
+        first = _checked(lines[0]) if lines else None
+        return lines if first and first.get("kind") == "carried" else [*_lines(self._read(self.former)), *lines]
+
+    def _read(self, path: Path) -> bytes:
+        try:
+            return self._disk.read(path)
+        except FileNotFoundError:
+            return b""
         except OSError as error:
-            raise JournalFailed(f"{self.path}: {error.strerror}") from None
-
-    @contextmanager
-    def _opened(self) -> Iterator[int]:
-        """Yield the file, locked, and certainly the one that is at the path now."""
-        while True:
-            is_new = not self.path.exists()
-            descriptor = open_shared(self.path, os.O_APPEND)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX)  # held for one write, so this wait is as long as the disk is slow
-                if not _is_at(descriptor, self.path):
-                    continue
-                if is_new:
-                    _sync_folder(self.path.parent)
-                yield descriptor
-                return
-            finally:
-                os.close(descriptor)
+            raise JournalFailed(f"{path}: {error.strerror}") from None
 
 
-def _is_at(descriptor: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        return False
-
-
-def _write(descriptor: int, line: bytes, sync: bool = True) -> None:
+def _write(file: OpenFile, line: bytes, sync: bool) -> None:
     """Write a line as a whole, and sync it. What a full disk took of it is cut off again."""
-    begun = os.fstat(descriptor).st_size
+    begun = file.size()
     try:
         written = 0
         while written < len(line):
-            written += os.write(descriptor, line[written:])
+            written += file.write(line[written:])
         if sync:
-            os.fsync(descriptor)
+            file.sync()
     except OSError:
-        os.ftruncate(descriptor, begun)
+        file.cut(begun)
         raise
 
 
-def _whole(descriptor: int, size: int) -> int:
-    """Return where the last whole line ends."""
-    if size == 0 or os.pread(descriptor, 1, size - 1) == b"\n":
-        return size
+def _end_line(file: OpenFile) -> None:
+    """Have the file end with a whole line: a torn one goes, one that only lost its end stays, to be counted as damaged."""
+    size = file.size()
+    if size == 0 or file.read(1, size - 1) == b"\n":
+        return
     tail_at = max(0, size - LONGEST)
-    return tail_at + os.pread(descriptor, size - tail_at, tail_at).rfind(b"\n") + 1
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    tail = file.read(size - tail_at, tail_at).rpartition(b"\n")[2]
+    if _is_whole(tail):
+        file.write(b"\n")
+    else:
+        file.cut(size - len(tail))
 
 
 def _line(record: Record) -> bytes:
@@ -131,29 +118,30 @@ def _line(record: Record) -> bytes:
     return f"{zlib.crc32(text):08x} ".encode() + text + b"\n"
 
 
-def _read(path: Path) -> bytes:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe must not hold us up
-    except FileNotFoundError:
-        return b""
-    except OSError as error:
-        raise JournalFailed(f"{path}: {error.strerror}") from None
-    try:
-        return os.read(descriptor, LONGEST)
-    except OSError as error:
-        raise JournalFailed(f"{path}: {error.strerror}") from None
-    finally:
-        os.close(descriptor)
-
-
 def _lines(text: bytes) -> list[bytes]:
-    return text.split(b"\n")[:-1]
+    *lines, tail = text.split(b"\n")
+    return [*lines, tail] if _is_whole(tail) else lines
 
 
-def _records(text: bytes) -> Iterator[Mapping[str, Any]]:
-    for line in _lines(text):
-        if (record := _checked(line)) is not None:
-            yield record
+def _is_whole(tail: bytes) -> bool:
+    """Whether the last line was written as a whole, and its end has become something else."""
+    return _checked(tail[:-1]) is not None
+
+
+def _endings(lines: Iterable[bytes]) -> list[bytes]:
+    """Return the lines that say how a request ended, each once: a rotation that was cut off has kept some twice."""
+    return [line for line in dict.fromkeys(lines) if b'"kind":"ended"' in line and _checked(line)]
+
+
+def _last(lines: Iterable[bytes]) -> bytes:
+    """Return the latest endings that the history has room for."""
+    text = b"".join(line + b"\n" for line in _endings(lines))
+    return text[-HISTORY:].partition(b"\n")[2] if len(text) > HISTORY else text
+
+
+def _carried(known: Past) -> Carried:
+    owed = tuple(known.policies.values())
+    return Carried(policies=owed, holds=known.holds, state=known.state, then=known.then, last_change=known.last_change)
 
 
 def _checked(line: bytes) -> Mapping[str, Any] | None:

@@ -10,12 +10,21 @@ from composer.planning.plan import Step
 from composer.planning.request import Request
 from composer.switching.state import State
 
+VERSION = 1
+"""Of the records that this release writes. It is raised with what an earlier release must not pass over: that one then
+says that it does not understand them. Those of the first journals carry none, and are of version 1."""
 Outcome = Literal["applied", "unchanged", "refused", "rolled-back", "failed", "interrupted", "recovered", "enforced", "warned"]
 """How a request ended; `enforced` and `warned` are the guard's."""
 AnyStep = Annotated[Step, Field(discriminator="action")]
 
 
-class Began(Frozen):
+class Recorded(Frozen):
+    """What all records have: the version of their kind."""
+
+    version: int = Field(default=VERSION, ge=1, le=VERSION)
+
+
+class Began(Recorded):
     """A switch begins: what was asked, by whom, from what, and with which inputs (SHA-256 by file)."""
 
     kind: Literal["began"] = "began"
@@ -29,7 +38,7 @@ class Began(Frozen):
     inputs: dict[str, str]
 
 
-class Recovering(Frozen):
+class Recovering(Recorded):
     """A recovery of a switch begins; it may itself be cut off."""
 
     kind: Literal["recovering"] = "recovering"
@@ -38,7 +47,7 @@ class Recovering(Frozen):
     by: str
 
 
-class StepBegun(Frozen):
+class StepBegun(Recorded):
     """The intent of one step, before its effect."""
 
     kind: Literal["step"] = "step"
@@ -46,7 +55,7 @@ class StepBegun(Frozen):
     step: AnyStep
 
 
-class StepEnded(Frozen):
+class StepEnded(Recorded):
     """The step that began last is done, or failed for a reason."""
 
     kind: Literal["step-ended"] = "step-ended"
@@ -54,7 +63,7 @@ class StepEnded(Frozen):
     failed: str | None = None
 
 
-class GoingBack(Frozen):
+class GoingBack(Recorded):
     """From now on the switch brings back what ran before."""
 
     kind: Literal["going-back"] = "going-back"
@@ -62,7 +71,7 @@ class GoingBack(Frozen):
     reason: str
 
 
-class Signalled(Frozen):
+class Signalled(Recorded):
     """A signal was answered; `at_once` is the second one, after which nothing more was done."""
 
     kind: Literal["signalled"] = "signalled"
@@ -70,7 +79,7 @@ class Signalled(Frozen):
     at_once: bool
 
 
-class Policy(Frozen):
+class Policy(Recorded):
     """A container's own restart policy, which it is owed while it has `no`; `given_back` ends that."""
 
     kind: Literal["policy"] = "policy"
@@ -81,21 +90,21 @@ class Policy(Frozen):
     given_back: bool = False
 
 
-class Held(Frozen):
+class Held(Recorded):
     """Everything that is held from now on."""
 
     kind: Literal["held"] = "held"
     holds: tuple[Hold, ...]
 
 
-class Then(Frozen):
+class Then(Recorded):
     """When the training of this switch ends, what ran before it comes back: the guard sees to it."""
 
     kind: Literal["then"] = "then"
     switch: str
 
 
-class Ended(Frozen):
+class Ended(Recorded):
     """How a request ended, and the state that it leaves; None leaves the state as it was. `at` is when it began."""
 
     kind: Literal["ended"] = "ended"
@@ -109,14 +118,24 @@ class Ended(Frozen):
     state: State | None = None
 
 
-class Carried(Frozen):
-    """What is still owed from records that were rotated away; the first record of a file."""
+class PassedOver(Recorded):
+    """Somebody said that what could not be understood before counts no more, and no switch is unfinished: `count` records."""
+
+    kind: Literal["passed-over"] = "passed-over"
+    at: str
+    by: str
+    count: int
+
+
+class Carried(Recorded):
+    """What is in force of records that are no longer there; the first record of a file."""
 
     kind: Literal["carried"] = "carried"
     policies: tuple[Policy, ...]
     holds: tuple[Hold, ...]
     state: State
     then: str | None = None
+    last_change: str | None = None
 
 
-Record = Began | Recovering | StepBegun | StepEnded | GoingBack | Signalled | Policy | Held | Then | Ended | Carried
+Record = Began | Recovering | StepBegun | StepEnded | GoingBack | Signalled | Policy | Held | Then | Ended | PassedOver | Carried

@@ -31,6 +31,7 @@ from composer.switching.observe import Observer
 from composer.switching.prefetch import Asked, ask_compose, ask_early
 from composer.switching.rules_file import machine_capacity, read_rules_file, text_of
 from composer.switching.state import State
+from composer.switching.understanding import require_understood
 
 if TYPE_CHECKING:
     from composer.switching.doors import Doors
@@ -197,6 +198,8 @@ class Session:
         except EngineUnavailable:
             observed = Observed(complete=False, memory=self.machine.memory())
         plan = self.explained(self.plan_for(request, observed), observed)
+        if observed.complete:
+            require_understood(self.past, request)
         if observed.complete and (cut_off := self.cut_off):
             note = f"{cut_off}; a switch recovers that first, and this plan is made from what runs now"
             plan = plan.model_copy(update={"warnings": (*plan.warnings, note)})

@@ -48,7 +48,7 @@ def status(session: Session) -> Status:
         notes=tuple(notes(services, utilisation)),
         changes=tuple(_changes(session, observed, mode)),
         switching=who_switches(session.directories.locks, session.engine_key),
-        interrupted=str(session.cut_off) if session.cut_off else None,
+        interrupted=str(session.cut_off) if session.cut_off else session.past.puzzle,
         restores=session.past.restores,
         held=tuple(map(str, observed.held)),
         disarmed=tuple(_disarmed(session, observed)),

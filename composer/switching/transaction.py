@@ -17,6 +17,7 @@ from composer.switching.session import Session, refuse
 from composer.switching.state import after, before_of, now
 from composer.switching.switch import Switch
 from composer.switching.switch_log import SwitchLog
+from composer.switching.understanding import require_understood
 
 
 class Transaction:
@@ -32,13 +33,14 @@ class Transaction:
             raise Refused("only root may have the page cache given back", "use sudo, or leave --drop-caches out")
         try:
             agreed = None
+            require_understood(self._session.past, request)
             if self._session.past.open is None:  # else it runs or is recovered first, and what there is now will not be
                 agreed = self._agree(self._admitted(request, self._session.observe()))
             with self._locked(str(request)) as lock:
                 self._await_judgements()
                 return self._switch(request, agreed, lock)
         except Refused as error:
-            self._entry.record(self._entry.ended(str(request), "refused", note=error.message), quietly=True)
+            self._entry.refused(str(request), error.message)
             raise
 
     def recover(self) -> Report:
@@ -46,18 +48,30 @@ class Transaction:
         with self._locked("recover") as lock:
             self._await_judgements()
             self._session.look_again()
+            puzzle = self._session.past.puzzle
             if cut_off := self._session.past.open:
-                return Recovery(self._session, cut_off, self._watcher, self._entry, lock).run()
+                report = Recovery(self._session, cut_off, self._watcher, self._entry, lock).run()
+                self._pass_over()
+                return report
             mode = self._mode(self._session.observe())
-            note = "no switch was cut off"
+            note = f"{puzzle}; what runs counts from now on" if puzzle else "no switch was cut off"
+            if puzzle:
+                self._pass_over()
+                self._entry.record(self._entry.ended("recover", "recovered", note))
             return Report(
                 switch=self._entry.switch,
                 request="recover",
-                outcome="unchanged",
+                outcome="recovered" if puzzle else "unchanged",
                 mode=mode,
                 seconds=self._entry.seconds,
                 note=note,
             )
+
+    def _pass_over(self) -> None:
+        """Have what cannot be understood count no more, once what can be was recovered."""
+        if count := self._session.past.unreadable:
+            self._entry.pass_over(count)
+            self._session.look_again()
 
     def _locked(self, request: str) -> AbstractContextManager[Lock]:
         session = self._session
@@ -76,6 +90,7 @@ class Transaction:
         session.look_again()
         if session.read_again():
             self._watcher.warned("the Compose files or rules.yaml changed meanwhile, so the plan is made again")
+        require_understood(session.past, request)
         if session.past.open and (report := self._recover_first(request, session.past.open, lock)):
             return report
         if request.verb == "restore":
@@ -113,6 +128,7 @@ class Transaction:
 
     def _carry_out(self, request: Request, plan: Plan, before: Observed, lock: Lock) -> Report:
         session = self._session
+        self._entry.drop_gone()
         self._entry.began(request, before, plan.steps, self._options.restore_on_failure)
         was = before_of(before, session.project, session.rules)
         log = SwitchLog(session.journal, self._entry.switch, session.past.policies, self._watcher.warned)

@@ -224,13 +224,17 @@ class SimulatedEngine:
         """Have something happen that can be cut off by a kill."""
         index, self.effects = self.effects, self.effects + 1
         when = self.kill_at[1] if self.kill_at and self.kill_at[0] == index else None
-        if when == "late" and method != "write":  # a disk does nothing for a process that is dead
-            self._later.append((self.time + LATE_SECONDS, method, arguments))
+        if when == "late":
+            self.late(method, *arguments)
         if when in ("before", "late"):
             raise Killed
         getattr(self, method)(*arguments)
         if when == "after":
             raise Killed
+
+    def late(self, method: str, *arguments: object) -> None:
+        """Have something happen later, which a process that was killed had asked for."""
+        self._later.append((self.time + LATE_SECONDS, method, arguments))
 
     def _act(self, what: str, service: str | None, method: str, *arguments: object) -> None:
         """Have an effect on the engine; it may be the one that goes wrong."""

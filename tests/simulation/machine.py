@@ -1,23 +1,25 @@
 """A simulated machine behind the same doors as the real one: an engine, memory and time, deterministic, with faults."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from pathlib import Path
 
 from composer.engine.doors import ChosenVariant, GpuProcess, GpuReading, HostedModel, Process
 from composer.lab.project import Project
 from composer.lab.rules import Rules
 from composer.planning.observed import Container, Memory, running_workload
-from composer.switching.journal import JournalFailed
-from composer.switching.records import Record
+from composer.switching.journal_file import JournalFile
+from tests.simulation.disk import SimulatedDisk, forget
 from tests.simulation.engine import SimulatedEngine
+
+JOURNAL_LIMIT = 4096
+"""Bytes at which a journal begins anew: so few that it happens in most histories, and in the middle of switches."""
 
 
 class SimulatedMachine(SimulatedEngine):
     """All doors of one machine. `wrongs` are starts by spark-mode that broke a promise, in words.
 
     `taken` bytes are held by others. The disk is full from the effect `disk_full_at` on. `before_write` is
-    what others do just before so many lines are on it.
+    what others do just before so many `lines` were written on it, ever.
     """
 
     def __init__(self, project: Project, rules: Rules, total: int) -> None:
@@ -29,15 +31,36 @@ class SimulatedMachine(SimulatedEngine):
         self.disk_full_at: int | None = None
         self.lines: list[str] = []
         self.before_write: dict[int, Callable[[SimulatedMachine], None]] = {}
+        self.files: dict[str, bytes] = {}
+        self.synced: dict[str, bytes] = {}
 
     @property
-    def journal(self) -> "SimulatedJournal":
-        """The journal of the lab's switches, which survives any kill."""
-        return SimulatedJournal(self)
+    def journal(self) -> JournalFile:
+        """The journal of the lab's switches, on the machine's disk."""
+        return JournalFile(Path("lab.journal"), SimulatedDisk(self), JOURNAL_LIMIT)
 
-    def write(self, line: str) -> None:
-        """Have a line on the disk."""
-        self.lines.append(line)
+    def write(self, name: str, text: bytes) -> None:
+        """Have a line at the end of a file."""
+        self.files[name] += text
+        self.lines.append(text.decode())
+
+    def replace(self, name: str, contents: bytes) -> None:
+        """Have a file replaced as a whole, and synced."""
+        self.files[name] = self.synced[name] = contents
+        self.lines.append(f"{name} anew")
+
+    def late(self, method: str, *arguments: object) -> None:
+        """Have half of a line written, where its writer is killed in the middle of that; a file is replaced or it is not."""
+        if method == "write":
+            name, text = str(arguments[0]), bytes(arguments[1])  # type: ignore[call-overload]  # the arguments of `write`
+            self.files[name] += text[: len(text) // 2]
+        elif method != "replace":
+            super().late(method, *arguments)
+
+    def lose_power(self, torn: int) -> None:
+        """Have the machine go off in the middle of anything and start again; of the disk's last line `torn` bytes are there."""
+        forget(self, torn)
+        self.restart()
 
     def memory(self) -> Memory:
         return Memory(total=self.total, available=self.total - self._held() - self.taken)
@@ -74,29 +97,6 @@ class SimulatedMachine(SimulatedEngine):
             self.wrongs.append(f"{container.service} was started beside the other side")
         if self.total - self._held() - self.taken < self.rules.limits.floor:
             self.wrongs.append(f"{container.service} was started through the floor")
-
-
-class SimulatedJournal:
-    """The journal of a machine, on its disk."""
-
-    def __init__(self, machine: SimulatedMachine) -> None:
-        self._machine = machine
-
-    def records(self) -> list[Mapping[str, Any]]:
-        return [json.loads(line) for line in self._machine.lines]
-
-    def append(self, record: Record) -> None:
-        if act := self._machine.before_write.pop(len(self._machine.lines), None):
-            act(self._machine)
-        if self._machine.disk_full_at is not None and self._machine.effects >= self._machine.disk_full_at:
-            raise JournalFailed("No space left on device")
-        self._machine.effect("write", record.model_dump_json())
-
-    def rotate(self) -> None:
-        pass
-
-    def damaged(self) -> int:
-        return 0
 
 
 class ComposeOf:

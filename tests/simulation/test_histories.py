@@ -73,6 +73,11 @@ class Lab(RuleBasedStateMachine):
         self._ask(lambda: ask(self.machine, self.folder, request))
         self.machine.engine_answers = True
 
+    @rule(request=st.sampled_from(ASKED), effect=st.integers(0, 40), torn=st.sampled_from([0, 1, 100, 10_000]))
+    def switch_in_which_the_power_fails(self, request: Request, effect: int, torn: int) -> None:
+        self.switch_that_is_killed(request, effect, "before")
+        self.machine.lose_power(torn)
+
     @rule(request=st.sampled_from(ASKED), effect=st.integers(0, 20))
     def switch_with_a_full_disk(self, request: Request, effect: int) -> None:
         self.machine.disk_full_at = self.machine.effects + effect

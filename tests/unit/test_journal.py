@@ -1,20 +1,43 @@
 """The journal on a disk: what was acknowledged is read again, whatever was torn, flipped or rotated."""
 
 import errno
+import json
 import os
+import zlib
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
+from composer.errors import NeedsAttention
 from composer.planning.observed import Hold, Observed
 from composer.planning.plan import Start, Stop
 from composer.planning.request import Request
 from composer.switching import journal_file
-from composer.switching.journal import JournalFailed, past
+from composer.switching.disk import RealDisk
+from composer.switching.journal import JournalFailed, Past, past, refusal
 from composer.switching.journal_file import JournalFile
-from composer.switching.records import Began, Ended, GoingBack, Held, Policy, Record, StepBegun, StepEnded
+from composer.switching.records import (
+    VERSION,
+    Began,
+    Ended,
+    GoingBack,
+    Held,
+    PassedOver,
+    Policy,
+    Record,
+    Recovering,
+    Signalled,
+    StepBegun,
+    StepEnded,
+    Then,
+)
 from composer.switching.state import State
+from composer.switching.understanding import require_understood
+from tests.simulation.disk import SimulatedDisk
+from tests.simulation.lab import machine
 
 STOP = Stop(service="omni", subject="omni", cause="it must", containers=("1",), by_compose=True)
 START = Start(service="training", subject="training", cause="requested", completes=True, ready_seconds=60)
@@ -75,21 +98,62 @@ def test_a_torn_last_line_is_passed_over_and_cut_off_by_the_next_record(journal:
         assert len(journal.records()) == 2
         write(journal, Held(holds=(HOLD,)))
         assert [one["kind"] for one in journal.records()] == ["began", "ended", "held"]
-        assert journal.damaged() == 0
+        assert past(journal.records()).unreadable == 0
 
 
-def test_a_flipped_bit_loses_one_record_and_is_counted(journal: JournalFile) -> None:
-    write(journal, began("a"), Held(holds=(HOLD,)), ended("a"))
-    text = bytearray(journal.path.read_bytes())
-    text[text.index(b"ann", text.index(b"held"))] ^= 1
-    journal.path.write_bytes(bytes(text))
-    assert [one["kind"] for one in journal.records()] == ["began", "ended"]
-    assert journal.damaged() == 1
+@pytest.mark.parametrize("record", [began("c"), Held(holds=()), StepEnded(switch="a")], ids=["began", "held", "ended"])
+def test_a_record_that_is_torn_at_any_byte_was_never_there_and_one_that_is_whole_is(record: Record) -> None:
+    disk, name = machine(), "lab.journal"
+    journal = JournalFile(Path(name), SimulatedDisk(disk))
+    write(journal, Held(holds=(HOLD,)), began("a"))
+    before, known = disk.files[name], past(journal.records())
+    write(journal, record)
+    whole, after = disk.files[name], past(journal.records())
+    for length in range(len(before), len(whole)):
+        disk.files[name] = whole[:length]
+        assert past(journal.records()) == known
+        write(journal, record)
+        assert disk.files[name] == whole
+        assert past(journal.records()) == after
 
 
-def test_a_record_of_an_unknown_shape_is_counted_and_passed_over() -> None:
-    known = past([{"kind": "new"}, {"kind": "ended"}, {}, ended("a").model_dump(mode="json")])
-    assert (known.unreadable, len(known.ended)) == (3, 1)
+def test_a_bit_that_flips_anywhere_is_never_passed_over_in_silence() -> None:
+    disk, name = machine(), "lab.journal"
+    journal = JournalFile(Path(name), SimulatedDisk(disk))
+    write(journal, Held(holds=(HOLD,)), began("a"), StepBegun(switch="a", step=STOP))
+    text = disk.files[name]
+    for place, bit in product(range(len(text)), range(8)):
+        disk.files[name] = text[:place] + bytes([text[place] ^ 1 << bit]) + text[place + 1 :]
+        assert past(journal.records()).unreadable > 0, (place, bit)
+        write(journal, GoingBack(switch="a", reason="because"))
+        assert past(journal.records()).unreadable > 0, (place, bit)
+
+
+NEWER = {"version": VERSION + 1, "kind": "held", "holds": []}
+
+
+@pytest.mark.parametrize("strange", [NEWER, {"kind": "new"}, {"kind": "ended"}, {}, {"kind": "held", "holds": "all"}], ids=str)
+def test_a_record_that_is_not_understood_counts_until_somebody_says_that_it_does_not(strange: dict[str, object]) -> None:
+    text = [one.model_dump(mode="json") for one in (Held(holds=(HOLD,)), ended("a"))]
+    known = past([strange, *text])
+    assert (known.unreadable, known.holds, len(known.ended)) == (1, (HOLD,), 1)
+    assert "1 record that this release does not understand" in (known.puzzle or "")
+    with pytest.raises(NeedsAttention, match="a switch may be unfinished"):
+        require_understood(known, Request(verb="training"))
+    require_understood(known, Request(verb="stop"))
+    over = PassedOver(at="now", by="ann", count=1).model_dump(mode="json")
+    known = past([strange, *text, began("b").model_dump(mode="json"), over])
+    assert (known.unreadable, known.puzzle, known.open) == (0, None, None)
+    assert past([over, strange]).unreadable == 1
+
+
+def test_a_journal_of_the_first_releases_is_understood() -> None:
+    records = [one.model_dump(mode="json") for one in (Held(holds=(HOLD,)), began("a"), StepBegun(switch="a", step=STOP))]
+    for one in records:
+        assert one.pop("version") == VERSION
+    known = past(records)
+    assert known.open is not None
+    assert (known.holds, known.open.steps, known.unreadable) == ((HOLD,), (STOP,), 0)
 
 
 def test_policies_are_owed_until_they_are_given_back(journal: JournalFile) -> None:
@@ -99,35 +163,123 @@ def test_policies_are_owed_until_they_are_given_back(journal: JournalFile) -> No
     assert list(past(journal.records()).policies) == ["2"]
 
 
-def test_rotation_keeps_what_is_owed_and_never_more_than_two_files(
-    journal: JournalFile, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(journal_file, "ROTATED_AT", 4096)
-    owed = Policy(container="1", service="omni", policy="always")
-    write(journal, owed, Held(holds=(HOLD,)))
-    for number in range(60):
-        journal.rotate()
-        write(journal, began(str(number)), ended(str(number)))
+def in_force(known: Past) -> Past:
+    """Return what must be the same whether a journal began anew in between or not."""
+    return known.model_copy(update={"ended": (), "kept": (), "refused": frozenset()})
+
+
+OWED = Policy(container="1", service="omni", policy="always")
+LIFE: list[Record] = [
+    *(OWED, Held(holds=(HOLD,)), began("a"), StepBegun(switch="a", step=STOP), OWED.model_copy(update={"container": "2"})),
+    *(StepEnded(switch="a"), StepBegun(switch="a", step=START), StepEnded(switch="a"), Then(switch="a"), ended("a")),
+    *(began("b"), Recovering(switch="b", at="now", by="bob"), StepBegun(switch="b", step=START)),
+    *(OWED.model_copy(update={"given_back": True}), GoingBack(switch="b", reason="because"), Held(holds=())),
+    *(Signalled(switch="b", at_once=True), StepEnded(switch="b", failed="it did")),
+]
+
+
+def test_a_journal_that_begins_anew_at_any_record_has_all_that_is_in_force() -> None:
+    """Also in the middle of a switch, and though somebody else's endless refusals are between the records."""
+    disk = SimulatedDisk(one := machine())
+    grown, small = JournalFile(Path("grown"), disk, limit=10**9), JournalFile(Path("small"), disk, limit=1)
+    refused = Ended(switch="r", at="now", by="eve", request="audio omni", outcome="refused", seconds=0.1, note="x" * 4000)
+    for record in LIFE * 2:
+        for journal in (grown, small):
+            write(journal, refused, record)
+        assert in_force(past(small.records())) == in_force(past(grown.records()))
+        write(small, *[refused] * 8)
+        assert in_force(past(small.records())) == in_force(past(grown.records()))
+    assert len(one.files["small"]) < 64 * 1024 < len(one.files["grown"])
+    assert sorted(one.files) == ["grown", "small", "small.1"]
+
+
+def test_after_three_thousand_refused_requests_a_new_hold_is_in_force_and_the_journal_is_small() -> None:
+    journal = JournalFile(Path("lab.journal"), SimulatedDisk(disk := machine()))
+    write(journal, OWED)
+    for number in range(3011):
+        note = "it does not fit beside what runs: " + "x" * 200
+        write(journal, ended(str(number)).model_copy(update={"outcome": "refused", "note": note, "state": None}))
+    write(journal, Held(holds=(HOLD,)))
     known = past(journal.records())
-    assert known.policies == {"1": owed}
-    assert known.holds == (HOLD,)
-    assert known.state == ended("x").state
-    assert known.ended[-1].switch == "59"
-    assert sorted(one.name for one in tmp_path.iterdir()) == ["lab.journal", "lab.journal.1"]
-    assert all(one.stat().st_size < 3 * 4096 for one in tmp_path.iterdir())
+    assert (known.holds, known.policies, known.unreadable) == ((HOLD,), {"1": OWED}, 0)
+    assert len(disk.files["lab.journal"]) <= journal_file.LIMIT + 4096
+    assert len(disk.files["lab.journal.1"]) <= journal_file.HISTORY
+    kept = past(journal.history()).ended
+    assert [one.switch for one in kept] == [str(number) for number in range(3011)][-len(kept) :]
+    assert len(kept) > 200
 
 
-def test_a_rotation_that_is_cut_off_between_its_two_renames_loses_nothing(
-    journal: JournalFile, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(journal_file, "ROTATED_AT", 1)
-    owed = Policy(container="1", service="omni", policy="always")
-    write(journal, owed, ended("a"))
-    journal.path.rename(journal.former)
-    assert past(journal.records()).policies == {"1": owed}
+def test_a_journal_that_is_larger_than_any_of_ours_is_read_to_its_end(journal: JournalFile) -> None:
+    grown = JournalFile(journal.path, limit=10**9)
+    write(grown, *[ended("a").model_copy(update={"note": "x" * 10_000})] * 150, Held(holds=(HOLD,)))
+    assert past(journal.records()).holds == (HOLD,)
     write(journal, ended("b"))
-    journal.rotate()
-    assert past(journal.records()).policies == {"1": owed}
+    assert past(journal.records()).holds == (HOLD,)
+    assert journal.path.stat().st_size < 4096
+
+
+def test_what_is_not_understood_is_kept_as_it_is_when_the_journal_begins_anew(journal: JournalFile) -> None:
+    write(journal, began("a"), ended("a"))
+    text = journal.path.read_bytes()
+    newer = json.dumps(NEWER).encode()
+    line = f"{zlib.crc32(newer):08x} ".encode() + newer
+    journal.path.write_bytes(text.replace(b"training", b"trainxng", 1) + line + b"\n")
+    assert past(journal.records()).unreadable == 2
+    anew = JournalFile(journal.path, limit=1)
+    write(anew, *[ended(str(number)) for number in range(40)])
+    assert past(journal.records()).unreadable == 2
+    assert line in journal.path.read_bytes()
+    assert journal.path.stat().st_size < 8192
+
+
+def cut_off_in_between(path: Path) -> JournalFile:
+    """Leave a journal of an earlier release as its rotation did when it was killed between its two renames."""
+    journal = JournalFile(path)
+    path.rename(journal.former)
+    return journal
+
+
+def test_what_an_earlier_release_left_in_the_former_file_alone_counts(tmp_path: Path) -> None:
+    write(JournalFile(tmp_path / "lab.journal"), OWED, ended("a"))
+    journal = cut_off_in_between(tmp_path / "lab.journal")
+    assert past(journal.records()).policies == {"1": OWED}
+    anew = JournalFile(journal.path, limit=1)
+    write(anew, *[ended(str(number)) for number in range(20)])
+    assert past(journal.records()).policies == {"1": OWED}
+    assert [one.switch for one in past(journal.history()).ended] == ["a", *map(str, range(20))]
+
+
+def test_where_there_is_no_room_to_begin_anew_the_record_is_still_written(tmp_path: Path) -> None:
+    class NoRoom(RealDisk):
+        def replace(self, path: Path, contents: bytes) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    journal = JournalFile(tmp_path / "lab.journal", NoRoom(), limit=1)
+    write(journal, *[ended(str(number)) for number in range(20)])
+    assert len(past(journal.records()).ended) == 20
+
+
+def test_those_who_write_while_the_journal_begins_anew_lose_nothing(tmp_path: Path) -> None:
+    def writing(name: str) -> None:
+        mine = JournalFile(tmp_path / "lab.journal", limit=2048)
+        write(mine, *[Policy(container=f"{name}{number}", service="omni", policy="always") for number in range(60)])
+
+    threads = [Thread(target=writing, args=(name,)) for name in "abcd"]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    owed = past(JournalFile(tmp_path / "lab.journal").records()).policies
+    assert owed.keys() == {f"{name}{number}" for name in "abcd" for number in range(60)}
+
+
+def test_the_same_refusal_is_the_same_whatever_its_figures() -> None:
+    assert refusal("ann", "training", "15.2 GB are free") == refusal("ann", "training", "9.87 GB are free")
+    assert refusal("ann", "training", "held by bob") != refusal("ann", "training", "held by eve")
+    refused = ended("a").model_copy(update={"outcome": "refused", "note": "15.2 GB are free", "state": None})
+    text = [ended("b").model_dump(mode="json"), refused.model_dump(mode="json")]
+    assert past(text).refused == {refusal("ann", "training", "9.9 GB are free")}
+    assert past([*text, ended("c").model_dump(mode="json")]).refused == set()
 
 
 def test_a_journal_never_follows_a_link(journal: JournalFile, tmp_path: Path) -> None:
@@ -148,11 +300,8 @@ def test_what_lies_in_place_of_a_journal_is_an_error_and_holds_nobody_up(
     make(journal.path)
     with pytest.raises(JournalFailed):
         journal.append(ended("a"))
-    if journal.path.is_dir():
-        with pytest.raises(JournalFailed, match="directory"):
-            journal.records()
-    else:
-        assert journal.records() == []
+    with pytest.raises(JournalFailed, match=r"directory|not a regular file"):
+        journal.records()
 
 
 def test_the_journal_is_writable_for_the_group_whatever_the_umask(journal: JournalFile) -> None:
