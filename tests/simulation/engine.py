@@ -30,12 +30,14 @@ class SimulatedEngine:
 
     `fail_at` is the index of an act that goes wrong, and `fault` how: `compose` (Compose reports a failure), `engine`
     (the engine stops answering) or `crash` (a started service exits with code 1 at once). `kill_at` is the index of an
-    effect, and whether spark-mode is killed before it, after it, or before it while it still happens later.
+    effect, and whether spark-mode is killed before it, after it, or before it while it still happens later. The wall clock
+    is `wall` seconds before the other one.
     """
 
     def __init__(self, project: Project) -> None:
         self.project = project
         self.time = 0.0
+        self.wall = 0.0
         self.acts: list[str] = []
         self.effects = 0
         self.fail_at: int | None = None
@@ -186,6 +188,11 @@ class SimulatedEngine:
         if one := self.of(service):
             self._stop(one.id)
 
+    def remove(self, service: str) -> None:
+        """Have somebody remove the container of a service."""
+        if one := self.of(service):
+            del self._containers[one.id]
+
     def die(self, service: str, code: int) -> None:
         """Have what runs end, as after an OOM kill; its restart policy may start it again."""
         one = self.of(service)
@@ -303,7 +310,7 @@ class SimulatedEngine:
     def _begin(self, id: str, crash: bool = False) -> None:
         self._stopped_by_hand.discard(id)
         self.time += 0.01
-        self.change(id, state="exited" if crash else "running", exit_code=int(crash), started_at=f"{self.time}")
+        self.change(id, state="exited" if crash else "running", exit_code=int(crash), started_at=f"{self.time + self.wall}")
         self._ready_at[id] = self.time + LOAD_SECONDS
 
     def _seen(self, id: str) -> Container:

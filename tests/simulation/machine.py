@@ -11,7 +11,7 @@ from composer.switching.journal_file import JournalFile
 from tests.simulation.disk import SimulatedDisk, forget
 from tests.simulation.engine import SimulatedEngine
 
-JOURNAL_LIMIT = 4096
+JOURNAL_LIMIT = 8192
 """Bytes at which a journal begins anew: so few that it happens in most histories, and in the middle of switches."""
 
 

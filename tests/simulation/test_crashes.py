@@ -6,6 +6,7 @@ engine still does it a second later), and in the same way for each effect of eve
 
 import os
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,9 +15,10 @@ import pytest
 from composer.errors import SparkModeError
 from composer.planning.request import Request
 from composer.switching.journal import past
+from composer.switching.records import Ended
 from tests.simulation.engine import WHEN, Killed
 from tests.simulation.lab import REQUESTS, ask, machine, recover
-from tests.simulation.machine import SimulatedMachine
+from tests.simulation.machine import JOURNAL_LIMIT, SimulatedMachine
 
 MODES = (REQUESTS[0], REQUESTS[2], REQUESTS[5], REQUESTS[6], REQUESTS[7])
 """One speech model alone, one with helpers, training, training in a variant, and nothing."""
@@ -157,6 +159,38 @@ def test_a_recovery_that_is_killed_is_finished_by_the_next(scenario: Scenario, t
             recovered(one, tmp_path)
             require_settled(one, tmp_path, legal)
     assert runs == expected > 0
+
+
+LONG = Ended(switch="r", at="now", by="eve", request="up f5", outcome="refused", seconds=0.1, note="x" * (JOURNAL_LIMIT - 2500))
+
+
+@pytest.mark.parametrize("filled", range(0, 2500, 250))
+def test_a_switch_that_is_killed_while_its_journal_begins_anew_is_recovered(filled: int, tmp_path: Path) -> None:
+    """The journal is so long before the switch that it begins anew in its middle, each time at another record."""
+    scenario = Scenario(MODES[1], MODES[2], "none")
+    start, legal = prepared(scenario, tmp_path), ends(scenario, tmp_path)
+    start.journal.append(LONG.model_copy(update={"note": "x" * filled + (LONG.note or "")}))
+    whole = start.fork()
+    attempt(whole, tmp_path, scenario.request)
+    assert "lab.journal anew" in whole.lines[len(start.lines) :]
+    for one in killed(start, tmp_path, scenario.request):
+        recovered(one, tmp_path)
+        require_settled(one, tmp_path, legal)
+
+
+@pytest.mark.parametrize("scenario", [one for one in SCENARIOS if one.fault == "none"], ids=str)
+def test_one_recovery_settles_the_lab_whenever_the_power_failed(scenario: Scenario, tmp_path: Path) -> None:
+    """Of what was not synced nothing, a part or all is there; restart policies start what they start."""
+    start = prepared(scenario, tmp_path)
+    for torn, one in product((0, 20, 10_000), killed(start, tmp_path, scenario.request)):
+        off = one.fork()
+        off.lose_power(torn)
+        recovered(off, tmp_path)
+        assert off.wrongs == []
+        assert past(off.journal.records()).open is None
+        acts = len(off.acts)
+        assert recover(off, tmp_path).outcome == "unchanged"
+        assert len(off.acts) == acts
 
 
 @pytest.mark.parametrize("scenario", [one for one in SCENARIOS if one.fault == "none"], ids=str)

@@ -1,13 +1,18 @@
 """What recovery decides, what holds refuse, and what a restart policy is owed: on the simulated machine."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from composer.errors import ConfigurationError, EngineUnavailable, NeedsAttention, Refused, SwitchFailed
+from composer.errors import ConfigurationError, EngineUnavailable, LockBusy, NeedsAttention, Refused, SwitchFailed
+from composer.planning.observed import LEASED
 from composer.planning.request import Request
+from composer.switching.entry import release_holds
 from composer.switching.history import history
 from composer.switching.journal import past
+from composer.switching.leases import Lease, process_began
+from composer.switching.lock import switch_lock
 from composer.switching.records import StepEnded
 from composer.switching.report import SwitchOptions
 from composer.switching.transaction import Transaction
@@ -238,3 +243,110 @@ def test_a_journal_that_cannot_be_written_refuses_before_anything_is_touched(tmp
     with pytest.raises(ConfigurationError, match="nothing was touched"):
         ask(one, tmp_path, TRAINING)
     assert len(one.acts) == acts
+
+
+def damaged(one: SimulatedMachine, what: bytes) -> None:
+    """Have a bit flip on the disk, in the first line that says something."""
+    assert what in one.files["lab.journal"]
+    flipped = bytes([what[0] ^ 1]) + what[1:]
+    one.files["lab.journal"] = one.files["lab.journal"].replace(what, flipped, 1)
+
+
+@pytest.mark.parametrize("what", [b'"kind":"began"', b'"kind":"ended"', b'"kind":"policy"'], ids=["began", "ended", "policy"])
+def test_a_record_that_is_not_understood_needs_recover_before_anything_is_switched(tmp_path: Path, what: bytes) -> None:
+    one = machine()
+    ask(one, tmp_path, XTTS)
+    ask(one, tmp_path, TRAINING)
+    damaged(one, what)
+    acts = len(one.acts)
+    with pytest.raises(NeedsAttention, match="1 record that this release does not understand") as needed:
+        ask(one, tmp_path, OMNI)
+    assert "spark-mode recover" in (needed.value.hint or "")
+    with pytest.raises(NeedsAttention):
+        SimulatedSession(one, tmp_path).plan(OMNI)
+    assert (one.running(), len(one.acts)) == ({"training": None}, acts)
+    assert recover(one, tmp_path).outcome == "recovered"
+    assert recover(one, tmp_path).outcome == "unchanged"
+    assert ask(one, tmp_path, OMNI).mode == "audio omni"
+
+
+def test_a_record_of_a_newer_release_in_a_switch_that_was_cut_off_counts_no_more_once_that_is_recovered(tmp_path: Path) -> None:
+    one = cut_off(tmp_path, OMNI, TRAINING, "compose stop omni")
+    damaged(one, b'"kind":"step"')
+    report = recover(one, tmp_path)
+    assert (report.outcome, report.mode) == ("recovered", "training")
+    assert recover(one, tmp_path).outcome == "unchanged"
+    assert ask(one, tmp_path, OMNI).outcome == "applied"
+
+
+def test_everything_can_be_stopped_though_the_journal_is_not_understood(tmp_path: Path) -> None:
+    one = machine()
+    ask(one, tmp_path, OMNI)
+    damaged(one, b'"kind":"began"')
+    assert ask(one, tmp_path, STOP).mode == "idle"
+    assert one.running() == {}
+
+
+def test_the_same_refusal_is_written_once_until_something_was_switched(tmp_path: Path) -> None:
+    one, both = machine(), Request(verb="up", names=("omni", "xtts"))
+
+    def refused(request: Request, times: int) -> None:
+        for _ in range(times):
+            with pytest.raises(Refused):
+                ask(one, tmp_path, request)
+
+    refused(both, 5)
+    refused(Request(verb="up", names=("omni", "qwen")), 2)
+    refused(both, 3)
+    assert [event.outcome for event in history(SimulatedSession(one, tmp_path))] == ["refused", "refused"]
+    ask(one, tmp_path, OMNI)
+    refused(both, 2)
+    assert [event.outcome for event in history(SimulatedSession(one, tmp_path))] == ["refused", "refused", "applied", "refused"]
+
+
+def test_nothing_is_owed_to_a_container_that_is_gone(tmp_path: Path) -> None:
+    one = machine()
+    ask(one, tmp_path, OMNI)
+    ask(one, tmp_path, TRAINING)
+    (owed,) = past(one.journal.records()).policies.values()
+    one.remove("omni")
+    ask(one, tmp_path, XTTS)
+    assert owed.container not in past(one.journal.records()).policies
+
+
+def test_a_release_while_a_switch_runs_is_refused_and_one_after_it_is_not_undone(tmp_path: Path) -> None:
+    one = machine()
+    ask(one, tmp_path, XTTS, hold=True)
+    session = SimulatedSession(one, tmp_path)
+    with (
+        switch_lock(tmp_path, session.engine_key, "up whisper", 0.0, Nobody(), one),
+        pytest.raises(LockBusy, match="up whisper"),
+    ):
+        release_holds(session, Nobody())
+    assert past(one.journal.records()).holds
+    (released,) = release_holds(session, Nobody())
+    assert "holds audio xtts" in released
+    assert past(one.journal.records()).holds == ()
+
+
+@pytest.mark.parametrize("jump", [-100_000.0, 0.0, 100_000.0])
+def test_a_lease_counts_until_its_service_has_started_wherever_the_clock_jumps(tmp_path: Path, jump: float) -> None:
+    one = machine()
+    one.sleep(200_000.0)
+    for service in ("whisper", "omni"):
+        one.put(service, "created")
+    one.outside_start("omni")
+    one.outside_stop("omni")
+    session = SimulatedSession(one, tmp_path)
+    began = process_began(os.getpid())
+    assert began is not None
+    session.leases.add(Lease.give("omni", os.getpid(), began, "ann", one.containers("lab")))
+    one.wall = jump
+    one.outside_start("whisper")
+    assert [lease.service for lease in session.observe().containers if lease.state == LEASED] == ["omni"]
+    with pytest.raises(Refused, match="omni is about to start"):
+        ask(one, tmp_path, TRAINING)
+    one.sleep(1.0)
+    one.outside_start("omni")
+    assert not [lease for lease in session.observe().containers if lease.state == LEASED]
+    assert not session.observe().held
