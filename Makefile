@@ -49,6 +49,7 @@ bench: setup stand-in torch ## Compare with plain docker compose: ratios of one 
 	@$(PYTHON) benchmarks/switch.py
 	@$(PYTHON) -m benchmarks.layers
 	@$(PYTHON) -m benchmarks.plan
+	@$(PYTHON) -m benchmarks.journal
 	@$(PYTHON) -m benchmarks.trainer
 
 switch-to-training: setup ## Stop audio, start training

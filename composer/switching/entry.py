@@ -91,11 +91,11 @@ class Entry:
         """Write that records which are not understood count no more. Raises ConfigurationError as `intend` does."""
         self.intend(PassedOver(at=self.at, by=self.by, count=count))
 
-    def drop_gone(self) -> None:
+    def drop_gone(self, observed: Observed) -> None:
         """Write that nothing is owed to containers that are gone. Raises EngineUnavailable."""
-        session = self._session
+        session, there = self._session, {one.id for one in observed.containers}
         for owed in session.past.policies.values():
-            if session.docker.container(owed.container) is None:
+            if owed.container not in there and session.docker.container(owed.container) is None:
                 self.record(owed.model_copy(update={"given_back": True}))
 
     def keep(self, switch: Switch) -> None:

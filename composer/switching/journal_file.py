@@ -20,8 +20,8 @@ from composer.switching.records import Carried, Record, StepEnded
 
 LIMIT = 32 * 1024
 """Bytes at which a journal begins anew, unless more than half of it is in force."""
-HISTORY = 4 * LIMIT
-"""Bytes that are kept for the history: some hundred requests."""
+HISTORY = 2 * LIMIT
+"""Bytes that are kept for the history: one or two hundred requests, beside those in the journal itself."""
 LONGEST = 1024 * 1024
 """Bytes of a last line that are looked at."""
 _DAMAGED = {"kind": "damaged"}
@@ -130,7 +130,7 @@ def _is_whole(tail: bytes) -> bool:
 
 def _endings(lines: Iterable[bytes]) -> list[bytes]:
     """Return the lines that say how a request ended, each once: a rotation that was cut off has kept some twice."""
-    return [line for line in dict.fromkeys(lines) if b'"kind":"ended"' in line and _checked(line)]
+    return [line for line in dict.fromkeys(lines) if b'"kind":"ended"' in line]
 
 
 def _last(lines: Iterable[bytes]) -> bytes:

@@ -128,7 +128,7 @@ class Transaction:
 
     def _carry_out(self, request: Request, plan: Plan, before: Observed, lock: Lock) -> Report:
         session = self._session
-        self._entry.drop_gone()
+        self._entry.drop_gone(before)
         self._entry.began(request, before, plan.steps, self._options.restore_on_failure)
         was = before_of(before, session.project, session.rules)
         log = SwitchLog(session.journal, self._entry.switch, session.past.policies, self._watcher.warned)
