@@ -57,18 +57,18 @@ class JournalFile:
 
     def _begin_anew(self, line: bytes, size: int) -> bool:
         """Replace the file by what is in force and a new line; return False where that is no better, or not possible."""
-        lines, own, former = self._lines(), _lines(self._read(self.path)), _lines(self._read(self.former))
-        known = past(_checked(one) or _DAMAGED for one in lines)
-        kept = [lines[index] + b"\n" for index in known.kept]
-        new = b"".join([_line(_carried(known)), *kept, line])
-        if 2 * len(new) > size:
-            return False
-        replacements = [(self.former, _last([*former, *own])), (self.path, new)]
         try:
+            lines, own, former = self._lines(), _lines(self._read(self.path)), _lines(self._read(self.former))
+            known = past(_checked(one) or _DAMAGED for one in lines)
+            kept = [lines[index] + b"\n" for index in known.kept]
+            new = b"".join([_line(_carried(known)), *kept, line])
+            if 2 * len(new) > size:
+                return False
+            replacements = [(self.former, _last([*former, *own])), (self.path, new)]
             for path, text in replacements if lines == own else reversed(replacements):  # the former one last where it counts
                 self._disk.replace(path, text)
-        except OSError:
-            return False  # a folder that is full or may not be written; the line itself may still be
+        except (OSError, JournalFailed):
+            return False  # a folder that is full or may not be written, or what is no file; the line itself may still be
         return True
 
     def _lines(self) -> list[bytes]:
@@ -129,7 +129,7 @@ def _is_whole(tail: bytes) -> bool:
 
 
 def _endings(lines: Iterable[bytes]) -> list[bytes]:
-    """Return the lines that say how a request ended, each once: a rotation that was cut off has kept some twice."""
+    """Return the lines that say how a request ended, each once: a new beginning that was cut off has kept some twice."""
     return [line for line in dict.fromkeys(lines) if b'"kind":"ended"' in line]
 
 

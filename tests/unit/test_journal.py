@@ -1,4 +1,4 @@
-"""The journal on a disk: what was acknowledged is read again, whatever was torn, flipped or rotated."""
+"""The journal on a disk: what was acknowledged is read again, whatever was torn, flipped or begun anew."""
 
 import errno
 import json
@@ -257,6 +257,15 @@ def test_where_there_is_no_room_to_begin_anew_the_record_is_still_written(tmp_pa
     journal = JournalFile(tmp_path / "lab.journal", NoRoom(), limit=1)
     write(journal, *[ended(str(number)) for number in range(20)])
     assert len(past(journal.records()).ended) == 20
+
+
+def test_what_lies_in_place_of_the_former_file_hinders_no_record(tmp_path: Path) -> None:
+    journal = JournalFile(tmp_path / "lab.journal", limit=1)
+    journal.former.symlink_to("/etc/hostname")
+    journal.path.write_text("")
+    write(JournalFile(journal.path, limit=10**9), *[ended(str(number)) for number in range(20)])
+    write(journal, Held(holds=(HOLD,)))
+    assert b'"kind":"held"' in journal.path.read_bytes()
 
 
 def test_those_who_write_while_the_journal_begins_anew_lose_nothing(tmp_path: Path) -> None:
