@@ -65,7 +65,7 @@ def switch_lock(
     def wait(descriptor: int) -> None:
         _await(descriptor, deadline, watcher, clock, lambda: _holder(_said(path)))
 
-    with locked(locks, _open_folder, wait) as folder, locked(path, _open, wait) as main:
+    with locked(path, _open, wait) as main, locked(locks, _open_folder, wait) as folder:
         _await_children(locks, engine, deadline, watcher, clock)
         yield Lock(main, request, lambda: is_at(folder, locks))
 
