@@ -70,7 +70,7 @@ def seen(*subjects: str, available: int | None = FREE, **more: object) -> Observ
 
 def foreign(workload: str, name: str) -> Foreign:
     """Return a running container of a workload that was started outside the lab."""
-    return Foreign(workload=workload, container=Container(id=f"id of {name}", name=name, state="running"))
+    return Foreign(name=workload, container=Container(id=f"id of {name}", name=name, state="running"))
 
 
 def request(line: str, **more: object) -> Request:

@@ -7,6 +7,7 @@ from typing import Any
 from composer.planning.observed import Container, Health
 
 PROJECT = "com.docker.compose.project"
+SERVICE = "com.docker.compose.service"
 VARIANT = "spark-mode.variant"
 _STATES = frozenset({"created", "running", "paused", "restarting", "removing", "exited", "dead"})
 _HEALTH: dict[str, Health] = {"starting": "starting", "healthy": "healthy", "unhealthy": "unhealthy"}
@@ -43,7 +44,14 @@ def hashes(parts: Sequence[dict[str, Any]]) -> dict[str, str]:
 
 def summary(one: dict[str, Any]) -> Container:
     """Return what a listing says of a container, which is enough for one that is not the lab's."""
-    return Container(id=one["Id"], name=one["Names"][0].removeprefix("/"), state=one["State"])
+    labels = one.get("Labels") or {}
+    return Container(
+        id=one["Id"],
+        name=one["Names"][0].removeprefix("/"),
+        state=one["State"],
+        service=labels.get(SERVICE),
+        variant=labels.get(VARIANT),
+    )
 
 
 def read_container(raw: dict[str, Any]) -> Container:
@@ -57,7 +65,7 @@ def read_container(raw: dict[str, Any]) -> Container:
         id=raw["Id"],
         name=raw["Name"].removeprefix("/"),
         state=status if status in _STATES else "unknown",
-        service=labels.get("com.docker.compose.service"),
+        service=labels.get(SERVICE),
         health=_HEALTH.get((state.get("Health") or {}).get("Status", ""), "none") if running else "none",
         exit_code=state.get("ExitCode", 0),
         oom_killed=bool(state.get("OOMKilled")),

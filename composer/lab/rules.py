@@ -161,8 +161,12 @@ Rule = Annotated[
 
 
 class Rules(Strict):
-    """Everything that rules.yaml says, in its order."""
+    """Everything that rules.yaml says, in its order.
 
+    `scope` is where the rules hold: on the whole machine, or for a lab of its own within its project alone.
+    """
+
+    scope: Literal["machine", "project"] = "machine"
     hardware: Hardware
     limits: Limits
     overhead: Overhead

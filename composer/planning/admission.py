@@ -8,8 +8,8 @@ from composer.lab.size import gb_text
 from composer.lab.workload import Workload
 from composer.planning.budget import Budget, overhead
 from composer.planning.choice import Lack
-from composer.planning.conflicts import conflicts, exclusive, member
-from composer.planning.observed import Observed, running_workload
+from composer.planning.conflicts import Member, conflicts, exclusive, member
+from composer.planning.observed import Foreign, Observed, running_workload
 from composer.planning.plan import Refusal
 from composer.planning.request import Request, Target
 from composer.planning.target import members
@@ -31,27 +31,36 @@ def rule_refusal(request: Request, target: Target, rules: Rules, observed: Obser
     if conflict := next(conflicts(rules, wanted), None):
         advice = "ask for one of them" if request.verb != "restore" else "ask for a mode by name"
         return Refusal(message=f"{request}: {conflict}", hint=f"rule {conflict.rule.name}; {advice}")
-    for foreign in observed.foreign:
-        other = member(rules, foreign.workload)
-        clash = next((hit for one in wanted if (hit := exclusive(rules, one, other))), None)
-        if clash or any(one.name in (other.name, _service(rules, other.name)) for one in wanted):
-            because = clash.rule.because if clash else f"it is {foreign.workload}, started outside this lab"
-            name = foreign.container.name
-            return Refusal(
-                message=f'the container "{name}" outside this lab is {foreign.container.state}: {because}',
-                hint=f"spark-mode never stops what is not the lab's; stop it yourself: docker stop {name}",
-            )
-    return None
+    return _foreign_refusal(target, wanted, rules, observed)
 
 
-def _service(rules: Rules, workload: str) -> str | None:
-    return rules.workloads[workload].service
+def _foreign_refusal(target: Target, wanted: tuple[Member, ...], rules: Rules, observed: Observed) -> Refusal | None:
+    """Return the refusal of what meets containers that are not the lab's, with the command that stops them all."""
+    met = [(one, because) for one in observed.foreign if (because := _because(one, target, wanted, rules))]
+    if not met:
+        return None
+    first, because = met[0]
+    names = " ".join(dict.fromkeys(one.container.name for one, _ in met))
+    return Refusal(
+        message=f"the container {first}: {because}",
+        hint=f"spark-mode never stops what is not the lab's; stop it yourself: docker stop {names}",
+    )
+
+
+def _because(foreign: Foreign, target: Target, wanted: tuple[Member, ...], rules: Rules) -> str | None:
+    """Return why a target does not start beside a foreign container: a rule, or because it is the same thing."""
+    if clash := next(conflicts(rules, (*wanted, member(rules, foreign.name))), None):
+        return clash.rule.because
+    known = rules.workloads.get(foreign.name)
+    is_same = not {foreign.name, known.service if known else None}.isdisjoint((*target.services, *target.models))
+    return f"it is {foreign.name}, started outside this lab" if is_same else None
 
 
 def unclassified_refusal(rules: Rules, observed: Observed) -> Refusal | None:
-    """Return the refusal to switch while something of the project runs that rules.yaml cannot place."""
-    for container in observed.active:
-        service = container.service or ""
+    """Return the refusal to switch while something of the lab runs, under any name, that rules.yaml cannot place."""
+    own = ((one, one.service or "") for one in observed.active)
+    foreign = ((one.container, one.name) for one in observed.foreign if one.name not in rules.workloads)
+    for container, service in (*own, *foreign):
         known = rules.host_of_service(service) or running_workload(rules, service, container.variant)
         if not service or known is None:
             return Refusal(

@@ -1,6 +1,6 @@
 """Which mode a lab is in, judged by what is active, and which exclusive sides are active together."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from composer.lab.project import Project
 from composer.lab.rules import Rules
@@ -51,7 +51,7 @@ def violations(observed: Observed, rules: Rules) -> tuple[Conflict, ...]:
     A host in Docker counts by the models that it may serve, a daemon by those that it has loaded.
     """
     loaded = [one.workload for host in observed.loaded if rules.daemon(host) for one in observed.loaded_on(host)]
-    foreign = [one.workload for one in observed.foreign]
+    foreign = [one.name for one in observed.foreign]
     names = dict.fromkeys([*observed.active_services, *foreign, *(name for name in loaded if name)])
     return tuple(conflicts(rules, (member(rules, name) for name in names)))
 
@@ -64,10 +64,14 @@ def known_models(observed: Observed, project: Project, rules: Rules, admitted: t
     """
     active = set(observed.active_services)
     loaded = dict.fromkeys(one.workload for host in observed.loaded for one in observed.loaded_on(host) if one.workload)
-    wanted = dict.fromkeys(name for name in admitted if name in rules.workloads)
-    for profile, needs in rules.profiles.items():
-        closure = project.closure(project.of_profile(profile))
-        if closure and active >= set(closure):
-            wanted |= dict.fromkeys(needs.models)
+    wanted = dict.fromkeys([*(name for name in admitted if name in rules.workloads), *needed_models(active, project, rules)])
     possible = [name for name in wanted if rules.service_of(rules.workloads[name]) in active]
     return tuple(dict.fromkeys([*possible, *loaded]))
+
+
+def needed_models(active: Collection[str], project: Project, rules: Rules) -> Iterator[str]:
+    """Yield the models that the profiles need whose services are all active."""
+    for profile, needs in rules.profiles.items():
+        closure = project.closure(project.of_profile(profile))
+        if closure and set(active) >= set(closure):
+            yield from needs.models

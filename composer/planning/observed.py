@@ -48,10 +48,19 @@ class Container(Frozen):
 
 
 class Foreign(Frozen):
-    """An active container outside the lab's project that is one of the rules' workloads."""
+    """An active container that is not of the lab's project and that the rules speak of. It counts, and is never stopped.
 
-    workload: str
+    `name` is a workload, a model that the container may serve, or the service of a host or of what rules.yaml leaves out.
+    `project` is the one that Compose started it for.
+    """
+
+    name: str
     container: Container
+    project: str | None = None
+
+    def __str__(self) -> str:
+        whose = f"of the project {self.project}" if self.project else "outside this lab"
+        return f'"{self.container.name}" {whose} is {self.container.state}'
 
 
 class Memory(Frozen):
@@ -183,16 +192,30 @@ class Observed(Frozen):
                 found[workload.name] = workload
         for name in self.models:
             found[name] = rules.workloads[name]
-        for foreign in self.foreign:
-            found.setdefault(foreign.workload, rules.workloads[foreign.workload])
+        for workload in self.foreign_workloads(rules):
+            found.setdefault(workload.name, workload)
         return tuple(sorted(found.values(), key=lambda workload: (rules.position(workload.name), workload.name)))
+
+    def foreign_workloads(self, rules: Rules) -> tuple[Workload, ...]:
+        """Return the workloads that foreign containers are, in the variant that runs; a host of models is none."""
+        found = (
+            _in_variant(known, one.container.variant)
+            if (known := rules.workloads.get(one.name))
+            else running_workload(rules, one.name, one.container.variant)
+            for one in self.foreign
+        )
+        return tuple(filter(None, found))
 
 
 def running_workload(rules: Rules, service: str, variant: str | None) -> Workload | None:
     """Return the workload that a service is in a variant, a stand-in for an undescribed one, or None for a host."""
     workload = rules.of_service(service)
     if workload is not None:
-        return workload.in_variant(variant) if variant in workload.variants and variant is not None else workload
+        return _in_variant(workload, variant)
     if rules.host_of_service(service) or rules.default_footprint is None:
         return None
     return Workload.model_construct(name=service, class_="", footprint=rules.default_footprint, service=service)
+
+
+def _in_variant(workload: Workload, variant: str | None) -> Workload:
+    return workload.in_variant(variant) if variant is not None and variant in workload.variants else workload

@@ -47,7 +47,7 @@ def stopping(work: Work, capacity: int) -> tuple[Stopping, ...]:
     kept_up = {*protected, *work.project.closure(name for name in protected if name in work.project.services)}
     staying = [one for one in running if one.conflict is None and one.name in kept_up]
     others = [one for one in running if one not in staying]
-    fixed = [*wanted, *(member(work.rules, one.workload) for one in work.observed.foreign), *(one.member for one in staying)]
+    fixed = [*wanted, *(member(work.rules, one.name) for one in work.observed.foreign), *(one.member for one in staying)]
     candidates = [_candidate(one, work, others) for one in others]
     kept = _classes_kept(work, staying)
     lack = lacking(work, capacity)
@@ -127,7 +127,7 @@ def _candidate(one: _Running, work: Work, others: Iterable[_Running]) -> Candida
 
 
 def _classes_kept(work: Work, staying: Iterable[_Running]) -> frozenset[str]:
-    foreign = (work.rules.workloads[one.workload] for one in work.observed.foreign)
+    foreign = work.observed.foreign_workloads(work.rules)
     return frozenset(one.class_ for one in (*work.asked_for, *foreign, *(one.workload for one in staying)) if one)
 
 

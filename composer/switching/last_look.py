@@ -18,7 +18,7 @@ def require_stopped(services: tuple[str, ...], observer: Observer) -> None:
 def require_clear(service: str, observer: Observer, rules: Rules) -> Observed:
     """Return what was seen. Raises StepFailed when something is active that a rule excludes beside this service."""
     seen, one = observer.glance(), member(rules, service)
-    for other in (*seen.active_services, *(foreign.workload for foreign in seen.foreign)):
+    for other in (*seen.active_services, *(foreign.name for foreign in seen.foreign)):
         if other != service and (found := exclusive(rules, one, member(rules, other))):
             raise StepFailed(f"{service} is not started: {other} became active meanwhile, and {found.rule.because}")
     for host, loaded in seen.loaded.items():

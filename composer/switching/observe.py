@@ -1,23 +1,31 @@
 """Looking: from the doors to one snapshot that planning can read. Every look asks anew; nothing is remembered."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from composer.engine.doors import Docker, HostAbsent, HostFailed, Machine, ModelHost, Other
+from composer.engine.doors import Docker, HostAbsent, HostFailed, Machine, ModelHost
 from composer.lab.project import Project
 from composer.lab.rules import Rules
-from composer.lab.workload import Outside
 from composer.planning.mode import known_models
-from composer.planning.observed import Foreign, Hold, LoadedModel, Observed
+from composer.planning.observed import Hold, LoadedModel, Observed
+from composer.switching.foreign import foreign_workloads
 from composer.switching.leases import Lease
 
 Hosts = Callable[[str], ModelHost]
 """Gives the host of models at an address."""
 
 
+def host_at(address: str) -> ModelHost:
+    """Return the host at an address."""
+    from composer.engine.ollama import OllamaApi  # 60 ms, which only a lab with a running host pays
+
+    return OllamaApi(address)
+
+
 class Observer:
     """Sees one lab on one machine. `admitted` are the models that the last switch admitted, `holds` what was ever held.
 
-    `leases` gives what others were allowed to start; it counts as active.
+    `leases` gives what others were allowed to start; it counts as active. `files` are the lab's own Compose files: what was
+    made from one of them under another project name is foreign, and counts.
 
     All looks raise EngineUnavailable when the engine cannot be asked.
     """
@@ -32,10 +40,11 @@ class Observer:
         admitted: tuple[str, ...],
         holds: tuple[Hold, ...] = (),
         leases: Callable[[], tuple[Lease, ...]] = tuple,
+        files: Sequence[str] = (),
     ) -> None:
         self._docker, self._machine, self._hosts = docker, machine, hosts
         self._project, self._rules, self._admitted = project, rules, admitted
-        self._holds, self._leases = holds, leases
+        self._holds, self._leases, self._files = holds, leases, files
 
     def glance(self, all_hosts: bool = False) -> Observed:
         """Return what must be seen again before a container is started: what runs, the memory, and daemons' models.
@@ -48,7 +57,7 @@ class Observer:
         active = {one.service for one in containers if one.active}
         observed = Observed(
             containers=(*containers, *(one.as_container() for one in waiting if one.service not in active)),
-            foreign=tuple(foreign_workloads(self._docker.others(self._project.name), self._rules)),
+            foreign=foreign_workloads(self._docker.others(self._project.name), self._rules, self._project, self._files),
             memory=self._machine.memory(),
         )
         names = [name for name, host in self._rules.hosts.items() if all_hosts or host.service is None]
@@ -101,28 +110,3 @@ class Observer:
             )
             for one, workload in known
         )
-
-
-def foreign_workloads(others: tuple[Other, ...], rules: Rules) -> list[Foreign]:
-    """Return the containers outside the project that are one of the rules' workloads."""
-    return [
-        Foreign(workload=name, container=other.container)
-        for other in others
-        for name, workload in rules.workloads.items()
-        if any(_matches(pattern, other) for pattern in workload.outside)
-    ]
-
-
-def _matches(pattern: Outside, other: Other) -> bool:
-    if pattern.label is not None:
-        key, _, value = pattern.label.partition("=")
-        return key in other.labels and (not value or other.labels[key] == value)
-    if pattern.name is not None:
-        return other.container.name == pattern.name
-    return _repository(other.image) == pattern.image or _repository(other.image).endswith(f"/{pattern.image}")
-
-
-def _repository(image: str) -> str:
-    """Return an image's name without tag and digest: `host:5000/team/ssd-tetris:1` is `host:5000/team/ssd-tetris`."""
-    path, slash, last = image.partition("@")[0].rpartition("/")
-    return f"{path}{slash}{last.partition(':')[0]}"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from composer.engine.compose_files import ComposeFiles
 from composer.engine.docker import EngineApi
-from composer.engine.doors import Clock, Docker, Gpu, Identity, Machine, ModelHost, Other
+from composer.engine.doors import Clock, Docker, Gpu, Identity, Machine, Other
 from composer.engine.early import EarlyInfo
 from composer.engine.gpu import NvidiaGpu
 from composer.engine.local import local_socket
@@ -27,7 +27,7 @@ from composer.switching.journal import Journal, JournalFailed, Open, Past, past
 from composer.switching.journal_file import JournalFile
 from composer.switching.leases import Leases
 from composer.switching.lock import children_lock, is_switching
-from composer.switching.observe import Observer
+from composer.switching.observe import Observer, host_at
 from composer.switching.prefetch import Asked, ask_compose, ask_early
 from composer.switching.rules_file import machine_capacity, read_rules_file, text_of
 from composer.switching.state import State
@@ -140,6 +140,11 @@ class Session:
         return "".join(character if character.isalnum() else "-" for character in self._identity.id)[:64]
 
     @property
+    def lock_name(self) -> str:
+        """How the locks are called: one for the whole machine, or a lab's own. Raises EngineUnavailable for the latter."""
+        return "machine" if self.rules.scope == "machine" else f"{self.engine_key}.{self.project.name}"
+
+    @property
     def journal(self) -> Journal:
         """What this lab's switches wrote down. Raises EngineUnavailable: it belongs to an engine."""
         return JournalFile(self.directories.state / f"{self.engine_key}.{self.project.name}.journal")
@@ -170,14 +175,14 @@ class Session:
     def cut_off(self) -> Open | None:
         """The switch that began and neither ended nor runs now."""
         unfinished = self.past.open
-        return unfinished if unfinished and not is_switching(self.directories.locks, self.engine_key) else None
+        return unfinished if unfinished and not is_switching(self.directories.locks, self.lock_name) else None
 
     @property
     def observer(self) -> Observer:
         """Who looks at this lab."""
         known = self.past
-        admitted, leases = known.state.models, self.leases.live
-        return Observer(self.docker, self.machine, _host_at, self.project, self.rules, admitted, known.holds, leases)
+        admitted, leases, files = known.state.models, self.leases.live, self.files.compose
+        return Observer(self.docker, self.machine, host_at, self.project, self.rules, admitted, known.holds, leases, files)
 
     def observe(self) -> Observed:
         """Return what is there now. Raises EngineUnavailable."""
@@ -237,13 +242,7 @@ class Session:
         from composer.engine.compose import ComposeVerbs  # only a switch needs it
         from composer.switching.doors import Doors
 
-        lock = children_lock(self.directories.locks, self.engine_key)
+        lock = children_lock(self.directories.locks, self.lock_name)
         files = self.files.model_copy(update={"project_name": self.project.name})
         compose = ComposeVerbs(files, self.socket, str(lock), str(self.directories.state))
-        return Doors(docker=self.docker, compose=compose, machine=self.machine, gpu=self.gpu, hosts=_host_at, clock=self.clock)
-
-
-def _host_at(address: str) -> ModelHost:
-    from composer.engine.ollama import OllamaApi  # 60 ms, which only a lab with a running host pays
-
-    return OllamaApi(address)
+        return Doors(docker=self.docker, compose=compose, machine=self.machine, gpu=self.gpu, hosts=host_at, clock=self.clock)

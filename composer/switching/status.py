@@ -41,13 +41,13 @@ def status(session: Session) -> Status:
         declared=sum(one.footprint.planned for one in observed.workloads(rules)),
         capacity=session.capacity,
         violations=tuple(str(one) for one in violations(observed, rules)),
-        foreign=tuple(f"{one.container.name} ({one.workload}, {one.container.state})" for one in observed.foreign),
+        foreign=tuple(_foreign(observed)),
         others=tuple(one.container.name for one in session.others() if one.container.id not in foreign),
         holders=session.holders(observed),
         utilisation=utilisation,
         notes=tuple(notes(services, utilisation)),
         changes=tuple(_changes(session, observed, mode)),
-        switching=who_switches(session.directories.locks, session.engine_key),
+        switching=who_switches(session.directories.locks, session.lock_name),
         interrupted=str(session.cut_off) if session.cut_off else session.past.puzzle,
         restores=session.past.restores,
         held=tuple(map(str, observed.held)),
@@ -61,6 +61,12 @@ def _disarmed(session: Session, observed: Observed) -> Iterator[str]:
         owed = session.past.policies.get(one.id)
         if owed and one.restart_policy == "no":
             yield f"{one.service or one.name} ({owed.policy})"
+
+
+def _foreign(observed: Observed) -> Iterator[str]:
+    for one in observed.foreign:
+        of = f", of the project {one.project}" if one.project else ""
+        yield f"{one.container.name} ({one.name}, {one.container.state}{of})"
 
 
 def _service(container: Container, session: Session, records: tuple[Measurement, ...]) -> ServiceStatus:

@@ -76,7 +76,7 @@ class Transaction:
     def _locked(self, request: str) -> AbstractContextManager[Lock]:
         session = self._session
         return switch_lock(
-            session.directories.locks, session.engine_key, request, self._options.wait_seconds, self._watcher, session.clock
+            session.directories.locks, session.lock_name, request, self._options.wait_seconds, self._watcher, session.clock
         )
 
     def _await_judgements(self) -> None:
@@ -88,7 +88,10 @@ class Transaction:
     def _switch(self, request: Request, agreed: tuple[StoppedTraining, ...] | None, lock: Lock) -> Report:
         session = self._session
         session.look_again()
+        locked = session.lock_name
         if session.read_again():
+            if session.lock_name != locked:
+                raise Refused("the files changed meanwhile: the lab has another name or scope now", "ask again")
             self._watcher.warned("the Compose files or rules.yaml changed meanwhile, so the plan is made again")
         require_understood(session.past, request)
         if session.past.open and (report := self._recover_first(request, session.past.open, lock)):

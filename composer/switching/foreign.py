@@ -1,0 +1,90 @@
+"""Which containers that are not of the lab's project are its workloads all the same: the lab under another name, and others."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from os.path import realpath
+
+from composer.engine.answers import PROJECT
+from composer.engine.doors import Other
+from composer.lab.project import Project
+from composer.lab.rules import Rules
+from composer.lab.workload import Outside
+from composer.planning.mode import needed_models
+from composer.planning.observed import Foreign
+
+WORKLOAD = "org.spark-mode.workload"
+"""The label with which a container says which workload or host of models it is, whoever started it."""
+SCOPE = "org.spark-mode.scope"
+"""The label `project` of a lab of its own: its containers count for no other lab."""
+
+
+def foreign_workloads(others: Sequence[Other], rules: Rules, project: Project, files: Sequence[str]) -> tuple[Foreign, ...]:
+    """Return what of these the rules speak of: each under every name that it has, and the models that its profiles need.
+
+    `files` are the lab's own Compose files. A lab of its own has nothing foreign.
+    """
+    if rules.scope == "project":
+        return ()
+    own = frozenset(map(realpath, files))
+    found = [
+        Foreign(name=name, container=other.container, project=other.project)
+        for other in others
+        if other.labels.get(SCOPE) != "project"
+        for name in dict.fromkeys(_names(other, rules, project, own))
+    ]
+    return (*found, *_models(found, rules, project))
+
+
+def _names(other: Other, rules: Rules, project: Project, own: frozenset[str]) -> Iterator[str]:
+    """Yield the names of the lab that another container has."""
+    service = other.container.service
+    if service and _is_of(other.labels.get(f"{PROJECT}.config_files", ""), own):
+        if workload := rules.of_service(service):
+            yield workload.name
+        elif rules.host_of_service(service) or service in project.services:
+            yield service
+    if label := other.labels.get(WORKLOAD):
+        yield from _labelled(label, rules)
+    for name, workload in rules.workloads.items():
+        if any(_matches(pattern, other) for pattern in workload.outside):
+            yield name
+
+
+def _is_of(config_files: str, own: frozenset[str]) -> bool:
+    """Whether Compose made a container from one of these files; it writes their absolute paths with commas between."""
+    return any(realpath(file) in own for file in config_files.split(",") if file.startswith("/"))
+
+
+def _labelled(label: str, rules: Rules) -> Iterator[str]:
+    """Yield what a label names: a workload by its name, alias or service, or a host of models by its name or service."""
+    if workload := rules.find(label) or rules.of_service(label):
+        yield workload.name
+    elif rules.host_of_service(label):
+        yield label
+    elif (host := rules.hosts.get(label)) and host.service:
+        yield host.service
+
+
+def _models(found: Iterable[Foreign], rules: Rules, project: Project) -> Iterator[Foreign]:
+    """Yield the models that any client may have a foreign host load: those of the profiles that run whole beside it."""
+    by_project: dict[str | None, dict[str, Foreign]] = {}
+    for one in found:
+        by_project.setdefault(one.project, {})[one.container.service or one.name] = one
+    for there in by_project.values():
+        for name in needed_models(there.keys(), project, rules):
+            if host := there.get(rules.service_of(rules.workloads[name]) or ""):
+                yield host.model_copy(update={"name": name})
+
+
+def _matches(pattern: Outside, other: Other) -> bool:
+    if pattern.label is not None:
+        key, _, value = pattern.label.partition("=")
+        return key in other.labels and (not value or other.labels[key] == value)
+    if pattern.name is not None:
+        return other.container.name == pattern.name
+    return _repository(other.image) == pattern.image or _repository(other.image).endswith(f"/{pattern.image}")
+
+
+def _repository(image: str) -> str:
+    """Return an image's name without tag and digest: `host:5000/team/ssd-tetris:1` is `host:5000/team/ssd-tetris`."""
+    path, slash, last = image.partition("@")[0].rpartition("/")
+    return f"{path}{slash}{last.partition(':')[0]}"

@@ -1,0 +1,123 @@
+"""One lab under two project names, on an engine of the tests' own: each name sees what runs under the other."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.engine.lab import FILES, Lab, ends, snapshot, until
+from tests.engine.private import PrivateEngine
+
+MACHINE = ("tests/engine/private.yaml", "tests/engine/machine.yaml")
+RULES = "tests/engine/machine.rules.yaml"
+
+
+def named(project: str, home: Path, host: str | None) -> Lab:
+    """Return the lab under a name; what runs under any other name on its engine counts for it."""
+    lab = Lab(project, home, host)
+    lab.files, lab.rules = (*FILES, *MACHINE), RULES
+    return lab
+
+
+@pytest.fixture
+def both(engine: PrivateEngine, tmp_path: Path) -> Iterator[tuple[Lab, Lab]]:
+    """The same lab, of the same user, under two names."""
+    labs = tuple(named(f"spark-mode-test-{name}", tmp_path, engine.host) for name in ("aa", "bb"))
+    for one in labs:
+        one.down()
+    yield labs[0], labs[1]
+    for one in labs:
+        one.down()
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "name"),
+    [(("audio", "omni"), ("training",), "omni"), (("training",), ("audio", "omni"), "training")],
+    ids=["training beside audio", "audio beside training"],
+)
+def test_the_same_lab_under_another_name_is_refused_with_the_command_that_stops_it(
+    both: tuple[Lab, Lab], first: tuple[str, ...], then: tuple[str, ...], name: str
+) -> None:
+    aa, bb = both
+    aa.run(*first)
+    before = snapshot(aa.environment)
+    container = f"{aa.project}-{name}-1"
+    refused = bb.run(*then, expect=4)
+    assert f'"{container}" of the project {aa.project} is running' in refused.err
+    assert f"docker stop {container}" in refused.err
+    assert snapshot(aa.environment) == before
+    aa.docker("stop", container)
+    bb.run(*then)
+    aa.run(*first, expect=4)
+    assert aa.running() == {}
+
+
+def test_what_runs_under_another_name_is_shown_budgeted_and_not_undeclared_memory(both: tuple[Lab, Lab]) -> None:
+    aa, bb = both
+    aa.run("audio", "xtts")
+    seen = bb.run("status", "--format", "json").json
+    mine = [f"{aa.project}-{name}-1" for name in ("ollama", "whisper", "xtts")]
+    assert sorted({one.partition(" ")[0] for one in seen["foreign"]}) == mine
+    assert all(aa.project in one for one in seen["foreign"])
+    assert not set(mine) & {*seen["others"], *(one["name"] for one in seen["holders"])}
+    assert seen["memory"]["declared_gb"] == aa.run("status", "--format", "json").json["memory"]["declared_gb"] > 0
+    listed = {one["name"] for one in bb.run("plan", "up", "omni", "--format", "json", expect=4).json["budget"]["workloads"]}
+    assert {"xtts", "whisper", "omni"} <= listed
+
+
+def test_a_stop_under_one_name_leaves_what_runs_under_another(both: tuple[Lab, Lab]) -> None:
+    aa, bb = both
+    aa.run("audio", "omni")
+    before = aa.running()
+    bb.run("stop")
+    assert aa.running() == before
+
+
+def test_a_container_with_the_label_of_a_workload_is_that_workload(both: tuple[Lab, Lab]) -> None:
+    aa, _ = both
+    settings = ("--network", "none", "-e", "STAND_IN_MEMORY=1MB", "-e", "STAND_IN_LOAD=0")
+    label = ("--label", "org.spark-mode.workload=tetris")  # an alias of training
+    aa.docker("run", "--detach", "--name", "by-hand", *label, *settings, "audio-lab-stand-in:latest", "omni")
+    try:
+        assert "docker stop by-hand" in aa.run("audio", "omni", expect=4).err
+    finally:
+        aa.docker("rm", "--force", "by-hand")
+
+
+def test_of_two_switches_at_once_under_two_names_one_runs(both: tuple[Lab, Lab]) -> None:
+    aa, bb = both
+    for _ in range(3):
+        codes = [ends(one).code for one in [aa.spawn("audio", "omni"), bb.spawn("training")]]
+        assert sorted(codes) in ([0, 4], [0, 5])
+        assert len({*aa.running(), *bb.running()}) == 1
+        aa.run("stop")
+        bb.run("stop")
+
+
+def test_a_switch_under_another_name_and_on_another_engine_waits_for_the_lock(both: tuple[Lab, Lab], tmp_path: Path) -> None:
+    aa, bb = both
+    elsewhere = named(f"{aa.project}-elsewhere", tmp_path, None)
+    aa.run("audio", "omni", OMNI_FAULT="slow-stop=3", STOP_GRACE="20s")
+    process = aa.spawn("stop")
+    until(lambda: "now     another switch is running: stop" in bb.run("status").out)
+    for one in (bb, elsewhere):
+        busy = one.run("stop", expect=5)
+        assert "another switch is running: stop" in busy.err
+    assert ends(process).code == 0
+    bb.run("stop")
+
+
+def test_a_lab_of_its_own_is_not_counted_and_counts_nothing(both: tuple[Lab, Lab], tmp_path: Path) -> None:
+    aa, _ = both
+    own = Lab("spark-mode-test-own", tmp_path, aa.environment["DOCKER_HOST"])
+    own.files = (*FILES, "tests/engine/private.yaml")
+    try:
+        aa.run("training")
+        own.run("audio", "omni")
+        own.run("stop")
+        aa.run("stop")
+        own.run("training")
+        aa.run("audio", "omni")
+        assert aa.run("status", "--format", "json").json["foreign"] == []
+    finally:
+        own.down()
