@@ -218,22 +218,6 @@ def test_a_service_that_left_the_files_is_stopped_too(lab: Lab) -> None:
     assert lab.running() == {}
 
 
-@pytest.mark.alone
-def test_a_foreign_training_container_is_named_and_never_touched(lab: Lab) -> None:
-    name = "spark-mode-test-foreign"
-    run_beside("--name", name, "--label", "org.spark-mode.workload=training")
-    try:
-        refused = lab.run("audio", "omni", expect=4)
-        assert name in refused.err
-        assert f"docker stop {name}" in refused.err
-        assert docker("inspect", "--format", "{{.State.Status}}", name).strip() == "running"
-        assert name in lab.run("status").out
-        lab.run("stop")
-        assert docker("inspect", "--format", "{{.State.Status}}", name).strip() == "running"
-    finally:
-        subprocess.run(["docker", "rm", "--force", name], check=True, capture_output=True)
-
-
 def run_beside(*options: str) -> None:
     """Run a container that Compose knows nothing of, and see that it runs."""
     settings = ("-e", "STAND_IN_MEMORY=1MB", "-e", "STAND_IN_LOAD=0")

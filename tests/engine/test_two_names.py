@@ -73,15 +73,20 @@ def test_a_stop_under_one_name_leaves_what_runs_under_another(both: tuple[Lab, L
     assert aa.running() == before
 
 
-def test_a_container_with_the_label_of_a_workload_is_that_workload(both: tuple[Lab, Lab]) -> None:
-    aa, _ = both
+def test_a_foreign_training_container_is_named_and_never_touched(both: tuple[Lab, Lab]) -> None:
+    lab, _ = both
     settings = ("--network", "none", "-e", "STAND_IN_MEMORY=1MB", "-e", "STAND_IN_LOAD=0")
     label = ("--label", "org.spark-mode.workload=tetris")  # an alias of training
-    aa.docker("run", "--detach", "--name", "by-hand", *label, *settings, "audio-lab-stand-in:latest", "omni")
+    lab.docker("run", "--detach", "--name", "run-7", *label, *settings, "audio-lab-stand-in:latest", "omni")
     try:
-        assert "docker stop by-hand" in aa.run("audio", "omni", expect=4).err
+        refused = lab.run("audio", "omni", expect=4)
+        assert '"run-7" outside this lab is running' in refused.err
+        assert "docker stop run-7" in refused.err
+        assert "run-7 (training, running)" in lab.run("status").out
+        lab.run("stop")
+        assert lab.docker("inspect", "--format", "{{.State.Status}}", "run-7").strip() == "running"
     finally:
-        aa.docker("rm", "--force", "by-hand")
+        lab.docker("rm", "--force", "run-7")
 
 
 def test_of_two_switches_at_once_under_two_names_one_runs(both: tuple[Lab, Lab]) -> None:
