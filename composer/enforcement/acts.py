@@ -63,7 +63,7 @@ class Acts:
 
     def _locked(self) -> AbstractContextManager[Lock]:
         session = self._session
-        return switch_lock(session.directories.locks, session.lock_name, "guard", 0.0, Bystander(self._say), session.clock)
+        return switch_lock(session.directories.locks, "guard", 0.0, Bystander(self._say), session.clock)
 
     def due(self, observed: Observed) -> tuple[Loser, ...]:
         """Return what breaks a rule now."""

@@ -83,7 +83,7 @@ def ask(question: Question, asker: int) -> str | None:
     os.chdir(question.lab)
     session = _session(question)
     with session.leases.judging(session.clock):
-        if is_switching(session.directories.locks, session.lock_name):
+        if is_switching(session.directories.locks):
             instead = the_command(question.service, session.project, session.rules)
             return f"a switch is running; wait for its end, or: {instead} --wait"
         if cut_off := session.past.open:

@@ -85,7 +85,7 @@ class Guard:
         session = self._session
         self._read_again()
         session.look_again()
-        if is_switching(session.directories.locks, session.lock_name):
+        if is_switching(session.directories.locks):
             self._look_at = session.clock.now() + AGAIN_SECONDS
             return
         observed = session.observe()

@@ -9,7 +9,8 @@ from composer.lab.workload import Workload
 from composer.planning.budget import Budget, overhead
 from composer.planning.choice import Lack
 from composer.planning.conflicts import Member, conflicts, exclusive, member
-from composer.planning.observed import Foreign, Observed, running_workload
+from composer.planning.foreign import foreign_conflicts
+from composer.planning.observed import Observed, running_workload
 from composer.planning.plan import Refusal
 from composer.planning.request import Request, Target
 from composer.planning.target import members
@@ -36,24 +37,12 @@ def rule_refusal(request: Request, target: Target, rules: Rules, observed: Obser
 
 def _foreign_refusal(target: Target, wanted: tuple[Member, ...], rules: Rules, observed: Observed) -> Refusal | None:
     """Return the refusal of what meets containers that are not the lab's, with the command that stops them all."""
-    met = [(one, because) for one in observed.foreign if (because := _because(one, target, wanted, rules))]
+    met = list(foreign_conflicts((*target.services, *target.models), wanted, rules, observed))
     if not met:
         return None
-    first, because = met[0]
-    names = " ".join(dict.fromkeys(one.container.name for one, _ in met))
-    return Refusal(
-        message=f"the container {first}: {because}",
-        hint=f"spark-mode never stops what is not the lab's; stop it yourself: docker stop {names}",
-    )
-
-
-def _because(foreign: Foreign, target: Target, wanted: tuple[Member, ...], rules: Rules) -> str | None:
-    """Return why a target does not start beside a foreign container: a rule, or because it is the same thing."""
-    if clash := next(conflicts(rules, (*wanted, member(rules, foreign.name))), None):
-        return clash.rule.because
-    known = rules.workloads.get(foreign.name)
-    is_same = not {foreign.name, known.service if known else None}.isdisjoint((*target.services, *target.models))
-    return f"it is {foreign.name}, started outside this lab" if is_same else None
+    names = " ".join(dict.fromkeys(one.foreign.container.name for one in met))
+    hint = f"spark-mode never stops what is not the lab's; stop it yourself: docker stop {names}"
+    return Refusal(message=f"the container {met[0]}", hint=hint)
 
 
 def unclassified_refusal(rules: Rules, observed: Observed) -> Refusal | None:

@@ -7,13 +7,14 @@ from composer.frozen import Frozen
 from composer.lab.project import Project
 from composer.lab.rules import Rules
 from composer.lab.workload import Workload
+from composer.planning.foreign import foreign_conflict
 from composer.planning.observed import Container, Observed, running_workload
 from composer.planning.plan import Create, Load, Start, StartContainer, Step, Stop, Unload
 from composer.planning.steps import await_release, has_stop_hook, in_stop_order, start, verify
 
 
 class Rollback(Frozen):
-    """The steps back, and what cannot be brought back, in words."""
+    """The steps back, and what cannot be brought back, in words: one-off containers, and what foreign ones are in the way of."""
 
     steps: tuple[Step, ...]
     lost: tuple[str, ...] = ()
@@ -26,10 +27,15 @@ def rollback(carried_out: tuple[Step, ...], project: Project, rules: Rules, befo
     """
     stopped = [step for step in carried_out if isinstance(step, Stop)]
     known = dict.fromkeys(id_ for step in stopped for id_ in step.containers)
-    returning = [was for id_ in known if (was := _missing(id_, before, now))]
+    missing = [was for id_ in known if (was := _missing(id_, before, now))]
+    met = {was.id: met for was in missing if (met := foreign_conflict((was.service or "",), rules, now))}
+    returning = [was for was in missing if was.id not in met]
     services = _services(returning, project)
     by_id = [one for one in returning if one.service not in services and not one.one_off]
-    lost = tuple(f"{one.name} was a one-off container and is not started again" for one in returning if one.one_off)
+    lost = (
+        *(f"{one.name} was a one-off container and is not started again" for one in returning if one.one_off),
+        *(f"{one.name} is not started again: the container {met[one.id]}" for one in missing if one.id in met),
+    )
     back = [
         *_unloads(carried_out, rules, before, now),
         *_stops(carried_out, project, rules, before, now),

@@ -1,4 +1,4 @@
-"""One switch at a time, for all users of an engine: kernel locks that end with the process, whatever ends it.
+"""One switch at a time on a machine, for all users, engines and projects: kernel locks, which end with whatever holds them.
 
 The main lock is held by a switch from its last look to its end: on the folder of the locks, which nobody removes by
 mistake, and on a file in it, which says who holds it. The children lock is held, shared, by every command that a switch
@@ -25,6 +25,7 @@ QUESTION_SECONDS = 0.05
 """How long a lock is tried at least: `is_switching` takes it for a moment."""
 CHILDREN_SECONDS = 2.0
 """How long a switch waits, at least, for the end of commands that an earlier one left behind."""
+NAME = "switch.lock"
 
 
 class LockLost(StepFailed):
@@ -32,10 +33,14 @@ class LockLost(StepFailed):
 
 
 class Lock:
-    """The main lock, held. `doing` says to others what the holder does now; `is_held` whether it keeps them out."""
+    """The main lock, held. `doing` says to others what the holder does now; `is_held` whether it keeps them out.
+
+    `was_killed` says that its last holder did not live to let it go.
+    """
 
     def __init__(self, descriptor: int, request: str, is_held: Callable[[], bool]) -> None:
         self._descriptor, self._is_held = descriptor, is_held
+        self.was_killed = bool(_written(descriptor))
         self._holder = {"request": request, "user": user_name(), "pid": os.getpid(), "since": _now()}
         self.doing("looking")
 
@@ -45,6 +50,10 @@ class Lock:
         os.pwrite(self._descriptor, text, 0)
         os.ftruncate(self._descriptor, len(text))
 
+    def let_go(self) -> None:
+        """Write down that the holder has ended by itself."""
+        os.ftruncate(self._descriptor, 0)
+
     def require_held(self) -> None:
         """Raise LockLost when the folder of the locks was removed or replaced: another switch may run by now."""
         if not self._is_held():
@@ -52,43 +61,47 @@ class Lock:
 
 
 @contextmanager
-def switch_lock(
-    locks: Path, engine: str, request: str, wait_seconds: float | None, watcher: Watcher, clock: Clock
-) -> Iterator[Lock]:
-    """Hold the lock of an engine. Waits `wait_seconds` for it, None without end.
+def switch_lock(locks: Path, request: str, wait_seconds: float | None, watcher: Watcher, clock: Clock) -> Iterator[Lock]:
+    """Hold the lock. Waits `wait_seconds` for it, None without end.
 
     Raises LockBusy, naming the holder, when it is not free in time.
     """
     deadline = None if wait_seconds is None else clock.now() + max(wait_seconds, QUESTION_SECONDS)
-    path = locks / f"{engine}.lock"
+    path = locks / NAME
 
     def wait(descriptor: int) -> None:
         _await(descriptor, deadline, watcher, clock, lambda: _holder(_said(path)))
 
     with locked(path, _open, wait) as main, locked(locks, _open_folder, wait) as folder:
-        _await_children(locks, engine, deadline, watcher, clock)
-        yield Lock(main, request, lambda: is_at(folder, locks))
+        _await_children(locks, deadline, watcher, clock)
+        lock = Lock(main, request, lambda: is_at(folder, locks))
+        try:
+            yield lock
+        except Exception:  # however the holder ended, it ended by itself: only one that was killed leaves its name
+            lock.let_go()
+            raise
+        lock.let_go()
 
 
-def _await_children(locks: Path, engine: str, deadline: float | None, watcher: Watcher, clock: Clock) -> None:
+def _await_children(locks: Path, deadline: float | None, watcher: Watcher, clock: Clock) -> None:
     """See that no command of an earlier switch runs any more, before the first of this one starts."""
     latest = None if deadline is None else max(deadline, clock.now() + CHILDREN_SECONDS)
 
     def wait(descriptor: int) -> None:
         _await(descriptor, latest, watcher, clock, lambda: "a command that a killed switch left behind still runs")
 
-    with locked(children_lock(locks, engine), _open, wait):
+    with locked(children_lock(locks), _open, wait):
         pass
 
 
-def is_switching(locks: Path, engine: str) -> bool:
-    """Whether somebody holds the lock of an engine now."""
-    return who_switches(locks, engine) is not None
+def is_switching(locks: Path) -> bool:
+    """Whether somebody holds the lock now."""
+    return who_switches(locks) is not None
 
 
-def who_switches(locks: Path, engine: str) -> str | None:
-    """Return who holds the lock of an engine, and does what; None when nobody does. Raises ConfigurationError."""
-    path = locks / f"{engine}.lock"
+def who_switches(locks: Path) -> str | None:
+    """Return who holds the lock, and does what; None when nobody does. Raises ConfigurationError."""
+    path = locks / NAME
     said = held(path)
     if said is None and held(locks, os.O_DIRECTORY) is None:
         return None
@@ -116,9 +129,9 @@ def held(path: Path, flags: int = os.O_NOFOLLOW) -> bytes | None:
     return None
 
 
-def children_lock(locks: Path, engine: str) -> Path:
+def children_lock(locks: Path) -> Path:
     """Return the lock file that every command of a switch holds while it runs."""
-    return locks / f"{engine}.children.lock"
+    return locks / "children.lock"
 
 
 def _open(path: Path) -> int:

@@ -140,11 +140,6 @@ class Session:
         return "".join(character if character.isalnum() else "-" for character in self._identity.id)[:64]
 
     @property
-    def lock_name(self) -> str:
-        """How the locks are called: one for the whole machine, or a lab's own. Raises EngineUnavailable for the latter."""
-        return "machine" if self.rules.scope == "machine" else f"{self.engine_key}.{self.project.name}"
-
-    @property
     def journal(self) -> Journal:
         """What this lab's switches wrote down. Raises EngineUnavailable: it belongs to an engine."""
         return JournalFile(self.directories.state / f"{self.engine_key}.{self.project.name}.journal")
@@ -175,7 +170,7 @@ class Session:
     def cut_off(self) -> Open | None:
         """The switch that began and neither ended nor runs now."""
         unfinished = self.past.open
-        return unfinished if unfinished and not is_switching(self.directories.locks, self.lock_name) else None
+        return unfinished if unfinished and not is_switching(self.directories.locks) else None
 
     @property
     def observer(self) -> Observer:
@@ -242,7 +237,7 @@ class Session:
         from composer.engine.compose import ComposeVerbs  # only a switch needs it
         from composer.switching.doors import Doors
 
-        lock = children_lock(self.directories.locks, self.lock_name)
+        lock = children_lock(self.directories.locks)
         files = self.files.model_copy(update={"project_name": self.project.name})
         compose = ComposeVerbs(files, self.socket, str(lock), str(self.directories.state))
         return Doors(docker=self.docker, compose=compose, machine=self.machine, gpu=self.gpu, hosts=host_at, clock=self.clock)

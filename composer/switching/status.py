@@ -47,7 +47,7 @@ def status(session: Session) -> Status:
         utilisation=utilisation,
         notes=tuple(notes(services, utilisation)),
         changes=tuple(_changes(session, observed, mode)),
-        switching=who_switches(session.directories.locks, session.lock_name),
+        switching=who_switches(session.directories.locks),
         interrupted=str(session.cut_off) if session.cut_off else session.past.puzzle,
         restores=session.past.restores,
         held=tuple(map(str, observed.held)),

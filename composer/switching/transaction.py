@@ -11,7 +11,7 @@ from composer.switching.entry import Entry
 from composer.switching.journal import Open
 from composer.switching.lock import Lock, switch_lock
 from composer.switching.records import Held
-from composer.switching.recovery import Recovery
+from composer.switching.recovery import QUIET_SECONDS, Recovery
 from composer.switching.report import Confirm, Report, SwitchOptions, Watcher
 from composer.switching.session import Session, refuse
 from composer.switching.state import after, before_of, now
@@ -75,9 +75,7 @@ class Transaction:
 
     def _locked(self, request: str) -> AbstractContextManager[Lock]:
         session = self._session
-        return switch_lock(
-            session.directories.locks, session.lock_name, request, self._options.wait_seconds, self._watcher, session.clock
-        )
+        return switch_lock(session.directories.locks, request, self._options.wait_seconds, self._watcher, session.clock)
 
     def _await_judgements(self) -> None:
         """See that whoever was just allowed to start something is seen: from now on nobody is, until this has ended."""
@@ -88,10 +86,9 @@ class Transaction:
     def _switch(self, request: Request, agreed: tuple[StoppedTraining, ...] | None, lock: Lock) -> Report:
         session = self._session
         session.look_again()
-        locked = session.lock_name
+        if lock.was_killed and not session.past.open and request.verb != "stop":
+            session.clock.sleep(QUIET_SECONDS)  # a switch under another name: what it asked the engine for may still come
         if session.read_again():
-            if session.lock_name != locked:
-                raise Refused("the files changed meanwhile: the lab has another name or scope now", "ask again")
             self._watcher.warned("the Compose files or rules.yaml changed meanwhile, so the plan is made again")
         require_understood(session.past, request)
         if session.past.open and (report := self._recover_first(request, session.past.open, lock)):

@@ -155,7 +155,7 @@ def hooked(lab: Lab, folder: Path) -> None:
 
 def children_run(lab: Lab) -> bool:
     """Whether a command of a switch runs, by trying the lock that it holds."""
-    (lock,) = (Path(lab.environment["XDG_STATE_HOME"]) / "spark-mode").glob("*.children.lock")
+    (lock,) = (Path(lab.environment["XDG_STATE_HOME"]) / "spark-mode").glob("children.lock")
     return subprocess.run(["flock", "--nonblock", lock, "true"], check=False).returncode != 0
 
 

@@ -14,6 +14,8 @@ from composer.errors import EngineUnavailable
 from composer.lab.project import Project
 from composer.planning.observed import Container
 
+FILE = "/lab/compose.yaml"
+"""The Compose file from which every project of a simulated engine is made."""
 LOAD_SECONDS = 0.5
 LATE_SECONDS = 1.0
 """How much later something happens whose client was killed: the engine finishes what it was asked (measured)."""
@@ -32,6 +34,7 @@ class SimulatedEngine:
     (the engine stops answering) or `crash` (a started service exits with code 1 at once). `kill_at` is the index of an
     effect, and whether spark-mode is killed before it, after it, or before it while it still happens later. The wall clock
     is `wall` seconds before the other one.
+    `beside` are the engine's other projects, made from the same Compose file: each is written down as an engine of its own.
     """
 
     def __init__(self, project: Project) -> None:
@@ -44,6 +47,7 @@ class SimulatedEngine:
         self.fault = "compose"
         self.kill_at: tuple[int, When] | None = None
         self.foreign: tuple[Other, ...] = ()
+        self.beside: tuple[SimulatedEngine, ...] = ()
         self.engine_answers = True
         self.policies: dict[str, str] = {}
         self.ending: dict[str, int] = {}
@@ -61,6 +65,10 @@ class SimulatedEngine:
         return self.time
 
     def sleep(self, seconds: float) -> None:
+        for one in (self, *self.beside):
+            one._pass(seconds)
+
+    def _pass(self, seconds: float) -> None:
         self.time += seconds
         due = [one for one in self._later if one[0] <= self.time]
         self._later = [one for one in self._later if one[0] > self.time]
@@ -81,7 +89,14 @@ class SimulatedEngine:
     def others(self, project: str) -> tuple[Other, ...]:
         self._answer()
         assert project == self.project.name
-        return self.foreign
+        return (*self.foreign, *(other for one in self.beside for other in one.as_others()))
+
+    def as_others(self) -> Iterator[Other]:
+        """Yield the active containers of the project, as they are listed for another one."""
+        labels = {"com.docker.compose.project.config_files": FILE}
+        for one in self._containers.values():
+            if one.active:
+                yield Other(container=one, image="", labels=labels, project=self.project.name)
 
     def container(self, id: str) -> Container | None:
         self._answer()

@@ -15,6 +15,7 @@ from composer.switching.report import Report, SwitchOptions
 from composer.switching.session import Session
 from composer.switching.transaction import Transaction
 from tests.nobody import Nobody
+from tests.simulation.engine import FILE
 from tests.simulation.machine import ComposeOf, NoGpu, NoModels, SimulatedMachine
 
 RULES = read_rules((Path(__file__).parents[2] / "rules.yaml").read_text(), "rules.yaml", lambda name: name)
@@ -51,7 +52,7 @@ class SimulatedSession(Session):
     """A session on a simulated machine; `folder` has its locks."""
 
     def __init__(self, machine: SimulatedMachine, folder: Path) -> None:
-        super().__init__(LabFiles(compose=(), rules="rules.yaml"), "")
+        super().__init__(LabFiles(compose=(FILE,), rules="rules.yaml"), "")
         self.rules, self.project = machine.rules, machine.project
         self.docker, self.machine, self.gpu, self.clock = machine, machine, NoGpu(), machine
         self.simulated, self._folder = machine, folder
@@ -84,6 +85,14 @@ def machine(total: int = 128 * GB) -> SimulatedMachine:
     made = SimulatedMachine(PROJECT, RULES, total)
     made.policies = dict(POLICIES)
     return made
+
+
+def two_names(total: int = 128 * GB) -> tuple[SimulatedMachine, SimulatedMachine]:
+    """Return one machine twice: as the lab sees it under one name, and under another."""
+    made = tuple(SimulatedMachine(PROJECT.model_copy(update={"name": name}), RULES, total) for name in ("aa", "bb"))
+    for one, other in (made, made[::-1]):
+        one.policies, one.beside = dict(POLICIES), (other,)
+    return made[0], made[1]
 
 
 def ask(on: SimulatedMachine, folder: Path, request: Request, **options: bool) -> Report:

@@ -81,15 +81,17 @@ class SimulatedMachine(SimulatedEngine):
         self.acts.append("drop caches")
 
     def _held(self) -> int:
-        held = 0
-        for container in self._containers.values():
-            workload = running_workload(self.rules, container.service or "", container.variant)
-            held += workload.footprint.planned if workload and container.active else 0
-        return held
+        return sum(
+            workload.footprint.planned
+            for one in (self, *self.beside)
+            for service, variant in one.running().items()
+            if (workload := running_workload(self.rules, service, variant))
+        )
 
     def started_by_us(self, container: Container) -> None:
         """Hold a start by spark-mode against the promises."""
-        classes = [one.class_ for service in self.running() if (one := self.rules.of_service(service))]
+        running = [service for one in (self, *self.beside) for service in one.running()]
+        classes = [one.class_ for service in running if (one := self.rules.of_service(service))]
         classes += [other.labels["class"] for other in self.foreign]
         both = min(classes.count("training"), classes.count("audio"))
         self.highest_overlap = max(self.highest_overlap, both)

@@ -12,7 +12,7 @@ from composer.planning.mode import violations
 from composer.planning.observed import Container, Foreign, Observed
 from composer.planning.settlement import losers
 from composer.switching.foreign import foreign_workloads
-from tests.audio_lab import PROJECT, ROOT, RULES, container, request, rules_of, seen
+from tests.audio_lab import PROJECT, ROOT, RULES, container, rules_of, seen
 from tests.unit.test_admission import refusal
 
 FILE = "/lab/compose/audio-lab.yaml"

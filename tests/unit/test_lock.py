@@ -12,13 +12,14 @@ import pytest
 
 from composer.engine.doors import Clock
 from composer.errors import ConfigurationError, LockBusy
-from composer.switching.lock import Lock, LockLost, children_lock, is_switching, switch_lock, who_switches
+from composer.switching.lock import NAME, Lock, LockLost, children_lock, is_switching, switch_lock, who_switches
 from tests.nobody import Nobody
+from tests.simulation.engine import Killed
 from tests.unit.test_readiness import Clock as FakeClock
 
 
 def lock(directory: Path, wait: float | None = 0.0, clock: Clock | None = None) -> AbstractContextManager[Lock]:
-    return switch_lock(directory, "engine", "audio omni", wait, Nobody(), clock or FakeClock())
+    return switch_lock(directory, "audio omni", wait, Nobody(), clock or FakeClock())
 
 
 def test_a_second_switch_is_told_who_holds_the_lock_since_when_and_doing_what(tmp_path: Path) -> None:
@@ -35,6 +36,18 @@ def test_the_lock_is_free_again_after_the_switch(tmp_path: Path) -> None:
             pass
 
 
+def test_only_a_holder_that_was_killed_is_known_to_have_been(tmp_path: Path) -> None:
+    with lock(tmp_path) as held:
+        assert not held.was_killed
+    with pytest.raises(LockBusy), lock(tmp_path):
+        raise LockBusy("as any fault does")
+    with pytest.raises(Killed), lock(tmp_path) as held:
+        assert not held.was_killed
+        raise Killed
+    with lock(tmp_path) as held:
+        assert held.was_killed
+
+
 def test_waiting_for_the_lock_ends_at_its_deadline(tmp_path: Path) -> None:
     clock = FakeClock()
     with lock(tmp_path), pytest.raises(LockBusy), lock(tmp_path, 5, clock):
@@ -43,7 +56,7 @@ def test_waiting_for_the_lock_ends_at_its_deadline(tmp_path: Path) -> None:
 
 
 def test_a_command_left_behind_keeps_the_next_switch_out(tmp_path: Path) -> None:
-    orphan = os.open(children_lock(tmp_path, "engine"), os.O_RDWR | os.O_CREAT)
+    orphan = os.open(children_lock(tmp_path), os.O_RDWR | os.O_CREAT)
     fcntl.flock(orphan, fcntl.LOCK_SH)
     with pytest.raises(LockBusy, match="left behind"), lock(tmp_path):
         pass
@@ -54,7 +67,7 @@ def test_a_command_left_behind_keeps_the_next_switch_out(tmp_path: Path) -> None
 
 def test_the_lock_of_a_killed_switch_is_free(tmp_path: Path) -> None:
     program = "import fcntl, sys; f = open(sys.argv[1], 'w'); fcntl.flock(f, fcntl.LOCK_EX); print('held', flush=True); input()"
-    path = tmp_path / "engine.lock"
+    path = tmp_path / NAME
     with subprocess.Popen(
         [sys.executable, "-c", program, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as holder:
@@ -71,7 +84,7 @@ def test_the_lock_of_a_killed_switch_is_free(tmp_path: Path) -> None:
 def test_a_symlink_in_place_of_the_lock_is_not_followed(tmp_path: Path) -> None:
     target = tmp_path / "precious"
     target.write_text("precious")
-    (tmp_path / "engine.lock").symlink_to(target)
+    (tmp_path / NAME).symlink_to(target)
     with pytest.raises(ConfigurationError), lock(tmp_path):
         pass
     assert target.read_text() == "precious"
@@ -89,17 +102,17 @@ def replace(path: Path) -> None:
 @pytest.mark.parametrize("change", [remove, replace])
 def test_a_lock_file_that_goes_while_it_is_held_lets_nobody_in(tmp_path: Path, change: Callable[[Path], None]) -> None:
     with lock(tmp_path):
-        change(tmp_path / "engine.lock")
-        assert is_switching(tmp_path, "engine")
+        change(tmp_path / NAME)
+        assert is_switching(tmp_path)
         with pytest.raises(LockBusy), lock(tmp_path):
             pass
     with lock(tmp_path) as held:
         held.doing("stop whisper")
-        assert "stop whisper" in (who_switches(tmp_path, "engine") or "")
+        assert "stop whisper" in (who_switches(tmp_path) or "")
 
 
 def test_a_lock_file_that_goes_while_it_is_waited_for_is_not_the_one_that_is_locked(tmp_path: Path) -> None:
-    path = tmp_path / "engine.lock"
+    path = tmp_path / NAME
     path.write_text("")
     former = os.open(path, os.O_RDWR)
     fcntl.flock(former, fcntl.LOCK_EX)
@@ -128,25 +141,25 @@ def test_a_holder_whose_folder_went_does_nothing_more(tmp_path: Path) -> None:
 
 
 def test_a_lock_that_cannot_be_looked_at_is_not_one_that_nobody_holds(tmp_path: Path) -> None:
-    (tmp_path / "engine.lock").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / NAME).symlink_to(tmp_path / "elsewhere")
     with pytest.raises(ConfigurationError, match="whether a switch runs cannot be seen"):
-        is_switching(tmp_path, "engine")
+        is_switching(tmp_path)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 def test_a_lock_that_may_not_be_opened_is_not_one_that_nobody_holds(tmp_path: Path) -> None:
-    (tmp_path / "engine.lock").write_text("")
-    (tmp_path / "engine.lock").chmod(0o600)
+    (tmp_path / NAME).write_text("")
+    (tmp_path / NAME).chmod(0o600)
     for folder in (tmp_path, *tmp_path.parents[:2]):
         folder.chmod(0o755)
     os.seteuid(65534)
     try:
         with pytest.raises(ConfigurationError, match="Permission denied; whether a switch runs cannot be seen"):
-            is_switching(tmp_path, "engine")
+            is_switching(tmp_path)
     finally:
         os.seteuid(0)
 
 
 def test_where_there_are_no_locks_nobody_switches(tmp_path: Path) -> None:
-    assert not is_switching(tmp_path / "not there", "engine")
-    assert not is_switching(tmp_path, "engine")
+    assert not is_switching(tmp_path / "not there")
+    assert not is_switching(tmp_path)

@@ -1,0 +1,111 @@
+"""One lab under two project names on one machine: whatever is asked or killed under either, both sides never meet."""
+
+import tempfile
+from contextlib import suppress
+from itertools import permutations, product
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from composer.errors import Refused, SparkModeError
+from composer.planning.request import Request
+from composer.switching.lock import switch_lock
+from tests.nobody import Nobody
+from tests.simulation.engine import LATE_SECONDS, WHEN, Killed, When
+from tests.simulation.lab import HELPED, REQUESTS, ask, recover, two_names
+from tests.simulation.machine import SimulatedMachine
+
+AUDIO = [Request(verb="audio", names=(name,)) for name in ("omni", *HELPED)]
+TRAINING = [Request(verb="training"), Request(verb="training", names=("large",))]
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [*product(AUDIO, TRAINING), *product(TRAINING, AUDIO), *permutations(AUDIO, 2), *product(TRAINING, TRAINING)],
+    ids=str,
+)
+def test_what_excludes_what_runs_under_another_name_is_refused_and_touches_nothing(
+    first: Request, then: Request, tmp_path: Path
+) -> None:
+    aa, bb = two_names()
+    ask(aa, tmp_path, first)
+    before = aa.running()
+    with pytest.raises(Refused, match="of the project aa is running") as refused:
+        ask(bb, tmp_path, then)
+    assert refused.value.hint
+    assert "docker stop aa-" in refused.value.hint
+    assert bb.acts == []
+    ask(bb, tmp_path, Request(verb="stop"))
+    assert aa.running() == before
+    ask(aa, tmp_path, Request(verb="stop"))
+    ask(bb, tmp_path, then)
+    assert bb.running() != {}
+
+
+ATTEMPTS = st.tuples(st.booleans(), st.sampled_from(REQUESTS), st.integers(0, 40), st.sampled_from([None, *WHEN]))
+
+
+@given(st.lists(ATTEMPTS, min_size=2, max_size=8))
+def test_both_sides_never_meet_whatever_is_asked_and_killed_under_two_names(
+    attempts: list[tuple[bool, Request, int, When | None]],
+) -> None:
+    names = two_names()
+    with tempfile.TemporaryDirectory() as folder:
+        for second, request, effect, when in attempts:
+            one = names[second]
+            one.kill_at = (one.effects + effect, when) if when else None
+            try:
+                ask(one, Path(folder), request)
+            except Killed:
+                pass
+            except SparkModeError as error:
+                assert error.message
+            one.kill_at = None
+            assert sides(*names) != {"audio", "training"}
+        assert [wrong for one in names for wrong in one.wrongs] == []
+
+
+CHANGES = [(Request(verb="stop"), AUDIO[0]), (AUDIO[0], TRAINING[0]), (TRAINING[0], AUDIO[0])]
+
+
+@pytest.mark.parametrize("then", [AUDIO[0], TRAINING[0]], ids=str)
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: f"{change[0]} to {change[1]}")
+@pytest.mark.parametrize("when", WHEN)
+def test_a_switch_that_is_killed_and_one_under_another_name_never_meet_and_a_recovery_ends(
+    change: tuple[Request, Request], then: Request, when: When, tmp_path: Path
+) -> None:
+    for effect in range(60):
+        aa, bb = two_names()
+        ask(aa, tmp_path, change[0])
+        aa.kill_at = (aa.effects + effect, when)
+        try:
+            ask(aa, tmp_path, change[1])
+        except Killed:
+            aa.kill_at = None
+        else:
+            assert effect > 5
+            return
+        with suppress(Refused):
+            ask(bb, tmp_path, then)
+        bb.sleep(LATE_SECONDS)
+        assert sides(aa, bb) != {"audio", "training"}, f"killed at effect {effect}"
+        running = bb.running()
+        recover(aa, tmp_path)
+        assert recover(aa, tmp_path).outcome == "unchanged"
+        assert bb.running() == running
+        assert sides(aa, bb) != {"audio", "training"}, f"killed at effect {effect}, and recovered"
+        assert aa.wrongs == bb.wrongs == []
+    raise AssertionError("the switch has more effects than were tried")
+
+
+def test_one_lock_keeps_out_a_switch_under_another_name(tmp_path: Path) -> None:
+    aa, bb = two_names()
+    with switch_lock(tmp_path, "audio omni", 0.0, Nobody(), aa), pytest.raises(SparkModeError, match="audio omni"):
+        ask(bb, tmp_path, Request(verb="training"))
+
+
+def sides(*names: SimulatedMachine) -> set[str]:
+    """Return the classes of what runs under any name."""
+    return {one.class_ for name in names for service in name.running() if (one := name.rules.of_service(service))}
