@@ -90,13 +90,14 @@ def ask(question: Question, asker: int) -> str | None:
             return f"{cut_off}; first: spark-mode recover"
         if puzzle := session.past.puzzle:
             return f"{puzzle}; {UNDERSTOOD}"
-        session.leases.settle(session.clock, session.containers)
+        session.leases.settle(session.clock, session.docker.containers)
         observed = session.observe()
         refusal = start_refusal(question.service, session.project, session.rules, observed, session.capacity)
         if refusal:
             return f"{refusal.message}; {refusal.hint}" if refusal.hint else refusal.message
         if not _runs_as_it_should(question.service, session, observed):
-            session.leases.add(Lease.give(question.service, asker, began, user_name(), observed.containers))
+            given = Lease.give(question.service, session.project.name, asker, began, user_name(), observed.containers)
+            session.leases.add(given)
     return None
 
 

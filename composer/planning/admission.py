@@ -10,7 +10,7 @@ from composer.planning.budget import Budget, overhead
 from composer.planning.choice import Lack
 from composer.planning.conflicts import Member, conflicts, exclusive, member
 from composer.planning.foreign import foreign_conflicts
-from composer.planning.observed import Observed, running_workload
+from composer.planning.observed import LEASED, Observed, running_workload
 from composer.planning.plan import Refusal
 from composer.planning.request import Request, Target
 from composer.planning.target import members
@@ -40,8 +40,10 @@ def _foreign_refusal(target: Target, wanted: tuple[Member, ...], rules: Rules, o
     met = list(foreign_conflicts((*target.services, *target.models), wanted, rules, observed))
     if not met:
         return None
-    names = " ".join(dict.fromkeys(one.foreign.container.name for one in met))
+    names = " ".join(dict.fromkeys(one.foreign.container.name for one in met if one.foreign.container.state != LEASED))
     hint = f"spark-mode never stops what is not the lab's; stop it yourself: docker stop {names}"
+    if not names:
+        hint = f"it is about to start; see who starts it: spark-mode -p {met[0].foreign.project} status"
     return Refusal(message=f"the container {met[0]}", hint=hint)
 
 

@@ -10,6 +10,7 @@ from composer.lab.rules import Rules
 from composer.lab.workload import Outside
 from composer.planning.mode import needed_models
 from composer.planning.observed import Foreign
+from composer.switching.leases import Lease
 
 WORKLOAD = "org.spark-mode.workload"
 """The label with which a container says which workload or host of models it is, whoever started it."""
@@ -34,19 +35,31 @@ def foreign_workloads(others: Sequence[Other], rules: Rules, project: Project, f
     return (*found, *_models(found, rules, project))
 
 
+def leased_workloads(leases: Iterable[Lease], rules: Rules, project: Project) -> Iterator[Foreign]:
+    """Yield what others were allowed to start under other names, and have not started yet."""
+    for one in leases:
+        if name := _of_service(one.service, rules, project):
+            yield Foreign(name=name, container=one.as_container(), project=one.project)
+
+
 def _names(other: Other, rules: Rules, project: Project, own: frozenset[str]) -> Iterator[str]:
     """Yield the names of the lab that another container has."""
     service = other.container.service
-    if service and _is_of(other.labels.get(f"{PROJECT}.config_files", ""), own):
-        if workload := rules.of_service(service):
-            yield workload.name
-        elif rules.host_of_service(service) or service in project.services:
-            yield service
+    is_own = _is_of(other.labels.get(f"{PROJECT}.config_files", ""), own)
+    if service and is_own and (name := _of_service(service, rules, project)):
+        yield name
     if label := other.labels.get(WORKLOAD):
         yield from _labelled(label, rules)
-    for name, workload in rules.workloads.items():
+    for workload in rules.workloads.values():
         if any(_matches(pattern, other) for pattern in workload.outside):
-            yield name
+            yield workload.name
+
+
+def _of_service(service: str, rules: Rules, project: Project) -> str | None:
+    """Return how the rules speak of a service of the lab; its own name for one that they leave out."""
+    if workload := rules.of_service(service):
+        return workload.name
+    return service if rules.host_of_service(service) or service in project.services else None
 
 
 def _is_of(config_files: str, own: frozenset[str]) -> bool:

@@ -36,10 +36,11 @@ class Lease(Frozen):
     """A service that a process may start; `began` is when that process began, in the kernel's ticks since boot.
 
     `at` is when it was given, ISO 8601, for people. `starts` are those that the service had then: which container, and
-    when it was started last.
+    when it was started last. `project` is the one that the process starts it for.
     """
 
     service: str
+    project: str
     pid: int
     began: int
     by: str
@@ -47,9 +48,10 @@ class Lease(Frozen):
     starts: tuple[tuple[str, str], ...] = ()
 
     @classmethod
-    def give(cls, service: str, pid: int, began: int, by: str, containers: Sequence[Container]) -> "Lease":
+    def give(cls, service: str, project: str, pid: int, began: int, by: str, containers: Sequence[Container]) -> "Lease":
         """Return a lease, given now beside these containers."""
-        return cls(service=service, pid=pid, began=began, by=by, at=now(), starts=tuple(sorted(_starts(service, containers))))
+        starts = tuple(sorted(_starts(service, containers)))
+        return cls(service=service, project=project, pid=pid, began=began, by=by, at=now(), starts=starts)
 
     @property
     def is_alive(self) -> bool:
@@ -73,7 +75,7 @@ _Leases = TypeAdapter(tuple[Lease, ...])
 
 
 class Leases:
-    """The leases of one lab, in a file."""
+    """The leases of all labs of a machine, or of a lab of its own, in a file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -86,13 +88,15 @@ class Leases:
         """Add one, and drop those that ended. Only while `judging`. Raises ConfigurationError."""
         self._write((*self.live(), lease))
 
-    def settle(self, clock: Clock, containers: Callable[[], Sequence[Container]]) -> None:
-        """Drop the leases of processes that have died; what one may just have asked the engine for is waited for."""
+    def settle(self, clock: Clock, containers: Callable[[str], Sequence[Container]]) -> None:
+        """Drop the leases of processes that have died; what one may just have asked the engine for is waited for.
+
+        `containers` gives those of a project.
+        """
         dead = [one for one in self._read() if not one.is_alive]
         if not dead:
             return
-        there = containers()
-        if not all(one.is_used(there) for one in dead):
+        if not all(one.is_used(containers(one.project)) for one in dead):
             clock.sleep(SETTLE_SECONDS)
         self._write(tuple(one for one in self.live() if one not in dead))
 

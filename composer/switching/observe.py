@@ -7,7 +7,7 @@ from composer.lab.project import Project
 from composer.lab.rules import Rules
 from composer.planning.mode import known_models
 from composer.planning.observed import Hold, LoadedModel, Observed
-from composer.switching.foreign import foreign_workloads
+from composer.switching.foreign import foreign_workloads, leased_workloads
 from composer.switching.leases import Lease
 
 Hosts = Callable[[str], ModelHost]
@@ -52,12 +52,18 @@ class Observer:
         The models of hosts in Docker are asked for only with `all_hosts`: their containers are what counts.
         """
         leases = self._leases()  # first: one that ends while the containers are listed is still seen, or its container is
-        containers = self._docker.containers(self._project.name)
-        waiting = [one for one in leases if not one.is_used(containers)]
+        listed = {name: self._docker.containers(name) for name in {self._project.name, *(one.project for one in leases)}}
+        containers = listed[self._project.name]
+        unused = [one for one in leases if not one.is_used(listed[one.project])]
+        waiting = [one for one in unused if one.project == self._project.name]
+        others = self._docker.others(self._project.name)
         active = {one.service for one in containers if one.active}
         observed = Observed(
             containers=(*containers, *(one.as_container() for one in waiting if one.service not in active)),
-            foreign=foreign_workloads(self._docker.others(self._project.name), self._rules, self._project, self._files),
+            foreign=(
+                *foreign_workloads(others, self._rules, self._project, self._files),
+                *leased_workloads([one for one in unused if one not in waiting], self._rules, self._project),
+            ),
             memory=self._machine.memory(),
         )
         names = [name for name, host in self._rules.hosts.items() if all_hosts or host.service is None]

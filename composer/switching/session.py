@@ -146,8 +146,9 @@ class Session:
 
     @property
     def leases(self) -> Leases:
-        """What others were allowed to start here. Raises EngineUnavailable: it belongs to an engine."""
-        return Leases(self.directories.locks / f"{self.engine_key}.{self.project.name}.leases.json")
+        """What others were allowed to start: on the machine, or in a lab of its own. Raises EngineUnavailable for the latter."""
+        own = f"{self.engine_key}.{self.project.name}." if self.rules.scope == "project" else ""
+        return Leases(self.directories.locks / f"{own}leases.json")
 
     @cached_property
     def past(self) -> Past:

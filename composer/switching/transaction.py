@@ -81,7 +81,7 @@ class Transaction:
         """See that whoever was just allowed to start something is seen: from now on nobody is, until this has ended."""
         leases, clock = self._session.leases, self._session.clock
         with leases.judging(clock):
-            leases.settle(clock, self._session.containers)
+            leases.settle(clock, self._session.docker.containers)
 
     def _switch(self, request: Request, agreed: tuple[StoppedTraining, ...] | None, lock: Lock) -> Report:
         session = self._session

@@ -83,8 +83,8 @@ class SimulatedEngine:
 
     def containers(self, project: str) -> tuple[Container, ...]:
         self._answer()
-        assert project == self.project.name
-        return tuple(sorted((self._seen(one) for one in self._containers), key=lambda one: one.name))
+        asked = next(one for one in (self, *self.beside) if one.project.name == project)
+        return tuple(sorted((asked._seen(one) for one in asked._containers), key=lambda one: one.name))
 
     def others(self, project: str) -> tuple[Other, ...]:
         self._answer()

@@ -1,5 +1,6 @@
 """One lab under two project names on one machine: whatever is asked or killed under either, both sides never meet."""
 
+import os
 import tempfile
 from contextlib import suppress
 from itertools import permutations, product
@@ -11,10 +12,11 @@ from hypothesis import strategies as st
 
 from composer.errors import Refused, SparkModeError
 from composer.planning.request import Request
+from composer.switching.leases import Lease, process_began
 from composer.switching.lock import switch_lock
 from tests.nobody import Nobody
 from tests.simulation.engine import LATE_SECONDS, WHEN, Killed, When
-from tests.simulation.lab import HELPED, REQUESTS, ask, recover, two_names
+from tests.simulation.lab import HELPED, REQUESTS, SimulatedSession, ask, recover, two_names
 from tests.simulation.machine import SimulatedMachine
 
 AUDIO = [Request(verb="audio", names=(name,)) for name in ("omni", *HELPED)]
@@ -44,25 +46,24 @@ def test_what_excludes_what_runs_under_another_name_is_refused_and_touches_nothi
     assert bb.running() != {}
 
 
-ATTEMPTS = st.tuples(st.booleans(), st.sampled_from(REQUESTS), st.integers(0, 40), st.sampled_from([None, *WHEN]))
+FAULTS = (None, *WHEN, "compose", "crash", "engine")
+ATTEMPTS = st.tuples(st.booleans(), st.sampled_from([None, *REQUESTS]), st.integers(0, 40), st.sampled_from(FAULTS))
 
 
 @given(st.lists(ATTEMPTS, min_size=2, max_size=8))
-def test_both_sides_never_meet_whatever_is_asked_and_killed_under_two_names(
-    attempts: list[tuple[bool, Request, int, When | None]],
+def test_both_sides_never_meet_whatever_is_asked_killed_and_recovered_under_two_names(
+    attempts: list[tuple[bool, Request | None, int, str | None]],
 ) -> None:
     names = two_names()
     with tempfile.TemporaryDirectory() as folder:
-        for second, request, effect, when in attempts:
+        for second, request, index, fault in attempts:
             one = names[second]
-            one.kill_at = (one.effects + effect, when) if when else None
-            try:
-                ask(one, Path(folder), request)
-            except Killed:
-                pass
-            except SparkModeError as error:
-                assert error.message
-            one.kill_at = None
+            one.kill_at = next(((one.effects + index, when) for when in WHEN if when == fault), None)
+            if fault and not one.kill_at:
+                one.fail_at, one.fault = len(one.acts) + index, fault
+            with suppress(Killed, SparkModeError):
+                ask(one, Path(folder), request) if request else recover(one, Path(folder))
+            one.kill_at, one.fail_at, one.engine_answers = None, None, True
             assert sides(*names) != {"audio", "training"}
         assert [wrong for one in names for wrong in one.wrongs] == []
 
@@ -104,6 +105,21 @@ def test_one_lock_keeps_out_a_switch_under_another_name(tmp_path: Path) -> None:
     aa, bb = two_names()
     with switch_lock(tmp_path, "audio omni", 0.0, Nobody(), aa), pytest.raises(SparkModeError, match="audio omni"):
         ask(bb, tmp_path, Request(verb="training"))
+
+
+def test_what_plain_compose_was_allowed_to_start_under_another_name_counts_until_it_has_started(tmp_path: Path) -> None:
+    aa, bb = two_names()
+    mine = os.getpid()
+    leases = SimulatedSession(aa, tmp_path).leases
+    leases.add(Lease.give("omni", "aa", mine, process_began(mine) or 0, "ann", ()))
+    with pytest.raises(Refused, match='"omni" of the project aa is leased: training runs alone') as refused:
+        ask(bb, tmp_path, TRAINING[0])
+    assert refused.value.hint == "it is about to start; see who starts it: spark-mode -p aa status"
+    aa.put("omni", "running")
+    with pytest.raises(Refused, match='"aa-omni-1" of the project aa is running'):
+        ask(bb, tmp_path, TRAINING[0])
+    aa.outside_stop("omni")
+    ask(bb, tmp_path, TRAINING[0])
 
 
 def sides(*names: SimulatedMachine) -> set[str]:

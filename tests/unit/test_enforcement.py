@@ -198,7 +198,7 @@ def test_what_everybody_may_write_or_replace_is_not_trusted(tmp_path: Path) -> N
 
 
 def test_a_switch_that_would_stop_what_is_about_to_start_is_refused_with_the_process_that_starts_it() -> None:
-    lease = Lease(service="omni", pid=4711, began=1, by="ann", at="2026-01-01T00:00:00+00:00")
+    lease = Lease(service="omni", project="lab", pid=4711, began=1, by="ann", at="2026-01-01T00:00:00+00:00")
     observed = seen().model_copy(update={"containers": (lease.as_container(),), "held": (lease.as_hold(),)})
     found = plan(request("training"), PROJECT, RULES, observed, CAPACITY)
     assert found.refusal is not None

@@ -18,7 +18,7 @@ NEVER = "0001-01-01T00:00:00Z"
 
 def lease(pid: int | None = None, began: int | None = None, beside: Sequence[Container] = ()) -> Lease:
     pid = os.getpid() if pid is None else pid
-    given = Lease.give("omni", pid, began or process_began(pid) or 0, "ann", beside)
+    given = Lease.give("omni", "lab", pid, began or process_began(pid) or 0, "ann", beside)
     return given.model_copy(update={"at": "now"})
 
 
@@ -91,18 +91,18 @@ def test_the_process_of_somebody_else_that_the_kernel_does_not_show_counts_until
 def test_what_a_process_that_died_has_just_asked_for_is_waited_for(tmp_path: Path, dead: Lease) -> None:
     leases, clock = Leases(tmp_path / "leases.json"), PassingClock()
     leases.add(dead)
-    leases.settle(clock, lambda: ())
+    leases.settle(clock, lambda _: ())
     assert clock.time == SETTLE_SECONDS
-    leases.settle(clock, lambda: ())
+    leases.settle(clock, lambda _: ())
     assert clock.time == SETTLE_SECONDS
 
 
 def test_nothing_is_waited_for_when_it_was_started_or_nobody_died(tmp_path: Path, dead: Lease) -> None:
     leases, clock = Leases(tmp_path / "leases.json"), PassingClock()
     leases.add(lease())
-    leases.settle(clock, lambda: ())
+    leases.settle(clock, lambda _: ())
     leases.add(dead)
-    leases.settle(clock, lambda: [started(LATER)])
+    leases.settle(clock, lambda _: [started(LATER)])
     assert clock.time == 0
     assert leases.live() == (lease(),)
 
