@@ -35,7 +35,8 @@ class LockLost(StepFailed):
 class Lock:
     """The main lock, held. `doing` says to others what the holder does now; `is_held` whether it keeps them out.
 
-    `was_killed` says that its last holder did not live to let it go.
+    `was_killed` says that a former holder did not live to let it go, and that nobody has waited since for what it may have
+    asked the engine for: whoever has says so (`settled`).
     """
 
     def __init__(self, descriptor: int, request: str, is_held: Callable[[], bool]) -> None:
@@ -50,9 +51,14 @@ class Lock:
         os.pwrite(self._descriptor, text, 0)
         os.ftruncate(self._descriptor, len(text))
 
+    def settled(self) -> None:
+        """Write down that what a killed holder asked for has come, or will not."""
+        self.was_killed = False
+
     def let_go(self) -> None:
         """Write down that the holder has ended by itself."""
-        os.ftruncate(self._descriptor, 0)
+        if not self.was_killed:
+            os.ftruncate(self._descriptor, 0)
 
     def require_held(self) -> None:
         """Raise LockLost when the folder of the locks was removed or replaced: another switch may run by now."""
@@ -77,7 +83,7 @@ def switch_lock(locks: Path, request: str, wait_seconds: float | None, watcher: 
         lock = Lock(main, request, lambda: is_at(folder, locks))
         try:
             yield lock
-        except Exception:  # however the holder ended, it ended by itself: only one that was killed leaves its name
+        except Exception:  # it has ended by itself: only one that was killed leaves its name
             lock.let_go()
             raise
         lock.let_go()

@@ -76,6 +76,8 @@ class Recovery:
         if self._lock:
             self._lock.doing("waiting until the engine is quiet")
         await_quiet(self._session.observer, self._session.clock)
+        if self._lock:
+            self._lock.settled()
 
     def _switch(self) -> Switch:
         session, cut_off = self._session, self._cut_off

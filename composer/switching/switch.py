@@ -7,7 +7,7 @@ from composer.lab.project import Project
 from composer.lab.rules import Rules
 from composer.planning.observed import Observed
 from composer.planning.plan import Plan, Step
-from composer.planning.rollback import rollback
+from composer.planning.rollback import Rollback, rollback
 from composer.switching.doors import Doors, NotReleased, StepFailed
 from composer.switching.executor import Executor
 from composer.switching.interruption import Interruption, LeftAtOnce
@@ -119,11 +119,13 @@ class Switch:
             raise Interrupted(f"{reason}\nLeft at once, on the way back, during: {self._watcher.at}", LOOK) from None
         self.ended = "rolled-back"
         lost = "".join(f"\n{one}" for one in way.lost)
-        return f"{reason}\n{_restored(way.steps)}{lost}", None
+        return f"{reason}\n{_restored(way)}{lost}", None
 
 
-def _restored(steps: tuple[Step, ...]) -> str:
-    back = [step.subject for step in steps if step.action in ("start", "start-container")]
+def _restored(way: Rollback) -> str:
+    back = [step.subject for step in way.steps if step.action in ("start", "start-container")]
+    if way.lost and not back:
+        return "What ran before does not run again."
     return f"What ran before runs again: {', '.join(back)}." if back else "What ran before still runs; nothing new does."
 
 

@@ -88,6 +88,7 @@ class Transaction:
         session.look_again()
         if lock.was_killed and not session.past.open and request.verb != "stop":
             session.clock.sleep(QUIET_SECONDS)  # a switch under another name: what it asked the engine for may still come
+            lock.settled()
         if session.read_again():
             self._watcher.warned("the Compose files or rules.yaml changed meanwhile, so the plan is made again")
         require_understood(session.past, request)

@@ -113,8 +113,9 @@ def test_a_start_is_refused_when_the_other_side_appeared_meanwhile() -> None:
     before = observer.look()
     plan = make_plan(Request(verb="audio", names=("xtts",)), PROJECT, RULES, before, 128 * GB)
     doors = Doors(docker=machine, compose=Intruder(machine), machine=machine, gpu=NoGpu(), hosts=NoModels, clock=machine)
-    with pytest.raises(NeedsAttention, match="training became active meanwhile"):
+    with pytest.raises(SwitchFailed, match="training became active meanwhile") as failed:
         Switch(doors, PROJECT, RULES, observer, Nobody(), SwitchLog(machine.journal, "1", {})).run(plan, before, True)
+    assert 'lab-omni-1 is not started again: the container "ssd-training" outside this lab is running' in failed.value.message
     assert machine.running() == {}
 
 

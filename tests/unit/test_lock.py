@@ -36,7 +36,7 @@ def test_the_lock_is_free_again_after_the_switch(tmp_path: Path) -> None:
             pass
 
 
-def test_only_a_holder_that_was_killed_is_known_to_have_been(tmp_path: Path) -> None:
+def test_only_a_holder_that_was_killed_is_known_to_have_been_until_somebody_has_waited(tmp_path: Path) -> None:
     with lock(tmp_path) as held:
         assert not held.was_killed
     with pytest.raises(LockBusy), lock(tmp_path):
@@ -44,8 +44,13 @@ def test_only_a_holder_that_was_killed_is_known_to_have_been(tmp_path: Path) -> 
     with pytest.raises(Killed), lock(tmp_path) as held:
         assert not held.was_killed
         raise Killed
+    for _ in range(2):
+        with lock(tmp_path) as held:
+            assert held.was_killed
     with lock(tmp_path) as held:
-        assert held.was_killed
+        held.settled()
+    with lock(tmp_path) as held:
+        assert not held.was_killed
 
 
 def test_waiting_for_the_lock_ends_at_its_deadline(tmp_path: Path) -> None:
