@@ -111,7 +111,7 @@ def release_holds(session: Session, watcher: Watcher) -> list[str]:
 
     Raises LockBusy while a switch runs, ConfigurationError when it cannot be written.
     """
-    with switch_lock(session.directories.locks, session.engine_key, "release", 0.0, watcher, session.clock):
+    with switch_lock(session.directories.locks, "release", 0.0, watcher, session.clock):
         session.look_again()
         held = [str(one) for one in session.observer.glance().held]
         if session.past.holds:

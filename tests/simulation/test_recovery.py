@@ -319,7 +319,7 @@ def test_a_release_while_a_switch_runs_is_refused_and_one_after_it_is_not_undone
     ask(one, tmp_path, XTTS, hold=True)
     session = SimulatedSession(one, tmp_path)
     with (
-        switch_lock(tmp_path, session.engine_key, "up whisper", 0.0, Nobody(), one),
+        switch_lock(tmp_path, "up whisper", 0.0, Nobody(), one),
         pytest.raises(LockBusy, match="up whisper"),
     ):
         release_holds(session, Nobody())
@@ -340,7 +340,7 @@ def test_a_lease_counts_until_its_service_has_started_wherever_the_clock_jumps(t
     session = SimulatedSession(one, tmp_path)
     began = process_began(os.getpid())
     assert began is not None
-    session.leases.add(Lease.give("omni", os.getpid(), began, "ann", one.containers("lab")))
+    session.leases.add(Lease.give("omni", "lab", os.getpid(), began, "ann", one.containers("lab")))
     one.wall = jump
     one.outside_start("whisper")
     assert [lease.service for lease in session.observe().containers if lease.state == LEASED] == ["omni"]
