@@ -1,5 +1,7 @@
 """What may come next on the command line: the lab's profiles, modes and workloads, for shells and for Docker."""
 
+import re
+import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -8,6 +10,7 @@ from click.shell_completion import CompletionItem, ShellComplete, get_completion
 
 from composer.cli.context import Globals
 from composer.cli.plan import SWITCHES
+from composer.enforcement.own_file import own_command
 from composer.errors import SparkModeError
 
 if TYPE_CHECKING:
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
     from composer.lab.rules import Rules
 
 VARIABLE = "_SPARK_MODE_COMPLETE"
+_CALL = re.compile(r"(=\w+_complete.*) (?:\$1|spark-mode)\)")
+"""Where click's scripts call the program: by the word that was typed in bash, by its name elsewhere."""
 _NO_FILES = 4
 """Cobra's directive that a shell shall not offer files where there is nothing else."""
 
@@ -53,4 +58,13 @@ def completion(ctx: click.Context, shell: str) -> None:
     found = get_completion_class(shell)
     if found is None:
         raise click.UsageError(f"{shell} is not supported")
-    click.echo(found(ctx.find_root().command, {}, "spark-mode", VARIABLE).source())
+    click.echo(_calling_us(found(ctx.find_root().command, {}, "spark-mode", VARIABLE).source()))
+
+
+def _calling_us(script: str) -> str:
+    """Return click's script with our own command line for the word that was typed, which may be `./spark-mode`."""
+    command = shlex.join(own_command())
+    calling, times = _CALL.subn(lambda found: f"{found[1]} {command})", script)
+    if times != 1:
+        raise click.ClickException("this version of click completes another way; please tell us")
+    return calling

@@ -2,19 +2,18 @@
 
 import os
 import shlex
-import sys
 from pathlib import Path
 
 import click
 
 from composer.cli.context import Globals, output_options
-from composer.enforcement.own_file import put, remove, require_ours
+from composer.enforcement.own_file import own_command, put, remove, require_ours
 
 SYSTEM = Path("/usr/local/lib/docker/cli-plugins")
 MARK = "Installed by: spark-mode plugin install"
 SCRIPT = """#!/bin/sh
 # Docker calls this as `docker spark …`. {mark}
-exec {python} -m composer.cli "$@"
+exec {command} "$@"
 """
 
 system_option = click.option("--system", is_flag=True, help="For all users of this machine; needs root.")
@@ -33,7 +32,7 @@ def install(known: Globals, system: bool) -> None:
     """Put the plugin where Docker looks for it, so that `docker spark` works."""
     path = plugin_path(system)
     require_ours(path, MARK)
-    put(path, SCRIPT.format(mark=MARK, python=shlex.quote(sys.executable)), 0o755, _fix(system))
+    put(path, SCRIPT.format(mark=MARK, command=shlex.join(own_command())), 0o755, _fix(system))
     known.show({"plugin": str(path)}, lambda: f"{path} is in place: docker spark status")
 
 

@@ -1,10 +1,20 @@
 """Files that spark-mode puts where others look for them: in place at once, and never over what is somebody else's."""
 
+import sys
 from pathlib import Path
 
 from composer.atomic_file import replace_file
 from composer.errors import ConfigurationError
 from composer.plain_file import read_plain
+
+
+def own_command() -> list[str]:
+    """Return the command line that is `spark-mode` in every file that is installed, in whatever directory it is called.
+
+    `-P` keeps the working directory out of Python's search path, and `-E` what a variable would put there: an empty entry
+    of PYTHONPATH is the working directory again.
+    """
+    return [sys.executable, "-P", "-E", "-m", "composer.cli"]
 
 
 def require_ours(path: Path, mark: str) -> None:

@@ -15,6 +15,7 @@ from tests.engine.conftest import PROJECT
 from tests.engine.lab import Lab, ends, until
 from tests.engine.outside import lab_in_folder
 from tests.engine.witness import Witness
+from tests.hostile import lay_traps
 
 RACES = 50 if os.environ.get("SPARK_MODE_DEEP") == "1" else 8
 
@@ -46,6 +47,15 @@ def test_plain_compose_passes_while_nothing_speaks_against_it_and_status_shows_i
     assert gated.run("status", "--format", "json").json["mode"] == "training"
     again = gated.plain("--profile", "training", "up", "-d")
     assert again.code == 0, again.err
+
+
+def test_asking_the_gate_runs_nothing_of_the_folder_it_is_asked_in(gated: Lab) -> None:
+    sprung = lay_traps(gated.folder)
+    gated.environment.pop("PYTHONPATH")
+    passed = gated.plain("--profile", "omni", "up", "-d")
+    assert passed.code == 0, passed.err
+    assert gated.plain("--profile", "training", "up", "-d").code == 1, "the gate was not asked"
+    assert not sprung.exists(), sprung.read_text()
 
 
 def test_what_depends_on_others_passes_as_a_whole(gated: Lab) -> None:

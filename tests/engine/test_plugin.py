@@ -2,12 +2,15 @@
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.engine.lab import ROOT, Lab, Outcome
+from tests.engine.outside import furnish
+from tests.hostile import lay_traps
 
 MARK = "Installed by: spark-mode plugin install"
 
@@ -34,6 +37,15 @@ def test_dockers_options_before_the_name_count(plugged: Lab) -> None:
     assert docker(plugged, "-c", "default", "spark", *lab).json["observed"] is True
     assert docker(plugged, "--host", "unix:///nowhere.sock", "spark", *lab).json["observed"] is False
     assert docker(plugged, "--host", "tcp://far:2375", "spark", *lab).code == 3
+
+
+@pytest.mark.parametrize("search_path", ["", ":"], ids=["no PYTHONPATH", "a PYTHONPATH with the working directory in it"])
+def test_docker_help_runs_nothing_of_the_folder_it_is_typed_in(plugged: Lab, tmp_path: Path, search_path: str) -> None:
+    sprung = lay_traps(tmp_path)
+    plugged.environment["PYTHONPATH"] = search_path
+    assert "Decide what runs on a DGX Spark" in docker(plugged, "--help", folder=tmp_path).out
+    assert docker(plugged, "spark", "--version", folder=tmp_path).out.startswith("spark-mode, version")
+    assert not sprung.exists(), sprung.read_text()
 
 
 def test_the_exit_code_and_the_name_of_the_command_are_passed_on(plugged: Lab) -> None:
@@ -64,21 +76,33 @@ def test_docker_completes_what_the_lab_knows(plugged: Lab, words: tuple[str, ...
     assert directive == ":4"
 
 
-def test_bash_completes_the_plain_command(lab: Lab, tmp_path: Path) -> None:
-    (tmp_path / "spark-mode").symlink_to(ROOT / ".venv/bin/spark-mode")
-    script = (
-        'eval "$(spark-mode completion bash)"; COMP_WORDS=(spark-mode audio om); COMP_CWORD=2; '
-        '_spark_mode_completion spark-mode; echo "${COMPREPLY[@]}"'
-    )
-    environment = lab.environment | {"PATH": f"{tmp_path}:{lab.environment['PATH']}"}
-    done = subprocess.run(["bash", "-c", script], check=False, cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert done.stdout.split() == ["omni"], done.stderr
+def completed_by_bash(lab: Lab, typed: str, folder: Path) -> Outcome:
+    """Return what bash offers after `typed audio om`."""
+    asked = f'COMP_WORDS=({typed} audio om); COMP_CWORD=2; _spark_mode_completion {typed}; echo "${{COMPREPLY[@]}}"'
+    read = ["bash", "-c", f"{lab.run('completion', 'bash').out}\n{asked}"]
+    done = subprocess.run(read, check=False, cwd=folder, env=lab.environment, capture_output=True, text=True)
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def test_bash_completes_the_plain_command(lab: Lab) -> None:
+    assert completed_by_bash(lab, "spark-mode", ROOT).out.split() == ["omni"]
+
+
+@pytest.mark.parametrize("typed", ["spark-mode", "./spark-mode"])
+def test_completion_runs_nothing_of_the_folder_it_is_typed_in(lab: Lab, tmp_path: Path, typed: str) -> None:
+    furnish(tmp_path, lab.project)
+    sprung = lay_traps(tmp_path)
+    lab.environment["PYTHONPATH"] = ":"
+    completed = completed_by_bash(lab, typed, tmp_path)
+    assert completed.out.split() == ["omni"], completed.err
+    assert not sprung.exists(), sprung.read_text()
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
 def test_other_shells_get_a_script_that_they_can_read(lab: Lab, shell: str) -> None:
     script = lab.run("completion", shell).out
-    assert "_SPARK_MODE_COMPLETE" in script
+    assert f"_SPARK_MODE_COMPLETE={shell}_complete" in script
+    assert f"{sys.executable} -P -E -m composer.cli" in script, "what is run is not found by its name"
     if shutil.which(shell):
         read = subprocess.run([shell, "-n"], check=False, input=script, capture_output=True, text=True)
         assert read.returncode == 0, read.stderr
