@@ -1,10 +1,13 @@
 """`spark-mode guard`: watch what others start."""
 
 import os
+from pathlib import Path
 
 import click
 
 from composer.cli.context import Globals, output_options
+from composer.errors import ConfigurationError
+from composer.switching.directories import SET_UP
 
 
 @click.group(invoke_without_command=True)
@@ -19,26 +22,39 @@ def guard(ctx: click.Context) -> None:
 @output_options
 @click.pass_obj
 def install(known: Globals) -> None:
-    """Have systemd run the guard of this lab, now and at every boot; needs root."""
-    from composer.enforcement.unit import NAME
+    """Have systemd run the guard of this lab, as it is named here, now and at every boot; needs root."""
     from composer.enforcement.unit import install as write
-    from composer.switching.discovery import here, lab_folder
 
+    folder = _require_trusted(known)
     session = known.session()  # a lab that cannot be read is said now, not in a log
-    path = write(lab_folder(os.environ, here()), session.files.rules)
-    known.show({"unit": str(path)}, lambda: f"{path} is in place and runs: systemctl status {NAME}")
+    if not session.directories.shared:
+        message = "a guard that runs as root needs the lock and the journal that all users share"
+        raise ConfigurationError(message, f"first, once: {SET_UP}")
+    path = write(session.files, session.project.name, folder)
+    lab = ", ".join((*session.files.compose, session.files.rules))
+    known.show({"unit": str(path)}, lambda: f"{path} is in place and guards {lab}: systemctl status {path.name}")
 
 
 @guard.command(short_help="Stop the guard, and have it run no more")
 @output_options
 @click.pass_obj
 def uninstall(known: Globals) -> None:
-    """Stop the guard and take its unit away."""
-    from composer.enforcement.unit import NAME
+    """Stop the guard and take its unit away; with several, that of the project that -p names."""
     from composer.enforcement.unit import uninstall as remove
 
-    there = remove()
-    known.show({"unit": None}, lambda: f"{NAME} {'is removed' if there else 'was not there'}")
+    name = remove(known.flags.project_name)
+    known.show({"unit": None}, lambda: f"{name} is removed" if name else "no guard was installed")
+
+
+def _require_trusted(known: Globals) -> Path:
+    """Look at who may write the lab, before anything of it is read; return the directory from which it was named."""
+    from composer.enforcement.trust import require_trusted
+    from composer.switching.discovery import find_lab, here, lab_folder
+
+    found = find_lab(known.flags, os.environ, here())
+    require_trusted(found)
+    named = known.flags.files or os.environ.get("COMPOSE_FILE")
+    return here() if named else lab_folder(os.environ, here())
 
 
 def _watch(known: Globals) -> None:
@@ -48,6 +64,7 @@ def _watch(known: Globals) -> None:
     from composer.enforcement.guard import Guard
     from composer.enforcement.presence import the_only_guard
 
+    _require_trusted(known)
     session = known.session()
     gc.freeze()
     gc.enable()

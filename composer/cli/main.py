@@ -37,6 +37,8 @@ VERBS = {
     "calibrate": "Show what workloads really took, and the lines for rules.yaml",
     "check": "Look for mistakes in the lab, the engine and this machine",
     "lab": "Set or show the lab that is used from anywhere",
+    "setup": "Have one lock and one journal for all users of this machine",
+    "uninstall": "Take that away again",
     "gate": "Have plain `docker compose up` ask the rules first",
     "guard": "Watch what others start, and hold the rules against it",
     "plugin": "Install spark-mode as a Docker command",

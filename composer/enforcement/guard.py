@@ -9,13 +9,11 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 from composer.enforcement.acts import Acts
 from composer.enforcement.notify import notify
 from composer.enforcement.trust import require_trusted
 from composer.engine.doors import Changes
-from composer.engine.project_cache import inputs_of
 from composer.errors import ConfigurationError, Interrupted, LockBusy, SparkModeError
 from composer.planning.pressure import Sample, is_pressing
 from composer.switching.interruption import Interruption, LeftAtOnce
@@ -45,8 +43,8 @@ class Guard:
         self._fault = ""
 
     def run(self) -> None:
-        """Guard, and wait for the engine when it is away. Raises ConfigurationError for files that everybody may write."""
-        require_trusted(self._inputs())
+        """Guard, and wait for the engine when it is away. Raises ConfigurationError for a lab that others may change."""
+        require_trusted(self._session.files)
         with self._interruption.listening(), suppress(LeftAtOnce):
             notify("READY=1")
             while not self._interruption.requested:
@@ -125,13 +123,10 @@ class Guard:
                 self._fault = error.message
                 self._say(f"{error.message}; {error.hint or 'it is tried again'}")
 
-    def _inputs(self) -> list[Path]:
-        return [*inputs_of(self._session.files), Path(self._session.files.rules)]
-
     def _read_again(self) -> None:
         """Take over files that changed; while they cannot be used, what was read before counts."""
         try:
-            require_trusted(self._inputs())
+            require_trusted(self._session.files)
             if self._session.read_again(after=math.inf):
                 self._say("the Compose files or rules.yaml changed, and are used from now on")
         except ConfigurationError as error:

@@ -1,28 +1,32 @@
 """The guard as a service of systemd: installed and removed by one command, started at boot, restarted when it ends."""
 
 import subprocess
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from composer.enforcement.own_file import put, remove, require_ours
-from composer.errors import ConfigurationError, EngineUnavailable
+from composer.enforcement.own_file import own_command, put, remove, require_ours
+from composer.errors import ConfigurationError, EngineUnavailable, UsageFault
+from composer.lab.files import LabFiles
+from composer.switching.directories import shared_directories
 
-NAME = "spark-mode-guard.service"
-FOLDER = Path("/etc/systemd/system")
-RUNNING = Path("/run/systemd/system")
-"""There while systemd runs this machine (sd_booted(3))."""
+FOLDER = Path("etc/systemd/system")
+RUNNING = Path("run/systemd/system")
+"""There while systemd runs this machine (sd_booted(3)). Both below the root of the file system."""
+ROOT = Path("/")
+PREFIX, SUFFIX = "spark-mode-guard@", ".service"
 MARK = "# Written by: spark-mode guard install"
 SECONDS = 60.0
 UNIT = """{mark}
 [Unit]
-Description=spark-mode guard: training and audio are never active together
+Description=spark-mode guard of {project}: what its rules keep apart is never active together
 After=docker.service
 Wants=docker.service
+StartLimitIntervalSec=0
 
 [Service]
 Type=notify
-ExecStart={python} -m composer.cli --rules {rules} guard
-WorkingDirectory={lab}
+ExecStart={command}
+WorkingDirectory={folder}
 Restart=always
 RestartSec=1
 WatchdogSec=15min
@@ -31,14 +35,10 @@ OOMScoreAdjust=-900
 MemoryMax=256M
 Group=docker
 UMask=0007
-RuntimeDirectory=spark-mode
-RuntimeDirectoryMode=2770
-RuntimeDirectoryPreserve=yes
-StateDirectory=spark-mode
-StateDirectoryMode=2770
 NoNewPrivileges=yes
 CapabilityBoundingSet=CAP_DAC_READ_SEARCH
 ProtectSystem=strict
+ReadWritePaths={shared}
 ProtectHome=read-only
 PrivateTmp=yes
 ProtectKernelTunables=yes
@@ -57,12 +57,39 @@ SystemCallFilter=@system-service
 [Install]
 WantedBy=multi-user.target
 """
+"""It is started again for as long as it takes: by default systemd gives a service up that fails five times in ten seconds.
+A shared directory that is missing is for the guard to say, not for systemd: hence the dash before each."""
 
 
-def unit_text(lab: Path, rules: str) -> str:
-    """Return the unit that guards the lab in a folder by these rules, with this Python."""
-    python, named = _word(sys.executable), _word(rules)
-    return UNIT.format(mark=MARK, python=python, rules=named, lab=str(lab).replace("%", "%%"))
+def unit_name(project: str) -> str:
+    """Return the name of the unit that guards a project. Compose's names need no escape there (systemd.unit(5))."""
+    return f"{PREFIX}{project}{SUFFIX}"
+
+
+def unit_text(files: LabFiles, project: str, folder: Path) -> str:
+    """Return the unit that guards the lab of these files as this project, from a folder, with this Python.
+
+    Raises ConfigurationError for a name that a unit's lines cannot hold.
+    """
+    command = [*own_command(), *_flags(files, project), "guard"]
+    unwritable = [word for word in (*command, str(folder)) if not word.isprintable()]
+    if unwritable:
+        raise ConfigurationError(f"{unwritable[0]!r} cannot stand in a unit", "give it a name without control characters")
+    return UNIT.format(
+        mark=MARK,
+        project=project,
+        command=" ".join(map(_word, command)),
+        folder=str(folder).replace("%", "%%"),
+        shared=" ".join(f"-{path}" for path in shared_directories()),
+    )
+
+
+def _flags(files: LabFiles, project: str) -> Sequence[str]:
+    """Return the flags that name a lab wherever they are given: everything that found it this time, written out."""
+    flags = [("--file", file) for file in files.compose] + [("--env-file", file) for file in files.env_files]
+    if files.project_directory:
+        flags.append(("--project-directory", files.project_directory))
+    return [word for flag in (*flags, ("--project-name", project), ("--rules", files.rules)) for word in flag]
 
 
 def _word(text: str) -> str:
@@ -71,45 +98,53 @@ def _word(text: str) -> str:
     return f'"{escaped}"'
 
 
-def install(lab: Path, rules: str) -> Path:
+def install(files: LabFiles, project: str, folder: Path, root: Path = ROOT) -> Path:
     """Write the unit, and have systemd start it now and at every boot.
 
     Raises ConfigurationError where there is no systemd, or nothing may be written.
     """
-    _require_systemd()
-    path = FOLDER / NAME
+    _require_systemd(root)
+    name = unit_name(project)
+    path = root / FOLDER / name
     require_ours(path, MARK)
-    put(path, unit_text(lab, rules), 0o644, "use sudo")
+    put(path, unit_text(files, project, folder), 0o644, "use sudo")
     _systemctl("daemon-reload")
-    _systemctl("enable", NAME)
-    _systemctl("restart", NAME)
+    _systemctl("enable", name)
+    _systemctl("restart", name)
     return path
 
 
-def uninstall() -> bool:
-    """Stop the service and take the unit away; return whether it was there. Raises ConfigurationError as `install` does."""
-    _require_systemd()
-    path = FOLDER / NAME
+def uninstall(project: str | None, root: Path = ROOT) -> str | None:
+    """Stop the service of a project, or the only one, and take its unit away; return its name, None where it was not there.
+
+    Raises UsageFault where there are several and none is named, and ConfigurationError as `install` does.
+    """
+    _require_systemd(root)
+    there = [path.name for path in sorted((root / FOLDER).glob(f"{PREFIX}*{SUFFIX}"))]
+    names = [one for one in there if project is None or one == unit_name(project)]
+    if not names:
+        return None
+    if len(names) > 1:
+        raise UsageFault(f"there are several: {', '.join(names)}", "name one: spark-mode -p PROJECT guard uninstall")
+    path = root / FOLDER / names[0]
     require_ours(path, MARK)
-    if path.exists():
-        _systemctl("disable", "--now", NAME)
-    there = remove(path, MARK, "use sudo")
+    _systemctl("disable", "--now", names[0])
+    remove(path, MARK, "use sudo")
     _systemctl("daemon-reload")
-    return there
+    return names[0]
 
 
-def _require_systemd() -> None:
-    if not RUNNING.is_dir():
+def _require_systemd(root: Path) -> None:
+    if not (root / RUNNING).is_dir():
         raise ConfigurationError("systemd does not run this machine", "run the guard in the foreground: spark-mode guard")
 
 
-def _systemctl(*arguments: str) -> None:
+def _systemctl(verb: str, *arguments: str) -> None:
+    hint = f"systemctl status '{PREFIX}*'"
     try:
-        done = subprocess.run(["systemctl", *arguments], check=False, capture_output=True, text=True, timeout=SECONDS)
+        done = subprocess.run(["systemctl", verb, *arguments], check=False, capture_output=True, text=True, timeout=SECONDS)
     except subprocess.TimeoutExpired:
-        raise EngineUnavailable(
-            f"systemctl {arguments[0]} did not end within {SECONDS:g} s", f"systemctl status {NAME}"
-        ) from None
+        raise EngineUnavailable(f"systemctl {verb} did not end within {SECONDS:g} s", hint) from None
     if done.returncode != 0:
         said = done.stderr.strip().splitlines() or ["it said nothing"]
-        raise ConfigurationError(f"systemctl {arguments[0]}: {said[-1]}", f"systemctl status {NAME}")
+        raise ConfigurationError(f"systemctl {verb}: {said[-1]}", hint)

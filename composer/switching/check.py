@@ -11,6 +11,7 @@ from composer.lab.workload import Workload
 from composer.planning.advice import SHORT_GRACE
 from composer.planning.budget import budget
 from composer.planning.observed import Observed
+from composer.switching.directories import SET_UP
 from composer.switching.finding import Finding
 from composer.switching.host_check import look
 from composer.switching.measurements import footprints, read_measurements
@@ -170,5 +171,4 @@ def _machine(session: Session, observed: Observed) -> Iterator[Finding]:
         yield Finding(level="ok", where="locks", message=f"shared by all users, in {where.locks}")
     else:
         message = f"only your own switches exclude each other: the lock is in {where.locks}"
-        fix = "for all users: sudo install -d -o root -g docker -m 2770 /run/spark-mode /var/lib/spark-mode"
-        yield Finding(level="warning", where="locks", message=message, fix=fix)
+        yield Finding(level="warning", where="locks", message=message, fix=f"for all users: {SET_UP}")

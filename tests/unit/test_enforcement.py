@@ -1,10 +1,8 @@
-"""The gate's file and questions, the plugin's arguments, the unit, and whom the guard trusts; without an engine."""
+"""The gate's file and questions, and the plugin's arguments; without an engine."""
 
-import configparser
 import json
 import os
 import socket
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,8 +11,6 @@ from composer.cli.docker_plugin import metadata, own_arguments
 from composer.enforcement import gate_file
 from composer.enforcement.gate import Question, read_question
 from composer.enforcement.notify import notify
-from composer.enforcement.trust import require_trusted
-from composer.enforcement.unit import unit_text
 from composer.errors import ConfigurationError, SparkModeError
 from composer.lab.files import LabFiles
 from composer.planning.outsiders import start_refusal, the_command
@@ -155,21 +151,6 @@ def test_the_metadata_has_what_docker_asks_for() -> None:
     assert known["Version"]
 
 
-def test_the_unit_starts_this_python_in_the_lab_and_may_do_little() -> None:
-    text = unit_text(Path("/srv/100% lab"), '/srv/my "$rules" 100%.yaml')
-    unit = configparser.RawConfigParser(strict=True, interpolation=None)
-    unit.optionxform = str  # type: ignore[assignment,method-assign] # systemd's names have capitals
-    unit.read_string(text)
-    service = dict(unit["Service"])
-    assert service["Type"] == "notify"
-    rules = '"/srv/my \\"$$rules\\" 100%%.yaml"'
-    assert service["ExecStart"] == f'"{sys.executable}" -m composer.cli --rules {rules} guard'
-    assert service["WorkingDirectory"] == "/srv/100%% lab"
-    assert service["Restart"] == "always"
-    assert service["NoNewPrivileges"] == "yes"
-    assert service["ProtectSystem"] == "strict"
-
-
 def test_systemd_is_told_and_nobody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
     notify("READY=1")
@@ -179,22 +160,6 @@ def test_systemd_is_told_and_nobody_else(tmp_path: Path, monkeypatch: pytest.Mon
         notify("READY=1")
         assert systemd.recv(64) == b"READY=1"
     notify("WATCHDOG=1")  # nobody listens any more
-
-
-def test_what_everybody_may_write_or_replace_is_not_trusted(tmp_path: Path) -> None:
-    rules = tmp_path / "rules.yaml"
-    rules.write_text("")
-    rules.chmod(0o664)
-    require_trusted([rules, tmp_path / "missing"])
-    rules.chmod(0o666)
-    with pytest.raises(ConfigurationError, match="may be written by everybody"):
-        require_trusted([rules])
-    rules.chmod(0o644)
-    tmp_path.chmod(0o777)
-    with pytest.raises(ConfigurationError, match="may be written by everybody"):
-        require_trusted([rules])
-    tmp_path.chmod(0o1777)
-    require_trusted([rules])
 
 
 def test_a_switch_that_would_stop_what_is_about_to_start_is_refused_with_the_process_that_starts_it() -> None:

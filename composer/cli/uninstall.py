@@ -1,0 +1,20 @@
+"""`spark-mode uninstall --shared`: each user has a lock and a journal again."""
+
+import click
+
+from composer.cli.context import Globals, output_options
+
+
+@click.command()
+@click.option("--shared", is_flag=True, help="Take away what `setup --shared` made; needs root.")
+@output_options
+@click.pass_obj
+def uninstall(known: Globals, shared: bool) -> None:
+    """Take away what all users of this machine share. What was written there is kept for the next set-up."""
+    from composer.enforcement.shared import kept_state, take_down
+
+    if not shared:
+        raise click.UsageError("say what to take away: --shared")
+    there = take_down()
+    said = f"each user has a lock and a journal again; the shared ones are kept in {kept_state()}"
+    known.show({"kept": str(kept_state()) if there else None}, lambda: said if there else "nothing was shared")

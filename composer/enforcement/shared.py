@@ -1,0 +1,147 @@
+"""One lock and one journal for all users of a machine: made once by root, and by systemd-tmpfiles at every boot.
+
+`/run` is empty after a boot. Without the file for systemd-tmpfiles the lock's directory would be gone then, and every
+command would refuse.
+"""
+
+import fcntl
+import grp
+import os
+import pwd
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from composer.enforcement.own_file import put, remove, require_ours
+from composer.errors import ConfigurationError, LockBusy, Refused
+from composer.switching.directories import SHARED_LOCKS, SHARED_STATE, STATE_OF_A_USER, shared_directories
+from composer.switching.journal import JournalFailed, past
+from composer.switching.journal_file import JournalFile
+from composer.switching.leases import Leases
+
+TMPFILES = Path("etc/tmpfiles.d/spark-mode.conf")
+GROUP = "docker"
+"""Whoever may use Docker may take part in its switches."""
+MARK = "# Written by: spark-mode setup --shared"
+FIX = "use sudo"
+MODE = 0o2770
+
+
+def set_up(root: Path = Path("/"), group: str = GROUP, private: Iterable[Path] = ()) -> Path:
+    """Make the directories below a root for the users of a group, now and at every boot; return the file that says so.
+
+    `private` are directories of users, which count no longer from the first set-up on. Raises LockBusy or Refused while
+    something runs or is unfinished there, and ConfigurationError when something else lies where ours go, there is no such
+    group, or root is needed.
+    """
+    conf = root / TMPFILES
+    require_ours(conf, MARK)
+    locks, state = shared_directories(root)
+    kept = kept_state(root)
+    for own in () if os.path.lexists(state) else private:
+        with _nobody_uses(own):
+            _require_finished(own, own)
+    try:
+        if kept.exists() and not os.path.lexists(state):
+            kept.rename(state)
+        for folder in (locks, state):
+            _make(folder, _group_id(group))
+    except OSError as error:
+        raise ConfigurationError(f"{error.filename}: {error.strerror}", FIX) from None
+    put(conf, tmpfiles_text(group), 0o644, FIX)
+    return conf
+
+
+def tmpfiles_text(group: str = GROUP) -> str:
+    """Return what systemd-tmpfiles shall make at every boot (tmpfiles.d(5))."""
+    return f"{MARK}\n" + "".join(f"d /{path} {MODE:o} root {group} -\n" for path in (SHARED_LOCKS, SHARED_STATE))
+
+
+def take_down(root: Path = Path("/")) -> bool:
+    """Take the directories away, so that each user has a lock and a journal again; return whether they were there.
+
+    The state is put aside and not removed. Raises LockBusy or Refused while something runs or is unfinished there, and
+    ConfigurationError as `set_up` does.
+    """
+    conf = root / TMPFILES
+    require_ours(conf, MARK)
+    locks, state = shared_directories(root)
+    there = any(os.path.lexists(path) for path in (locks, state, conf))
+    try:
+        with _nobody_uses(locks):
+            _require_finished(locks, state)
+            if state.is_dir():
+                state.rename(kept_state(root))
+            if locks.is_dir():
+                shutil.rmtree(locks)
+    except OSError as error:
+        raise ConfigurationError(f"{error.filename}: {error.strerror}", FIX) from None
+    remove(conf, MARK, FIX)
+    return there
+
+
+def kept_state(root: Path = Path("/")) -> Path:
+    """Return where the state is put aside, so that holds and what containers are owed are there after the next set-up."""
+    state = root / SHARED_STATE
+    return state.with_name(f"{state.name}.kept")
+
+
+def _group_id(group: str) -> int:
+    try:
+        return grp.getgrnam(group).gr_gid
+    except KeyError:
+        raise ConfigurationError(f"there is no group {group}", f"install Docker, or: sudo groupadd {group}") from None
+
+
+def _make(folder: Path, group: int) -> None:
+    """Make a directory, or give one that is there its owner and mode. Raises OSError."""
+    with suppress(FileExistsError):
+        folder.mkdir(parents=True)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.fchown(descriptor, os.geteuid(), group)
+        os.fchmod(descriptor, MODE)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(folder)) from None
+    finally:
+        os.close(descriptor)
+
+
+def private_directories() -> Iterator[Path]:
+    """Yield where root and the user who called sudo have had their own state, if it is in the usual place."""
+    for uid in {"0", os.environ.get("SUDO_UID", "0")}:
+        with suppress(KeyError, ValueError):
+            yield Path(pwd.getpwuid(int(uid)).pw_dir) / STATE_OF_A_USER / "spark-mode"
+
+
+@contextmanager
+def _nobody_uses(locks: Path) -> Iterator[None]:
+    """Hold every lock that is there meanwhile. Raises LockBusy for one that a switch, a guard or a gate holds."""
+    held: list[int] = []
+    try:
+        for path in sorted(locks.glob("*.lock")):
+            held.append(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC))
+            try:
+                fcntl.flock(held[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                wait = "wait for its end; a guard is ended by: spark-mode guard uninstall"
+                raise LockBusy(f"{path} is held: a switch or a guard runs", wait) from None
+        yield
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
+
+
+def _require_finished(locks: Path, state: Path) -> None:
+    """Raise Refused while a switch is unfinished, something is held, or plain Compose is about to start something."""
+    for path in sorted(state.glob("*.journal")):
+        try:
+            known = past(JournalFile(path).records())
+        except JournalFailed as error:
+            raise ConfigurationError(str(error), FIX) from None
+        if known.open:
+            raise Refused(f"{path}: {known.open}", "first, in that lab: spark-mode recover")
+    for path in sorted(locks.glob("*.leases.json")):
+        if live := Leases(path).live():
+            raise Refused(f"{live[0].service} is about to start, by process {live[0].pid}", "wait until it is started")

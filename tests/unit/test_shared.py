@@ -1,0 +1,165 @@
+"""The directories that all users share: both or none, made and taken away by one command each; below a root of the tests' own."""
+
+import fcntl
+import grp
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from composer.enforcement import shared
+from composer.errors import ConfigurationError, LockBusy, Refused
+from composer.planning.observed import Observed
+from composer.planning.request import Request
+from composer.switching.directories import directories, shared_directories
+from composer.switching.journal_file import JournalFile
+from composer.switching.records import Began
+
+GROUP = grp.getgrgid(os.getegid()).gr_name
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The root of a machine whose user has a home; nobody has called sudo."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.delenv("SUDO_UID", raising=False)
+    return tmp_path / "root"
+
+
+def refused(root: Path) -> ConfigurationError:
+    with pytest.raises(ConfigurationError) as found:
+        directories(root)
+    assert found.value.exit_code == 3
+    return found.value
+
+
+def test_what_was_set_up_is_shared_and_with_nothing_set_up_the_users_own_is_used(root: Path, tmp_path: Path) -> None:
+    own = tmp_path / "home/.local/state/spark-mode"
+    assert directories(root) == (own, own, False)
+    shared.set_up(root, GROUP)
+    assert directories(root) == (*shared_directories(root), True)
+    for folder in shared_directories(root):
+        assert folder.stat().st_mode & 0o7777 == 0o2770
+        assert folder.stat().st_gid == os.getegid()
+
+
+def test_after_a_boot_without_the_locks_directory_nothing_falls_back_to_a_private_one(root: Path, tmp_path: Path) -> None:
+    shared.set_up(root, GROUP)
+    locks, _ = shared_directories(root)
+    shutil.rmtree(locks)
+    assert "sudo spark-mode setup --shared" in (refused(root).hint or "")
+    assert not (tmp_path / "home").exists()
+    shared.set_up(root, GROUP)
+    assert directories(root).locks == locks
+
+
+def test_locks_without_the_state_are_refused_too(root: Path) -> None:
+    shared.set_up(root, GROUP)
+    _, state = shared_directories(root)
+    state.rmdir()
+    assert str(state) in refused(root).message
+
+
+def test_what_lies_there_and_is_no_directory_is_refused(root: Path) -> None:
+    shared.set_up(root, GROUP)
+    locks, state = shared_directories(root)
+    locks.rmdir()
+    locks.symlink_to(state)
+    assert "is not a directory" in refused(root).message
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone can be somebody else")
+def test_somebody_who_may_not_write_the_shared_ones_is_told_the_group_and_gets_no_private_lock(root: Path) -> None:
+    shared.set_up(root, GROUP)
+    for folder in (root.parent, *root.parents[1:4]):
+        folder.chmod(0o755)
+    program = (
+        "import os; from pathlib import Path; from composer.switching.directories import directories\n"
+        f"os.setgroups([]); os.setgid(65534); os.setuid(65534); directories(Path({str(root)!r}))"
+    )
+    asked = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True)
+    assert "you may not write" in asked.stderr
+    assert not (root.parent / "home").exists()
+
+
+@pytest.mark.parametrize("variable", ["XDG_STATE_HOME", "HOME"])
+def test_a_relative_home_of_the_state_is_refused(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(variable, "state")
+    assert f"{variable} is relative" in refused(root).message
+    assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="who calls sudo becomes root")
+def test_by_sudo_no_journal_of_roots_own_is_used(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUDO_UID", "1000")
+    assert "sudo spark-mode setup --shared" in (refused(root).hint or "")
+    shared.set_up(root, GROUP)
+    assert directories(root).shared
+    shared.take_down(root)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "chosen"))
+    assert directories(root).state == tmp_path / "chosen/spark-mode"
+
+
+def test_what_is_taken_away_comes_back_with_what_was_written(root: Path) -> None:
+    conf = shared.set_up(root, GROUP)
+    journal = shared_directories(root)[1] / "engine.lab.journal"
+    journal.write_text("records")
+    assert shared.take_down(root)
+    assert not conf.exists()
+    assert not directories(root).shared
+    assert not shared.take_down(root)
+    shared.set_up(root, GROUP)
+    assert journal.read_text() == "records"
+
+
+@pytest.fixture
+def began() -> Began:
+    """A switch that began and has not ended."""
+    asked = Request(verb="training")
+    return Began(switch="1", at="now", by="ann", request=asked, steps=(), before=Observed(), restore=True, inputs={})
+
+
+def test_nothing_is_taken_away_while_a_switch_runs_or_is_unfinished(root: Path, began: Began) -> None:
+    shared.set_up(root, GROUP)
+    locks, state = shared_directories(root)
+    lock = locks / "engine.lock"
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(LockBusy, match="is held"):
+            shared.take_down(root)
+    JournalFile(state / "engine.lab.journal").append(began)
+    with pytest.raises(Refused, match="training, by ann"):
+        shared.take_down(root)
+    assert lock.exists()
+    assert directories(root).shared
+
+
+def test_nothing_is_set_up_over_a_switch_that_is_unfinished_in_a_users_own_state(root: Path, began: Began) -> None:
+    own = directories(root).state
+    JournalFile(own / "engine.lab.journal").append(began)
+    with pytest.raises(Refused, match="training, by ann"):
+        shared.set_up(root, GROUP, [own])
+    assert not directories(root).shared
+
+
+def test_a_file_of_somebody_else_stays(root: Path) -> None:
+    conf = root / shared.TMPFILES
+    conf.parent.mkdir(parents=True)
+    conf.write_text("d /run/spark-mode 0777 root root -\n")
+    for act in (lambda: shared.set_up(root, GROUP), lambda: shared.take_down(root)):
+        with pytest.raises(ConfigurationError, match="is not from spark-mode"):
+            act()
+    assert not directories(root).shared
+
+
+def test_without_the_group_nothing_is_made(root: Path) -> None:
+    with pytest.raises(ConfigurationError, match="there is no group"):
+        shared.set_up(root, "no-such-group")
+    assert not (root / shared.TMPFILES).exists()
