@@ -20,12 +20,12 @@ def gate() -> None:
 def install(known: Globals) -> None:
     """Put a gate before each service of the lab, and name it in the COMPOSE_FILE of the lab's .env."""
     from composer.enforcement.gate_file import install as write
+    from composer.enforcement.layers import AROUND_GATE
 
     lab, session = _lab(known), known.session()
     path = write(session.project, lab, session.files)
-    known.show(
-        {"gate": str(path)}, lambda: f"{path} is in place, and named in {lab / '.env'}: docker compose asks before it starts"
-    )
+    said = f"{path} is in place, and named in {lab / '.env'}: docker compose asks before it starts, {AROUND_GATE}"
+    known.show({"gate": str(path)}, lambda: said)
 
 
 @gate.command(short_help="Take the gate out again")
@@ -44,6 +44,9 @@ def _lab(known: Globals) -> Path:
     """Return the folder of the lab, where the gate is. Raises UsageFault when the files were named another way."""
     from composer.switching.discovery import here, lab_folder
 
-    if known.flags.files or os.environ.get("COMPOSE_FILE"):
-        raise UsageFault("the gate is named in the lab's own .env", "without -f and COMPOSE_FILE, in the lab's directory")
+    if os.environ.get("COMPOSE_FILE"):
+        message = "COMPOSE_FILE is exported here and goes around the gate, which is named in the lab's own .env"
+        raise UsageFault(message, "in the lab's directory: unset COMPOSE_FILE")
+    if known.flags.files:
+        raise UsageFault("the gate is named in the lab's own .env", "without -f, in the lab's directory")
     return lab_folder(os.environ, here())

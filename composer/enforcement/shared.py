@@ -58,6 +58,11 @@ def tmpfiles_text(group: str = GROUP) -> str:
     return f"{MARK}\n" + "".join(f"d /{path} {MODE:o} root {group} -\n" for path in (SHARED_LOCKS, SHARED_STATE))
 
 
+def comes_back(root: Path = Path("/")) -> bool:
+    """Whether a boot makes the directories: the file is there, from us or from a package of the system."""
+    return any((root / folder / TMPFILES.name).is_file() for folder in (TMPFILES.parent, Path("usr/lib/tmpfiles.d")))
+
+
 def take_down(root: Path = Path("/")) -> bool:
     """Take the directories away, so that each user has a lock and a journal again; return whether they were there.
 

@@ -58,6 +58,14 @@ def test_asking_the_gate_runs_nothing_of_the_folder_it_is_asked_in(gated: Lab) -
     assert not sprung.exists(), sprung.read_text()
 
 
+def test_an_exported_compose_file_goes_around_the_gate_and_both_say_so(gated: Lab) -> None:
+    assert "not where COMPOSE_FILE is exported" in gated.run("gate", "install").out
+    assert "not where COMPOSE_FILE is exported" in gated.run("check", expect=None).out
+    exported = "compose/audio-lab.yaml:compose/stand-in.yaml"
+    assert "goes around" in gated.run("gate", "install", expect=2, COMPOSE_FILE=exported).err
+    assert "unset COMPOSE_FILE" in gated.run("check", expect=None, COMPOSE_FILE=exported).out
+
+
 def test_what_depends_on_others_passes_as_a_whole(gated: Lab) -> None:
     passed = gated.plain("--profile", "xtts", "up", "-d", "--wait")
     assert passed.code == 0, passed.err

@@ -1,5 +1,6 @@
 """Many at once: requests of several processes, two users, and a disk that is full."""
 
+import grp
 import os
 import pwd
 import random
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.engine.conftest import PROJECT
 from tests.engine.lab import DEADLINE, ROOT, Lab, Outcome, ends, until
+from tests.engine.own_machine import LabThere, own_machine
 from tests.engine.witness import Witness
 
 REQUESTS = (
@@ -22,8 +25,6 @@ REQUESTS = (
     ("restore", "--yes"),
 )
 PAGE = 4096
-SOCKET = Path("/var/run/docker.sock")
-SHARED = (Path("/run/spark-mode"), Path("/var/lib/spark-mode"))
 
 
 def test_a_hundred_requests_of_eight_processes_are_all_answered_and_end_in_a_legal_state(lab: Lab) -> None:
@@ -56,29 +57,24 @@ def test_a_hundred_requests_of_eight_processes_are_all_answered_and_end_in_a_leg
 
 
 @pytest.fixture
-def shared() -> Iterator[None]:
-    """The directories that an installation makes for all users of an engine."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can be two users")
-    if any(path.exists() for path in SHARED):
-        pytest.skip("this machine has an installation, whose directories are not the tests'")
-    for path in SHARED:
-        path.mkdir(mode=0o2770)
-        os.chown(path, 0, SOCKET.stat().st_gid)
-        path.chmod(0o2770)
-    yield
-    for path in SHARED:
-        for file in path.iterdir():
-            file.unlink()
-        path.rmdir()
+def shared_lab(tmp_path: Path) -> Iterator[LabThere]:
+    """A lab on a machine that was set up for all its users."""
+    (tmp_path / "machine").mkdir()
+    with own_machine(tmp_path / "machine") as machine:
+        one = LabThere(PROJECT, tmp_path, machine)
+        one.down()
+        one.run("setup", "--shared")
+        yield one
+        one.down()
 
 
-def as_nobody(lab: Lab, *arguments: str) -> Outcome:
+def as_nobody(lab: LabThere, *arguments: str) -> Outcome:
     """Run spark-mode as another user of Docker's group, with another umask, who may read what root installed."""
-    nobody, group = pwd.getpwnam("nobody").pw_uid, SOCKET.stat().st_gid
+    nobody, group = pwd.getpwnam("nobody").pw_uid, grp.getgrnam("docker").gr_gid
     read = [f"--{kind}-caps=+dac_read_search" for kind in ("inh", "ambient")]
+    as_other = ["setpriv", f"--reuid={nobody}", f"--regid={group}", "--clear-groups", *read]
     done = subprocess.run(
-        ["setpriv", f"--reuid={nobody}", f"--regid={group}", "--clear-groups", *read, *lab.arguments(*arguments)],
+        lab.machine.command(*as_other, *Lab.arguments(lab, *arguments)),
         check=False,
         cwd=ROOT,
         env=lab.environment | {"HOME": "/nonexistent", "PYTHONDONTWRITEBYTECODE": "1"},
@@ -92,9 +88,8 @@ def as_nobody(lab: Lab, *arguments: str) -> Outcome:
     return Outcome(done.returncode, done.stdout, done.stderr)
 
 
-@pytest.mark.alone
-@pytest.mark.usefixtures("shared")
-def test_two_users_exclude_each_other_and_go_on_with_each_others_switches(lab: Lab) -> None:
+def test_two_users_exclude_each_other_and_go_on_with_each_others_switches(shared_lab: LabThere) -> None:
+    lab = shared_lab
     first = as_nobody(lab, "audio", "omni")
     assert first.code == 0, first
     running = lab.spawn("training", TRAINING_LOAD="5")

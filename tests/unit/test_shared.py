@@ -109,10 +109,12 @@ def test_by_sudo_no_journal_of_roots_own_is_used(root: Path, tmp_path: Path, mon
 
 def test_what_is_taken_away_comes_back_with_what_was_written(root: Path) -> None:
     conf = shared.set_up(root, GROUP)
+    assert shared.comes_back(root)
     journal = shared_directories(root)[1] / "engine.lab.journal"
     journal.write_text("records")
     assert shared.take_down(root)
     assert not conf.exists()
+    assert not shared.comes_back(root)
     assert not directories(root).shared
     assert not shared.take_down(root)
     shared.set_up(root, GROUP)

@@ -1,0 +1,107 @@
+"""What an installation promised is there after a boot, or it is an error: on a machine of its own, with the real engine."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.engine.conftest import PROJECT
+from tests.engine.lab import RULES, ends, until
+from tests.engine.own_machine import LabThere, OwnMachine, own_machine
+
+UNIT = f"/etc/systemd/system/spark-mode-guard@{PROJECT}.service"
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[OwnMachine]:
+    folder = tmp_path / "machine"
+    folder.mkdir()
+    with own_machine(folder) as one:
+        yield one
+
+
+@pytest.fixture
+def lab(tmp_path: Path, machine: OwnMachine) -> Iterator[LabThere]:
+    """A lab with nothing running."""
+    one = LabThere(PROJECT, tmp_path, machine)
+    one.down()
+    yield one
+    one.down()
+
+
+def boot(machine: OwnMachine) -> None:
+    """Empty /run, as a boot does."""
+    machine.run("rm", "-rf", "/run/spark-mode")
+
+
+def test_after_a_boot_without_the_locks_nothing_is_switched_in_a_private_state(lab: LabThere, machine: OwnMachine) -> None:
+    lab.run("setup", "--shared")
+    lab.run("audio", "omni", "--hold")
+    boot(machine)
+    running = lab.running()
+    for verb in (("training", "--yes"), ("status",), ("restore",), ("recover",), ("up", "whisper")):
+        assert "sudo spark-mode setup --shared" in lab.run(*verb, expect=3).err
+    assert lab.running() == running
+    assert not lab.state_folder.exists()
+    lab.run("setup", "--shared")
+    assert "is held" in lab.run("training", "--yes", expect=4).err
+
+
+def test_a_boot_with_systemd_brings_the_locks_back(lab: LabThere, machine: OwnMachine) -> None:
+    if not machine.run("sh", "-c", "command -v systemd-tmpfiles || true"):
+        pytest.skip("systemd is not installed")
+    lab.run("setup", "--shared")
+    lab.run("audio", "omni")
+    boot(machine)
+    machine.run("systemd-tmpfiles", "--create", "spark-mode.conf")
+    assert machine.run("stat", "--format=%U:%G %a", "/run/spark-mode").strip() == "root:docker 2770"
+    assert lab.run("status", "--format", "json").json["mode"] == "audio omni"
+    lab.run("stop")
+    assert not lab.state_folder.exists()
+
+
+def test_what_is_shared_is_taken_away_only_when_nothing_runs_or_is_unfinished_and_nothing_is_lost(lab: LabThere) -> None:
+    lab.run("setup", "--shared")
+    lab.run("audio", "omni")
+    process = lab.spawn("training", TRAINING_LOAD="20")
+    until(lambda: "training" in lab.running())
+    assert "is held" in lab.run("uninstall", "--shared", expect=5).err
+    process.kill()
+    ends(process)
+    assert "spark-mode recover" in lab.run("uninstall", "--shared", expect=4).err
+    lab.run("recover")
+    assert "/var/lib/spark-mode.kept" in lab.run("uninstall", "--shared").out
+    assert "nothing was shared" in lab.run("uninstall", "--shared").out
+    assert lab.run("history", "--format", "json").json == []
+    assert lab.state_folder.exists(), "the user's own is used again"
+    lab.run("setup", "--shared")
+    assert [one["request"] for one in lab.run("history", "--format", "json").json][-1] == "training"
+
+
+def test_advice_to_use_sudo_does_not_lead_to_a_journal_of_roots_own(lab: LabThere) -> None:
+    del lab.environment["XDG_STATE_HOME"]
+    lab.environment["SUDO_UID"] = "1000"
+    assert "sudo spark-mode setup --shared" in lab.run("audio", "omni", "--drop-caches", expect=3).err
+    assert lab.containers() == []
+    lab.run("setup", "--shared")
+    lab.run("audio", "omni")
+    assert [one["request"] for one in lab.run("history", "--format", "json").json] == ["audio omni"]
+
+
+def test_the_guard_is_installed_for_the_lab_that_is_named(lab: LabThere, machine: OwnMachine) -> None:
+    machine.run("mkdir", "-p", "/run/systemd/system", "/run/bin")
+    machine.run("ln", "-s", "/bin/true", "/run/bin/systemctl")
+    lab.environment["PATH"] = f"/run/bin:{lab.environment['PATH']}"
+    assert "sudo spark-mode setup --shared" in lab.run("guard", "install", expect=3).err
+    lab.run("setup", "--shared")
+    lab.files = ()
+    lab.rules = None
+    files = "compose/audio-lab.yaml:compose/stand-in.yaml"
+    installed = lab.run("guard", "install", COMPOSE_FILE=files, COMPOSE_PROJECT_NAME=PROJECT, SPARK_MODE_RULES=RULES)
+    assert UNIT in installed.out
+    start = next(line for line in machine.run("cat", UNIT).splitlines() if line.startswith("ExecStart="))
+    for part in ("compose/audio-lab.yaml", "compose/stand-in.yaml", RULES, f'"--project-name" "{PROJECT}"'):
+        assert part in start
+    assert "no guard was installed" in lab.run("-p", "another", "guard", "uninstall").out
+    assert "is removed" in lab.run("guard", "uninstall").out
+    assert machine.run("sh", "-c", f"ls {UNIT} 2>&1 || true").count("No such file") == 1
