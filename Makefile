@@ -7,7 +7,7 @@ PYTHON := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine stand-in torch demo test test-deep lint bench switch-to-training switch-to-audio status clean
+.PHONY: help setup engine systemd stand-in torch demo test test-deep lint bench switch-to-training switch-to-audio status clean
 
 help: ## Show these targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -21,6 +21,9 @@ $(STAMP): pyproject.toml requirements-dev.lock scripts/setup.sh
 engine: ## Use the Docker Engine that is there; on bare Debian, as root, install and start one
 	@sh scripts/engine.sh
 
+systemd: ## Use systemd's checks of units that are there; on bare Debian, as root, install them
+	@sh scripts/systemd.sh
+
 stand-in: engine ## Build the image of the stand-in lab
 	@compose/stand-in/build.sh
 
@@ -30,10 +33,10 @@ torch: setup engine ## Build the image in which the trainer learns on a CPU
 demo: setup engine ## Switch the stand-in lab back and forth, explained; leaves nothing running
 	@sh scripts/demo.sh
 
-test: lint stand-in torch ## Lint, types, and all tests, on a real engine
+test: lint systemd stand-in torch ## Lint, types, and all tests, on a real engine
 	@sh scripts/test.sh $(PYTHON)
 
-test-deep: lint stand-in torch ## The same with 10,000 histories and labs, every crash of every recovery, and 100 kills on a real engine; hours
+test-deep: lint systemd stand-in torch ## The same with 10,000 histories and labs, every crash of every recovery, and 100 kills on a real engine; hours
 	@SPARK_MODE_DEEP=1 SPARK_MODE_HISTORIES=10000 SPARK_MODE_LABS=10000 sh scripts/test.sh $(PYTHON)
 
 lint: setup ## Style and types

@@ -1,6 +1,8 @@
 """Whom a guard trusts: root, the user it runs as, and the owner of the lab, in everything that the lab is made from."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -112,6 +114,18 @@ def test_what_a_link_leads_to_and_who_may_turn_it_elsewhere_count(lab: LabFiles,
     give(elsewhere, 0)
     os.chown(tmp_path / "plain.env", MALLORY, -1, follow_symlinks=False)
     refused(lab, "plain.env belongs to")
+
+
+def test_a_lab_that_others_may_change_is_refused_before_anything_of_it_is_read(lab: LabFiles, tmp_path: Path) -> None:
+    for file in (*lab.compose, lab.rules):
+        Path(file).write_text("{")
+    Path(lab.rules).chmod(0o666)
+    named = ["--file", lab.compose[0], "--rules", lab.rules]
+    guard = [sys.executable, "-m", "composer.cli", *named, "guard"]
+    environment = os.environ | {"XDG_STATE_HOME": str(tmp_path / "state")}
+    done = subprocess.run(guard, check=False, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, "rules.yaml may be written by everybody" in done.stderr) == (3, True), done.stderr
+    assert not (tmp_path / "state").exists()
 
 
 @needs_root
