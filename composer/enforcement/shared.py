@@ -125,7 +125,7 @@ def _nobody_uses(locks: Path) -> Iterator[None]:
     """Hold every lock that is there meanwhile. Raises LockBusy for one that a switch, a guard or a gate holds."""
     held: list[int] = []
     try:
-        for path in sorted(locks.glob("*.lock")):
+        for path in (locks, *sorted(locks.glob("*.lock"))) if locks.is_dir() else ():
             held.append(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC))
             try:
                 fcntl.flock(held[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -145,8 +145,9 @@ def _require_finished(locks: Path, state: Path) -> None:
             known = past(JournalFile(path).records())
         except JournalFailed as error:
             raise ConfigurationError(str(error), FIX) from None
-        if known.open:
-            raise Refused(f"{path}: {known.open}", "first, in that lab: spark-mode recover")
+        if known.open or known.unreadable:
+            why = known.open or f"{known.unreadable} records are not understood, and may be of an unfinished switch"
+            raise Refused(f"{path}: {why}", "first, in that lab: spark-mode recover")
     for path in sorted(locks.glob("*.leases.json")):
         if live := Leases(path).live():
             raise Refused(f"{live[0].service} is about to start, by process {live[0].pid}", "wait until it is started")

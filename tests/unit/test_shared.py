@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import pytest
@@ -132,15 +133,26 @@ def test_nothing_is_taken_away_while_a_switch_runs_or_is_unfinished(root: Path, 
     shared.set_up(root, GROUP)
     locks, state = shared_directories(root)
     lock = locks / "engine.lock"
-    with lock.open("w") as held:
+    lock.touch()
+    for path in (lock, locks):
+        held = os.open(path, os.O_RDONLY)
         fcntl.flock(held, fcntl.LOCK_EX)
         with pytest.raises(LockBusy, match="is held"):
             shared.take_down(root)
+        os.close(held)
     JournalFile(state / "engine.lab.journal").append(began)
     with pytest.raises(Refused, match="training, by ann"):
         shared.take_down(root)
     assert lock.exists()
     assert directories(root).shared
+
+
+def test_nothing_is_taken_away_while_a_journal_is_not_understood(root: Path) -> None:
+    shared.set_up(root, GROUP)
+    text = b'{"kind": "of a newer release"}'
+    (shared_directories(root)[1] / "engine.lab.journal").write_bytes(b"%08x %b\n" % (zlib.crc32(text), text))
+    with pytest.raises(Refused, match="not understood"):
+        shared.take_down(root)
 
 
 def test_nothing_is_set_up_over_a_switch_that_is_unfinished_in_a_users_own_state(root: Path, began: Began) -> None:
