@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from composer.atomic_file import replace_file
 from composer.engine.answers import VARIANT
-from composer.engine.compose_files import TIMED_OUT, last_line, settings
 from composer.engine.doors import ChosenVariant, ComposeFailed
+from composer.engine.questions import TIMED_OUT, last_line, settings
 from composer.errors import EngineUnavailable
 from composer.lab.files import LabFiles
 

@@ -2,11 +2,13 @@
 
 HTTP/1.0 is all it takes: one question a connection, and the answer ends where the connection does.
 
-Reads take 1 to 5 ms. Every call has a deadline; every failure of the transport is EngineUnavailable.
+Reads take 1 to 5 ms. Every call has one deadline, from its first byte to its last, and a bound on what it may bring; every
+failure of the transport is EngineUnavailable.
 """
 
 import json
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -15,7 +17,7 @@ from urllib.parse import quote, urlencode
 
 from composer.engine.answers import PROJECT, frames, hashes, plain, read_container, spellings, summary
 from composer.engine.doors import Identity, Other, StartFailed
-from composer.engine.early import EarlyInfo
+from composer.engine.early import MOST_BYTES, EarlyInfo, TooLong, read_answer
 from composer.engine.events import EventStream
 from composer.errors import EngineUnavailable
 from composer.planning.observed import Container
@@ -148,15 +150,21 @@ class EngineApi:
         if status not in (204, 304, 404):
             raise EngineUnavailable(f"Docker refused: {_message(body)}", "the state of the container is unknown; look: docker ps")
 
-    def _call(self, method: str, path: str, seconds: float = READ_SECONDS, content: str = "") -> tuple[int, bytes]:
+    def _call(self, method: str, path: str, seconds: float | None = None, content: str = "") -> tuple[int, bytes]:
+        seconds = READ_SECONDS if seconds is None else seconds
         kind = "Content-Type: application/json\r\n" if content else ""
         request = f"{method} {path} HTTP/1.0\r\nHost: docker\r\n{kind}Content-Length: {len(content)}\r\n\r\n{content}"
+        deadline = time.monotonic() + seconds
         try:
             with socket.socket(socket.AF_UNIX) as connection:
                 connection.settimeout(seconds)
                 connection.connect(self._path)
                 connection.sendall(request.encode())
-                answer = b"".join(iter(lambda: connection.recv(1 << 16), b""))
+                answer = read_answer(connection, deadline)
+        except TooLong:
+            raise EngineUnavailable(
+                f"Docker answers more than {MOST_BYTES >> 20} MiB", "look at the engine: docker info"
+            ) from None
         except TimeoutError:
             raise EngineUnavailable(f"Docker did not answer within {seconds:g} s", "look at the engine: docker info") from None
         except PermissionError:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from composer.engine import compose_files
+from composer.engine import questions
 from composer.engine.compose_files import ComposeFiles
 from composer.engine.local import local_socket
 from composer.errors import ConfigurationError, EngineUnavailable
@@ -82,7 +82,7 @@ def test_a_full_disk_behind_the_output_is_no_traceback(lab: Lab) -> None:
 def test_a_compose_that_never_answers_is_given_up_with_everything_that_it_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compose_files, "READ_SECONDS", 2.0)
+    monkeypatch.setattr(questions, "READ_SECONDS", 2.0)
     os.mkfifo(tmp_path / "pipe")
     file = tmp_path / "compose.yaml"
     file.write_text("include: [pipe]\nservices: {one: {image: x}}\n")
