@@ -6,10 +6,13 @@ missing provider fails every `up`, so the gate is there only where it was instal
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from composer.enforcement.own_file import put, remove, require_ours
+from composer.engine.env_files import FILE, SEPARATOR, compose_settings
 from composer.errors import ConfigurationError
 from composer.lab.files import LabFiles
 from composer.lab.project import Project
@@ -18,7 +21,7 @@ NAME = "spark-mode.gate.yaml"
 MARK = "# Written by: spark-mode gate install. Do not edit: the next install writes it anew."
 PREFIX = "spark-mode-gate-"
 FIX = "the lab's folder must be writable for this"
-_VARIABLE = "COMPOSE_FILE"
+_SETTING = re.compile(rf"\s*(?:export\s+)?{FILE}\s*[=:]")
 
 
 def gate_of(service: str) -> str:
@@ -57,26 +60,26 @@ def install(project: Project, lab: Path, files: LabFiles) -> Path:
     """Write the gate beside a lab's `.env` and name it there. Raises ConfigurationError; then nothing has changed."""
     path = lab / NAME
     require_ours(path, MARK)
-    text, own = gate_text(project, lab, files.rules, gate_program()), _env_text(lab)
-    named = _named(own) or [os.path.relpath(file, lab) for file in files.compose]
+    text = gate_text(project, lab, files.rules, gate_program())
+    named = _named(lab) or [os.path.relpath(file, lab) for file in files.compose]
+    env = _with_files(lab, [*(one for one in named if one != NAME), NAME])
     put(path, text, 0o644, FIX)
-    put(lab / ".env", _with_files(own, [*(one for one in named if one != NAME), NAME]), 0o644, FIX)
+    put(lab / ".env", env, 0o644, FIX)
     return path
 
 
 def uninstall(lab: Path) -> bool:
     """Take the gate out of a lab again; return whether it was there. Raises ConfigurationError."""
-    own = _env_text(lab)
     require_ours(lab / NAME, MARK)
-    named = _named(own)
+    named = _named(lab)
     if NAME in named:
-        put(lab / ".env", _with_files(own, [one for one in named if one != NAME]), 0o644, FIX)
+        put(lab / ".env", _with_files(lab, [one for one in named if one != NAME]), 0o644, FIX)
     return remove(lab / NAME, MARK, FIX) or NAME in named
 
 
 def is_installed(lab: Path) -> bool:
     """Whether a lab's `.env` names its gate."""
-    return NAME in _named(_env_text(lab))
+    return NAME in _named(lab)
 
 
 def without_gate(project: Project) -> tuple[str, ...]:
@@ -95,18 +98,25 @@ def _env_text(lab: Path) -> str:
         raise ConfigurationError(f"{lab / '.env'}: {error}", "the gate is named there") from None
 
 
-def _is_setting(line: str) -> bool:
-    return line.partition("=")[0].strip() == _VARIABLE and "=" in line
+def _named(lab: Path) -> list[str]:
+    """Return the Compose files that a lab's `.env` names, as Compose reads it. Raises ConfigurationError."""
+    found = compose_settings([lab / ".env"])
+    return [file for file in found.get(FILE, "").split(found.get(SEPARATOR, os.pathsep)) if file]
 
 
-def _named(text: str) -> list[str]:
-    """Return the Compose files that a `.env` names."""
-    values = [line.partition("=")[2].strip().strip("\"'") for line in text.splitlines() if _is_setting(line)]
-    return values[-1].split(os.pathsep) if values and values[-1] else []
+def _with_files(lab: Path, files: list[str]) -> str:
+    """Return a lab's `.env` with these Compose files named, and otherwise the same.
 
-
-def _with_files(text: str, files: list[str]) -> str:
-    """Return a `.env` that names these Compose files, and is otherwise the same."""
-    setting = f"{_VARIABLE}={os.pathsep.join(files)}"
-    lines = [setting if _is_setting(line) else line for line in text.splitlines()]
-    return "\n".join(lines if setting in lines else [*lines, setting]) + "\n"
+    Raises ConfigurationError where Compose would not read them there.
+    """
+    own, separator = _env_text(lab), compose_settings([lab / ".env"]).get(SEPARATOR, os.pathsep)
+    setting = f"{FILE}={separator.join(files)}"
+    lines = [setting if _SETTING.match(line) else line for line in own.splitlines()]
+    text = "\n".join(lines if setting in lines else [*lines, setting]) + "\n"
+    with NamedTemporaryFile("w", encoding="utf-8") as trial:
+        trial.write(text)
+        trial.flush()
+        if compose_settings([Path(trial.name)]).get(FILE) != separator.join(files):
+            fix = "set COMPOSE_FILE there once, on a line of its own"
+            raise ConfigurationError(f"{lab / '.env'}: Compose would not read {setting} there", fix)
+    return text

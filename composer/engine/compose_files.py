@@ -6,19 +6,16 @@ imported: a question costs about 100 ms, most of it Compose's own start.
 
 import json
 import re
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol
 
 from composer.engine.project_cache import Kept, ProjectCache
-from composer.engine.questions import TRY_IT, ask, collect, last_line
+from composer.engine.questions import ask, collect, understood
 from composer.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import subprocess
 
     from composer.lab.project import Project
-
-Read = TypeVar("Read")
 
 OLDEST_COMPOSE = (2, 36)
 _REMOTE = re.compile(r"^(oci|https?|git|ssh)://|^git@|\.git(#|$)|^github\.com/")
@@ -101,16 +98,6 @@ class ComposeFiles:
         if self._cache:
             self._cache.keep(self.version, project.model_dump(mode="json"))
         return project
-
-
-def understood(said: str, read: Callable[[], Read]) -> Read:
-    """Return what `read` makes of an answer of Compose. Raises ConfigurationError, with its first line, when it cannot."""
-    try:
-        return read()
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):  # of another form than Compose's JSON has
-        begins = last_line(said.lstrip()[:80].partition("\n")[0])
-        message = f"what docker compose answers is not understood; it begins: {begins}"
-        raise ConfigurationError(message, f"something stands between Docker and Compose? {TRY_IT}") from None
 
 
 def _flags(files: LabPaths) -> list[str]:

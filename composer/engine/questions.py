@@ -7,14 +7,16 @@ import os
 import re
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple, TypeVar
 
 from composer.errors import ConfigurationError, EngineUnavailable
 
 if TYPE_CHECKING:
     import subprocess
+
+Read = TypeVar("Read")
 
 READ_SECONDS = 20.0
 TIMED_OUT = (124, 137, -9)  # timeout(1): it ended the command, or itself with it
@@ -106,6 +108,16 @@ def collect(asked: Mapping[str, "subprocess.Popen[bytes]"]) -> dict[str, Answer]
     finally:
         for one in asked.values():
             _end(one)
+
+
+def understood(said: str, read: Callable[[], Read]) -> Read:
+    """Return what `read` makes of an answer of Compose. Raises ConfigurationError, with its first line, when it cannot."""
+    try:
+        return read()
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):  # of another form than Compose's JSON has
+        begins = last_line(said.lstrip()[:80].partition("\n")[0])
+        message = f"what docker compose answers is not understood; it begins: {begins}"
+        raise ConfigurationError(message, f"something stands between Docker and Compose? {TRY_IT}") from None
 
 
 def _read(streams: Mapping[IO[bytes], bytearray], deadline: float) -> None:

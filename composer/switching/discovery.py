@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from composer.engine.env_files import FILE, NAME, SEPARATOR, compose_settings
 from composer.errors import ConfigurationError
 from composer.plain_file import read_plain
 
@@ -46,22 +47,40 @@ def here() -> Path:
 
 
 def find_lab(flags: Flags, environment: Mapping[str, str], here: Path) -> FoundFiles:
-    """Return the files of the lab. Raises ConfigurationError when there is none, or no rules file with it."""
-    folder, compose = _compose_files(flags, environment, here)
+    """Return the files of the lab.
+
+    Raises ConfigurationError when there is none, no rules file with it, or an `.env` that Compose cannot read.
+    """
+    named = named_env_files(flags, environment, here)
+    folder, compose = _compose_files(flags, environment, here, named)
     rules = flags.rules or environment.get("SPARK_MODE_RULES")
-    named = None if flags.files else _from_env_file(folder / ".env", "COMPOSE_PROJECT_NAME")  # as Compose does
+    project = None if flags.files else _settings(folder, named).get(NAME)  # as Compose does
+    directory = here / flags.project_directory if flags.project_directory else None
     return FoundFiles(
         compose=tuple(file if "://" in file else str(folder / file) for file in compose),
         rules=str(here / rules) if rules else _rules_beside(folder / compose[0], folder),
-        project_directory=str(here / flags.project_directory) if flags.project_directory else None,
-        project_name=flags.project_name or environment.get("COMPOSE_PROJECT_NAME") or named or None,
-        env_files=tuple(str(here / file) for file in flags.env_files) or _own_env_file(folder, here),
+        project_directory=str(directory) if directory else None,
+        project_name=flags.project_name or environment.get(NAME) or project,
+        env_files=named or (() if flags.files else _own_env_files(directory or (folder / compose[0]).parent, folder)),
     )
 
 
-def _own_env_file(folder: Path, here: Path) -> tuple[str, ...]:
-    """Return the `.env` of a lab that is used from elsewhere: Compose itself reads only that of the working directory."""
-    return (str(folder / ".env"),) if folder != here and (folder / ".env").is_file() else ()
+def named_env_files(flags: Flags, environment: Mapping[str, str], here: Path) -> tuple[str, ...]:
+    """Return the files of variables that are named, by flags or else by COMPOSE_ENV_FILES; Compose reads no `.env` then."""
+    named = flags.env_files or [file for file in environment.get("COMPOSE_ENV_FILES", "").split(",") if file]
+    return tuple(str(here / file) for file in named)
+
+
+def _own_env_files(directory: Path, folder: Path) -> tuple[str, ...]:
+    """Return what Compose reads where no file of variables is named; once the Compose files are named it must be told.
+
+    It is the `.env` of the folder that Compose is called in, and the first Compose file's for what that one leaves open.
+    """
+    return tuple(str(file) for file in dict.fromkeys((directory / ".env", folder / ".env")) if file.is_file())
+
+
+def _settings(folder: Path, named: Sequence[str]) -> dict[str, str]:
+    return compose_settings([Path(file) for file in named] or [folder / ".env"])
 
 
 def find_rules(flags: Flags, environment: Mapping[str, str], here: Path) -> str:
@@ -75,15 +94,15 @@ def lab_setting(environment: Mapping[str, str]) -> Path:
     return Path(environment.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "spark-mode" / "lab"
 
 
-def _compose_files(flags: Flags, environment: Mapping[str, str], here: Path) -> tuple[Path, Sequence[str]]:
+def _compose_files(flags: Flags, environment: Mapping[str, str], here: Path, named: Sequence[str]) -> tuple[Path, Sequence[str]]:
     if flags.files:
         return here, flags.files
-    if set_files := environment.get("COMPOSE_FILE"):
-        return here, _split(set_files, environment)
-    if found := _in_folder(here, environment):
+    if set_files := environment.get(FILE):
+        return here, _split(set_files, environment, _settings(here, named))
+    if found := _in_folder(here, environment, named):
         return here, found
     folder = _set_folder(here, environment)
-    if found := _in_folder(folder, environment):
+    if found := _in_folder(folder, environment, named):
         return folder, found
     setting = lab_setting(environment)
     raise ConfigurationError(f"the lab in {setting}, {folder}, has no Compose file with a {RULES_NAME}", "spark-mode lab PATH")
@@ -108,26 +127,18 @@ def lab_folder(environment: Mapping[str, str], here: Path) -> Path:
     return here if _in_folder(here, environment) else _set_folder(here, environment)
 
 
-def _in_folder(folder: Path, environment: Mapping[str, str]) -> Sequence[str]:
+def _in_folder(folder: Path, environment: Mapping[str, str], named: Sequence[str] = ()) -> Sequence[str]:
     """Return the Compose files of a folder that is a lab: named in its `.env`, or under a usual name with its rules."""
-    if in_env := _from_env_file(folder / ".env", "COMPOSE_FILE"):
-        return _split(in_env, environment)
-    named = [name for name in COMPOSE_NAMES if (folder / name).is_file()]
+    settings = _settings(folder, named)
+    if in_env := settings.get(FILE):
+        return _split(in_env, environment, settings)
+    usual = [name for name in COMPOSE_NAMES if (folder / name).is_file()]
     overrides = [name for name in OVERRIDE_NAMES if (folder / name).is_file()]
-    return [*named[:1], *overrides[:1]] if named and (folder / RULES_NAME).is_file() else ()
+    return [*usual[:1], *overrides[:1]] if usual and (folder / RULES_NAME).is_file() else ()
 
 
-def _from_env_file(path: Path, variable: str) -> str | None:
-    try:
-        lines = read_plain(path).decode().splitlines()
-    except (OSError, UnicodeDecodeError):
-        return None
-    values = (line.partition("=")[2].strip().strip("\"'") for line in lines if line.partition("=")[0].strip() == variable)
-    return next(values, None)
-
-
-def _split(files: str, environment: Mapping[str, str]) -> Sequence[str]:
-    return [file for file in files.split(environment.get("COMPOSE_PATH_SEPARATOR") or os.pathsep) if file]
+def _split(files: str, environment: Mapping[str, str], settings: Mapping[str, str]) -> Sequence[str]:
+    return [file for file in files.split(environment.get(SEPARATOR) or settings.get(SEPARATOR) or os.pathsep) if file]
 
 
 def _rules_beside(first: Path, here: Path) -> str:
