@@ -64,6 +64,7 @@ def seen(*subjects: str, available: int | None = FREE, **more: object) -> Observ
     fields: dict[str, object] = {
         "containers": tuple(sorted((container(one) for one in subjects), key=lambda one: one.name)),
         "memory": Memory(total=CAPACITY, available=available),
+        "images": {one.image: f"image of {name}" for name, one in PROJECT.services.items()},
     }
     return Observed.model_validate(fields | more)
 

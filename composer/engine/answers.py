@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from composer.planning.observed import Container, Health
+from composer.engine.questions import release
+from composer.planning.observed import Container, Health, Made
 
 PROJECT = "com.docker.compose.project"
 SERVICE = "com.docker.compose.service"
@@ -36,10 +37,14 @@ def spellings(name: str) -> tuple[str, ...]:
     return (full, full.removeprefix("docker.io/"), full.removeprefix("docker.io/library/"))
 
 
-def hashes(parts: Sequence[dict[str, Any]]) -> dict[str, str]:
-    """Return the configuration hash that Compose wrote on each of these networks or volumes, by name."""
-    labelled = {part["Name"]: (part.get("Labels") or {}).get("com.docker.compose.config-hash") for part in parts}
-    return {name: found for name, found in labelled.items() if found}
+def made(parts: Sequence[dict[str, Any]]) -> dict[str, Made]:
+    """Return what Compose wrote on each of these networks or volumes, by name."""
+    labelled = {part["Name"]: part.get("Labels") or {} for part in parts}
+    return {
+        name: Made(config_hash=found, compose=release(labels.get("com.docker.compose.version", "")))
+        for name, labels in labelled.items()
+        if (found := labels.get("com.docker.compose.config-hash"))
+    }
 
 
 def summary(one: dict[str, Any]) -> Container:

@@ -40,7 +40,11 @@ class ComposeVerbs:
     def create(self, services: Sequence[str], variants: Mapping[str, ChosenVariant]) -> None:
         override = [str(self._override(variants))] if variants else []
         client = self._client(CREATE_SECONDS, override)
-        _run("create", CREATE_SECONDS, lambda: client.compose.up(list(services), start=False, dependencies=False, quiet=True))
+        _run(
+            "create",
+            CREATE_SECONDS,
+            lambda: client.compose.up(list(services), start=False, dependencies=False, no_build=True, quiet=True),
+        )
 
     def start(self, service: str) -> None:
         client = self._client(START_SECONDS)

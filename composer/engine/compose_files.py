@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, Protocol
 
 from composer.engine.project_cache import Kept, ProjectCache
-from composer.engine.questions import ask, collect, understood
+from composer.engine.questions import ask, collect, release, understood
 from composer.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class ComposeFiles:
         first = self._files.compose[0] if self._files.compose else "the Compose files"
         resolved, hashes = answers["config"].text(first, _FIX), answers["hashes"].text(first, _FIX)
         by_service = understood(hashes, lambda: dict(line.split() for line in hashes.splitlines() if line))
-        project = understood(resolved, lambda: read_project(json.loads(resolved), by_service))
+        project = understood(resolved, lambda: read_project(json.loads(resolved), by_service, release(self.version)))
         if not project.services:
             raise ConfigurationError(f"{first}: has no services", _FIX)
         if self._cache:

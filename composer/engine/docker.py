@@ -15,12 +15,12 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from composer.engine.answers import PROJECT, frames, hashes, plain, read_container, spellings, summary
+from composer.engine.answers import PROJECT, frames, made, plain, read_container, spellings, summary
 from composer.engine.doors import Identity, Other, StartFailed
 from composer.engine.early import MOST_BYTES, EarlyInfo, TooLong, read_answer
 from composer.engine.events import EventStream
 from composer.errors import EngineUnavailable
-from composer.planning.observed import Container
+from composer.planning.observed import Container, Made
 
 READ_SECONDS = 10.0
 STOP_MARGIN_SECONDS = 15.0
@@ -71,11 +71,11 @@ class EngineApi:
                 found[tag] = image["Id"]
         return {name: found[full] for name in wanted for full in spellings(name) if full in found}
 
-    def networks(self, project: str) -> dict[str, str]:
-        return hashes(self._get("/networks", {"label": [f"{PROJECT}={project}"]}))
+    def networks(self, project: str) -> dict[str, Made]:
+        return made(self._get("/networks", {"label": [f"{PROJECT}={project}"]}))
 
-    def volumes(self, project: str) -> dict[str, str]:
-        return hashes(self._get("/volumes", {"label": [f"{PROJECT}={project}"]}).get("Volumes") or ())
+    def volumes(self, project: str) -> dict[str, Made]:
+        return made(self._get("/volumes", {"label": [f"{PROJECT}={project}"]}).get("Volumes") or ())
 
     def project_of_file(self, file: str) -> str | None:
         for one in self._listed({"label": [PROJECT]}):

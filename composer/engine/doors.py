@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from composer.frozen import Frozen
-from composer.planning.observed import Container, Memory
+from composer.planning.observed import Container, Made, Memory
 
 
 class Identity(Frozen):
@@ -133,11 +133,11 @@ class Docker(Protocol):
     def images(self, names: Sequence[str]) -> dict[str, str]:
         """Return the id of each of these images; one that does not exist is absent."""
 
-    def networks(self, project: str) -> dict[str, str]:
-        """Return the Compose configuration hash of each of the project's networks, by full name."""
+    def networks(self, project: str) -> dict[str, Made]:
+        """Return what Compose wrote on each of the project's networks, by full name."""
 
-    def volumes(self, project: str) -> dict[str, str]:
-        """Return the Compose configuration hash of each of the project's volumes, by full name."""
+    def volumes(self, project: str) -> dict[str, Made]:
+        """Return what Compose wrote on each of the project's volumes, by full name."""
 
     def project_of_file(self, file: str) -> str | None:
         """Return the project whose containers were made from this Compose file, or None when there are none."""
@@ -189,7 +189,7 @@ class Compose(Protocol):
         """Get ready for the first verb, in the background."""
 
     def create(self, services: Sequence[str], variants: Mapping[str, ChosenVariant]) -> None:
-        """Create the containers of these services without starting any; replaces outdated stopped ones.
+        """Create the containers of these services without starting any; replaces outdated stopped ones, builds nothing.
 
         `variants` are by service. The container of one carries the label `spark-mode.variant`.
         """

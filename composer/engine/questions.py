@@ -159,6 +159,12 @@ def _too_slow() -> EngineUnavailable:
     return EngineUnavailable(f"docker compose did not answer within {READ_SECONDS:g} s", TRY_IT)
 
 
+def release(version: str) -> str:
+    """Return the numbers of a version of Compose: distributions add to what it says of itself, and not to its labels."""
+    found = re.match(r"v?(\d+(?:\.\d+)*)", version.strip())
+    return found[1] if found else version.strip()
+
+
 def last_line(text: str) -> str:
     """Return the last line that says something, without control characters, shortened: what Compose complained about."""
     lines = [re.sub(r"[^\x20-\x7e\u00a0-\uffff]", " ", line).strip() for line in text.splitlines()]

@@ -53,6 +53,7 @@ class Healthcheck(_Part):
 class Service(_Part):
     """A service of the project. `ollama` are its settings for Ollama; the rest of an environment may be secret.
 
+    `image` is the name that Compose gives to what it `builds`, where the file gives none.
     `start_by_compose`: it has what Compose adds at each start (`post_start`, configs and secrets that it copies in).
     """
 
@@ -80,12 +81,13 @@ class Service(_Part):
 
 
 class Project(_Part):
-    """The whole project, all profiles included."""
+    """The whole project, all profiles included. `compose` is the version of Compose that resolved it."""
 
     name: str
     services: dict[str, Service] = Field(default_factory=dict)
     networks: dict[str, str] = Field(default_factory=dict)
     volumes: dict[str, str] = Field(default_factory=dict)
+    compose: str = ""
 
     @property
     def profiles(self) -> tuple[str, ...]:
@@ -127,23 +129,25 @@ class Project(_Part):
         return tuple(other for other in among if other != name and name in self.closure([other]))
 
 
-def read_project(resolved: dict[str, Any], hashes: dict[str, str]) -> Project:
-    """Return the project in Compose's resolved configuration; `hashes` are its own of each service's configuration."""
+def read_project(resolved: dict[str, Any], hashes: dict[str, str], compose: str = "") -> Project:
+    """Return the project as this version of Compose resolved it; `hashes` are its own of each service's configuration."""
+    project, services = resolved["name"], resolved.get("services") or {}
     return Project(
-        name=resolved["name"],
-        services={name: _service(name, service, hashes.get(name)) for name, service in (resolved.get("services") or {}).items()},
+        name=project,
+        compose=compose,
+        services={name: _service(project, name, service, hashes.get(name)) for name, service in services.items()},
         networks=_hashes(resolved.get("networks"), {}),
         volumes=_hashes(resolved.get("volumes"), {"driver": "local"}),
     )
 
 
-def _service(name: str, raw: dict[str, Any], config_hash: str | None) -> Service:
+def _service(project: str, name: str, raw: dict[str, Any], config_hash: str | None) -> Service:
     shared = [raw.get(key) or "" for key in ("network_mode", "ipc", "pid")]
     shares = [value.removeprefix("service:") for value in shared if value.startswith("service:")]
     shares += [value.split(":")[0] for value in raw.get("volumes_from") or () if not value.startswith("container:")]
     return Service(
         name=name,
-        image=raw.get("image"),
+        image=raw.get("image") or (f"{project}-{name}" if "build" in raw else None),
         builds="build" in raw,
         profiles=tuple(raw.get("profiles") or ()),
         depends_on=raw.get("depends_on") or {},

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from composer.lab.project import Project
 from composer.lab.rules import Rules
 from composer.lab.size import gb_text
 from composer.lab.workload import Workload
@@ -61,36 +60,78 @@ def unclassified_refusal(rules: Rules, observed: Observed) -> Refusal | None:
     return None
 
 
-def engine_refusal(touched: tuple[str, ...], project: Project, observed: Observed) -> Refusal | None:
-    """Return what in the engine's set-up would make Compose fail, or do harm, when it creates these services."""
-    if not touched:
+def engine_refusal(work: Work) -> Refusal | None:
+    """Return what in the engine would make a start fail, or do harm, when Compose creates what it needs."""
+    if not work.to_start:
         return None
-    needing = [name for name in touched if project.services[name].reserves_gpu]
-    if needing and not observed.gpu_runtime:
-        reserve = "reserves" if len(needing) == 1 else "reserve"
-        return Refusal(
-            message=f"{', '.join(needing)} {reserve} a GPU, and this Docker engine has no NVIDIA runtime",
-            hint="install the NVIDIA Container Toolkit and run `nvidia-ctk runtime configure --runtime=docker`",
-            kind="configuration",
-        )
-    changed = [*_changed("network", project.networks, observed.networks), *_changed("volume", project.volumes, observed.volumes)]
-    if changed:
-        kind, name = changed[0]
-        hint = f"put its definition back, or stop what uses it and run: docker {kind} rm {name}"
-        if kind == "volume":
-            hint += " (this deletes its data)"
-        return Refusal(
-            message=f'the definition of the {kind} "{name}" changed after it was created; Compose would replace it',
-            hint=hint,
-            kind="configuration",
-        )
-    return None
+    return _gpu_refusal(work) or _dead_refusal(work) or _image_refusal(work) or _changed_refusal(work)
 
 
-def _changed(kind: str, wanted: dict[str, str], existing: dict[str, str]) -> Iterator[tuple[str, str]]:
-    for name, config_hash in wanted.items():
-        if existing.get(name, config_hash) != config_hash:
-            yield kind, name
+def _gpu_refusal(work: Work) -> Refusal | None:
+    needing = [name for name in work.to_start if work.project.services[name].reserves_gpu]
+    if not needing or work.observed.gpu_runtime:
+        return None
+    reserve = "reserves" if len(needing) == 1 else "reserve"
+    return Refusal(
+        message=f"{', '.join(needing)} {reserve} a GPU, and this Docker engine has no NVIDIA runtime",
+        hint="install the NVIDIA Container Toolkit and run `nvidia-ctk runtime configure --runtime=docker`",
+        kind="configuration",
+    )
+
+
+def _dead_refusal(work: Work) -> Refusal | None:
+    """A container that Docker could not remove whole can be neither started nor replaced."""
+    found = (work.observed.container_of(name) for name in work.to_start)
+    dead = next((one for one in found if one and one.state == "dead"), None)
+    if dead is None:
+        return None
+    message = f'the container "{dead.name}" of {dead.service} is dead, and nothing starts it again'
+    return Refusal(message=message, hint=f"docker rm -f {dead.name}", kind="configuration")
+
+
+def _image_refusal(work: Work) -> Refusal | None:
+    """A build may take an hour, and nobody else can switch meanwhile: it is done before, by hand, and seen."""
+    services = {name: work.project.services[name] for name in work.to_create}
+    missing = [name for name, one in services.items() if one.builds and one.image not in work.observed.images]
+    if not missing or not work.observed.complete:
+        return None
+    have = "has no image yet" if len(missing) == 1 else "have no images yet"
+    return Refusal(
+        message=f"{', '.join(missing)} {have}, and a switch builds none",
+        hint=f"docker compose --profile '*' build {' '.join(missing)}",
+        kind="configuration",
+    )
+
+
+def _changed_refusal(work: Work) -> Refusal | None:
+    changed = next(changed_parts(work, by_this_compose=True), None)
+    if changed is None:
+        return None
+    kind, name, _ = changed
+    hint = f"put its definition back, or stop what uses it and run: docker {kind} rm {name}"
+    if kind == "volume":
+        hint += " (this deletes its data)"
+    return Refusal(
+        message=f'the definition of the {kind} "{name}" changed after it was created; Compose would replace it',
+        hint=hint,
+        kind="configuration",
+    )
+
+
+def changed_parts(work: Work, by_this_compose: bool) -> Iterator[tuple[str, str, str]]:
+    """Yield kind, name and maker of the networks and volumes whose hash is not that of their definition.
+
+    Which definition it is of is certain only where the Compose in use wrote it: another one may reckon it otherwise.
+    """
+    project, observed = work.project, work.observed
+    for kind, wanted, existing in (
+        ("network", project.networks, observed.networks),
+        ("volume", project.volumes, observed.volumes),
+    ):
+        for name, config_hash in wanted.items():
+            one = existing.get(name)
+            if one and one.config_hash != config_hash and (one.compose == project.compose) == by_this_compose:
+                yield kind, name, one.compose
 
 
 def allowed_total(work: Work, capacity: int) -> int:

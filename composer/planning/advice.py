@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from composer.lab.project import Project
 from composer.lab.rules import Rules
 from composer.lab.size import gb_text
-from composer.planning.admission import required_memory
+from composer.planning.admission import changed_parts, required_memory
 from composer.planning.conflicts import exclusive, member
 from composer.planning.observed import Container, Observed
 from composer.planning.request import Target
@@ -32,6 +32,16 @@ def warnings(work: Work) -> Iterator[str]:
         yield f"{', '.join(lazily)}: budgeted; the first request to its host loads it"
     yield from _hosts(work)
     yield from _page_cache(work)
+    yield from _made_otherwise(work)
+
+
+def _made_otherwise(work: Work) -> Iterator[str]:
+    """Say which networks and volumes the Compose in use may take for changed, though only another one made them."""
+    for kind, name, maker in changed_parts(work, by_this_compose=False) if work.to_start else ():
+        yield (
+            f'the {kind} "{name}" was made by Compose {maker or "of an unknown version"}, and {work.project.compose} is in use: '
+            "whether its definition changed is not known; if it did, Compose replaces it"
+        )
 
 
 def _hosts(work: Work) -> Iterator[str]:

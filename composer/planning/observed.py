@@ -47,6 +47,13 @@ class Container(Frozen):
         return self.state in ACTIVE_STATES
 
 
+class Made(Frozen):
+    """What Compose wrote on a network or volume when it made it: the hash of its configuration, and its own version."""
+
+    config_hash: str
+    compose: str = ""
+
+
 class Foreign(Frozen):
     """An active container that is not of the lab's project and that the rules speak of. It counts, and is never stopped.
 
@@ -125,8 +132,8 @@ class Observed(Frozen):
 
     `complete` is False when no engine was asked. `models` are those admitted and still possible, and those that are
     loaded. `loaded` has what each host that was asked has loaded, None for one that did not say. `images` has the id
-    of each image by the name that a service uses for it, `networks` and `volumes` the configuration hash that Compose
-    wrote on them, by their full names; what does not exist is absent. `held` is what somebody protects and still runs.
+    of each image by the name that a service uses for it, `networks` and `volumes` what Compose wrote
+    on them, by their full names; what does not exist is absent. `held` is what somebody protects and still runs.
     """
 
     containers: tuple[Container, ...] = ()
@@ -136,8 +143,8 @@ class Observed(Frozen):
     memory: Memory = Memory(total=None, available=None)
     gpu_runtime: bool = True
     images: dict[str, str] = Field(default_factory=dict)
-    networks: dict[str, str] = Field(default_factory=dict)
-    volumes: dict[str, str] = Field(default_factory=dict)
+    networks: dict[str, Made] = Field(default_factory=dict)
+    volumes: dict[str, Made] = Field(default_factory=dict)
     held: tuple[Hold, ...] = ()
     complete: bool = True
 

@@ -76,7 +76,7 @@ def _refusal(work: Work) -> Refusal | None:
         or admission.unclassified_refusal(work.rules, work.observed)
         or admission.leftover_refusal(work)
         or admission.daemon_refusal(work)
-        or admission.engine_refusal(work.to_start, work.project, work.observed)
+        or admission.engine_refusal(work)
     )
 
 

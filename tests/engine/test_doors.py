@@ -57,8 +57,9 @@ def test_the_hashes_of_services_networks_and_volumes_are_those_that_compose_writ
     project = ComposeFiles(files, local_socket()).read()
     verbs(files, tmp_path).create(["one"], {})
     engine = EngineApi(local_socket())
-    assert engine.networks(PROJECT) == project.networks
-    assert engine.volumes(PROJECT) == project.volumes
+    assert {name: one.config_hash for name, one in engine.networks(PROJECT).items()} == project.networks
+    assert {name: one.config_hash for name, one in engine.volumes(PROJECT).items()} == project.volumes
+    assert {one.compose for one in engine.networks(PROJECT).values()} == {project.compose}
     (container,) = engine.containers(PROJECT)
     assert container.config_hash == project.services["one"].config_hash
     assert container.image_id == engine.images(["audio-lab-stand-in:latest"])["audio-lab-stand-in:latest"]

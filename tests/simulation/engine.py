@@ -12,7 +12,7 @@ from typing import Literal, Self, get_args
 from composer.engine.doors import ChosenVariant, ComposeFailed, Identity, Other, StartFailed
 from composer.errors import EngineUnavailable
 from composer.lab.project import Project
-from composer.planning.observed import Container
+from composer.planning.observed import Container, Made
 
 FILE = "/lab/compose.yaml"
 """The Compose file from which every project of a simulated engine is made."""
@@ -106,10 +106,10 @@ class SimulatedEngine:
         self._answer()
         return {name: f"id of {name}" for name in names}
 
-    def networks(self, project: str) -> dict[str, str]:
+    def networks(self, project: str) -> dict[str, Made]:
         return {}
 
-    def volumes(self, project: str) -> dict[str, str]:
+    def volumes(self, project: str) -> dict[str, Made]:
         return {}
 
     def project_of_file(self, file: str) -> str | None:

@@ -6,7 +6,7 @@ import pytest
 
 from composer.errors import ConfigurationError
 from composer.lab.size import GB
-from composer.planning.observed import Container, Memory, Observed
+from composer.planning.observed import Container, Made, Memory, Observed
 from composer.planning.plan import Refusal
 from composer.planning.planner import plan
 from tests.audio_lab import CAPACITY, PROJECT, RULES, foreign, request, seen
@@ -95,16 +95,49 @@ def test_a_gpu_without_a_runtime_is_refused_before_anything_stops(there: tuple[s
 @pytest.mark.parametrize("kind", ["network", "volume"])
 @pytest.mark.parametrize("there", [(), ("omni/exited",)], ids=["to create", "created already"])
 def test_a_network_or_volume_that_compose_would_replace_is_refused(kind: str, there: tuple[str, ...]) -> None:
-    old: dict[str, Any] = {f"{kind}s": {"lab_x": "old"}}
-    new: dict[str, Any] = {f"{kind}s": {"lab_x": "new"}}
+    old = made(kind, "old", "2.40.3")
+    new: dict[str, Any] = {f"{kind}s": {"lab_x": "new"}, "compose": "2.40.3"}
     found = refusal("audio omni", look(*there, **old), **new)
     assert found is not None
     assert found.message.startswith(f'the definition of the {kind} "lab_x" changed')
     assert f"docker {kind} rm lab_x" in str(found.hint)
     assert ("deletes its data" in str(found.hint)) == (kind == "volume")
     assert found.kind == "configuration"
-    assert refusal("audio omni", look(**new), **new) is None
+    assert refusal("audio omni", look(**made(kind, "new", "2.40.3")), **new) is None
     assert refusal("audio omni", look(), **new) is None
+
+
+def made(kind: str, config_hash: str, compose: str) -> dict[str, Any]:
+    """Return what is seen of a network or volume that a version of Compose made."""
+    return {f"{kind}s": {"lab_x": Made(config_hash=config_hash, compose=compose)}}
+
+
+@pytest.mark.parametrize("maker", ["2.36.0", ""])
+@pytest.mark.parametrize("kind", ["network", "volume"])
+def test_a_network_or_volume_that_another_compose_made_is_a_warning_and_refuses_nothing(kind: str, maker: str) -> None:
+    lab = PROJECT.model_copy(update={f"{kind}s": {"lab_x": "new"}, "compose": "2.40.3"})
+    found = plan(request("audio omni"), lab, RULES, look(**made(kind, "old", maker)), CAPACITY)
+    assert found.refusal is None
+    assert any(one.startswith(f'the {kind} "lab_x" was made by Compose') and "2.40.3 is in use" in one for one in found.warnings)
+    same = plan(request("audio omni"), lab, RULES, look(**made(kind, "new", maker)), CAPACITY)
+    assert not any("was made by Compose" in one for one in same.warnings)
+
+
+def test_a_dead_container_is_refused_before_anything_stops_with_what_removes_it() -> None:
+    found = refusal("audio omni", seen("training", "omni/dead"))
+    assert found is not None
+    assert found.message == 'the container "audio-lab-omni-1" of omni is dead, and nothing starts it again'
+    assert (found.hint, found.kind) == ("docker rm -f audio-lab-omni-1", "configuration")
+    assert refusal("training", seen("omni/dead")) is None
+
+
+def test_an_image_that_is_not_built_yet_is_refused_before_anything_stops_with_what_builds_it() -> None:
+    found = refusal("audio chatterbox", seen("training", images={}))
+    assert found is not None
+    assert found.message == "whisper, chatterbox have no images yet, and a switch builds none"
+    assert (found.hint, found.kind) == ("docker compose --profile '*' build whisper chatterbox", "configuration")
+    assert refusal("audio chatterbox", seen("whisper", "chatterbox/exited", images={})) is None
+    assert refusal("audio chatterbox", Observed(complete=False)) is None
 
 
 @pytest.mark.parametrize("force", [False, True])

@@ -124,6 +124,11 @@ def test_no_gpu_is_seen_where_none_is_asked_for(raw: dict[str, Any]) -> None:
     assert not project(a=raw).services["a"].reserves_gpu
 
 
+def test_what_is_built_has_the_name_that_compose_gives_it_where_the_file_gives_none() -> None:
+    lab = project(a={"build": "."}, b={"build": ".", "image": "mine:1"}, c={"image": "other"}, d={"provider": {}})
+    assert [lab.services[name].image for name in "abcd"] == ["lab-a", "mine:1", "other", None]
+
+
 def test_what_compose_does_not_create_has_no_hash() -> None:
     parts = {"a": {"name": "lab_a", "external": True}, "b": {"name": "lab_b"}}
     lab = read_project({"name": "lab", "services": {}, "networks": parts, "volumes": parts}, {})
