@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from composer.cli.tables import readable_lines
 from composer.errors import SparkModeError
 from composer.switching.discovery import Flags, find_lab, find_rules, here
 
@@ -66,7 +67,7 @@ class Globals:
 
     def show(self, data: Any, text: Callable[[], str]) -> None:
         """Print a result: its JSON form, or the text that `text` makes."""
-        said = json.dumps(data, indent=2) if self.format == "json" else text()
+        said = json.dumps(data, indent=2) if self.format == "json" else readable_lines(text())
         try:
             click.echo(said)
         except BrokenPipeError:  # whoever reads has seen enough

@@ -16,8 +16,9 @@ import click
 from composer import __version__
 from composer.cli.context import Globals
 from composer.cli.docker_plugin import own_arguments
+from composer.cli.tables import readable, readable_lines
 from composer.cli.unfailing import Unfailing
-from composer.errors import SparkModeError
+from composer.errors import SparkModeError, UsageFault
 from composer.switching.interruption import LeftAtOnce
 
 VERBS = {
@@ -110,6 +111,7 @@ def run() -> NoReturn:
 def _code(arguments: list[str], name: str, known: Globals) -> int:
     """Run the command and return its exit code; every expected error is a message here, never a traceback."""
     try:
+        _require_text(arguments)
         cli.main(arguments, prog_name=name, standalone_mode=False, obj=known)
     except SparkModeError as error:
         _say(known, error.message, error.hint, error.exit_code)
@@ -130,9 +132,17 @@ def _code(arguments: list[str], name: str, known: Globals) -> int:
     return known.exit_code
 
 
+def _require_text(arguments: list[str]) -> None:
+    """Raise UsageFault for an argument with control characters: no name has any, and a line break could pass for our words."""
+    if strange := next(
+        (one for one in arguments if any(ord(character) < 32 or 127 <= ord(character) < 160 for character in one)), None
+    ):
+        raise UsageFault(f'"{readable(strange)}" has control characters', "type it anew")
+
+
 def _say(known: Globals, message: str, hint: str | None, code: int) -> None:
     out = Unfailing(sys.stderr)
-    out.write(f"spark-mode: {message}\n" + (f"  → {hint}\n" if hint else ""))
+    out.write(readable_lines(f"spark-mode: {message}") + "\n" + (f"  → {readable_lines(hint)}\n" if hint else ""))
     out.flush()
     if known.format == "json" and not known.printed:
         Unfailing(sys.stdout).write(f"{json.dumps({'error': {'message': message, 'hint': hint, 'exit_code': code}}, indent=2)}\n")

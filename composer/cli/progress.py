@@ -60,7 +60,7 @@ class Lines:
 
     def rolling_back(self, reason: str, steps: tuple[Step, ...]) -> None:
         self._settle()
-        click.echo(f"not completed: {reason.splitlines()[0]}", file=self._out)
+        click.echo(f"not completed: {readable(reason.splitlines()[0])}", file=self._out)
         if steps:
             self._say("bringing back what ran before:")
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from hashlib import sha256
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from composer.errors import ConfigurationError
 from composer.plain_file import read_plain
 
 DEFAULT_SOCKET = "/var/run/docker.sock"
+_ELSEWHERE = re.compile(r"(?:ssh|tcp|https?)://((?:[\w.-]+@)?(?:[\w.-]+|\[[\w.:%]+\]))(?::\d+)?(?:/.*)?")
 
 
 def local_socket() -> str:
@@ -17,13 +19,14 @@ def local_socket() -> str:
     Raises ConfigurationError for an engine on another host: memory is measured on this one.
     """
     host = os.environ.get("DOCKER_HOST") or _context_host() or f"unix://{DEFAULT_SOCKET}"
-    if not host.startswith("unix://"):
-        where = host.partition("://")[2].partition("/")[0].rpartition(":")[0] or host.partition("://")[2]
+    if host.startswith("unix://"):
+        return host.removeprefix("unix://")
+    if elsewhere := _ELSEWHERE.fullmatch(host):
         raise ConfigurationError(
             f"the Docker engine is on another host ({host}), and spark-mode measures the memory of this one",
-            f"run it there: ssh {where} spark-mode …",
+            f"run it there: ssh {elsewhere[1]} spark-mode …",
         )
-    return host.removeprefix("unix://")
+    raise ConfigurationError(f"{host} names no engine that can be asked here", f"DOCKER_HOST=unix://{DEFAULT_SOCKET}")
 
 
 def _context_host() -> str | None:

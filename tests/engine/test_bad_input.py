@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from composer.engine.local import local_socket
+from composer.errors import ConfigurationError
 from tests.engine.lab import ROOT, Lab, docker
 
 
@@ -92,6 +94,47 @@ def test_an_engine_that_is_not_there_is_said(lab: Lab, before: list[dict[str, st
 def test_an_engine_on_another_host_is_refused_with_the_command_to_run_there(lab: Lab, before: list[dict[str, str]]) -> None:
     refused(lab, before, 3, "ssh spark spark-mode", "training", DOCKER_HOST="ssh://spark")
     refused(lab, before, 3, "ssh spark spark-mode", "training", DOCKER_HOST="tcp://spark:2375")
+
+
+@pytest.mark.parametrize(
+    ("host", "hint"),
+    [
+        ("ssh://me@spark:22/run/docker.sock", "ssh me@spark spark-mode"),
+        ("tcp://[fe80::1]:2375", "ssh [fe80::1] spark-mode"),
+        ("https://spark.local", "ssh spark.local spark-mode"),
+        ("fd://", "DOCKER_HOST=unix:///var/run/docker.sock"),
+        ("npipe:////./pipe/docker", "DOCKER_HOST=unix:///var/run/docker.sock"),
+        ("ssh://", "DOCKER_HOST=unix:///var/run/docker.sock"),
+        ("tcp://a b", "DOCKER_HOST=unix:///var/run/docker.sock"),
+        ("spark", "DOCKER_HOST=unix:///var/run/docker.sock"),
+    ],
+)
+def test_an_address_that_no_engine_answers_at_here_has_a_hint_that_can_be_followed(
+    host: str, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", host)
+    with pytest.raises(ConfigurationError) as refused:
+        local_socket()
+    assert hint in str(refused.value.hint)
+
+
+STRANGE = "\x1b[2J\x9b1m\r\nspark-mode: all is well\u202e"
+
+
+@pytest.mark.parametrize(
+    "arguments", [(STRANGE,), ("audio", STRANGE), ("stop", STRANGE), ("--rules", STRANGE, "status"), ("-f", STRANGE, "status")]
+)
+def test_an_argument_rewrites_no_terminal_and_passes_for_no_words_of_ours(lab: Lab, arguments: tuple[str, ...]) -> None:
+    said = lab.run(*arguments, expect=2).err
+    assert len(said.splitlines()) == 2
+    assert all(line.isprintable() for line in said.splitlines())
+
+
+@pytest.mark.parametrize("variable", ["COMPOSE_FILE", "SPARK_MODE_RULES", "DOCKER_HOST"])
+def test_a_variable_rewrites_no_terminal(lab: Lab, tmp_path: Path, variable: str) -> None:
+    lab.folder, lab.files, lab.rules = tmp_path, (), None
+    said = lab.run("status", expect=3, **{"COMPOSE_FILE": "x", variable: "\x1b[2J\r\u202e"}).err
+    assert all(line.isprintable() for line in said.splitlines())
 
 
 def test_a_compose_that_is_too_old_is_refused(lab: Lab, before: list[dict[str, str]], tmp_path: Path) -> None:
