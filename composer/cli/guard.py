@@ -2,12 +2,16 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from composer.cli.context import Globals, output_options
 from composer.errors import ConfigurationError
 from composer.switching.directories import SET_UP
+
+if TYPE_CHECKING:
+    from composer.switching.session import Session
 
 
 @click.group(invoke_without_command=True)
@@ -62,13 +66,29 @@ def _watch(known: Globals) -> None:
 
     from composer.cli.tables import readable
     from composer.enforcement.guard import Guard
+    from composer.enforcement.patience import once_ready
     from composer.enforcement.presence import the_only_guard
+    from composer.engine.machine import SystemClock
+    from composer.switching.discovery import find_lab, here
+    from composer.switching.prefetch import open_lab
 
-    _require_trusted(known)
-    session = known.session()
-    gc.freeze()
+    found = find_lab(known.flags, os.environ, here())
+
+    def say(line: str) -> None:
+        click.echo(readable(line))
+
+    def opened() -> "Session":
+        session = open_lab(found)
+        session.identity()
+        return session
+
     gc.enable()
-    with the_only_guard(session):
-        click.echo(f"guarding {session.project.name}")
-        Guard(session, lambda line: click.echo(readable(line))).run()
+    is_begun_anew = True
+    while is_begun_anew:
+        _require_trusted(known)
+        session = once_ready(opened, say, SystemClock())
+        gc.freeze()
+        with the_only_guard(session):
+            say(f"guarding {session.project.name}")
+            is_begun_anew = Guard(session, say).run()
     click.echo("the guard ends; nothing was stopped by that")

@@ -4,12 +4,15 @@ import os
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
+from composer.enforcement.beside import Beside, in_a_thread
 from composer.enforcement.bystander import Bystander
+from composer.errors import SparkModeError
 from composer.lab.size import gb_text
 from composer.planning.mode import mode_services
-from composer.planning.observed import Observed
-from composer.planning.pressure import first_to_go
+from composer.planning.observed import Container, Observed
+from composer.planning.pressure import Releases, Victim, frees, victims
 from composer.planning.settlement import Loser, losers
 from composer.switching.following import any_training
 from composer.switching.journal import JournalFailed
@@ -24,52 +27,78 @@ from composer.switching.transaction import Transaction
 
 PATIENCE, PATIENCE_SECONDS = 5, 600.0
 """How often within so many seconds a service is stopped that somebody starts again and again; then it is left, loudly."""
+REMIND_SECONDS = 600.0
+"""How soon it is written down again that memory runs out and nothing of the lab could go."""
+
+
+@dataclass
+class _Going:
+    """A stop that goes on: `since` is monotonic, and with `is_over` the engine has answered, whatever it was."""
+
+    service: str
+    containers: tuple[Container, ...]
+    cause: str
+    since: float
+    is_over: bool = False
 
 
 class Acts:
-    """The acts of one guard. `say` is told each in a line."""
+    """The acts of one guard. `say` is told each in a line; stops go on `beside` it, because a grace may be minutes.
 
-    def __init__(self, session: Session, say: Callable[[str], None]) -> None:
-        self._session, self._say = session, say
+    `releases` is what was stopped and has not given its memory back.
+    """
+
+    def __init__(self, session: Session, say: Callable[[str], None], beside: Beside = in_a_thread) -> None:
+        self._session, self._say, self._beside = session, say, beside
+        self.releases = Releases()
+        self._going: dict[str, _Going] = {}
         self._stops: dict[str, deque[float]] = {}
         self._warned: set[tuple[str, str]] = set()
+        self._remind_at = 0.0
 
     def settle(self) -> None:
         """Stop what the rules keep apart. Raises LockBusy while a switch runs, EngineUnavailable."""
         session = self._session
         with self._locked() as lock:
             session.look_again()
-            for one in self.due(session.observe()):
+            observed = session.observe()
+            for one in self.due(observed):
                 if not self._is_left_alone(one):
                     lock.doing(f"stop {one.service}")
-                    self._stop(one.service, one.containers, one.cause)
+                    self._stop(one.service, one.containers, one.cause, frees(one.service, observed, session.rules))
 
-    def relieve(self) -> None:
-        """Stop the service that goes first when memory runs out. Raises as `settle` does."""
+    def relieve(self, missing: int) -> bool:
+        """Stop what goes first when so many bytes are missing; return whether anything goes. Raises as `settle` does."""
         session = self._session
         with self._locked() as lock:
             session.look_again()
             observed = session.observe()
             left = "-" if observed.memory.available is None else gb_text(observed.memory.available)
-            found = first_to_go(observed, session.project, session.rules)
-            if found is None:
-                self._note("memory", "warned", f"only {left} of memory are left, and nothing of the lab runs", 0.0)
-                return
-            name, containers = found
-            floor = gb_text(session.rules.limits.floor)
-            lock.doing(f"stop {name}")
-            cause = f"only {left} of memory were left and it went on towards the floor of {floor}; it has the lowest priority"
-            self._stop(name, tuple(one.id for one in containers), cause)
+            found = victims(observed, session.project, session.rules, missing, self._going)
+            for one in found:
+                lock.doing(f"stop {one.service}")
+                ids = tuple(container.id for container in one.containers)
+                self._stop(one.service, ids, _why(one, left, gb_text(session.rules.limits.floor)), one.frees)
+        if not found and not self._going:
+            self._remind(f"only {left} of memory are left, and nothing of the lab can be stopped for it")
+        return bool(found)
+
+    def _remind(self, note: str) -> None:
+        """Write down that nothing can be done; each record waits for the disk, so not again and again."""
+        if self._session.clock.now() >= self._remind_at:
+            self._remind_at = self._session.clock.now() + REMIND_SECONDS
+            self.warn("memory", note)
 
     def _locked(self) -> AbstractContextManager[Lock]:
         session = self._session
         return switch_lock(session.directories.locks, "guard", 0.0, Bystander(self._say), session.clock)
 
     def due(self, observed: Observed) -> tuple[Loser, ...]:
-        """Return what breaks a rule now."""
+        """Return what breaks a rule now and is not being stopped."""
         session = self._session
         kept = mode_services(session.state.mode, session.project, session.rules)
-        return losers(observed, session.project, session.rules, kept)
+        found = losers(observed, session.project, session.rules, kept)
+        return tuple(one for one in found if one.service not in self._going)
 
     def restore(self) -> None:
         """Bring back what ran before a training that has ended; only in the main thread, where signals arrive.
@@ -83,18 +112,43 @@ class Acts:
         """Whether training has ended after which somebody wants back what ran before."""
         return self._session.past.restores and not any_training(observed.containers, self._session.rules)
 
-    def _stop(self, service: str, containers: tuple[str, ...], cause: str) -> None:
+    def _stop(self, service: str, containers: tuple[str, ...], cause: str, expected: int) -> None:
+        """Begin a stop that is expected to free so many bytes; `follow` sees to its end."""
         session, begun = self._session, self._session.clock.now()
         self._stops.setdefault(service, deque(maxlen=PATIENCE)).append(begun)
         self._say(f"stopping {service}: {cause}")
         policies = RestartPolicies(session.docker, SwitchLog(session.journal, "", session.past.policies, self._say))
-        for id_ in containers:
-            if (container := session.docker.container(id_)) and container.active:
-                policies.disarm(container)
-                session.docker.stop(id_, container.stop_seconds)
-        there = [one for id_ in containers if (one := session.docker.container(id_)) and one.active]
-        note = f"{cause}; it is still {there[0].state}" if there else cause
-        self._note(f"stop {service}", "warned" if there else "enforced", note, session.clock.now() - begun)
+        there = tuple(one for id_ in containers if (one := session.docker.container(id_)) and one.active)
+        for container in there:
+            policies.disarm(container)
+        going = self._going[service] = _Going(service, there, cause, begun)
+        self.releases.promise(service, expected)
+        self._beside(service, lambda: self._carry_out(going))
+
+    def _carry_out(self, going: _Going) -> None:
+        """Stop containers one after the other; it runs beside the guard, and uses nothing of it but the engine's socket."""
+        try:
+            for container in going.containers:
+                self._session.docker.stop(container.id, container.stop_seconds)
+        except SparkModeError as error:
+            self._say(f"stop {going.service}: {error.message}")
+        finally:
+            going.is_over = True
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether a stop still goes on."""
+        return any(not one.is_over for one in self._going.values())
+
+    def follow(self) -> None:
+        """Write down which stops have ended, and how. Raises EngineUnavailable; then it is to be asked again."""
+        session = self._session
+        for one in [one for one in self._going.values() if one.is_over]:
+            there = [seen for each in one.containers if (seen := session.docker.container(each.id)) and seen.active]
+            del self._going[one.service]
+            self.releases.ended(one.service, session.clock.now() + session.rules.limits.release_seconds)
+            note = f"{one.cause}; it is still {there[0].state}" if there else one.cause
+            self._note(f"stop {one.service}", "warned" if there else "enforced", note, session.clock.now() - one.since)
 
     def _is_left_alone(self, one: Loser) -> bool:
         """Whether a loser is only warned of, once: nothing to stop, a policy of warning, or a fight that leads nowhere."""
@@ -109,8 +163,12 @@ class Acts:
             return False
         if (one.service, why) not in self._warned:
             self._warned.add((one.service, why))
-            self._note(f"stop {one.service}", "warned", f"{one.cause}; not done: {why}", 0.0)
+            self.warn(f"stop {one.service}", f"{one.cause}; not done: {why}")
         return True
+
+    def warn(self, request: str, note: str) -> None:
+        """Write down what was not done, or went wrong."""
+        self._note(request, "warned", note, 0.0)
 
     def _note(self, request: str, outcome: Outcome, note: str, seconds: float) -> None:
         """Write into the history what was done, and why."""
@@ -128,3 +186,10 @@ class Acts:
             self._session.journal.append(entry)
         except JournalFailed as error:
             self._say(f"{error}; this is not in the history")
+
+
+def _why(victim: Victim, left: str, floor: str) -> str:
+    pressing = f"only {left} of memory were left and it went on towards the floor of {floor}"
+    if victim.because_of:
+        return f"it needs {victim.because_of}, which goes: {pressing}"
+    return f"{pressing}; it frees {gb_text(victim.frees)}, at priority {victim.priority}"

@@ -5,81 +5,111 @@ switch's own lock, so that a switch and it never act at once, and leaves the lab
 """
 
 import math
-import threading
+import traceback
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from composer.enforcement.acts import Acts
+from composer.enforcement.beside import Beside, in_a_thread
 from composer.enforcement.notify import notify
 from composer.enforcement.trust import require_trusted
 from composer.engine.doors import Changes
-from composer.errors import ConfigurationError, Interrupted, LockBusy, SparkModeError
-from composer.planning.pressure import Sample, is_pressing
+from composer.errors import ConfigurationError, EngineUnavailable, Interrupted, LockBusy, SparkModeError
+from composer.planning.pressure import Sample, shortfall
 from composer.switching.interruption import Interruption, LeftAtOnce
 from composer.switching.lock import is_switching
 from composer.switching.session import Session
 
-SAMPLE_SECONDS = 0.5
+SAMPLE_SECONDS = 0.25
 """How often the memory is read."""
 LOOK_SECONDS = 30.0
 """How often everything is looked at without a hint."""
 AGAIN_SECONDS = 1.0
 """How soon what could not be done, because a switch runs or the engine is away, is tried again."""
-RELIEF_SECONDS = 3.0
-"""How long the memory of what was stopped may take to come back before the next one goes."""
 
 
 class Guard:
-    """Guards one lab until a signal comes. `say` is told what happens, a line each."""
+    """Guards one lab until a signal comes. `say` is told what happens, a line each; stops go on `beside` its loop."""
 
-    def __init__(self, session: Session, say: Callable[[str], None]) -> None:
+    def __init__(self, session: Session, say: Callable[[str], None], beside: Beside = in_a_thread) -> None:
         self._session, self._say = session, say
-        self._acts = Acts(session, say)
+        self._acts = Acts(session, say, beside)
         self._interruption = Interruption()
         self._samples: deque[Sample] = deque(maxlen=64)
-        self._work: threading.Thread | None = None
         self._look_at = self._relieve_at = 0.0
-        self._fault = ""
+        self._is_another_engine = False
+        self._fault = self._file_fault = ""
+        self._unexpected: dict[str, str] = {}
 
-    def run(self) -> None:
-        """Guard, and wait for the engine when it is away. Raises ConfigurationError for a lab that others may change."""
+    def run(self) -> bool:
+        """Guard, and wait for the engine when it is away; return whether another engine answers by now: begin anew then.
+
+        Raises ConfigurationError for a lab that others may change.
+        """
         require_trusted(self._session.files)
         with self._interruption.listening(), suppress(LeftAtOnce):
-            notify("READY=1")
-            while not self._interruption.requested:
-                with self._session.docker.changes(self._session.project.name) as changes:
+            notify("READY=1\nSTATUS=guarding")
+            while not self._is_over:
+                with self._net(), self._session.docker.changes(self._session.project.name) as changes:
                     self._follow(changes)
-            notify("STOPPING=1")
-            if self._work:
-                self._work.join()
+            if self._interruption.requested:
+                notify("STOPPING=1")
+            while self._acts.is_stopping:  # a stop whose client leaves may become a kill
+                notify("WATCHDOG=1")
+                self._session.clock.sleep(SAMPLE_SECONDS)
+            self._tried(self._acts.follow)
+        return self._is_another_engine
+
+    @property
+    def _is_over(self) -> bool:
+        return self._interruption.requested or self._is_another_engine
 
     def _follow(self, changes: Changes) -> None:
         """Look at once, and then at every hint, until the stream of events ends or a signal comes."""
         self._look_at = 0.0
-        while not self._interruption.requested:
+        self._tried(self._meet)
+        while not self._is_over:
             notify("WATCHDOG=1")
-            self._turn()
+            self.turn()
             if changes.ended:
                 self._session.clock.sleep(AGAIN_SECONDS)
                 return
             if changes.wait(SAMPLE_SECONDS):
                 self._look_at = 0.0
 
-    def _turn(self) -> None:
-        """Read the memory and, when it is time, look at everything; what is to be done is done beside this."""
-        now, available = self._session.clock.now(), self._session.machine.memory().available
-        if available is not None:
-            self._samples.append(Sample(now, available))
-        if self._work and self._work.is_alive():
-            return
-        pressing = now >= self._relieve_at and is_pressing(self._samples, self._session.rules)
-        if not pressing and now < self._look_at:
-            return
-        self._look_at = now + LOOK_SECONDS
-        self._tried(lambda: self._look(pressing))
+    def _meet(self) -> None:
+        """See who answers: journal and locks belong to an engine, and one that was away may have been replaced."""
+        session = self._session
+        self._is_another_engine = session.engine_now().id != session.identity().id
+        if self._is_another_engine:
+            self._say("another engine answers by now: the guard begins anew")
 
-    def _look(self, pressing: bool) -> None:
+    def turn(self) -> None:
+        """Read the memory and, when it is time, look at everything; what is to be stopped is stopped beside this."""
+        with self._net():
+            for where in [where for where in self._unexpected if self._unexpected[where]]:
+                what, self._unexpected[where] = self._unexpected[where], ""
+                self._acts.warn("guard", what)
+            now = self._session.clock.now()
+            self._sample(now)
+            self._tried(self._acts.follow)
+            missing = shortfall(self._samples, self._session.rules, self._acts.releases.to_come)
+            if now < self._relieve_at:
+                missing = 0
+            if missing or now >= self._look_at:
+                self._look_at = now + LOOK_SECONDS
+                self._relieve_at = now + AGAIN_SECONDS if missing else self._relieve_at
+                self._tried(lambda: self._look(missing))
+
+    def _sample(self, now: float) -> None:
+        """Read the memory, not more often than that a second sample means something: events come in swarms."""
+        available = self._session.machine.memory().available
+        if available is not None and (not self._samples or now - self._samples[-1].at >= SAMPLE_SECONDS / 2):
+            self._samples.append(Sample(now, available))
+            self._acts.releases.saw(self._samples[-1])
+
+    def _look(self, missing: int) -> None:
         session = self._session
         self._read_again()
         session.look_again()
@@ -88,26 +118,27 @@ class Guard:
             return
         observed = session.observe()
         self._fault = ""
-        if pressing:
-            self._begin(self._relieve)
-        elif self._acts.due(observed):
-            self._begin(self._acts.settle)
+        if self._acts.due(observed):
+            self._acts.settle()
+        if missing:
+            if self._acts.relieve(missing):
+                self._samples.clear()  # whether that is enough is judged by new ones alone
         elif self._acts.is_restore_due(observed):
             self._acts.restore()
 
-    def _relieve(self) -> None:
-        self._acts.relieve()
-        self._samples.clear()
-        self._relieve_at = self._session.clock.now() + RELIEF_SECONDS
-
-    def _begin(self, act: Callable[[], None]) -> None:
-        """Do something that may take minutes, such as a stop with its grace, while the memory is watched on."""
-
-        def work() -> None:
-            self._tried(act)
-
-        self._work = threading.Thread(target=work)
-        self._work.start()
+    @contextmanager
+    def _net(self) -> Iterator[None]:
+        """Keep the guard on whatever is raised: said, written down once for each place, and with a pause before it goes on."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - a guard that ends for what nobody thought of guards nothing
+            at = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{type(error).__name__} at {Path(at.filename).name}:{at.lineno}"
+            what = f"unexpected: {where}: {error}; the guard goes on, please report it"
+            if where not in self._unexpected:
+                self._unexpected[where] = what
+                self._say(what)
+            self._session.clock.sleep(AGAIN_SECONDS)
 
     def _tried(self, act: Callable[[], None]) -> None:
         """Do something; what cannot be done now is tried again soon, and said once."""
@@ -129,7 +160,8 @@ class Guard:
             require_trusted(self._session.files)
             if self._session.read_again(after=math.inf):
                 self._say("the Compose files or rules.yaml changed, and are used from now on")
-        except ConfigurationError as error:
-            if error.message != self._fault:
-                self._fault = error.message
+            self._file_fault = ""
+        except (ConfigurationError, EngineUnavailable) as error:
+            if error.message != self._file_fault:
+                self._file_fault = error.message
                 self._say(f"{error.message}; what was read before counts")

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from composer.engine.compose_files import ComposeFiles
 from composer.engine.early import EarlyInfo
 from composer.engine.local import local_socket
-from composer.engine.project_cache import ProjectCache
+from composer.engine.project_cache import ProjectCache, inputs_of
 from composer.switching.directories import directories
 from composer.switching.discovery import FoundFiles
+from composer.switching.inputs import digests
 
 if TYPE_CHECKING:
     from composer.engine.compose_files import LabPaths
@@ -15,23 +16,24 @@ if TYPE_CHECKING:
 
 
 class Asked(NamedTuple):
-    """Questions that are on their way."""
+    """Questions that are on their way, and the digests of the files as they were before Compose was asked."""
 
     compose: ComposeFiles
-    engine: EarlyInfo | None
+    inputs: dict[str, str]
+    engine: EarlyInfo | None = None
 
 
 def ask_early(files: "LabPaths") -> Asked:
     """Ask, and return what to hand to `Session.open`. Raises ConfigurationError and EngineUnavailable as it does."""
-    return Asked(ask_compose(files), EarlyInfo(local_socket()))
+    return ask_compose(files)._replace(engine=EarlyInfo(local_socket()))
 
 
-def ask_compose(files: "LabPaths") -> ComposeFiles:
+def ask_compose(files: "LabPaths") -> Asked:
     """Ask Compose about a lab's files. Raises ConfigurationError and EngineUnavailable as `Session.open` does."""
-    socket = local_socket()
+    socket, before = local_socket(), digests(inputs_of(files))
     asked = ComposeFiles(files, socket, ProjectCache(files, socket, directories().state))
     asked.prefetch()
-    return asked
+    return Asked(asked, before)
 
 
 def open_lab(found: FoundFiles, need_project: bool = True) -> "Session":

@@ -4,14 +4,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from composer.engine.compose_files import ComposeFiles
 from composer.engine.docker import EngineApi
 from composer.engine.doors import Clock, Docker, Gpu, Identity, Machine, Other
 from composer.engine.early import EarlyInfo
 from composer.engine.gpu import NvidiaGpu
 from composer.engine.local import local_socket
 from composer.engine.machine import HostMemory, SystemClock
-from composer.engine.project_cache import inputs_of
 from composer.errors import ConfigurationError, EngineUnavailable, Refused, SparkModeError, UsageFault
 from composer.lab.files import LabFiles
 from composer.lab.project import Project
@@ -29,7 +27,8 @@ from composer.switching.leases import Leases
 from composer.switching.lock import children_lock, is_switching
 from composer.switching.observe import Observer, host_at
 from composer.switching.prefetch import Asked, ask_compose, ask_early
-from composer.switching.rules_file import machine_capacity, read_rules_file, text_of
+from composer.switching.reading import read_lab
+from composer.switching.rules_file import machine_capacity
 from composer.switching.state import State
 from composer.switching.understanding import require_understood
 
@@ -72,49 +71,36 @@ class Session:
         """
         asked = asked or ask_early(files)
         session = cls(files, local_socket(), asked.engine)
-        session._read(asked.compose, need_project)
+        session._read(asked, need_project)
         return session
 
-    def _read(self, source: ComposeFiles, need_project: bool) -> None:
-        rules: list[Path] = []
-
-        def read(path: Path) -> str:
-            rules.append(path)
-            return text_of(path)
-
-        before = digests(inputs_of(self.files))
-        self.rules = read_rules_file(self.files.rules, read)
-        self.inputs = before | digests(rules)
-        try:
-            self.project = source.read()
-            self.compose_version, self.project_fault = source.version, None
-        except SparkModeError as error:
-            if need_project:
-                raise
-            self.project_fault = error
-            self.project = Project(name=self._name_by_labels())
+    def _read(self, asked: Asked, need_project: bool) -> None:
+        """Take over what is read, once all of it is."""
+        name = None if need_project else self._name_by_labels
+        found = read_lab(self.files.rules, asked.compose, asked.inputs, name)
+        self.rules, self.project, self.compose_version, self.project_fault, self.inputs = found
         self._read_at = self.clock.now()
+        self.__dict__.pop("capacity", None)
 
     def read_again(self, after: float = READ_AGAIN_SECONDS) -> bool:
         """Read the files again where they changed, or may have; return whether the lab is another one now.
 
-        Raises ConfigurationError and EngineUnavailable as `open` does.
+        Raises ConfigurationError and EngineUnavailable as `open` does; what was read before counts then.
         """
         if digests(map(Path, self.inputs)) == self.inputs and self.clock.now() - self._read_at < after:
             return False
         former = (self.rules, self.project)
         self._read(ask_compose(self.files), need_project=self.project_fault is None)
-        self.__dict__.pop("capacity", None)
         return former != (self.rules, self.project)
 
-    def _name_by_labels(self) -> str:
+    def _name_by_labels(self, fault: SparkModeError) -> str:
         """Find the project's name where Compose cannot tell it: given, or on the containers made from these files."""
         if self.files.project_name:
             return self.files.project_name
         name = next(filter(None, (self.docker.project_of_file(file) for file in self.files.compose)), None)
-        if name is None and self.project_fault:
-            raise self.project_fault
-        return name or ""
+        if name is None:
+            raise fault
+        return name
 
     @cached_property
     def capacity(self) -> int:
@@ -133,6 +119,10 @@ class Session:
     def identity(self) -> Identity:
         """Return which engine answers. Raises EngineUnavailable."""
         return self._identity
+
+    def engine_now(self) -> Identity:
+        """Ask anew which engine answers: one that was away may have been replaced. Raises EngineUnavailable."""
+        return EngineApi(self.socket).identity()
 
     @cached_property
     def engine_key(self) -> str:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from composer.engine.doors import Compose
+from composer.engine.doors import Compose, Identity
 from composer.lab.files import LabFiles
 from composer.lab.project import Dependency, Healthcheck, Project, Service
 from composer.lab.rules_reading import read_rules
@@ -73,6 +73,9 @@ class SimulatedSession(Session):
         changed = self.project != self.simulated.project
         self.project = self.simulated.project
         return changed
+
+    def engine_now(self) -> Identity:
+        return self.docker.identity()
 
     def doors(self) -> Doors:
         machine = self.simulated

@@ -18,7 +18,8 @@ JOURNAL_LIMIT = 8192
 class SimulatedMachine(SimulatedEngine):
     """All doors of one machine. `wrongs` are starts by spark-mode that broke a promise, in words.
 
-    `taken` bytes are held by others. The disk is full from the effect `disk_full_at` on. `before_write` is
+    `taken` bytes are held by others. What ends gives its memory back `lateness` seconds later. A stop beside the guard takes
+    as many seconds as `graces` has for its service. The disk is full from the effect `disk_full_at` on. `before_write` is
     what others do just before so many `lines` were written on it, ever.
     """
 
@@ -27,6 +28,9 @@ class SimulatedMachine(SimulatedEngine):
         self.rules, self.total = rules, total
         self.highest_overlap = 0
         self.taken = 0
+        self.lateness = 0.0
+        self.lingering: list[tuple[float, int]] = []
+        self.graces: dict[str, float] = {}
         self.wrongs: list[str] = []
         self.disk_full_at: int | None = None
         self.lines: list[str] = []
@@ -63,7 +67,23 @@ class SimulatedMachine(SimulatedEngine):
         self.restart()
 
     def memory(self) -> Memory:
-        return Memory(total=self.total, available=self.total - self._held() - self.taken)
+        return Memory(total=self.total, available=self._available())
+
+    def change(self, id: str, **fields: object) -> None:
+        before = self._held()
+        super().change(id, **fields)
+        if self.lateness and (freed := before - self._held()) > 0:
+            self.lingering.append((self.time + self.lateness, freed))
+
+    def beside(self, name: str, act: Callable[[], None]) -> None:
+        """Have the stop of a service done: at once, or when its grace is over."""
+        if seconds := self.graces.get(name):
+            self._later.append((self.time + seconds, "_run", (act,)))
+        else:
+            act()
+
+    def _run(self, act: Callable[[], None]) -> None:
+        act()
 
     def processes(self, least: int) -> tuple[Process, ...]:
         return ()
@@ -79,6 +99,10 @@ class SimulatedMachine(SimulatedEngine):
 
     def drop_caches(self) -> None:
         self.acts.append("drop caches")
+
+    def _available(self) -> int:
+        lingering = sum(size for until, size in self.lingering if until > self.time)
+        return self.total - self._held() - self.taken - lingering
 
     def _held(self) -> int:
         return sum(
@@ -97,7 +121,7 @@ class SimulatedMachine(SimulatedEngine):
         self.highest_overlap = max(self.highest_overlap, both)
         if both and container.active:
             self.wrongs.append(f"{container.service} was started beside the other side")
-        if self.total - self._held() - self.taken < self.rules.limits.floor:
+        if self._available() < self.rules.limits.floor:
             self.wrongs.append(f"{container.service} was started through the floor")
 
 
