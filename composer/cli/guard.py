@@ -68,7 +68,6 @@ def _watch(known: Globals) -> None:
     from composer.enforcement.guard import Guard
     from composer.enforcement.patience import once_ready
     from composer.enforcement.presence import the_only_guard
-    from composer.engine.machine import SystemClock
     from composer.switching.discovery import find_lab, here
     from composer.switching.prefetch import open_lab
 
@@ -86,7 +85,7 @@ def _watch(known: Globals) -> None:
     is_begun_anew = True
     while is_begun_anew:
         _require_trusted(known)
-        session = once_ready(opened, say, SystemClock())
+        session = once_ready(opened, say)
         gc.freeze()
         with the_only_guard(session):
             say(f"guarding {session.project.name}")

@@ -1,10 +1,10 @@
 """Waiting until a lab can be opened: a boot may have neither Docker nor the lab's folder yet, and a file may be half edited."""
 
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
 from composer.enforcement.notify import notify
-from composer.engine.doors import Clock
 from composer.errors import ConfigurationError, EngineUnavailable
 
 Opened = TypeVar("Opened")
@@ -12,7 +12,7 @@ AGAIN_SECONDS = 2.0
 """How soon it is tried again; each time Compose is asked."""
 
 
-def once_ready(open_: Callable[[], Opened], say: Callable[[str], None], clock: Clock) -> Opened:
+def once_ready(open_: Callable[[], Opened], say: Callable[[str], None], sleep: Callable[[float], None] = time.sleep) -> Opened:
     """Return what is opened, as soon as it can be. What is in the way is said once, and systemd is told that this waits.
 
     Raises what is neither a file that cannot be used nor an engine that is away.
@@ -27,4 +27,4 @@ def once_ready(open_: Callable[[], Opened], say: Callable[[str], None], clock: C
                 say(f"waiting: {said}; {error.hint or 'it is tried again'}")
                 notify(f"READY=1\nSTATUS=waiting: {' '.join(said.split())}")
         notify("WATCHDOG=1")
-        clock.sleep(AGAIN_SECONDS)
+        sleep(AGAIN_SECONDS)

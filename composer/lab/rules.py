@@ -97,6 +97,7 @@ class Mode(Strict):
 class GuardPolicy(Strict):
     """What the guard does when others start what a rule keeps apart. It stops what came later, what has the lower
     priority, or nothing (`warn`); members of the classes and workloads that it `spares` go only against each other.
+    When memory runs out something goes all the same.
     """
 
     on_violation: Literal["newcomer", "lower-priority", "warn"] = "newcomer"

@@ -185,6 +185,25 @@ def test_rules_that_everybody_may_write_are_not_used(apart: Lab) -> None:
     assert "chmod o-w" in refused.err
 
 
+def test_a_guard_waits_at_its_start_for_the_engine_and_for_rules_that_can_be_read(apart: Lab, tmp_path: Path) -> None:
+    apart.run("training")
+    apart.run("audio", "omni", "--yes")
+    docker("start", id_of(apart, "training"))
+    rules, engine = apart.folder / "rules.yaml", tmp_path / "docker.sock"
+    whole = rules.read_text()
+    rules.write_text(whole[: len(whole) // 2] + ": [")
+    process = apart.spawn("guard", DOCKER_HOST=f"unix://{engine}")
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("waiting: rules.yaml")
+    rules.write_text(whole)
+    assert process.stdout.readline().startswith(f"waiting: Docker does not answer at {engine}")
+    engine.symlink_to("/var/run/docker.sock")
+    assert process.stdout.readline().startswith("guarding")
+    until(lambda: set(apart.running()) == {"training"})
+    interrupt(process)
+    assert ends(process).code == 0
+
+
 def test_an_idle_guard_is_small(apart: Lab, guard: Guarding) -> None:
     apart.run("training")
     until(lambda: set(apart.running()) == {"training"})

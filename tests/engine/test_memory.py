@@ -40,14 +40,23 @@ def available() -> int:
     return last
 
 
-def limit(lab: Lab, folder: Path, headroom: int, floor: int, patience: float) -> None:
-    """Give the lab rules whose headroom and floor are these bytes, so that only what is measured decides."""
-    rules = folder / "limited.rules.yaml"
+def limit(lab: Lab, folder: Path, headroom: int, floor: int, patience: float, **footprints: str) -> None:
+    """Give the lab rules whose headroom and floor are these bytes, so that only what is measured decides.
+
+    `footprints` are what services are planned with in place of what rules.yaml says, and their priority.
+    """
+    rules, base = folder / "limited.rules.yaml", folder / "base.rules.yaml"
+    text = (ROOT / "rules.yaml").read_text()
+    for service, footprint in footprints.items():
+        said = f"footprint: {footprint}, service: {service}"
+        text, count = re.subn(rf"footprint: [^\n]*, service: {service}, priority: 50", said, text)
+        assert count == 1
+    base.write_text(text)
     scaled = {"fits_easily": CAPACITY, "fits": CAPACITY, "tight": CAPACITY, "headroom": headroom, "floor": floor}
     lines = [f"  {name}: {size * SCALE / MB:.0f}MB" for name, size in scaled.items()]
     capacity = f"{CAPACITY * SCALE * 2 // MB}MB"
     own = ["limits:", *lines, f"  release_seconds: {patience}", "hardware:", "  name: limited", f"  capacity: {capacity}"]
-    rules.write_text("\n".join([f"extends: {ROOT}/rules.yaml", f"scale: 1/{SCALE}", *own, ""]))
+    rules.write_text("\n".join([f"extends: {base}", f"scale: 1/{SCALE}", *own, ""]))
     lab.rules = str(rules)
 
 
@@ -217,7 +226,7 @@ def test_under_memory_pressure_the_guard_stops_the_lowest_priority_first_and_bef
     lab.run("audio", "omni", "--with", "whisper", OMNI_FAULT="grows=100MB")
     free = available()
     floor = free - 3000 * MB
-    limit(lab, tmp_path, headroom=free - 300 * MB, floor=floor, patience=60)
+    limit(lab, tmp_path, free - 300 * MB, floor, 60, omni="3GB, priority: 50", whisper="3GB, priority: 40")
     guard, lowest = lab.spawn("guard"), free
     deadline = time.monotonic() + 90
     while lab.running():
@@ -229,5 +238,25 @@ def test_under_memory_pressure_the_guard_stops_the_lowest_priority_first_and_bef
     stops = [one for one in lab.run("history", "--format", "json").json if one["by"] == "guard"]
     assert [(one["request"], one["outcome"]) for one in stops] == [("stop whisper", "enforced"), ("stop omni", "enforced")]
     assert "of memory were left and it went on towards the floor" in stops[0]["note"]
-    assert "it has the lowest priority" in said.out
+    assert "it frees 0.2 GB, at priority 40" in said.out
     assert lowest > floor, "the floor was crossed first"
+
+
+def test_a_release_that_comes_10_seconds_late_under_the_guard_costs_one_victim(lab: Lab, tmp_path: Path) -> None:
+    lab.run("audio", "omni", "--with", "whisper", WHISPER_FAULT="needs=1MB")
+    fill_shared_memory(3000 * MB)  # whisper's memory: what lies there stays when whisper has gone
+    free = available()
+    limit(lab, tmp_path, free + 3000 * MB, free + 1500 * MB, 60, whisper="48GB, priority: 50")
+    guard = lab.spawn("guard")
+    try:
+        until(lambda: set(lab.running()) == {"omni"})
+        time.sleep(10)  # the lateness that is tried
+    finally:
+        clear_shared_memory()
+    until(lambda: available() > free + 1500 * MB)
+    time.sleep(5)  # the guard has had time for another one
+    guard.terminate()
+    ends(guard)
+    stops = [one["request"] for one in lab.run("history", "--format", "json").json if one["by"] == "guard"]
+    assert stops == ["stop whisper"]
+    assert set(lab.running()) == {"omni"}

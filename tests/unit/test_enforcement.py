@@ -11,7 +11,8 @@ from composer.cli.docker_plugin import metadata, own_arguments
 from composer.enforcement import gate_file
 from composer.enforcement.gate import Question, read_question
 from composer.enforcement.notify import notify
-from composer.errors import ConfigurationError, SparkModeError
+from composer.enforcement.patience import once_ready
+from composer.errors import ConfigurationError, EngineUnavailable, SparkModeError, UsageFault
 from composer.lab.files import LabFiles
 from composer.planning.outsiders import start_refusal, the_command
 from composer.planning.planner import plan
@@ -160,6 +161,36 @@ def test_systemd_is_told_and_nobody_else(tmp_path: Path, monkeypatch: pytest.Mon
         notify("READY=1")
         assert systemd.recv(64) == b"READY=1"
     notify("WATCHDOG=1")  # nobody listens any more
+
+
+def test_a_lab_that_cannot_be_opened_yet_is_waited_for_said_once_and_systemd_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    faults: list[SparkModeError] = [ConfigurationError("rules.yaml: is half a file")] * 3
+    faults += [EngineUnavailable("Docker does not answer", "start it")] * 3
+    said: list[str] = []
+
+    def opened() -> str:
+        if faults:
+            raise faults.pop(0)
+        return "the lab"
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        assert once_ready(opened, said.append, lambda _: None) == "the lab"
+        assert systemd.recv(128) == b"READY=1\nSTATUS=waiting: rules.yaml: is half a file"
+        assert systemd.recv(128) == b"WATCHDOG=1"
+    assert said == ["waiting: rules.yaml: is half a file; it is tried again", "waiting: Docker does not answer; start it"]
+
+
+def test_what_no_waiting_mends_is_not_waited_for() -> None:
+    def opened() -> str:
+        raise UsageFault("no such thing")
+
+    with pytest.raises(UsageFault):
+        once_ready(opened, lambda _: None, lambda _: None)
 
 
 def test_a_switch_that_would_stop_what_is_about_to_start_is_refused_with_the_process_that_starts_it() -> None:
