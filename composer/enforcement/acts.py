@@ -4,7 +4,8 @@ import os
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 from composer.enforcement.beside import Beside, in_a_thread
 from composer.enforcement.bystander import Bystander
@@ -33,13 +34,17 @@ REMIND_SECONDS = 600.0
 
 @dataclass
 class _Going:
-    """A stop that goes on: `since` is monotonic, and with `is_over` the engine has answered, whatever it was."""
+    """A stop that goes on: `since` is monotonic, and `answered` has those of which the engine has said anything."""
 
     service: str
     containers: tuple[Container, ...]
     cause: str
     since: float
-    is_over: bool = False
+    answered: list[str] = field(default_factory=list)
+
+    @property
+    def is_over(self) -> bool:
+        return len(self.answered) == len(self.containers)
 
 
 class Acts:
@@ -123,17 +128,17 @@ class Acts:
             policies.disarm(container)
         going = self._going[service] = _Going(service, there, cause, begun)
         self.releases.promise(service, expected)
-        self._beside(service, lambda: self._carry_out(going))
+        for container in there:
+            self._beside(service, partial(self._carry_out, going, container))
 
-    def _carry_out(self, going: _Going) -> None:
-        """Stop containers one after the other; it runs beside the guard, and uses nothing of it but the engine's socket."""
+    def _carry_out(self, going: _Going, container: Container) -> None:
+        """Stop one container, at once and not after another's grace: the lock may be somebody else's by then."""
         try:
-            for container in going.containers:
-                self._session.docker.stop(container.id, container.stop_seconds)
+            self._session.docker.stop(container.id, container.stop_seconds)
         except SparkModeError as error:
             self._say(f"stop {going.service}: {error.message}")
         finally:
-            going.is_over = True
+            going.answered.append(container.id)
 
     @property
     def is_stopping(self) -> bool:
