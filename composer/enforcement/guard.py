@@ -118,12 +118,14 @@ class Guard:
             return
         observed = session.observe()
         self._fault = ""
-        if self._acts.due(observed):
+        to_come, is_due = self._acts.releases.to_come, bool(self._acts.due(observed))
+        if is_due:
             self._acts.settle()
-        if missing:
+            missing -= self._acts.releases.to_come - to_come  # what goes for a rule frees its memory, too
+        if missing > 0:
             if self._acts.relieve(missing):
                 self._samples.clear()  # whether that is enough is judged by new ones alone
-        elif self._acts.is_restore_due(observed):
+        elif not is_due and self._acts.is_restore_due(observed):
             self._acts.restore()
 
     @contextmanager

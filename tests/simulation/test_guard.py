@@ -167,6 +167,17 @@ def test_a_violation_is_ended_while_a_victim_takes_its_grace(tmp_path: Path) -> 
     assert {"stop xtts", "stop ollama"} == set(guarding.stopped)
 
 
+def test_what_goes_for_a_rule_frees_memory_too_so_nothing_else_goes_for_that(tmp_path: Path) -> None:
+    on = running(tmp_path, Request(verb="training"))
+    on.put("omni", "exited")
+    on.outside_start("omni")
+    leave(on, FLOOR - GB / 2)
+    on.late = 10
+    guarding = Guarding(on, tmp_path).watch(60)
+    assert guarding.stopped == ["stop omni"]
+    assert set(on.running()) == {"training"}
+
+
 def test_what_goes_says_what_it_frees_and_its_priority_and_not_that_it_is_the_lowest(tmp_path: Path) -> None:
     on = running(tmp_path, Request(verb="training"))
     leave(on, FLOOR - GB / 2)
