@@ -172,7 +172,7 @@ def test_what_goes_for_a_rule_frees_memory_too_so_nothing_else_goes_for_that(tmp
     on.put("omni", "exited")
     on.outside_start("omni")
     leave(on, FLOOR - GB / 2)
-    on.late = 10
+    on.lateness = 10
     guarding = Guarding(on, tmp_path).watch(60)
     assert guarding.stopped == ["stop omni"]
     assert set(on.running()) == {"training"}
