@@ -9,6 +9,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from composer.enforcement.acts import Acts
 from composer.enforcement.beside import Beside, in_a_thread

@@ -34,7 +34,7 @@ class SimulatedEngine:
     (the engine stops answering) or `crash` (a started service exits with code 1 at once). `kill_at` is the index of an
     effect, and whether spark-mode is killed before it, after it, or before it while it still happens later. The wall clock
     is `wall` seconds before the other one.
-    `beside` are the engine's other projects, made from the same Compose file: each is written down as an engine of its own.
+    `neighbours` are the engine's other projects, made from the same Compose file: each is written down as an engine of its own.
     """
 
     def __init__(self, project: Project) -> None:
@@ -47,7 +47,7 @@ class SimulatedEngine:
         self.fault = "compose"
         self.kill_at: tuple[int, When] | None = None
         self.foreign: tuple[Other, ...] = ()
-        self.beside: tuple[SimulatedEngine, ...] = ()
+        self.neighbours: tuple[SimulatedEngine, ...] = ()
         self.engine_answers = True
         self.policies: dict[str, str] = {}
         self.ending: dict[str, int] = {}
@@ -65,7 +65,7 @@ class SimulatedEngine:
         return self.time
 
     def sleep(self, seconds: float) -> None:
-        for one in (self, *self.beside):
+        for one in (self, *self.neighbours):
             one._pass(seconds)
 
     def _pass(self, seconds: float) -> None:
@@ -83,13 +83,13 @@ class SimulatedEngine:
 
     def containers(self, project: str) -> tuple[Container, ...]:
         self._answer()
-        asked = next(one for one in (self, *self.beside) if one.project.name == project)
+        asked = next(one for one in (self, *self.neighbours) if one.project.name == project)
         return tuple(sorted((asked._seen(one) for one in asked._containers), key=lambda one: one.name))
 
     def others(self, project: str) -> tuple[Other, ...]:
         self._answer()
         assert project == self.project.name
-        return (*self.foreign, *(other for one in self.beside for other in one.as_others()))
+        return (*self.foreign, *(other for one in self.neighbours for other in one.as_others()))
 
     def as_others(self) -> Iterator[Other]:
         """Yield the active containers of the project, as they are listed for another one."""

@@ -94,7 +94,7 @@ def two_names(total: int = 128 * GB) -> tuple[SimulatedMachine, SimulatedMachine
     """Return one machine twice: as the lab sees it under one name, and under another."""
     made = tuple(SimulatedMachine(PROJECT.model_copy(update={"name": name}), RULES, total) for name in ("aa", "bb"))
     for one, other in (made, made[::-1]):
-        one.policies, one.beside = dict(POLICIES), (other,)
+        one.policies, one.neighbours = dict(POLICIES), (other,)
     return made[0], made[1]
 
 

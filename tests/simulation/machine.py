@@ -107,14 +107,14 @@ class SimulatedMachine(SimulatedEngine):
     def _held(self) -> int:
         return sum(
             workload.footprint.planned
-            for one in (self, *self.beside)
+            for one in (self, *self.neighbours)
             for service, variant in one.running().items()
             if (workload := running_workload(self.rules, service, variant))
         )
 
     def started_by_us(self, container: Container) -> None:
         """Hold a start by spark-mode against the promises."""
-        running = [service for one in (self, *self.beside) for service in one.running()]
+        running = [service for one in (self, *self.neighbours) for service in one.running()]
         classes = [one.class_ for service in running if (one := self.rules.of_service(service))]
         classes += [other.labels["class"] for other in self.foreign]
         both = min(classes.count("training"), classes.count("audio"))
