@@ -44,11 +44,11 @@ class Globals:
         self.format, self.quiet = options["format"], options["quiet"]
         self.flags = Flags(**{name: options[name] for name in Flags._fields})
 
-    def session(self, need_project: bool = True) -> "Session":
+    def session(self, need_project: bool = True, lenient: bool = False) -> "Session":
         """Open the lab; Compose is asked first and answers while the rest is imported."""
         from composer.switching.prefetch import open_lab
 
-        return open_lab(find_lab(self.flags, os.environ, here()), need_project)
+        return open_lab(find_lab(self.flags, os.environ, here()), need_project, lenient)
 
     def notice(self, session: "Session") -> None:
         """Say on standard error that a switch was cut off, for verbs that show something else."""

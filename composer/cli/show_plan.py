@@ -3,7 +3,7 @@
 from composer.cli.context import Globals
 from composer.lab.size import gb_text
 from composer.planning.plan import Plan
-from composer.switching.session import refuse
+from composer.switching.admitted import refuse
 
 
 def show_plan(known: Globals, plan: Plan) -> None:

@@ -60,7 +60,7 @@ def carry_out(known: Globals, verb: str, names: tuple[str, ...], options: dict[s
     """Switch, or with --dry-run show the plan."""
     from composer.planning.request import Request  # after --help has had its chance
 
-    session = known.session(need_project=verb != "stop")
+    session = known.session(need_project=verb != "stop", lenient=verb == "stop")
     if verb == "restore":
         request = session.restore_request()
     else:
@@ -77,7 +77,11 @@ def carry_out(known: Globals, verb: str, names: tuple[str, ...], options: dict[s
 
     wait = None if options["wait"] == WITHOUT_END else max(0.0, options["wait"])
     how = SwitchOptions(
-        wait_seconds=wait, restore_on_failure=not options["no_restore"], yes=options["yes"], hold=options.get("hold", False)
+        wait_seconds=wait,
+        restore_on_failure=not options["no_restore"],
+        yes=options["yes"],
+        hold=options.get("hold", False),
+        then=bool(options.get("then")),
     )
     watcher, confirm = watcher_for(known)
     gc.freeze()  # what was imported stays; a collection need not look at it
@@ -94,12 +98,11 @@ def carry_out(known: Globals, verb: str, names: tuple[str, ...], options: dict[s
 def _then_restore(session: "Session", watcher: "Watcher", report: "Report") -> "Report":
     """Leave it to the guard to bring back what ran before, where one runs; else stay until training has ended."""
     from composer.enforcement.presence import guard_runs
-    from composer.switching.following import leave_to_guard, restore_after_training
+    from composer.switching.following import restore_after_training
 
     click.echo(summary(report), err=True)
     if not guard_runs(session):
         return restore_after_training(session, watcher)
-    leave_to_guard(session)
     return report.model_copy(update={"note": "when training ends, the guard brings back what ran before"})
 
 

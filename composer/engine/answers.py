@@ -48,11 +48,15 @@ def made(parts: Sequence[dict[str, Any]]) -> dict[str, Made]:
 
 
 def summary(one: dict[str, Any]) -> Container:
-    """Return what a listing says of a container, which is enough for one that is not the lab's."""
+    """Return what a listing says of a container, which is enough for one that is not the lab's.
+
+    One that is being removed may have lost its name already (measured).
+    """
     labels = one.get("Labels") or {}
+    name = next(iter(one.get("Names") or ()), one["Id"][:12])
     return Container(
         id=one["Id"],
-        name=one["Names"][0].removeprefix("/"),
+        name=name.removeprefix("/"),
         state=one["State"],
         service=labels.get(SERVICE),
         variant=labels.get(VARIANT),

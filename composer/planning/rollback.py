@@ -1,7 +1,10 @@
 """The way back: what a switch started is stopped, and what it stopped is started again. Pure, like the plan.
 
-It is worked out from what is observed after the failure, not from what the switch believes it has done.
+It is worked out from what is observed after the failure, not from what the switch believes it has done. Where what ran before
+was against the rules, it comes back without what has to go by the guard's policy.
 """
+
+from collections.abc import Mapping
 
 from composer.frozen import Frozen
 from composer.lab.project import Project
@@ -10,6 +13,7 @@ from composer.lab.workload import Workload
 from composer.planning.foreign import foreign_conflict
 from composer.planning.observed import Container, Observed, running_workload
 from composer.planning.plan import Create, Load, Start, StartContainer, Step, Stop, Unload
+from composer.planning.settlement import losers
 from composer.planning.steps import await_release, has_stop_hook, in_stop_order, start, verify
 
 
@@ -29,16 +33,18 @@ def rollback(carried_out: tuple[Step, ...], project: Project, rules: Rules, befo
     known = dict.fromkeys(id_ for step in stopped for id_ in step.containers)
     missing = [was for id_ in known if (was := _missing(id_, before, now))]
     met = {was.id: met for was in missing if (met := foreign_conflict((was.service or "",), rules, now))}
-    returning = [was for was in missing if was.id not in met]
+    victims = {one.service: one.cause for one in losers(before, project, rules, kept=())} if missing else {}
+    returning = [was for was in missing if was.id not in met and was.service not in victims]
     services = _services(returning, project)
     by_id = [one for one in returning if one.service not in services and not one.one_off]
     lost = (
         *(f"{one.name} was a one-off container and is not started again" for one in returning if one.one_off),
         *(f"{one.name} is not started again: the container {met[one.id]}" for one in missing if one.id in met),
+        *(f"{one.name} does not come back: {victims[one.service]}" for one in missing if one.service in victims),
     )
     back = [
         *_unloads(carried_out, rules, before, now),
-        *_stops(carried_out, project, rules, before, now),
+        *_stops(carried_out, victims, project, rules, before, now),
         *_creates(services, before, now),
     ]
     workloads: list[Workload | None] = []
@@ -73,19 +79,23 @@ def _services(returning: list[Container], project: Project) -> tuple[str, ...]:
     return tuple(name for name in project.closure(sorted(name for name in names if name)) if name in names)
 
 
-def _stops(carried_out: tuple[Step, ...], project: Project, rules: Rules, before: Observed, now: Observed) -> list[Step]:
-    """Stop what runs now and did not before, of the services that the steps start."""
+def _stops(
+    carried_out: tuple[Step, ...], victims: Mapping[str, str], project: Project, rules: Rules, before: Observed, now: Observed
+) -> list[Step]:
+    """Stop what runs now and did not before, of the services that the steps start, and the victims that still run."""
     started = {step.service for step in carried_out if isinstance(step, Start)}
     ran = before.active
     new = [
-        one for one in now.active if one.service in started and not any(one.id == was.id or _succeeds(one, was) for was in ran)
+        one
+        for one in now.active
+        if one.service in victims or (one.service in started and not any(one.id == was.id or _succeeds(one, was) for was in ran))
     ]
     names = in_stop_order((one.service for one in new if one.service), project, rules, now)
     return [
         Stop(
             service=name,
             subject=name,
-            cause="the switch started it",
+            cause=victims.get(name, "the switch started it"),
             containers=tuple(one.id for one in new if one.service == name),
             by_compose=has_stop_hook(name, project),
             training=bool((workload := rules.of_service(name)) and workload.class_ == "training"),

@@ -3,33 +3,41 @@
 import os
 
 from composer.errors import ConfigurationError
-from composer.planning.observed import LEASED, Observed
-from composer.planning.plan import Step
+from composer.planning.observed import LEASED, Hold, Observed
+from composer.planning.plan import Plan, Step
 from composer.planning.request import Request
 from composer.switching.journal import JournalFailed, Open, refusal
 from composer.switching.lock import switch_lock, user_name
 from composer.switching.measurements import add_measurements
-from composer.switching.records import Began, Ended, Held, Outcome, PassedOver, Record
-from composer.switching.report import Watcher
+from composer.switching.records import Began, Ended, Held, Outcome, PassedOver, Record, Then
+from composer.switching.report import SwitchOptions, Watcher
 from composer.switching.session import Session
 from composer.switching.state import State, now
 from composer.switching.switch import Switch
 
 
 class Entry:
-    """One request in the journal of a lab. `switch` is its id; `seconds` have passed since it was asked for."""
+    """One request in the journal of a lab. `switch` is its id; `seconds` have passed since it was asked for.
+
+    `has_begun` says that it began a switch, or took one up: from then on the lab is not what it was for certain.
+    """
 
     def __init__(self, session: Session, watcher: Watcher) -> None:
         self._session, self._watcher = session, watcher
+        self.has_begun = False
         self.switch, self.at, self.by = os.urandom(6).hex(), now(), user_name()
-        self._begun = session.clock.now()
+        self._begun = 0.0
+
+    def starts(self) -> None:
+        """Have the seconds count from now."""
+        self._begun = self._session.clock.now()
 
     @property
     def seconds(self) -> float:
         """The seconds since the request was made."""
         return round(self._session.clock.now() - self._begun, 3)
 
-    def began(self, request: Request, observed: Observed, steps: tuple[Step, ...], restore: bool) -> None:
+    def began(self, request: Request, observed: Observed, steps: tuple[Step, ...], options: SwitchOptions) -> None:
         """Write what a switch means to do. Raises ConfigurationError when that is not on the disk for certain."""
         ran = tuple(one for one in observed.active if one.state != LEASED)
         before = Observed(containers=ran, models=observed.models, loaded=observed.loaded, memory=observed.memory)
@@ -41,17 +49,21 @@ class Entry:
                 request=request,
                 steps=steps,
                 before=before,
-                restore=restore,
+                restore=options.restore_on_failure,
                 inputs=self._session.inputs,
+                hold=options.hold,
+                then=options.then,
             )
         )
 
     def intend(self, record: Record) -> None:
         """Write what must be on the disk before anything is touched. Raises ConfigurationError."""
         journal = self._session.journal
+        self.has_begun = True
         try:
             journal.append(record)
         except JournalFailed as error:
+            self.has_begun = False
             message = f"the journal cannot be written: {error}; nothing was touched"
             raise ConfigurationError(message, "make room, or make it writable") from None
 
@@ -62,6 +74,33 @@ class Entry:
         except JournalFailed as error:
             if not quietly:
                 self._watcher.warned(f"{error}; this is not in the history")
+
+    def keep_intent(self, request: Request, plan: Plan, seen: Observed, asked: Began | SwitchOptions, switch: str | None) -> None:
+        """Write down what holds from now on: `--hold`, and `--then restore` after this switch; before its end is written."""
+        self._hold(request, plan, seen, asked)
+        if asked.then:
+            self.follow(switch)
+
+    def follow(self, switch: str | None) -> None:
+        """Write that what ran before comes back when the training of a switch has ended."""
+        self.record(Then(switch=switch))
+
+    def _hold(self, request: Request, plan: Plan, seen: Observed, asked: Began | SwitchOptions) -> None:
+        """Write down what is held: what was and still runs, and with --hold what was just asked for."""
+        holds = [one for one in seen.held if one.process is None]
+        if asked.hold:
+            containers = tuple(one.id for name in plan.target if (one := seen.container_of(name)) and one.active)
+            hold = Hold(
+                request=str(request),
+                by=asked.by if isinstance(asked, Began) else self.by,
+                since=now(),
+                services=plan.target,
+                containers=containers,
+                models=plan.target_models,
+            )
+            holds = [one for one in holds if one.services != hold.services] + [hold]
+        if asked.hold or len(holds) != len(self._session.past.holds):
+            self.record(Held(holds=tuple(holds)))
 
     def ended(self, request: str, outcome: Outcome, note: str | None = None, state: State | None = None) -> Ended:
         """Return how this request ended."""
@@ -97,6 +136,10 @@ class Entry:
         for owed in session.past.policies.values():
             if owed.container not in there and session.docker.container(owed.container) is None:
                 self.record(owed.model_copy(update={"given_back": True}))
+
+    def gives_up(self, cut_off: Open, request: str) -> None:
+        """Leave a switch that was cut off as it is, because another request takes its place."""
+        self.record(self.ended_for(cut_off, "interrupted", f"given up: {self.by} asked for {request}"))
 
     def keep(self, switch: Switch) -> None:
         """Add what a switch measured to the records."""

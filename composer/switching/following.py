@@ -1,8 +1,9 @@
 """`training --then restore`: stay until training has ended, however it ended, and bring back what ran before."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 
-from composer.errors import ConfigurationError, EngineUnavailable, Interrupted
+from composer.errors import EngineUnavailable, Interrupted
 from composer.lab.rules import Rules
 from composer.planning.observed import Container
 from composer.switching.interruption import Interruption
@@ -25,22 +26,15 @@ def restore_after_training(session: Session, watcher: Watcher) -> Report:
     session.look_again()
     followed = session.past.last_change
     watcher.waiting("training runs; when it ends, what ran before comes back")
-    _await_end(session)
+    try:
+        _await_end(session)
+    except Interrupted:
+        with suppress(JournalFailed):  # then a guard may do what nobody waits for any more
+            session.journal.append(Then(switch=None))
+        raise
     session.look_again()
     options = SwitchOptions(wait_seconds=None, only_after=followed)
     return Transaction(session, options, watcher, None).switch(session.restore_request())
-
-
-def leave_to_guard(session: Session) -> None:
-    """Have the guard restore when training has ended. Raises ConfigurationError when that cannot be written down."""
-    session.look_again()
-    if followed := session.past.last_change:
-        try:
-            session.journal.append(Then(switch=followed))
-        except JournalFailed as error:
-            raise ConfigurationError(
-                f"the journal cannot be written: {error}", "when training has ended: spark-mode restore"
-            ) from None
 
 
 def _await_end(session: Session) -> None:

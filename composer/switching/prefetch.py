@@ -36,10 +36,10 @@ def ask_compose(files: "LabPaths") -> Asked:
     return Asked(asked, before)
 
 
-def open_lab(found: FoundFiles, need_project: bool = True) -> "Session":
+def open_lab(found: FoundFiles, need_project: bool = True, lenient: bool = False) -> "Session":
     """Open a lab whose files were found. Raises as `Session.open` does."""
     asked = ask_early(found)
     from composer.lab.files import LabFiles  # what costs time is imported after the questions
     from composer.switching.session import Session
 
-    return Session.open(LabFiles(**found._asdict()), asked, need_project)
+    return Session.open(LabFiles(**found._asdict()), asked, need_project, lenient)

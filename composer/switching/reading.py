@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from composer.engine.compose_files import ComposeFiles
-from composer.errors import SparkModeError
+from composer.errors import ConfigurationError, SparkModeError
+from composer.lab.no_rules import NO_RULES
 from composer.lab.project import Project
 from composer.lab.rules import Rules
 from composer.switching.rules_file import read_rules_file, text_of
@@ -25,10 +26,17 @@ class Reading(NamedTuple):
     inputs: dict[str, str]
 
 
-def read_lab(rules: str, source: ComposeFiles, inputs: dict[str, str], name: Callable[[SparkModeError], str] | None) -> Reading:
+def read_lab(
+    rules: str,
+    source: ComposeFiles,
+    inputs: dict[str, str],
+    name: Callable[[SparkModeError], str] | None,
+    forgive: Callable[[ConfigurationError], None],
+) -> Reading:
     """Read the rules, and Compose's answer about the files that had the digests `inputs` before it was asked.
 
-    `name` tells the project's name where a broken Compose file is allowed. Raises ConfigurationError and EngineUnavailable.
+    `name` tells the project's name where a broken Compose file is allowed; what is wrong with the rules goes to `forgive`, which
+    raises it unless a lab is in hand without them. Raises ConfigurationError and EngineUnavailable.
     """
     read = dict(inputs)
 
@@ -37,7 +45,11 @@ def read_lab(rules: str, source: ComposeFiles, inputs: dict[str, str], name: Cal
         read[str(path)] = sha256(found.encode()).hexdigest()
         return found
 
-    known = read_rules_file(rules, text)
+    known = NO_RULES
+    try:
+        known = read_rules_file(rules, text)
+    except ConfigurationError as error:
+        forgive(error)
     try:
         return Reading(known, source.read(), source.version, None, read)
     except SparkModeError as error:

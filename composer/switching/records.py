@@ -25,7 +25,11 @@ class Recorded(Frozen):
 
 
 class Began(Recorded):
-    """A switch begins: what was asked, by whom, from what, and with which inputs (SHA-256 by file)."""
+    """A switch begins: what was asked, by whom, from what, and with which inputs (SHA-256 by file).
+
+    `hold` and `then` are part of what was asked: that it is held once it runs, and that what ran before comes back when its
+    training ends.
+    """
 
     kind: Literal["began"] = "began"
     switch: str
@@ -36,6 +40,8 @@ class Began(Recorded):
     before: Observed
     restore: bool
     inputs: dict[str, str]
+    hold: bool = False
+    then: bool = False
 
 
 class Recovering(Recorded):
@@ -98,10 +104,10 @@ class Held(Recorded):
 
 
 class Then(Recorded):
-    """When the training of this switch ends, what ran before it comes back: the guard sees to it."""
+    """When the training of this switch ends, what ran before it comes back: a guard sees to it. None: nothing does."""
 
     kind: Literal["then"] = "then"
-    switch: str
+    switch: str | None
 
 
 class Ended(Recorded):

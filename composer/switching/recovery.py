@@ -4,7 +4,7 @@ Only the intent is remembered; what is there is observed. A recovery may be cut 
 """
 
 from composer.engine.doors import Clock
-from composer.errors import ConfigurationError, EngineUnavailable, Interrupted, SwitchFailed, UsageFault
+from composer.errors import ConfigurationError, EngineUnavailable, Interrupted, NeedsAttention, SwitchFailed, UsageFault
 from composer.planning.mode import current_mode
 from composer.planning.observed import Observed
 from composer.planning.plan import Plan, Stop
@@ -16,7 +16,7 @@ from composer.switching.observe import Observer
 from composer.switching.records import Recovering
 from composer.switching.report import Report, Watcher
 from composer.switching.session import Session
-from composer.switching.state import State, after, before_of
+from composer.switching.state import State, after, before_of, now
 from composer.switching.switch import Switch
 from composer.switching.switch_log import SwitchLog
 
@@ -37,7 +37,8 @@ class Recovery:
     def run(self, back: bool = False) -> Report:
         """Finish the switch, or bring back what ran before it: where finishing is not safe, and always with `back`.
 
-        Raises as a switch does. The journal then still has it, unless what was stopped was to stay stopped.
+        Raises as a switch does. The journal then still has it, unless what was stopped was to stay stopped, or the way back
+        failed: what a recovery could not bring back is `restore`'s, so that no second one says the same.
         """
         session, cut_off = self._session, self._cut_off
         self._watcher.recovering(str(cut_off))
@@ -46,30 +47,38 @@ class Recovery:
         if is_untouched(cut_off, session.observer.glance()):
             return self._recovered("nothing had been stopped or started")
         if not back and self._has_ended():
-            return self._recovered("its training has ended since; nothing more is done")
+            return self._recovered("its training has ended since; nothing more is done", self._left(), follow=True)
         plan = None if back else self._finishing()
+        if plan is None and cut_off.began.request.verb == "stop" and not back:
+            return self._recovered("it is not finished, because that would be refused now; nothing is started", self._left())
         if plan is None:
             await_stops(cut_off, session.observer, session.clock)
-        switch = self._switch()
+        return self._carry_out(plan)
+
+    def _carry_out(self, plan: Plan | None) -> Report:
+        """Carry out the plan that finishes the switch; without one go back."""
+        cut_off, switch = self._cut_off, self._switch()
         try:
             if plan is None:
                 reason = f"{cut_off.began.request} was cut off"
                 return self._recovered(switch.back(cut_off.began.before, restore=True, reason=reason))
             self._watcher.planned(plan)
             switch.run(plan, cut_off.began.before, cut_off.began.restore)
-            return self._recovered("it was finished", self._state_after(plan), plan)
+            return self._recovered("it was finished", self._state_after(plan), plan, follow=True)
         except (SwitchFailed, Interrupted) as error:
             if switch.ended == "rolled-back":
                 return self._recovered(error.message)
             if switch.ended:
                 self._entry.record(self._entry.ended_for(cut_off, switch.ended, error.message))
             raise
+        except NeedsAttention as error:
+            if not switch.stuck:
+                raise
+            self._entry.record(self._entry.ended_for(cut_off, "failed", error.message, self._left()))
+            message = f"{error.message}\nNow it is {self._mode()}, and nothing more is tried."
+            raise NeedsAttention(message, "bring back what ran before, when it can run: spark-mode restore") from None
         finally:
             self._entry.keep(switch)
-
-    def give_up(self, request: str) -> None:
-        """Leave the switch as it is, because another request takes its place."""
-        self._entry.record(self._entry.ended_for(self._cut_off, "interrupted", f"given up: {self._entry.by} asked for {request}"))
 
     def await_quiet(self) -> None:
         """Wait until the engine has done what it was asked. Raises EngineUnavailable when that does not end."""
@@ -114,8 +123,23 @@ class Recovery:
     def _mode(self) -> str:
         return current_mode(self._session.observer.glance(), self._session.project, self._session.rules)
 
-    def _recovered(self, note: str, state: State | None = None, plan: Plan | None = None) -> Report:
+    def _left(self) -> State:
+        """Return the state in which `restore` brings back what ran before the switch."""
+        session = self._session
+        was = before_of(self._cut_off.began.before, session.project, session.rules)
+        return session.state.model_copy(update={"mode": self._mode(), "since": now(), "before": was})
+
+    def _recovered(self, note: str, state: State | None = None, plan: Plan | None = None, follow: bool = False) -> Report:
+        """Write the end, and before it what was part of the intent; `follow` says that its training was started."""
         cut_off = self._cut_off
+        if plan:
+            self._entry.keep_intent(
+                cut_off.began.request, plan, self._session.observer.glance(), cut_off.began, cut_off.began.switch
+            )
+        elif follow and cut_off.began.then:
+            self._entry.follow(cut_off.began.switch)
+        if follow and cut_off.began.then:
+            note += "; when training ends, a guard brings back what ran before"
         self._entry.record(self._entry.ended_for(cut_off, "recovered", note, state))
         self._session.look_again()
         return Report(

@@ -9,13 +9,15 @@ from composer.planning.plan import Plan, Step, StoppedTraining
 class SwitchOptions(Frozen):
     """How to switch. `wait_seconds` is how long to wait for the lock: 0 not at all, None without end.
 
-    `hold` protects what then runs from other switches. `only_after` is the switch that must be the last one still.
+    `hold` protects what then runs from other switches. `then` has what ran before come back when training has ended.
+    `only_after` is the switch that must be the last one still.
     """
 
     wait_seconds: float | None = 0.0
     restore_on_failure: bool = True
     yes: bool = False
     hold: bool = False
+    then: bool = False
     only_after: str | None = None
 
 

@@ -10,16 +10,18 @@ from composer.engine.early import EarlyInfo
 from composer.engine.gpu import NvidiaGpu
 from composer.engine.local import local_socket
 from composer.engine.machine import HostMemory, SystemClock
-from composer.errors import ConfigurationError, EngineUnavailable, Refused, SparkModeError, UsageFault
+from composer.errors import ConfigurationError, EngineUnavailable, SparkModeError, UsageFault
 from composer.lab.files import LabFiles
 from composer.lab.project import Project
 from composer.lab.rules import Rules
 from composer.planning.observed import Container, Holder, Observed
-from composer.planning.plan import Plan, Refusal
+from composer.planning.plan import Plan
 from composer.planning.planner import plan as make_plan
 from composer.planning.request import Request
+from composer.switching.admitted import explained
 from composer.switching.directories import Directories, directories
-from composer.switching.holders import find_holders, holders_text
+from composer.switching.forgiveness import Forgiveness
+from composer.switching.holders import find_holders
 from composer.switching.inputs import digests
 from composer.switching.journal import Journal, JournalFailed, Open, Past, past
 from composer.switching.journal_file import JournalFile
@@ -37,12 +39,6 @@ if TYPE_CHECKING:
 
 READ_AGAIN_SECONDS = 5.0
 """After so long, such as a wait for the lock or an answer, Compose is asked again: its files may include others."""
-_FAULTS = {"rule": Refused, "configuration": ConfigurationError, "unknown": EngineUnavailable}
-
-
-def refuse(refusal: Refusal) -> SparkModeError:
-    """Return the error, with its exit code, for a refusal that stands on a plan."""
-    return _FAULTS[refusal.kind](refusal.message, refusal.hint)
 
 
 class Session:
@@ -58,26 +54,28 @@ class Session:
         self.gpu: Gpu = NvidiaGpu()
         self.clock: Clock = SystemClock()
         self.project_fault: SparkModeError | None = None
+        self.forgiveness = Forgiveness()
         self.compose_version = ""
         self.inputs: dict[str, str] = {}
         self._read_at = 0.0
 
     @classmethod
-    def open(cls, files: LabFiles, asked: Asked | None = None, need_project: bool = True) -> "Session":
+    def open(cls, files: LabFiles, asked: Asked | None = None, need_project: bool = True, lenient: bool = False) -> "Session":
         """Read the rules and the Compose project.
 
         Raises ConfigurationError for both, and EngineUnavailable without a `docker` command. With `need_project` False
-        a broken Compose file is kept as `project_fault`: a stop never needs a valid one.
+        a broken Compose file is kept as `project_fault`: a stop never needs a valid one, and `lenient` no valid rules either.
         """
         asked = asked or ask_early(files)
         session = cls(files, local_socket(), asked.engine)
+        session.forgiveness.granted = lenient
         session._read(asked, need_project)
         return session
 
     def _read(self, asked: Asked, need_project: bool) -> None:
         """Take over what is read, once all of it is."""
         name = None if need_project else self._name_by_labels
-        found = read_lab(self.files.rules, asked.compose, asked.inputs, name)
+        found = read_lab(self.files.rules, asked.compose, asked.inputs, name, self.forgiveness.forgive)
         self.rules, self.project, self.compose_version, self.project_fault, self.inputs = found
         self._read_at = self.clock.now()
         self.__dict__.pop("capacity", None)
@@ -146,7 +144,8 @@ class Session:
         try:
             return past(self.journal.records())
         except JournalFailed as error:
-            raise ConfigurationError(str(error), "spark-mode must be able to read its journal there") from None
+            self.forgiveness.forgive(ConfigurationError(str(error), "spark-mode must be able to read its journal there"))
+            return Past()
 
     def look_again(self) -> None:
         """Forget what was read of the journal."""
@@ -167,7 +166,7 @@ class Session:
     def observer(self) -> Observer:
         """Who looks at this lab."""
         known = self.past
-        admitted, leases, files = known.state.models, self.leases.live, self.files.compose
+        admitted, leases, files = known.state.models, self.forgiveness.of(self.leases.live), self.files.compose
         return Observer(self.docker, self.machine, host_at, self.project, self.rules, admitted, known.holds, leases, files)
 
     def observe(self) -> Observed:
@@ -188,7 +187,7 @@ class Session:
             observed = self.observe()
         except EngineUnavailable:
             observed = Observed(complete=False, memory=self.machine.memory())
-        plan = self.explained(self.plan_for(request, observed), observed)
+        plan = explained(self, self.plan_for(request, observed), observed)
         if observed.complete:
             require_understood(self.past, request)
         if observed.complete and (cut_off := self.cut_off):
@@ -199,13 +198,6 @@ class Session:
     def plan_for(self, request: Request, observed: Observed) -> Plan:
         """Return the plan for things as they were observed."""
         return make_plan(request, self.project, self.rules, observed, self.capacity)
-
-    def explained(self, plan: Plan, observed: Observed) -> Plan:
-        """Return a plan that names who holds the memory which is missing."""
-        if plan.refusal is None or not plan.refusal.measured or not observed.complete:
-            return plan
-        text = f"{plan.refusal.message}\n{holders_text(self.holders(observed), observed.memory)}"
-        return plan.model_copy(update={"refusal": plan.refusal.model_copy(update={"message": text})})
 
     def holders(self, observed: Observed) -> tuple[Holder, ...]:
         """Return who holds memory that no workload declares."""

@@ -13,6 +13,7 @@ from composer.switching.executor import Executor
 from composer.switching.interruption import Interruption, LeftAtOnce
 from composer.switching.lock import Lock
 from composer.switching.measurements import Measurement
+from composer.switching.net import Unexpected, net
 from composer.switching.observe import Observer
 from composer.switching.report import Watcher
 from composer.switching.switch_log import SwitchLog
@@ -25,7 +26,8 @@ class Switch:
     """Carries a plan out under the lock, or brings back what ran `before` it.
 
     `carried_out` are the steps of an earlier attempt at the same switch, whose starts were `started`. `ended` says how a
-    switch that raised an error ended: None means that it is still to be finished or undone, by a recovery.
+    switch that raised an error ended: None means that it is still to be finished or undone, by a recovery. `stuck` says that
+    the way back was tried, and failed.
     """
 
     def __init__(
@@ -41,7 +43,7 @@ class Switch:
         started: frozenset[str] = frozenset(),
     ) -> None:
         self.ended: Literal["rolled-back", "failed", "interrupted"] | None = None
-        self.left_stopped = False
+        self.left_stopped = self.stuck = False
         self._log, self._carried_out = log, carried_out
         self._watcher = _Recorder(watcher, lock)
         self._interruption = Interruption()
@@ -61,7 +63,7 @@ class Switch:
         return self._executor.measured
 
     def run(self, plan: Plan, before: Observed, restore: bool) -> None:
-        """Carry out a plan that was made from `before`.
+        """Carry out a plan that was made from `before`. Whatever is raised meanwhile takes the way back.
 
         Raises SwitchFailed when it failed and what ran before runs again (or stays stopped, without `restore`),
         Interrupted likewise after a signal, NeedsAttention when the way back failed too, EngineUnavailable when the
@@ -70,7 +72,7 @@ class Switch:
         self._carried_out += plan.steps
         with self._interruption.listening():
             try:
-                self._executor.run(plan.steps)
+                self._tried(plan.steps)
             except StepFailed as error:
                 self._log.failed(str(error))
                 if isinstance(error, NotReleased):
@@ -92,6 +94,44 @@ class Switch:
         with self._interruption.listening():
             return self._end(before, restore, reason)[0]
 
+    def brake(self, plan: Plan) -> tuple[str, ...]:
+        """Carry out the steps of a stop, each whatever became of the others, and return what could not be done.
+
+        There is no way back: nothing is ever started. Raises Interrupted, and EngineUnavailable when the engine no longer
+        answers.
+        """
+        failed: list[str] = []
+        with self._interruption.listening():
+            try:
+                for number, step in enumerate(plan.steps):
+                    self._watcher.done = number
+                    failed += self._braked(step)
+            except Interrupted:
+                self._log.signalled(at_once=False)
+                self.ended = "interrupted"
+                raise Interrupted("interrupted: what was not stopped yet runs on", "see what runs: spark-mode status") from None
+            except LeftAtOnce:
+                self._log.signalled(at_once=True)
+                raise Interrupted(f"left at once, during: {self._watcher.at}", "see what runs: spark-mode status") from None
+        return tuple(failed)
+
+    def _braked(self, step: Step) -> tuple[str, ...]:
+        """Carry out one step of a stop, and return why it failed, if it did."""
+        try:
+            self._tried((step,))
+        except StepFailed as error:
+            self._log.failed(str(error))
+            return (str(error),)
+        except EngineUnavailable as error:
+            self._log.failed(error.message)
+            self._observer.glance()  # raises when it was not this one container alone
+            return (error.message,)
+        return ()
+
+    def _tried(self, steps: tuple[Step, ...]) -> None:
+        with net(Interrupted, EngineUnavailable, NeedsAttention):
+            self._executor.run(steps)
+
     def _unanswered(self, error: EngineUnavailable) -> EngineUnavailable:
         self._log.failed(error.message)
         message = f"{error.message}\nThe switch stopped at: {self._watcher.at}"
@@ -108,10 +148,12 @@ class Switch:
         self._interruption.going_back()
         self._log.going_back(reason)
         try:
-            way = rollback(self._carried_out, self._project, self._rules, before, self._observer.glance(all_hosts=True))
-            self._watcher.rolling_back(reason, way.steps)
-            self._executor.run(way.steps)
+            with net(EngineUnavailable, NeedsAttention):
+                way = rollback(self._carried_out, self._project, self._rules, before, self._observer.glance(all_hosts=True))
+                self._watcher.rolling_back(reason, way.steps)
+                self._executor.run(way.steps)
         except (StepFailed, EngineUnavailable, NeedsAttention) as error:
+            self.stuck = isinstance(error, StepFailed) and not isinstance(error, Unexpected)
             self._log.failed(str(error))
             raise NeedsAttention(f"{reason}\nThe way back failed at: {self._watcher.at}\n{error}", LOOK) from None
         except LeftAtOnce:
@@ -130,11 +172,15 @@ def _restored(way: Rollback) -> str:
 
 
 class _Recorder:
-    """Passes everything on to the watcher, remembers the step and the warnings, and tells those who wait for the lock."""
+    """Passes everything on to the watcher, remembers the step and the warnings, and tells those who wait for the lock.
+
+    `done` steps came before those that are carried out now.
+    """
 
     def __init__(self, watcher: Watcher, lock: Lock | None) -> None:
         self._watcher, self._lock = watcher, lock
         self.at = "the beginning"
+        self.done = 0
         self.warnings: list[str] = []
 
     def waiting(self, holder: str) -> None:
@@ -151,13 +197,13 @@ class _Recorder:
         if self._lock:
             self._lock.require_held()
             self._lock.doing(self.at)
-        self._watcher.started(number, step)
+        self._watcher.started(self.done + number, step)
 
     def progress(self, available: int | None, note: str) -> None:
         self._watcher.progress(available, note)
 
     def finished(self, number: int, step: Step) -> None:
-        self._watcher.finished(number, step)
+        self._watcher.finished(self.done + number, step)
 
     def warned(self, message: str) -> None:
         self.warnings.append(message)

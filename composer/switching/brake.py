@@ -1,0 +1,107 @@
+"""`stop` is a brake: it stops what can be stopped and names what is left; it waits for nothing and starts nothing.
+
+What is broken does not hold it up: without rules, journal or lock it goes by what runs and its labels, with a warning.
+"""
+
+from composer.errors import ConfigurationError, Interrupted, SwitchFailed
+from composer.planning.mode import current_mode
+from composer.planning.observed import LEASED, Observed
+from composer.planning.plan import Plan, Stop
+from composer.planning.request import Request
+from composer.switching.admitted import admitted
+from composer.switching.agreement import Agreement
+from composer.switching.entry import Entry
+from composer.switching.lock import Lock
+from composer.switching.records import Outcome
+from composer.switching.report import Report, SwitchOptions, Watcher
+from composer.switching.session import Session
+from composer.switching.state import after, before_of
+from composer.switching.switch import Switch
+from composer.switching.switch_log import SwitchLog
+
+WHO = "see who starts it, and ask again: docker events"
+
+
+class Brake:
+    """One stop, under the lock where there is one. Two of them, or one beside a switch, only stop what the other stops too."""
+
+    def __init__(self, session: Session, options: SwitchOptions, watcher: Watcher, agreement: Agreement, entry: Entry) -> None:
+        self._session, self._options, self._watcher = session, options, watcher
+        self._agreement, self._entry = agreement, entry
+
+    def run(self, request: Request, lock: Lock | None) -> Report:
+        """Stop what was asked for. Raises SwitchFailed with what is left, Unasked, and what any request raises."""
+        session = self._session
+        session.look_again()
+        before = session.observe()
+        plan = admitted(session, request, before)
+        self._agreement.require(plan)
+        if not request.names and session.past.open:
+            self._entry.gives_up(session.past.open, str(request))
+        for fault in session.forgiveness.faults:
+            self._watcher.warned(f"{fault}; what runs is stopped all the same, by its labels")
+        if not plan.steps:
+            return self._report(plan, "unchanged", before)
+        self._watcher.planned(plan)
+        return self._stop(request, plan, before, lock)
+
+    def _stop(self, request: Request, plan: Plan, before: Observed, lock: Lock | None) -> Report:
+        session = self._session
+        if session.past.open is None or not request.names:  # else that one is still to be recovered, after this
+            self._begin(request, plan, before)
+        log = SwitchLog(session.journal, self._entry.switch, session.past.policies, self._watcher.warned)
+        switch = Switch(session.doors(), session.project, session.rules, session.observer, self._watcher, log, lock)
+        try:
+            failed = switch.brake(plan)
+        except Interrupted as error:
+            if switch.ended:
+                self._end(plan, before, "interrupted", error.message)
+            raise
+        seen = session.observer.glance()
+        if left := _left(plan, seen, failed):
+            self._end(plan, before, "failed", left)
+            raise SwitchFailed(f"{left}\nEverything else that was to be stopped is.", WHO)
+        self._end(plan, before, "applied")
+        return self._report(plan, "applied", seen, switch.warnings)
+
+    def _begin(self, request: Request, plan: Plan, before: Observed) -> None:
+        try:
+            self._entry.began(request, before, plan.steps, self._options.model_copy(update={"restore_on_failure": False}))
+        except ConfigurationError as error:
+            self._watcher.warned(f"{error.message.removesuffix('; nothing was touched')}; what runs is stopped all the same")
+
+    def _end(self, plan: Plan, before: Observed, outcome: Outcome, note: str | None = None) -> None:
+        """Write how it ended; `restore` brings back what ran before it, however it did."""
+        session = self._session
+        was = before_of(before, session.project, session.rules)
+        mode = current_mode(session.observer.glance(), session.project, session.rules)
+        state = after(session.state, plan, was, mode, touched=True)
+        self._entry.record(self._entry.ended(plan.request, outcome, note, state))
+
+    def _report(self, plan: Plan, outcome: Outcome, seen: Observed, warnings: tuple[str, ...] = ()) -> Report:
+        unchanged = outcome == "unchanged"
+        if unchanged:
+            self._entry.record(self._entry.ended(plan.request, outcome))
+        return Report(
+            switch=self._entry.switch,
+            request=plan.request,
+            outcome="unchanged" if unchanged else "applied",
+            mode=current_mode(seen, self._session.project, self._session.rules),
+            seconds=self._entry.seconds,
+            steps=plan.steps,
+            note=plan.nothing_to_do,
+            warnings=(*plan.warnings, *warnings),
+        )
+
+
+def _left(plan: Plan, seen: Observed, failed: tuple[str, ...]) -> str | None:
+    """Return what still runs, or runs again, of what was to be stopped, and why; None when nothing does."""
+    stops = [step for step in plan.steps if isinstance(step, Stop)]
+    services, ids = {step.service for step in stops if step.service}, {id_ for step in stops for id_ in step.containers}
+    active = (one for one in seen.active if one.state != LEASED)
+    left = dict.fromkeys(one.name for one in active if one.service in services or one.id in ids)
+    unloads = len(stops) < len(plan.steps) and failed
+    if not left and not unloads:
+        return None
+    names = f"{', '.join(left)} still {'runs' if len(left) == 1 else 'run'}" if left else "not everything was unloaded"
+    return "\n".join([names, *failed])

@@ -1,0 +1,187 @@
+"""Whatever a door raises, at any call, in any scenario: the lab is as before, or journal and exit code say that it is not.
+
+The runs are counted: two for each call of each door in the undisturbed run, which raises instead of what it does, or after
+it; and for each of them one in which every later call raises as well, the way back included.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from composer.engine.doors import Compose
+from composer.errors import SparkModeError
+from composer.planning.request import Request
+from composer.switching.doors import Doors
+from composer.switching.journal import Journal, past
+from composer.switching.report import SwitchOptions
+from composer.switching.transaction import Transaction
+from tests.nobody import Nobody
+from tests.simulation.engine import Killed
+from tests.simulation.faulty_door import Calls, Moment
+from tests.simulation.lab import REQUESTS, SimulatedSession, ask, machine
+from tests.simulation.machine import ComposeOf, NoModels, SimulatedMachine
+
+OMNI, XTTS, TRAINING, LARGE, STOP = REQUESTS[0], REQUESTS[2], REQUESTS[5], REQUESTS[6], REQUESTS[7]
+UP, RESTORE = Request(verb="up", names=("whisper",)), Request(verb="restore")
+WITH = Request(verb="audio", names=("omni",), extra=("llama3.1:8b",))
+DEEP = os.environ.get("SPARK_MODE_DEEP") == "1"
+LAWFUL = {0, 1, 3, 4, 6, 7, 130}
+
+
+class FaultySession(SimulatedSession):
+    """A session all of whose doors are counted."""
+
+    def __init__(self, on: SimulatedMachine, folder: Path, calls: Calls) -> None:
+        super().__init__(on, folder)
+        self._calls = calls
+        self.docker, self.clock = calls.through(self.docker, "docker"), calls.through(self.clock, "clock")
+        self.machine, self.gpu = calls.through(self.machine, "machine"), calls.through(self.gpu, "gpu")
+
+    @property
+    def journal(self) -> Journal:
+        return self._calls.through(self.simulated.journal, "journal")
+
+    def doors(self) -> Doors:
+        compose: Compose = self._calls.through(ComposeOf(self.simulated), "compose")
+        return Doors(
+            docker=self.docker,
+            compose=compose,
+            machine=self.machine,
+            gpu=self.gpu,
+            hosts=lambda address: self._calls.through(NoModels(address), "hosts"),
+            clock=self.clock,
+        )
+
+
+class Scenario(NamedTuple):
+    """What ran, what is asked for then, None for a recovery, and the act after which the switch before it was killed."""
+
+    former: tuple[Request, ...]
+    request: Request | None
+    killed_after: str | None = None
+    fails: bool = False
+
+    def __str__(self) -> str:
+        cut_off = f", killed after {self.killed_after}" if self.killed_after else ""
+        return f"{self.former[-1]}{cut_off} then {self.request or 'recover'}{', which fails' if self.fails else ''}"
+
+
+SCENARIOS = [
+    Scenario((OMNI,), TRAINING),
+    Scenario((TRAINING,), OMNI),
+    Scenario((TRAINING,), XTTS, fails=True),
+    Scenario((XTTS,), OMNI),
+    Scenario((TRAINING,), LARGE),
+    Scenario((OMNI, TRAINING), RESTORE),
+    Scenario((XTTS,), STOP),
+    Scenario((XTTS,), Request(verb="stop", names=("xtts",))),
+    Scenario((OMNI,), UP),
+    Scenario((TRAINING,), WITH),
+    Scenario((OMNI,), OMNI),
+    Scenario((OMNI, TRAINING), None, "compose stop omni"),
+    Scenario((OMNI, TRAINING), None, "start training"),
+    Scenario((OMNI, TRAINING), RESTORE, "start training"),
+    Scenario((OMNI, TRAINING), XTTS, "compose stop omni"),
+]
+
+
+def prepared(scenario: Scenario, folder: Path) -> SimulatedMachine:
+    one = machine()
+    *former, last = scenario.former
+    for request in former:
+        ask(one, folder, request)
+    if scenario.killed_after is None:
+        ask(one, folder, last)
+    else:
+        one = killed(one, folder, last, scenario.killed_after)
+    if scenario.fails and scenario.request:
+        trial = one.fork()
+        ask(trial, folder, scenario.request)
+        one.fail_at, one.fault = max(index for index, act in enumerate(trial.acts) if act.startswith(("up ", "start "))), "crash"
+    return one
+
+
+def killed(start: SimulatedMachine, folder: Path, request: Request, act: str) -> SimulatedMachine:
+    effect = start.effects
+    while True:
+        one = start.fork()
+        one.kill_at = (effect, "after")
+        with pytest.raises(Killed):
+            ask(one, folder, request)
+        if one.acts[-1].startswith(act):
+            one.kill_at = None
+            return one
+        effect += 1
+
+
+def attempted(on: SimulatedMachine, folder: Path, request: Request | None, calls: Calls) -> int:
+    """Attempt a scenario, and return its exit code; what is no error of spark-mode's own would be a traceback."""
+    how = SwitchOptions(yes=True, hold=request is not None and request.verb != "stop")
+    transaction = Transaction(FaultySession(on, folder, calls), how, Nobody(), None)
+    try:
+        if request:
+            transaction.switch(request)
+        else:
+            transaction.recover()
+    except SparkModeError as error:
+        assert error.message
+        return error.exit_code
+    return 0
+
+
+def faulty(scenario: Scenario, folder: Path, for_ever: bool) -> Iterator[tuple[SimulatedMachine, SimulatedMachine, int, str]]:
+    """Yield the machine before and after each attempt in which one call raised, its exit code, and the call."""
+    start, calls = prepared(scenario, folder), Calls()
+    attempted(start.fork(), folder, scenario.request, calls)
+    moments: tuple[Moment, ...] = ("instead", "after")
+    for index, name in enumerate(calls.names):
+        for moment in moments:
+            one, faults = start.fork(), Calls(index, moment, for_ever)
+            code = attempted(one, folder, scenario.request, faults)
+            assert faults.raised, f"{name}, call {index}, was not made"
+            yield start, one, code, f"{moment} {name}, call {index}"
+
+
+def policies(on: SimulatedMachine) -> dict[str, str]:
+    """Return the restart policies that containers have, or are owed by the journal."""
+    owed = past(on.journal.records()).policies
+    there = [one for name in on.running() if (one := on.of(name))]
+    return {one.name: owed[one.id].policy if one.id in owed else one.restart_policy for one in there}
+
+
+def require_told(scenario: Scenario, start: SimulatedMachine, one: SimulatedMachine, code: int, what: str) -> None:
+    """See that the lab is as before, or that journal and exit code say that it is not."""
+    assert one.wrongs == [], what
+    assert code in LAWFUL, what
+    known = past(one.journal.records())
+    if one.running() == start.running() and policies(one) == policies(start):
+        return
+    if code in (6, 7):
+        assert known.open is not None or known.ended[-1].outcome in ("applied", "recovered"), what
+    elif code == 1 and scenario.killed_after:  # what was cut off before it is recovered, and this one did nothing more
+        assert known.open is None, what
+        assert known.ended[-1].outcome in ("recovered", "failed", "rolled-back"), what
+    elif code == 1:
+        assert scenario.request and scenario.request.verb == "stop", f"{what}: {one.acts}"
+        assert known.ended[-1].outcome == "failed", what
+    else:
+        assert code == 0, f"{what}: {code}"
+
+
+@pytest.mark.parametrize("for_ever", [False, True], ids=["once", "for-ever"])
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
+def test_whatever_a_door_raises_the_lab_is_as_before_or_journal_and_exit_code_say_that_it_is_not(
+    scenario: Scenario, for_ever: bool, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    runs = changed = 0
+    for start, one, code, what in faulty(scenario, tmp_path, for_ever):
+        require_told(scenario, start, one, code, what)
+        runs += 1
+        changed += one.running() != start.running()
+    record_property("calls", runs // 2)
+    sys.stdout.write(f"{scenario}: {runs} runs, {changed} of them ended in another state, which was said\n")
+    assert runs > 0
