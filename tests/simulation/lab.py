@@ -7,10 +7,12 @@ from composer.lab.files import LabFiles
 from composer.lab.project import Dependency, Healthcheck, Project, Service
 from composer.lab.rules_reading import read_rules
 from composer.lab.size import GB
+from composer.planning.plan import StoppedTraining
 from composer.planning.request import Request
 from composer.switching.directories import Directories
 from composer.switching.doors import Doors
 from composer.switching.journal import Journal
+from composer.switching.lock import is_switching
 from composer.switching.report import Report, SwitchOptions
 from composer.switching.session import Session
 from composer.switching.transaction import Transaction
@@ -98,10 +100,24 @@ def two_names(total: int = 128 * GB) -> tuple[SimulatedMachine, SimulatedMachine
     return made[0], made[1]
 
 
+class Agrees:
+    """Somebody who agrees to every stop, and sees that nobody is kept waiting for the answer. `asked` counts the questions."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.asked = 0
+
+    def __call__(self, training: tuple[StoppedTraining, ...]) -> bool:
+        assert not is_switching(self._session.directories.locks, self._session.engine_key), "a question under the lock"
+        self.asked += 1
+        return True
+
+
 def ask(on: SimulatedMachine, folder: Path, request: Request, **options: bool) -> Report:
-    """Ask for a switch, as the command does in a process of its own."""
+    """Ask for a switch, as the command does in a process of its own; without `yes` somebody is asked, and agrees."""
     how = SwitchOptions.model_validate({"yes": True, **options})
-    return Transaction(SimulatedSession(on, folder), how, Nobody(), None).switch(request)
+    session = SimulatedSession(on, folder)
+    return Transaction(session, how, Nobody(), None if how.yes else Agrees(session)).switch(request)
 
 
 def recover(on: SimulatedMachine, folder: Path) -> Report:

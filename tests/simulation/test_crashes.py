@@ -1,11 +1,12 @@
 """A kill before and after every effect of every switch: one recovery leaves the lab in a mode, and there is nothing more to do.
 
-The runs are counted: three for each effect of the uninterrupted run (killed before it, after it, and before it while the
+Each switch is asked for with all that belongs to an intent: a question to agree to, a hold, and what follows a training. The
+runs are counted: three for each effect of the uninterrupted run (killed before it, after it, and before it while the
 engine still does it a second later), and in the same way for each effect of every recovery.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import product
 from pathlib import Path
 from typing import NamedTuple
@@ -13,11 +14,12 @@ from typing import NamedTuple
 import pytest
 
 from composer.errors import SparkModeError
+from composer.lab.size import GB
 from composer.planning.request import Request
 from composer.switching.journal import past
 from composer.switching.records import Ended
 from tests.simulation.engine import WHEN, Killed
-from tests.simulation.lab import REQUESTS, ask, machine, recover
+from tests.simulation.lab import PROJECT, REQUESTS, ask, machine, recover
 from tests.simulation.machine import JOURNAL_LIMIT, SimulatedMachine
 
 MODES = (REQUESTS[0], REQUESTS[2], REQUESTS[5], REQUESTS[6], REQUESTS[7])
@@ -27,6 +29,8 @@ FAULTS = ("none", "compose", "crash", "disk")
 DEEP = os.environ.get("SPARK_MODE_DEEP") == "1"
 NESTED = MODES if DEEP else (REQUESTS[0], REQUESTS[5])
 """Between these modes the recovery itself is killed as well; between all of them, with all faults, in `make test-deep`."""
+ENDED = MODES if DEEP else (REQUESTS[0], REQUESTS[2], REQUESTS[5])
+"""Between these modes a recovery meets what does not go away; between all of them in `make test-deep`."""
 FULL_AFTER = 5
 
 
@@ -56,11 +60,16 @@ def prepared(scenario: Scenario, folder: Path) -> SimulatedMachine:
     return one
 
 
-def attempt(one: SimulatedMachine, folder: Path, request: Request | None) -> bool:
+def intent(request: Request) -> dict[str, bool]:
+    """Return the options of a request with all that can be intended by it."""
+    return {"yes": False, "hold": request.verb != "stop", "then": request.verb == "training"}
+
+
+def attempt(one: SimulatedMachine, folder: Path, request: Request | None, **options: bool) -> bool:
     """Ask for a switch, or a recovery, and return whether it was killed."""
     try:
         if request:
-            ask(one, folder, request)
+            ask(one, folder, request, **(options or intent(request)))
         else:
             recover(one, folder)
     except Killed:
@@ -70,36 +79,51 @@ def attempt(one: SimulatedMachine, folder: Path, request: Request | None) -> boo
     return False
 
 
-def killed(start: SimulatedMachine, folder: Path, request: Request | None) -> Iterator[SimulatedMachine]:
+def killed(start: SimulatedMachine, folder: Path, request: Request | None, **options: bool) -> Iterator[SimulatedMachine]:
     """Yield the machine after each kill that a switch, or a recovery, can meet; each of them must have happened."""
     whole = start.fork()
-    assert not attempt(whole, folder, request)
+    assert not attempt(whole, folder, request, **options)
     for effect in range(start.effects, whole.effects):
         for when in WHEN:
             one = start.fork()
             one.kill_at = (effect, when)
-            assert attempt(one, folder, request), f"{when} effect {effect} nothing was killed"
+            assert attempt(one, folder, request, **options), f"{when} effect {effect} nothing was killed"
             one.kill_at = None
             yield one
 
 
 def recovered(one: SimulatedMachine, folder: Path) -> None:
-    """Recover until that succeeds: a fault may meet the recovery too, and there is room on the disk again."""
+    """Recover until that succeeds: a fault may meet the recovery too, and there is room on the disk again.
+
+    None says what another one has said.
+    """
     one.disk_full_at = None
-    for _ in range(3):
+    said: list[str] = []
+    while True:
         try:
             recover(one, folder)
-        except SparkModeError:
-            continue
-        return
-    raise AssertionError("the recovery does not come to an end")
+        except SparkModeError as error:
+            assert error.message not in said
+            said.append(error.message)
+        else:
+            return
 
 
-def require_settled(one: SimulatedMachine, folder: Path, legal: list[dict[str, str | None]]) -> None:
-    """See that the lab is in one of two modes, nothing was broken on the way, and a second recovery does nothing."""
+def require_settled(
+    one: SimulatedMachine, folder: Path, legal: list[dict[str, str | None]], request: Request | None = None
+) -> None:
+    """See that the lab is in one of two modes, nothing was broken on the way, and a second recovery does nothing.
+
+    Where the request was carried out, what belonged to its intent is in force.
+    """
     assert one.wrongs == []
     assert one.running() in legal, f"{one.acts} left {one.running()}"
-    assert past(one.journal.records()).open is None
+    known = past(one.journal.records())
+    assert known.open is None
+    if request:
+        done = one.running() == legal[-1]
+        assert bool(known.holds) == (done and intent(request)["hold"]), f"{one.acts}: {known.holds}"
+        assert known.restores == (done and intent(request)["then"])
     acts = len(one.acts)
     assert recover(one, folder).outcome == "unchanged"
     assert len(one.acts) == acts
@@ -123,7 +147,7 @@ def test_one_recovery_settles_the_lab_whenever_the_switch_was_killed(scenario: S
     for one in killed(start, tmp_path, scenario.request):
         runs += 1
         recovered(one, tmp_path)
-        require_settled(one, tmp_path, legal)
+        require_settled(one, tmp_path, legal, scenario.request)
     assert runs == len(WHEN) * (whole.effects - start.effects) > 0
 
 
@@ -138,7 +162,7 @@ def test_one_recovery_settles_the_lab_whenever_the_disk_filled_up(scenario: Scen
         one.disk_full_at = effect
         assert not attempt(one, tmp_path, scenario.request)
         recovered(one, tmp_path)
-        require_settled(one, tmp_path, legal)
+        require_settled(one, tmp_path, legal, scenario.request)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +181,7 @@ def test_a_recovery_that_is_killed_is_finished_by_the_next(scenario: Scenario, t
         for one in killed(cut_off, tmp_path, None):
             runs += 1
             recovered(one, tmp_path)
-            require_settled(one, tmp_path, legal)
+            require_settled(one, tmp_path, legal, scenario.request)
     assert runs == expected > 0
 
 
@@ -199,8 +223,45 @@ def test_the_next_switch_recovers_first_and_then_does_what_it_is_asked(scenario:
     there_and_back = start.fork()
     ask(there_and_back, tmp_path, scenario.request)
     ask(there_and_back, tmp_path, scenario.former)
-    for one in killed(start, tmp_path, scenario.request):
+    for one in killed(start, tmp_path, scenario.request, yes=True):
         ask(one, tmp_path, scenario.former)
         assert one.wrongs == []
         assert one.running() in (start.running(), there_and_back.running())
         assert past(one.journal.records()).open is None
+
+
+MISFORTUNES: dict[str, Callable[[SimulatedMachine], None]] = {
+    "nothing gets well": lambda one: one.sick.update(PROJECT.services),
+    "nothing dies": lambda one: one.undying.update(PROJECT.services),
+    "others took the memory": lambda one: setattr(one, "taken", 110 * GB),
+    "somebody started training": lambda one: by_hand(one, "training"),
+    "somebody started omni": lambda one: by_hand(one, "omni"),
+}
+"""What happens after the kill, and stays so."""
+
+
+def by_hand(one: SimulatedMachine, service: str) -> None:
+    if one.of(service) is None:
+        one.put(service, "created", id=f"{service}-by-hand")
+    one.outside_start(service)
+
+
+@pytest.mark.parametrize("misfortune", MISFORTUNES)
+@pytest.mark.parametrize(
+    "scenario", [one for one in SCENARIOS if one.fault == "none" and all(mode in ENDED for mode in one[:2])], ids=str
+)
+def test_a_recovery_always_ends_and_the_second_never_says_what_the_first_one_said(
+    scenario: Scenario, misfortune: str, tmp_path: Path
+) -> None:
+    start, ended = prepared(scenario, tmp_path), 0
+    for one in killed(start, tmp_path, scenario.request):
+        if past(one.journal.records()).open is None:
+            continue  # it was killed before it began, or after its end
+        MISFORTUNES[misfortune](one)
+        recovered(one, tmp_path)
+        known = past(one.journal.records())
+        assert known.open is None
+        assert known.ended[-1].outcome in ("recovered", "failed")
+        assert one.wrongs == []
+        ended += 1
+    assert ended > 0

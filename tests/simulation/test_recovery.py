@@ -25,7 +25,7 @@ OMNI, XTTS, TRAINING = Request(verb="audio", names=("omni",)), Request(verb="aud
 RESTORE, STOP = Request(verb="restore"), Request(verb="stop")
 
 
-def cut_off(folder: Path, former: Request, request: Request, act: str) -> SimulatedMachine:
+def cut_off(folder: Path, former: Request, request: Request, act: str, **options: bool) -> SimulatedMachine:
     """Return a machine on which a switch was killed just after an act."""
     one = machine()
     ask(one, folder, former)
@@ -35,7 +35,7 @@ def cut_off(folder: Path, former: Request, request: Request, act: str) -> Simula
         one.kill_at = (one.kill_at[0] + 1 if one.kill_at else one.effects, "after")
         trial.kill_at = one.kill_at
         with pytest.raises(Killed):
-            ask(trial, folder, request)
+            ask(trial, folder, request, **options)
     trial.kill_at = None
     return trial
 
@@ -81,9 +81,47 @@ def test_a_recovery_never_stops_a_training_that_nobody_agreed_to_stop(tmp_path: 
     for name in ("whisper", "ollama"):
         one.outside_stop(name)
     one.outside_start("training")
-    with pytest.raises(NeedsAttention, match="training became active meanwhile"):
+    with pytest.raises(NeedsAttention, match="Now it is training, and nothing more is tried") as failed:
         recover(one, tmp_path)
+    assert "training became active meanwhile" in failed.value.message
+    assert failed.value.hint == "bring back what ran before, when it can run: spark-mode restore"
     assert one.running() == {"training": None}
+    assert recover(one, tmp_path).outcome == "unchanged"
+    assert ask(one, tmp_path, RESTORE).mode == "audio xtts"
+
+
+def test_a_switch_that_fails_where_both_sides_ran_leaves_one_side_and_nothing_to_recover(tmp_path: Path) -> None:
+    one = machine()
+    ask(one, tmp_path, Request(verb="audio", names=("chatterbox",)))
+    one.put("training", "created")
+    one.outside_start("training")
+    one.sick.add("xtts")
+    with pytest.raises(SwitchFailed):
+        ask(one, tmp_path, XTTS)
+    assert set(one.running()) == {"training"}
+    assert recover(one, tmp_path).outcome == "unchanged"
+
+
+def test_a_hold_and_what_follows_a_training_are_applied_by_the_recovery_that_finishes_it(tmp_path: Path) -> None:
+    one = cut_off(tmp_path, OMNI, TRAINING, "start training", hold=True, then=True)
+    report = recover(one, tmp_path)
+    assert report.note == "it was finished; when training ends, a guard brings back what ran before"
+    known = past(one.journal.records())
+    assert [hold.services for hold in known.holds] == [("training",)]
+    assert known.restores
+    with pytest.raises(Refused, match="training is held"):
+        ask(one, tmp_path, OMNI)
+
+
+def test_what_follows_a_training_that_ended_before_the_recovery_is_not_forgotten(tmp_path: Path) -> None:
+    one = cut_off(tmp_path, OMNI, TRAINING, "start training", then=True)
+    switch = past(one.journal.records()).open
+    assert switch is not None
+    one.journal.append(StepEnded(switch=switch.began.switch))
+    one.die("training", 0)
+    recover(one, tmp_path)
+    assert past(one.journal.records()).restores
+    assert ask(one, tmp_path, RESTORE).mode == "audio omni"
 
 
 def test_where_neither_way_is_possible_the_next_request_is_judged_by_what_runs(tmp_path: Path) -> None:

@@ -119,6 +119,15 @@ def test_a_start_is_refused_when_the_other_side_appeared_meanwhile() -> None:
     assert machine.running() == {}
 
 
+def test_where_what_ran_before_was_against_the_rules_it_comes_back_without_the_victims_of_the_policy() -> None:
+    machine = machine_with(Request(verb="audio", names=("chatterbox",)))
+    machine.put("training", "running")
+    machine.sick.add("xtts")
+    with pytest.raises(SwitchFailed, match="lab-chatterbox-1 does not come back: training runs, and training runs alone"):
+        switch(machine, Request(verb="audio", names=("xtts",)))
+    assert set(machine.running()) == {"training"}
+
+
 @given(st.lists(st.sampled_from(REQUESTS), min_size=1, max_size=6), st.integers(0, 30), st.sampled_from(["compose", "crash"]))
 def test_the_two_sides_never_meet_whatever_is_asked_and_fails(requests: list[Request], fail_at: int, fault: str) -> None:
     machine = machine_with(None)

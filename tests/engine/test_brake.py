@@ -1,0 +1,87 @@
+"""`stop` on a real engine: whatever is broken, and whoever starts things again, it stops what it can and starts nothing."""
+
+import os
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.engine.lab import Lab
+
+
+@contextmanager
+def somebody_starts(lab: Lab, service: str) -> Iterator[None]:
+    """Have somebody start a container again and again, as soon as it was stopped."""
+    name, ended = f"{lab.project}-{service}-1", threading.Event()
+
+    def start() -> None:
+        while not ended.is_set():
+            subprocess.run(["docker", "start", name], check=False, capture_output=True, timeout=60)
+
+    thread = threading.Thread(target=start)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def started(lab: Lab) -> dict[str, str]:
+    """Return when each container of the lab was started last."""
+    return {one["service"]: one["started"] for one in lab.containers()}
+
+
+def test_a_stop_beside_somebody_who_starts_one_service_in_a_loop_stops_the_others_and_starts_nothing(lab: Lab) -> None:
+    lab.run("audio", "xtts")
+    before = started(lab)
+    with somebody_starts(lab, "ollama"):
+        stopped = lab.run("stop", expect=1)
+    assert f"{lab.project}-ollama-1 still runs" in stopped.err
+    after = started(lab)
+    assert {name for name in before if before[name] != after[name]} == {"ollama"}
+    assert set(lab.running()) <= {"ollama"}
+    lab.run("stop")
+    assert lab.running() == {}
+
+
+def test_a_stop_goes_on_with_rules_that_are_broken_and_says_so(lab: Lab, tmp_path: Path) -> None:
+    lab.run("audio", "omni")
+    broken = tmp_path / "rules.yaml"
+    broken.write_text("workloads: [\n")
+    lab.rules = str(broken)
+    stopped = lab.run("stop")
+    assert "rules.yaml" in stopped.err
+    assert "what runs is stopped all the same, by its labels" in stopped.err
+    assert lab.running() == {}
+    lab.run("status", expect=3)
+
+
+def test_a_stop_goes_on_without_a_journal_that_can_be_read(lab: Lab) -> None:
+    lab.run("audio", "omni")
+    (journal,) = lab.state_folder.glob("*.journal")
+    journal.unlink()
+    journal.mkdir()
+    lab.run("audio", "xtts", expect=3)
+    stopped = lab.run("stop")
+    assert "what runs is stopped all the same" in stopped.err
+    assert lab.running() == {}
+
+
+def test_a_stop_goes_on_with_a_state_folder_that_is_read_only(lab: Lab) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can have a folder mounted read-only")
+    lab.run("audio", "omni")
+    folder = str(lab.state_folder)
+    subprocess.run(["mount", "--bind", folder, folder], check=True, timeout=30)
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True, timeout=30)
+        lab.run("audio", "xtts", expect=3)
+        stopped = lab.run("stop")
+    finally:
+        subprocess.run(["umount", folder], check=True, timeout=30)
+    assert "Read-only file system" in stopped.err
+    assert lab.running() == {}

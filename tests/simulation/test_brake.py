@@ -1,0 +1,176 @@
+"""`stop` is a brake: it stops what can be stopped, names what is left, starts nothing, and is held up by nothing."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from composer.errors import ConfigurationError, SwitchFailed
+from composer.lab.no_rules import NO_RULES
+from composer.planning.request import Request
+from composer.switching.directories import Directories
+from composer.switching.journal import Journal, JournalFailed, past
+from composer.switching.records import Record
+from composer.switching.report import Report, SwitchOptions
+from composer.switching.transaction import Transaction
+from tests.nobody import Nobody
+from tests.simulation.engine import Killed
+from tests.simulation.lab import PROJECT, REQUESTS, RULES, SimulatedSession, ask, machine, recover
+from tests.simulation.machine import SimulatedMachine
+
+OMNI, XTTS, TRAINING, STOP = REQUESTS[0], REQUESTS[2], REQUESTS[5], REQUESTS[7]
+RESTORE = Request(verb="restore")
+
+
+class Stubborn(SimulatedMachine):
+    """A machine on which somebody starts `service` again as soon as it was stopped."""
+
+    service = ""
+
+    def _stop(self, id: str) -> None:
+        super()._stop(id)
+        if self._containers[id].service == self.service:
+            self._begin(id)
+
+
+class NoJournal:
+    """A journal that can be neither read nor written."""
+
+    def records(self) -> list[Mapping[str, Any]]:
+        raise JournalFailed("lab.journal: Permission denied")
+
+    def append(self, record: Record) -> None:
+        raise JournalFailed("lab.journal: Read-only file system")
+
+    def rotate(self) -> None:
+        raise JournalFailed("lab.journal: Read-only file system")
+
+    def damaged(self) -> int:
+        return 0
+
+
+class BrokenSession(SimulatedSession):
+    """A lab without a journal, and with no folder for its locks."""
+
+    @property
+    def journal(self) -> Journal:
+        return NoJournal()
+
+    @property
+    def directories(self) -> Directories:
+        return Directories(self._folder / "absent", self._folder / "absent", shared=False)
+
+
+def starts(one: SimulatedMachine, since: int) -> list[str]:
+    return [act for act in one.acts[since:] if act.startswith(("up ", "start ", "create "))]
+
+
+def test_a_stop_that_cannot_stop_everything_stops_the_rest_names_what_is_left_and_starts_nothing(tmp_path: Path) -> None:
+    one = Stubborn(PROJECT, RULES, machine().total)
+    ask(one, tmp_path, XTTS)
+    one.service, acts = "whisper", len(one.acts)
+    with pytest.raises(SwitchFailed, match=r"^lab-whisper-1 still runs\n.*still running after its stop") as failed:
+        ask(one, tmp_path, STOP)
+    assert failed.value.exit_code == 1
+    assert one.running() == {"whisper": None}
+    assert starts(one, acts) == []
+    assert past(one.journal.records()).open is None
+    assert recover(one, tmp_path).outcome == "unchanged"
+
+
+def test_what_a_stop_stopped_is_brought_back_by_restore_though_it_could_not_stop_everything(tmp_path: Path) -> None:
+    one = machine()
+    ask(one, tmp_path, XTTS)
+    one.undying.add("whisper")
+    with pytest.raises(SwitchFailed):
+        ask(one, tmp_path, STOP)
+    assert ask(one, tmp_path, RESTORE).mode == "audio xtts"
+
+
+def test_a_stop_that_compose_fails_at_any_act_has_stopped_everything_and_started_nothing(tmp_path: Path) -> None:
+    start = machine()
+    ask(start, tmp_path, XTTS)
+    whole = start.fork()
+    ask(whole, tmp_path, STOP)
+    assert len(whole.acts) > len(start.acts)
+    for act in range(len(start.acts), len(whole.acts)):
+        one = start.fork()
+        one.fail_at, one.fault = act, "compose"
+        assert ask(one, tmp_path, STOP).mode == "idle"
+        assert (one.running(), starts(one, len(start.acts))) == ({}, [])
+
+
+def test_a_stop_waits_for_nothing_after_a_crash_and_starts_nothing(tmp_path: Path) -> None:
+    one = machine()
+    ask(one, tmp_path, OMNI)
+    one.kill_at = (one.effects + 12, "before")
+    with pytest.raises(Killed):
+        ask(one, tmp_path, TRAINING)
+    one.kill_at, acts, asked_at = None, len(one.acts), one.time
+    assert ask(one, tmp_path, STOP).mode == "idle"
+    assert one.time - asked_at < 0.5
+    assert starts(one, acts) == []
+    assert recover(one, tmp_path).outcome == "unchanged"
+
+
+def test_a_stop_of_one_service_leaves_a_switch_that_was_cut_off_to_be_recovered(tmp_path: Path) -> None:
+    one = machine()
+    ask(one, tmp_path, XTTS)
+    one.kill_at = (one.effects + 3, "before")
+    with pytest.raises(Killed):
+        ask(one, tmp_path, TRAINING)
+    one.kill_at = None
+    before = past(one.journal.records()).open
+    ask(one, tmp_path, Request(verb="stop", names=("xtts",)))
+    assert before is not None
+    assert past(one.journal.records()).open == before
+    assert recover(one, tmp_path).mode == "training"
+
+
+def test_a_stop_that_was_killed_is_finished_by_a_recovery_that_starts_nothing(tmp_path: Path) -> None:
+    one = machine()
+    ask(one, tmp_path, XTTS)
+    whole = one.fork()
+    ask(whole, tmp_path, STOP)
+    acts = len(one.acts)
+    for effect in range(one.effects, whole.effects):
+        cut_off = one.fork()
+        cut_off.kill_at = (effect, "after")
+        with pytest.raises(Killed):
+            ask(cut_off, tmp_path, STOP)
+        cut_off.kill_at = None
+        recover(cut_off, tmp_path)
+        assert cut_off.running() in ({}, one.running())
+        assert starts(cut_off, acts) == []
+
+
+def stop(session: SimulatedSession, watcher: Nobody) -> Report:
+    return Transaction(session, SwitchOptions(yes=True), watcher, None).switch(STOP)
+
+
+def test_a_stop_goes_on_without_journal_and_lock_with_a_warning_for_each(tmp_path: Path) -> None:
+    one, watcher = machine(), Nobody()
+    ask(one, tmp_path, XTTS)
+    assert stop(BrokenSession(one, tmp_path), watcher).mode == "idle"
+    assert one.running() == {}
+    said = "\n".join(watcher.warnings)
+    assert "absent: No such file or directory; this stops what runs, and cannot keep a switch from starting it again" in said
+    assert "lab.journal: Permission denied; what runs is stopped all the same, by its labels" in said
+    assert "the journal cannot be written: lab.journal: Read-only file system; what runs is stopped all the same" in said
+
+
+def test_any_other_request_is_refused_without_journal_and_lock(tmp_path: Path) -> None:
+    one = machine()
+    ask(one, tmp_path, XTTS)
+    with pytest.raises(ConfigurationError):
+        Transaction(BrokenSession(one, tmp_path), SwitchOptions(yes=True), Nobody(), None).switch(TRAINING)
+
+
+def test_a_stop_needs_no_rules(tmp_path: Path) -> None:
+    one, watcher = machine(), Nobody()
+    ask(one, tmp_path, XTTS)
+    session = SimulatedSession(one, tmp_path)
+    session.rules = NO_RULES
+    assert stop(session, watcher).outcome == "applied"
+    assert one.running() == {}
