@@ -43,11 +43,8 @@ class NoJournal:
     def append(self, record: Record) -> None:
         raise JournalFailed("lab.journal: Read-only file system")
 
-    def rotate(self) -> None:
-        raise JournalFailed("lab.journal: Read-only file system")
-
-    def damaged(self) -> int:
-        return 0
+    def history(self) -> list[Mapping[str, Any]]:
+        return self.records()
 
 
 class BrokenSession(SimulatedSession):
@@ -155,7 +152,7 @@ def test_a_stop_goes_on_without_journal_and_lock_with_a_warning_for_each(tmp_pat
     assert stop(BrokenSession(one, tmp_path), watcher).mode == "idle"
     assert one.running() == {}
     said = "\n".join(watcher.warnings)
-    assert "absent: No such file or directory; this stops what runs, and cannot keep a switch from starting it again" in said
+    assert "No such file or directory; this stops what runs, and cannot keep a switch from starting it again" in said
     assert "lab.journal: Permission denied; what runs is stopped all the same, by its labels" in said
     assert "the journal cannot be written: lab.journal: Read-only file system; what runs is stopped all the same" in said
 
