@@ -108,7 +108,7 @@ class Agrees:
         self.asked = 0
 
     def __call__(self, training: tuple[StoppedTraining, ...]) -> bool:
-        assert not is_switching(self._session.directories.locks, self._session.engine_key), "a question under the lock"
+        assert not is_switching(self._session.directories.locks), "a question under the lock"
         self.asked += 1
         return True
 
