@@ -21,6 +21,8 @@ class Nobody:
 
     def finished(self, number: int, step: Step) -> None: ...
 
+    def signalled(self, what: str) -> None: ...
+
     def warned(self, message: str) -> None:
         self.warnings.append(message)
 

@@ -10,14 +10,17 @@ faults, beside those of every stand-in
     ollama-drips              lists them one byte at a time, without end
     ollama-errors             answers 500
     ollama-grows=MB           a loaded model takes so much more than its size
+    ollama-loads=SECONDS      a model takes so long to load
     ollama-reloads=SECONDS    an unloaded model is loaded again so much later, as a client would do
 """
 
 import json
 import os
 import re
+import select
+import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -26,7 +29,7 @@ from typing import NamedTuple
 
 FAULTS = frozenset(
     f"ollama-{name}"
-    for name in ("hangs", "hangs-unload", "lies", "nonsense", "wrong-shape", "drips", "errors", "grows", "reloads")
+    for name in ("hangs", "hangs-unload", "lies", "nonsense", "wrong-shape", "drips", "errors", "grows", "loads", "reloads")
 )
 DAY = 24 * 60 * 60.0
 UNITS = {"s": 1, "m": 60, "h": 3600}
@@ -67,17 +70,29 @@ class Ollama(ThreadingHTTPServer):
         """Return what is loaded now."""
         return dict(self._loaded)
 
-    def load(self, model: str, keep: float) -> None:
-        """Load a model, or keep it for longer."""
+    def load(self, model: str, keep: float, wanted: Callable[[], bool] = lambda: True) -> None:
+        """Load a model, or keep it for longer. It is listed from the beginning; nobody `wanted` any more, it is given up."""
         with self._lock:
             if model not in self._loaded:
-                time.sleep(self.load_seconds)
                 size = self.sizes[model] + int(float(self.faults.get("ollama-grows", 0)) * 10**6)
-                with self._file(model).open("wb") as file:
-                    os.posix_fallocate(file.fileno(), 0, size)
+                self._loaded[model] = Loaded(size, time.monotonic() + DAY)
+                if not self._take(model, size, wanted):
+                    return
                 print(f"loaded {model}, {size / 10**6:g} MB", flush=True)
-                self._loaded[model] = Loaded(size, 0.0)
             self._loaded[model] = self._loaded[model]._replace(until=time.monotonic() + keep)
+
+    def _take(self, model: str, size: int, wanted: Callable[[], bool]) -> bool:
+        """Take a model's memory bit by bit, and return whether it was wanted to the end; else nothing of it is left."""
+        with self._file(model).open("wb") as file:
+            for tenth in range(10):
+                os.posix_fallocate(file.fileno(), size * tenth // 10, max(1, size // 10))
+                time.sleep(float(self.faults.get("ollama-loads", self.load_seconds)) / 10)
+                if not wanted():
+                    self._file(model).unlink()
+                    del self._loaded[model]
+                    print(f"gave up loading {model}", flush=True)
+                    return False
+        return True
 
     def unload(self, model: str, because: str = "unloaded") -> None:
         """Give a model's memory back; one that is not loaded has none."""
@@ -127,8 +142,9 @@ class Answer(BaseHTTPRequestHandler):
             self._done(model, "unload")
         else:
             keep = body.get("keep_alive")
-            self.server.load(model, self.server.keep_alive if keep is None else seconds(str(keep)))
-            self._done(model, "load")
+            self.server.load(model, self.server.keep_alive if keep is None else seconds(str(keep)), self._is_asked)
+            if self._is_asked():
+                self._done(model, "load")
 
     def _get(self) -> None:
         if self.path == "/api/version":
@@ -143,6 +159,10 @@ class Answer(BaseHTTPRequestHandler):
             self._drip()
         else:
             self._json(200, {"models": [self._listed(name, one) for name, one in self.server.loaded().items()]})
+
+    def _is_asked(self) -> bool:
+        """Whether whoever asked still waits for the answer: a closed connection can be read, and has nothing."""
+        return not select.select([self.connection], [], [], 0)[0] or bool(self.connection.recv(1, socket.MSG_PEEK))
 
     def _listed(self, name: str, one: Loaded) -> dict[str, object]:
         expires = datetime.now(UTC) + timedelta(seconds=one.until - time.monotonic())

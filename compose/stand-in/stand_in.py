@@ -13,6 +13,7 @@ stand-in also makes progress, and keeps it in a checkpoint; that of Ollama serve
         crash-after-healthy=SECONDS  exits 3 so long after it has loaded
         exit-0=SECONDS               exits 0 so long after it has loaded, like a training that is complete
         slow-stop=SECONDS            takes so long to stop
+        stops-with=CODE              exits so when asked to stop, like a training whose checkpoint failed
         deaf                         does not stop when asked to
         grows=MB                     takes so much more memory each second, from the moment it has loaded
         needs=MB                     takes so much while it loads, whatever STAND_IN_MEMORY says
@@ -38,7 +39,7 @@ STEPS_PER_SECOND = 10
 CHECKPOINT = Path("/checkpoints/checkpoint.json")
 MEMORY = Path("/dev/shm")  # noqa: S108 - not a temporary folder: what lies in it is the memory that models would take
 FAULTS = models.FAULTS | {
-    *("crash-at-start", "never-healthy", "crash-after-healthy", "exit-0", "slow-stop", "deaf", "grows", "needs"),
+    *("crash-at-start", "never-healthy", "crash-after-healthy", "exit-0", "slow-stop", "stops-with", "deaf", "grows", "needs"),
 }
 STOP = {signal.SIGTERM, signal.SIGINT}
 DAY = 24 * 60 * 60
@@ -71,17 +72,7 @@ class Fate:
     """What ends the stand-in: Docker, which asks with SIGTERM, or a fault."""
 
     def __init__(self, faults: Mapping[str, str]) -> None:
-        known = {
-            "crash-at-start",
-            "never-healthy",
-            "crash-after-healthy",
-            "exit-0",
-            "slow-stop",
-            "deaf",
-            "grows",
-            "needs",
-        } | models.FAULTS
-        if unknown := faults.keys() - known:
+        if unknown := faults.keys() - FAULTS:
             raise SystemExit(f"unknown fault: {', '.join(sorted(unknown))}")
         self.faults = faults
         self.deadline = math.inf
@@ -104,7 +95,7 @@ class Fate:
                 if "deaf" not in self.faults:
                     say("stopping")
                     time.sleep(float(self.faults.get("slow-stop", 0)))
-                    return End(0, "stopped")
+                    return End(int(self.faults.get("stops-with", 0)), "stopped")
                 say("asked to stop, and deaf")
             if time.monotonic() >= until:
                 return None

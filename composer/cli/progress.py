@@ -1,7 +1,9 @@
 """A switch as it happens: on a terminal the steps with time and memory, elsewhere plain lines, or nothing at all."""
 
+import os
 import sys
 import time
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO, cast
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 class Lines:
     """Plain lines on standard error: for logs and pipes. With `quiet` only what must be known."""
+
+    _fresh_line = ""
 
     def __init__(self, quiet: bool = False) -> None:
         self._quiet = quiet
@@ -58,6 +62,10 @@ class Lines:
         self._settle()
         click.echo(f"WARNING: {readable(message)}", file=self._out)
 
+    def signalled(self, what: str) -> None:
+        with suppress(OSError):  # past the stream, which may be half-way through a line of its own
+            os.write(self._out.fileno(), f"{self._fresh_line}{readable(what)}\n".encode())
+
     def rolling_back(self, reason: str, steps: tuple[Step, ...]) -> None:
         self._settle()
         click.echo(f"not completed: {readable(reason.splitlines()[0])}", file=self._out)
@@ -74,6 +82,8 @@ class Lines:
 
 class Screen(Lines):
     """A terminal: each finished step stays as a line, the running one lives below with time, memory and last words."""
+
+    _fresh_line = "\r\x1b[K"
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,23 +1,31 @@
-"""What the guard does: it stops what has to go, with its own grace, and writes down why. Each act looks again first."""
+"""What the guard does: it stops what has to go, with its own grace, and writes down why. Each act looks again first.
+
+It acts under the switch's lock, or beside a holder that is held up: one that only waits, was stopped, or has shown no
+progress for some seconds. That is safe because the guard only stops, and because the holder, when it wakes up, looks before
+each effect that brings something up: `last_look` before a create, a start, an unpause and a load. Between that look and what
+the engine makes of it lies a moment that nobody can take away; a start that falls into it is seen at the holder's next look,
+which comes right after, and ended there.
+"""
 
 import os
 from collections import deque
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
 from composer.enforcement.beside import Beside, in_a_thread
 from composer.enforcement.bystander import Bystander
-from composer.errors import SparkModeError
+from composer.errors import LockBusy, SparkModeError
 from composer.lab.size import gb_text
 from composer.planning.mode import mode_services
 from composer.planning.observed import Container, Observed
 from composer.planning.pressure import Releases, Victim, frees, victims
 from composer.planning.settlement import Loser, losers
+from composer.switching.checkpoint import lost_checkpoint
 from composer.switching.following import any_training
 from composer.switching.journal import JournalFailed
-from composer.switching.lock import Lock, switch_lock
+from composer.switching.lock import Lock, is_acting, switch_lock
 from composer.switching.records import Ended, Outcome
 from composer.switching.report import SwitchOptions
 from composer.switching.restart_policies import RestartPolicies
@@ -47,6 +55,17 @@ class _Going:
         return len(self.answered) == len(self.containers)
 
 
+class BesideHolder:
+    """In place of the lock, where its holder is held up: `say` is told that, once something is done."""
+
+    def __init__(self, holder: str, say: Callable[[str], None]) -> None:
+        self._holder, self._say = holder, say
+
+    def doing(self, what: str) -> None:
+        """Say what is done, and beside whom."""
+        self._say(f"{what}, beside what is held up: {self._holder}")
+
+
 class Acts:
     """The acts of one guard. `say` is told each in a line; stops go on `beside` it, because a grace may be minutes.
 
@@ -62,7 +81,7 @@ class Acts:
         self._remind_at = 0.0
 
     def settle(self) -> None:
-        """Stop what the rules keep apart. Raises LockBusy while a switch runs, EngineUnavailable."""
+        """Stop what the rules keep apart. Raises LockBusy while a switch makes progress, EngineUnavailable."""
         session = self._session
         with self._locked() as lock:
             session.look_again()
@@ -94,9 +113,20 @@ class Acts:
             self._remind_at = self._session.clock.now() + REMIND_SECONDS
             self.warn("memory", note)
 
-    def _locked(self) -> AbstractContextManager[Lock]:
+    @contextmanager
+    def _locked(self) -> Iterator[Lock | BesideHolder]:
+        """Hold the lock, or act beside a holder that is held up. Raises LockBusy while a switch makes progress."""
         session = self._session
-        return switch_lock(session.directories.locks, "guard", 0.0, Bystander(self._say), session.clock)
+        locks, clock = session.directories.locks, session.clock
+        with ExitStack() as held:
+            lock: Lock | BesideHolder
+            try:
+                lock = held.enter_context(switch_lock(locks, "guard", 0.0, Bystander(self._say), clock))
+            except LockBusy as error:
+                if is_acting(locks, clock):
+                    raise
+                lock = BesideHolder(error.message, self._say)
+            yield lock
 
     def due(self, observed: Observed) -> tuple[Loser, ...]:
         """Return what breaks a rule now and is not being stopped."""
@@ -151,9 +181,16 @@ class Acts:
         for one in [one for one in self._going.values() if one.is_over]:
             there = [seen for each in one.containers if (seen := session.docker.container(each.id)) and seen.active]
             del self._going[one.service]
+            for each in one.containers:
+                self._warn_of_checkpoint(one.service, each.id)
             self.releases.ended(one.service, session.clock.now() + session.rules.limits.release_seconds)
             note = f"{one.cause}; it is still {there[0].state}" if there else one.cause
             self._note(f"stop {one.service}", "warned" if there else "enforced", note, session.clock.now() - one.since)
+
+    def _warn_of_checkpoint(self, service: str, container: str) -> None:
+        workload, now = self._session.rules.of_service(service), self._session.docker.container(container)
+        if now and workload and workload.class_ == "training" and (lost := lost_checkpoint(now)):
+            self._note(f"stop {service}", "warned", lost, 0.0)
 
     def _is_left_alone(self, one: Loser) -> bool:
         """Whether a loser is only warned of, once: nothing to stop, a policy of warning, or a fight that leads nowhere."""

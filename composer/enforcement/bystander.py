@@ -34,5 +34,8 @@ class Bystander:
     def warned(self, message: str) -> None:
         self._say(f"WARNING: {message}")
 
+    def signalled(self, what: str) -> None:
+        pass  # whoever ends the guard reads how the switch has ended
+
     def rolling_back(self, reason: str, steps: tuple[Step, ...]) -> None:
         self._say(f"going back with {len(steps)} steps: {reason}")

@@ -1,7 +1,7 @@
 """The guard: it sees what others start, and stops what the rules keep apart, or what memory no longer suffices for.
 
 Events only hasten a look: it lists and compares after every gap in their stream, and from time to time. It acts under the
-switch's own lock, so that a switch and it never act at once, and leaves the lab alone while a switch runs.
+switch's own lock, and leaves the lab alone while a switch makes progress.
 """
 
 import math
@@ -19,7 +19,7 @@ from composer.engine.doors import Changes
 from composer.errors import ConfigurationError, EngineUnavailable, Interrupted, LockBusy, SparkModeError
 from composer.planning.pressure import Sample, shortfall
 from composer.switching.interruption import Interruption, LeftAtOnce
-from composer.switching.lock import is_switching
+from composer.switching.lock import is_acting
 from composer.switching.session import Session
 
 SAMPLE_SECONDS = 0.25
@@ -114,8 +114,8 @@ class Guard:
         session = self._session
         self._read_again()
         session.look_again()
-        if is_switching(session.directories.locks):
-            self._look_at = session.clock.now() + AGAIN_SECONDS
+        if is_acting(session.directories.locks, session.clock):
+            self._look_at = 0.0  # at the next turn: it ends what breaks a rule itself, and may be held up by then
             return
         observed = session.observe()
         self._fault = ""

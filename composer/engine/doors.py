@@ -4,7 +4,7 @@ Every door raises EngineUnavailable when the engine cannot be asked, refuses, or
 containers is then unknown. Containers and memory come back as the models that planning reads.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -84,8 +84,11 @@ class ModelHost(Protocol):
     def unload(self, model: str, seconds: float) -> None:
         """Have a model's memory given back, and return when it is no longer listed, after at most so many seconds."""
 
-    def load(self, model: str, seconds: float) -> None:
-        """Have a model loaded, and return when it is listed, after at most so many seconds."""
+    def load(self, model: str, seconds: float, tick: Callable[[], None]) -> None:
+        """Have a model loaded, and return when that is done, after at most so many seconds.
+
+        `tick` is called all the while; what it raises closes the request.
+        """
 
 
 class Gpu(Protocol):

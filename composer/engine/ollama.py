@@ -1,16 +1,21 @@
 """A host of models: Ollama's HTTP API, through urllib3, with a deadline for the whole of each answer.
 
-What it answers is not believed: an unload counts when the model is no longer listed.
+What it answers is not believed: an unload counts when the model is no longer listed. A load is listed from its beginning, and
+ends when its request is closed.
 """
 
 import json
+import select
+import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
+from http.client import HTTPException
 from typing import Any
 
 import urllib3
 from pydantic import ConfigDict, NonNegativeInt, ValidationError
+from urllib3.connection import HTTPConnection
 
 from composer.engine.answers import plain
 from composer.engine.doors import HostAbsent, HostedModel, HostFailed
@@ -44,6 +49,7 @@ class OllamaApi:
 
     def __init__(self, address: str) -> None:
         self._address = address.rstrip("/")
+        self._at = urllib3.util.parse_url(self._address)
 
     def loaded(self) -> tuple[HostedModel, ...]:
         answer = self._ask("GET", "/api/ps", None, ASK_SECONDS)
@@ -66,40 +72,51 @@ class OllamaApi:
                 )
             time.sleep(POLL_SECONDS)
 
-    def load(self, model: str, seconds: float) -> None:
-        self._ask("POST", "/api/generate", {"model": model, "stream": False}, seconds)
+    def load(self, model: str, seconds: float, tick: Callable[[], None]) -> None:
+        self._ask("POST", "/api/generate", {"model": model, "stream": False}, seconds, tick)
         if not any(tagged(one.model) == tagged(model) for one in self.loaded()):
             raise HostFailed(f"Ollama at {self._address} answered that {model} is loaded, and does not list it")
 
-    def _ask(self, method: str, path: str, body: Mapping[str, object] | None, seconds: float) -> Any:
-        """Return the JSON of an answer that is complete within so many seconds."""
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None,
+        seconds: float,
+        tick: Callable[[], None] | None = None,
+    ) -> Any:
+        """Return the JSON of an answer that is complete within so many seconds; what `tick` raises closes the request."""
         deadline = time.monotonic() + seconds
         late = HostFailed(f"Ollama at {self._address} did not answer {path} within {seconds:g} s")
         try:
-            answer = urllib3.request(
-                method,
-                self._address + path,
-                body=None if body is None else json.dumps(body).encode(),
-                timeout=urllib3.Timeout(total=seconds),
-                retries=False,
-                redirect=False,
-                preload_content=False,
-            )
-            with closing(answer):
-                content = b""
-                while chunk := answer.read1(1 << 16):
-                    content += chunk
-                    if time.monotonic() >= deadline:
-                        raise late
-                    if len(content) > MOST_BYTES:
-                        raise HostFailed(f"Ollama at {self._address} answers {path} without end")
+            with closing(HTTPConnection(self._at.host or "", self._at.port or 80, timeout=seconds)) as connection:
+                sent = None if body is None else json.dumps(body).encode()
+                connection.request(method, path, sent, preload_content=False)
+                _await_answer(connection.sock, deadline, tick)
+                with closing(connection.getresponse()) as answer:
+                    content = b""
+                    while chunk := answer.read1(1 << 16):
+                        content += chunk
+                        if time.monotonic() >= deadline:
+                            raise late
+                        if len(content) > MOST_BYTES:
+                            raise HostFailed(f"Ollama at {self._address} answers {path} without end")
         except urllib3.exceptions.NewConnectionError as error:
             raise HostAbsent(f"nobody listens at {self._address}: {_cause(error)}") from None
-        except urllib3.exceptions.TimeoutError:
+        except (urllib3.exceptions.TimeoutError, TimeoutError):
             raise late from None
-        except (urllib3.exceptions.HTTPError, OSError) as error:
+        except (urllib3.exceptions.HTTPError, HTTPException, OSError) as error:
             raise HostFailed(f"Ollama does not answer at {self._address}: {_cause(error)}") from None
         return _json(content, answer.status, f"Ollama at {self._address}", path)
+
+
+def _await_answer(connection: socket.socket, deadline: float, tick: Callable[[], None] | None) -> None:
+    """Wait for the first byte of an answer. Raises TimeoutError, and what `tick` raises."""
+    while not select.select([connection], [], [], POLL_SECONDS)[0]:
+        if time.monotonic() >= deadline:
+            raise TimeoutError
+        if tick:
+            tick()
 
 
 def _json(content: bytes, status: int, who: str, path: str) -> Any:

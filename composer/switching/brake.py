@@ -13,6 +13,7 @@ from composer.switching.agreement import Agreement
 from composer.switching.entry import Entry
 from composer.switching.lock import Lock
 from composer.switching.records import Outcome
+from composer.switching.recovery import comes_late
 from composer.switching.report import Report, SwitchOptions, Watcher
 from composer.switching.session import Session
 from composer.switching.state import after, before_of
@@ -33,11 +34,19 @@ class Brake:
         """Stop what was asked for. Raises SwitchFailed with what is left, Unasked, and what any request raises."""
         session = self._session
         session.look_again()
+        given_up = None if request.names else session.past.open
         before = session.observe()
         plan = admitted(session, request, before)
         self._agreement.require(plan)
-        if not request.names and session.past.open:
-            self._entry.gives_up(session.past.open, str(request))
+        if given_up:
+            self._entry.gives_up(given_up, str(request))
+        report = self._carry_out(request, plan, before, lock)
+        if given_up and comes_late(given_up, before, session.observer, session.clock):
+            return self.run(request, lock)
+        return report
+
+    def _carry_out(self, request: Request, plan: Plan, before: Observed, lock: Lock | None) -> Report:
+        session = self._session
         for fault in session.forgiveness.faults:
             self._watcher.warned(f"{fault}; what runs is stopped all the same, by its labels")
         if not plan.steps:

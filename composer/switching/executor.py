@@ -7,11 +7,9 @@ nothing which a rule excludes beside it is active.
 from dataclasses import dataclass, field
 from typing import NoReturn, assert_never
 
-from composer.engine.doors import ChosenVariant, ComposeFailed, StartFailed
-from composer.errors import NeedsAttention
+from composer.engine.doors import ComposeFailed, StartFailed
 from composer.lab.project import Project
 from composer.lab.rules import Rules
-from composer.planning.mode import violations
 from composer.planning.observed import Container
 from composer.planning.plan import (
     AwaitRelease,
@@ -27,10 +25,13 @@ from composer.planning.plan import (
     Verify,
 )
 from composer.planning.steps import READY_SECONDS
+from composer.switching.checkpoint import lost_checkpoint
+from composer.switching.creating import create
 from composer.switching.doors import Doors, StepFailed
 from composer.switching.hosted import HostedModels
 from composer.switching.interruption import Interruption
-from composer.switching.last_look import require_clear, require_stopped
+from composer.switching.last_look import require_clear
+from composer.switching.lock import Lock
 from composer.switching.measurements import Measurement
 from composer.switching.memory_watch import MemoryWatch
 from composer.switching.observe import Observer
@@ -38,6 +39,7 @@ from composer.switching.readiness import SETTLE_SECONDS, await_ready, described,
 from composer.switching.report import Watcher
 from composer.switching.restart_policies import RestartPolicies
 from composer.switching.switch_log import SwitchLog
+from composer.switching.two_sides import TwoSides
 
 STOP_MARGIN_SECONDS = 15
 FAILED_GRACE_SECONDS = 2
@@ -49,7 +51,8 @@ LAST_LINES = 5
 class Executor:
     """Carries out the steps of one plan, or of one rollback. `touched` says whether anything was stopped or started.
 
-    `started` are the services that this switch started: one of them that fails is stopped.
+    `started` are the services that this switch started: one of them that fails is stopped. `awaits` is what the running
+    step waits for, in words.
     `patience` is how many seconds the release of memory may take; None is what rules.yaml says.
     """
 
@@ -60,15 +63,19 @@ class Executor:
     watcher: Watcher
     interruption: Interruption
     log: SwitchLog
+    lock: Lock | None = None
     touched: bool = False
+    awaits: str = ""
     patience: float | None = None
     started: set[str] = field(default_factory=set)
     _ready: set[str] = field(default_factory=set)
     _since: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._memory = MemoryWatch(self.doors, self.project, self.rules, self.observer, self.watcher, self.interruption)
+        self._memory = MemoryWatch(self.doors, self.project, self.rules, self.observer, self.watcher, self._tick)
         self._policies = RestartPolicies(self.doors.docker, self.log)
+        doors, warn = self.doors, self.watcher.warned
+        self._sides = TwoSides(doors.docker, doors.clock, self.project, self.rules, self.observer, self._policies, warn)
         self._models = HostedModels(self.doors, self.observer, self._memory)
 
     @property
@@ -80,22 +87,33 @@ class Executor:
         """Carry out steps in order.
 
         Raises StepFailed, Interrupted between and during waits, EngineUnavailable when the state of things is unknown,
-        NeedsAttention when two exclusive sides are seen active.
+        NeedsAttention when two exclusive sides are seen active and neither is this lab's to stop.
         """
+        self._sides.kept = next((step.services for step in steps if isinstance(step, Verify)), ())
         if any(step.action == "create" or (isinstance(step, (Start, Stop)) and step.by_compose) for step in steps):
             self.doors.compose.prepare()
         for number, step in enumerate(steps, 1):
-            self.interruption.check()
+            self._tick()
+            self.awaits = ""
             self.watcher.started(number, step)
             self.log.begin(step)
             self._carry_out(step)
             self.log.done()
             self.watcher.finished(number, step)
 
+    def _tick(self, hint: bool = False) -> None:
+        """Whatever a step waits for: answer a signal, show progress, and end it when two sides are active together."""
+        self.interruption.check()
+        if self.lock:
+            self.lock.goes_on()
+        for one in self._sides.end(hint):
+            if one.service in self.started or one.service in self._sides.kept:
+                raise StepFailed(f"{one.service} was stopped: {one.cause}")
+
     def _carry_out(self, step: Step) -> None:  # noqa: C901 - one branch for each kind of step, and nothing else
         match step:
             case Create():
-                self._create(step)
+                create(step, self.doors, self.project, self.rules, self.observer)
             case Stop():
                 self._stop(step)
             case Unload():
@@ -121,31 +139,15 @@ class Executor:
             case _:
                 assert_never(step)
 
-    def _create(self, step: Create) -> None:
-        variants = {
-            service: ChosenVariant(name=name, environment=workload.variants[name].environment)
-            for service, name in step.variants.items()
-            if (workload := self.rules.of_service(service))
-        }
-        require_stopped(step.services, self.observer)
-        try:
-            self.doors.compose.create(step.services, variants)
-        except ComposeFailed as error:
-            raise StepFailed(f"{step.subject} could not be created: {error}") from None
-        seen = self.observer.glance()
-        for service in step.services:
-            made, wanted = seen.container_of(service), self.project.services[service].config_hash
-            if made and wanted and service not in variants and made.config_hash != wanted:
-                raise StepFailed(f"the Compose files changed while {service} was created; ask again")
-
     def _stop(self, step: Stop) -> None:
         containers = [one for id_ in step.containers if (one := self.doors.docker.container(id_))]
         self._memory.stopping(step.containers)
         self.touched = True
         for one in containers:
             self._policies.disarm(one)
+        grace = max((one.stop_seconds for one in containers), default=10)
+        self.awaits = f"it has up to {grace} s to end"
         if step.by_compose and step.service:
-            grace = max((one.stop_seconds for one in containers), default=10)
             try:
                 self.doors.compose.stop(step.service, grace + STOP_MARGIN_SECONDS)
             except ComposeFailed as error:
@@ -157,11 +159,8 @@ class Executor:
                 now = self.doors.docker.container(one.id)
             if now and now.active:
                 raise StepFailed(f"{one.name} is still {now.state} after its stop")
-            if now and now.exit_code == 137 and step.training:
-                self.watcher.warned(
-                    f"{one.name} did not end within its {one.stop_seconds} s and was killed (137): ITS CHECKPOINT MAY BE LOST. "
-                    "Give it more time: stop_grace_period in the Compose file"
-                )
+            if now and step.training and (lost := lost_checkpoint(now)):
+                self.watcher.warned(lost)
 
     def _start_container(self, step: StartContainer) -> None:
         known = self.doors.docker.container(step.container)
@@ -200,10 +199,9 @@ class Executor:
                 continue
             if container is None or container.health != "unhealthy" or service in self.started:
                 self._await_ready(service, completes, READY_SECONDS)
+        self._tick(hint=True)
         seen = self.observer.glance()
-        broken = [str(conflict) for conflict in violations(seen, self.rules)]
-        if broken:
-            raise NeedsAttention(f"two sides are active together: {'; '.join(broken)}", "stop one: spark-mode stop NAME")
+        self._sides.require_one(seen, self.started)
         for service in step.services:
             if container := seen.container_of(service):
                 self._policies.give_back(container)
@@ -218,9 +216,9 @@ class Executor:
         self._since[service] = found.started_seconds
         said = -1
 
-        def tick(waited: float) -> None:
+        def tick(waited: float, happened: bool) -> None:
             nonlocal said
-            self.interruption.check()
+            self._tick(happened)
             available = self._memory.above_floor() if starting else machine.memory().available
             if int(waited) > said:
                 said = int(waited)

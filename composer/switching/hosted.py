@@ -1,14 +1,17 @@
 """Unloading and loading models of a host, with the memory watched meanwhile."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from threading import Thread
 
-from composer.engine.doors import HostFailed
+from composer.engine.doors import HostFailed, ModelHost
+from composer.errors import Interrupted
 from composer.planning.plan import Load, Unload
 from composer.switching.doors import Doors, StepFailed
-from composer.switching.memory_watch import POLL_SECONDS, MemoryWatch
+from composer.switching.last_look import require_clear
+from composer.switching.memory_watch import MemoryWatch
 from composer.switching.observe import Observer
+
+GIVEN_UP_SECONDS = 10.0
+"""How long a model whose load was given up may take to be gone."""
 
 
 @dataclass
@@ -29,39 +32,30 @@ class HostedModels:
             raise StepFailed(f"{step.subject} could not be unloaded: {error}") from None
 
     def load(self, step: Load) -> None:
-        """Have a model loaded while the memory is watched as for any start."""
-        address = self.observer.address_of(step.host, self.observer.glance())
+        """Have a model loaded while the memory is watched as for any start; what ends that early has it unloaded again."""
+        service = self.memory.rules.hosts[step.host].service
+        seen = require_clear(service or step.subject, self.observer, self.memory.rules)
+        address = self.observer.address_of(step.host, seen)
         if address is None:
             raise StepFailed(f"{step.subject} is not loaded: its host {step.host} does not run")
         self.memory.gauge.begin()
         host = self.doors.hosts(address)
         try:
-            self._meanwhile(lambda: host.load(step.model, step.seconds))
+            host.load(step.model, step.seconds, self._watch)
         except HostFailed as error:
             raise StepFailed(f"{step.subject} could not be loaded: {error}") from None
-        except StepFailed as error:
-            try:
-                host.unload(step.model, step.seconds)
-            except HostFailed as second:
-                raise StepFailed(f"{step.subject} was being loaded: {error}\nIt could not be unloaded: {second}") from None
-            raise StepFailed(f"{step.subject} was being loaded, and was unloaded again: {error}") from None
+        except (StepFailed, Interrupted):
+            self._unload_again(host, step)
+            raise
         self.memory.gauge.settle_model(step.subject)
 
-    def _meanwhile(self, act: Callable[[], None]) -> None:
-        """Do something that takes time, and sample the memory until it is done. Raises what it raises."""
-        failed: list[HostFailed] = []
+    def _watch(self) -> None:
+        self.memory.tick()
+        self.memory.watcher.progress(self.memory.above_floor(), "loading")
 
-        def run() -> None:
-            try:
-                act()
-            except HostFailed as error:
-                failed.append(error)
-
-        thread = Thread(target=run, daemon=True)
-        thread.start()
-        while thread.is_alive():
-            self.memory.interruption.check()
-            self.memory.watcher.progress(self.memory.above_floor(), "loading")
-            thread.join(POLL_SECONDS)
-        if failed:
-            raise failed[0]
+    def _unload_again(self, host: ModelHost, step: Load) -> None:
+        """Have what was being loaded gone before anything else is done; what stays is a warning, and the way back's to see."""
+        try:
+            host.unload(step.model, GIVEN_UP_SECONDS)
+        except HostFailed as error:
+            self.memory.watcher.warned(f"{step.subject} was being loaded, and could not be unloaded: {error}")

@@ -1,7 +1,10 @@
-"""Ctrl-C, SIGTERM and SIGHUP during a switch: the first one asks it to go back, the second leaves at once."""
+"""Ctrl-C, SIGTERM and SIGHUP during a switch: the first one asks it to go back, the second leaves at once.
+
+Ctrl-Z is not taken in the middle of a switch: stopped, it would keep everybody else from switching, without end.
+"""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -15,11 +18,15 @@ class LeftAtOnce(BaseException):
 
 
 class Interruption:
-    """Remembers the first signal until somebody can act on it."""
+    """Remembers the first signal until somebody can act on it.
 
-    def __init__(self) -> None:
+    `heard` belongs to a switch: it is told of each signal that is not acted on at once, in the signal's own handler.
+    """
+
+    def __init__(self, heard: Callable[[signal.Signals], None] | None = None) -> None:
         self.requested = False
         self._ignored = False
+        self._heard = heard
 
     def check(self) -> None:
         """Raise Interrupted once a signal has come; not during a rollback, which is what it asks for."""
@@ -33,7 +40,8 @@ class Interruption:
     @contextmanager
     def listening(self) -> Iterator[None]:
         """Take the signals over while a switch runs; those that are ignored, as under `nohup`, stay ignored."""
-        heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+        wanted = SIGNALS if self._heard is None else (*SIGNALS, signal.SIGTSTP)
+        heard = [number for number in wanted if signal.getsignal(number) is not signal.SIG_IGN]
         former = {number: signal.signal(number, self._on_signal) for number in heard}
         try:
             yield
@@ -42,6 +50,9 @@ class Interruption:
                 signal.signal(number, how)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the interface of signal.signal
-        if self.requested:
-            raise LeftAtOnce
-        self.requested = True
+        if number != signal.SIGTSTP:
+            if self.requested:
+                raise LeftAtOnce
+            self.requested = True
+        if self._heard:
+            self._heard(signal.Signals(number))

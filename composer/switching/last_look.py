@@ -1,4 +1,8 @@
-"""The last look before a start: the rule that two sides are never active together is held here, against what is seen."""
+"""The last look before a start: the rule that two sides are never active together is held here, against what is seen.
+
+Whatever brings something up, or creates it, comes right after one of these looks: a create, a start, an unpause, a load. So
+a switch that was held up, for a second or for a day, does nothing that rests on what it had seen before.
+"""
 
 from composer.lab.rules import Rules
 from composer.planning.conflicts import exclusive, member

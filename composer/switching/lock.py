@@ -10,7 +10,7 @@ import json
 import os
 import pwd
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,6 +26,10 @@ QUESTION_SECONDS = 0.05
 CHILDREN_SECONDS = 2.0
 """How long a switch waits, at least, for the end of commands that an earlier one left behind."""
 NAME = "switch.lock"
+SILENT_SECONDS = 3.0
+"""A holder that has shown no progress for so long is held up."""
+PROGRESS_SECONDS = 0.25
+"""How often a holder shows its progress, at most."""
 
 
 class LockLost(StepFailed):
@@ -33,21 +37,32 @@ class LockLost(StepFailed):
 
 
 class Lock:
-    """The main lock, held. `doing` says to others what the holder does now; `is_held` whether it keeps them out.
+    """The main lock, held. `is_held` says whether it keeps others out.
 
-    `was_killed` says that a former holder did not live to let it go, and that nobody has waited since for what it may have
-    asked the engine for: whoever has says so (`settled`).
+    `doing` and `goes_on` say to others what the holder does now, and that it makes progress. `was_killed` says that a former
+    holder did not live to let it go, and that nobody has waited since for what it may have asked the engine for: whoever has
+    says so (`settled`).
     """
 
-    def __init__(self, descriptor: int, request: str, is_held: Callable[[], bool]) -> None:
-        self._descriptor, self._is_held = descriptor, is_held
+    def __init__(self, descriptor: int, request: str, is_held: Callable[[], bool], clock: Clock) -> None:
+        self._descriptor, self._is_held, self._clock = descriptor, is_held, clock
         self.was_killed = bool(_written(descriptor))
-        self._holder = {"request": request, "user": user_name(), "pid": os.getpid(), "since": _now()}
+        self._said: dict[str, object] = {"request": request, "user": user_name(), "pid": os.getpid(), "since": _now()}
         self.doing("looking")
 
-    def doing(self, what: str) -> None:
-        """Write down what the holder does, for those who wait."""
-        text = json.dumps({**self._holder, "doing": what}).encode()
+    def doing(self, what: str, waits: bool = False) -> None:
+        """Write down what the holder does, and whether it only waits until something has ended."""
+        self._said |= {"doing": what, "waits": waits}
+        self._write()
+
+    def goes_on(self) -> None:
+        """Show that the holder makes progress; to be called as often as it can."""
+        if self._clock.now() - self._written_at >= PROGRESS_SECONDS:
+            self._write()
+
+    def _write(self) -> None:
+        self._written_at = self._clock.now()  # the kernel's monotonic clock, which is the same for all processes
+        text = json.dumps({**self._said, "progress": self._written_at}).encode()
         os.pwrite(self._descriptor, text, 0)
         os.ftruncate(self._descriptor, len(text))
 
@@ -80,7 +95,7 @@ def switch_lock(locks: Path, request: str, wait_seconds: float | None, watcher: 
 
     with locked(path, _open, wait) as main, locked(locks, _open_folder, wait) as folder:
         _await_children(locks, deadline, watcher, clock)
-        lock = Lock(main, request, lambda: is_at(folder, locks))
+        lock = Lock(main, request, lambda: is_at(folder, locks), clock)
         try:
             yield lock
         except Exception:  # it has ended by itself: only one that was killed leaves its name
@@ -103,6 +118,11 @@ def _await_children(locks: Path, deadline: float | None, watcher: Watcher, clock
 def is_switching(locks: Path) -> bool:
     """Whether somebody holds the lock now."""
     return who_switches(locks) is not None
+
+
+def is_acting(locks: Path, clock: Clock) -> bool:
+    """Whether somebody holds the lock and goes on: not one that only waits, is stopped, or shows no progress."""
+    return is_switching(locks) and not _is_held_up(_said(locks / NAME), clock.now())
 
 
 def who_switches(locks: Path) -> str | None:
@@ -185,12 +205,28 @@ def _said(path: Path) -> bytes:
         return b""
 
 
+def _is_held_up(said: bytes, now: float) -> bool:
+    try:
+        known = json.loads(said)
+        return bool(known["waits"] or now - known["progress"] > SILENT_SECONDS or _is_stopped(known["pid"]))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return False  # it has just taken the lock
+
+
+def _is_stopped(pid: int) -> bool:
+    """Whether a process was told to stop, as by Ctrl-Z. (proc(5), /proc/pid/stat)"""
+    with suppress(OSError, IndexError):
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0] in ("T", "t")
+    return False
+
+
 def _holder(said: bytes) -> str:
     try:
         known = json.loads(said)
+        stopped = f" (it is stopped; to let it go on: kill -CONT {known['pid']})" if _is_stopped(known["pid"]) else ""
         return (
             f"another switch is running: {known['request']}, by {known['user']} (process {known['pid']}) "
-            f"since {known['since']}, now: {known['doing']}"
+            f"since {known['since']}, now: {known['doing']}{stopped}"
         )
     except (ValueError, KeyError, TypeError, RecursionError):
         return "another switch is running; it has just begun or just ended"

@@ -1,5 +1,6 @@
 """The machine's memory during a switch: waiting for what was stopped, watching what starts, naming who is in the way."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from composer.lab.project import Project
@@ -9,7 +10,6 @@ from composer.planning.plan import AwaitRelease, Start
 from composer.switching.doors import Doors, NotReleased, StepFailed
 from composer.switching.gauge import Gauge
 from composer.switching.holders import find_holders, holders_text
-from composer.switching.interruption import Interruption
 from composer.switching.observe import Observer
 from composer.switching.report import Watcher
 
@@ -18,14 +18,17 @@ POLL_SECONDS = 0.1
 
 @dataclass
 class MemoryWatch:
-    """Follows the memory through the steps of one switch; `gauge` has what the starts took."""
+    """Follows the memory through the steps of one switch; `gauge` has what the starts took.
+
+    `tick` is called at each look; what it raises ends the wait.
+    """
 
     doors: Doors
     project: Project
     rules: Rules
     observer: Observer
     watcher: Watcher
-    interruption: Interruption
+    tick: Callable[[], None]
     _stopped_on_gpu: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -42,7 +45,7 @@ class MemoryWatch:
         begun = self.doors.clock.now()
         patience = self.rules.limits.release_seconds if patience is None else patience
         while lack := self._not_released(step.required):
-            self.interruption.check()
+            self.tick()
             if self.doors.clock.now() - begun >= patience:
                 raise NotReleased(f"{lack}, after {patience:g} s of waiting. Nothing was started.\n{self._holders()}")
             self.watcher.progress(self.doors.machine.memory().available, f"waiting for {gb_text(step.required)}")

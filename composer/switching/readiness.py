@@ -63,13 +63,13 @@ def await_ready(
     bound: float,
     clock: Clock,
     changes: Changes,
-    tick: Callable[[float], None],
+    tick: Callable[[float, bool], None],
 ) -> Judgement:
     """Look whenever something happens, and between, until a service is ready or has failed, at most `bound` seconds.
 
-    `tick` is called with the seconds waited after each look; what it raises ends the wait.
+    `tick` is called after each look with the seconds waited, and whether something happened; what it raises ends the wait.
     """
-    begun = clock.now()
+    begun, happened = clock.now(), True
     while True:
         waited = clock.now() - begun
         judgement = judge(look(), first, completes, waited)
@@ -77,8 +77,8 @@ def await_ready(
             return judgement
         if waited >= bound:
             return Judgement("failed", f"it was not ready within {bound:g} s")
-        tick(waited)
-        changes.wait(POLL_SECONDS)
+        tick(waited, happened)
+        happened = changes.wait(POLL_SECONDS)
 
 
 def described(container: Container) -> str:

@@ -1,13 +1,15 @@
-"""After a crash: wait until the engine is quiet, then finish the switch that was cut off, or undo it.
+"""After a crash: wait, shortly, for what the engine was asked, then finish the switch that was cut off, or undo it.
 
 Only the intent is remembered; what is there is observed. A recovery may be cut off as well, and begun again.
 """
 
+from collections.abc import Callable
+
 from composer.engine.doors import Clock
-from composer.errors import ConfigurationError, EngineUnavailable, Interrupted, NeedsAttention, SwitchFailed, UsageFault
+from composer.errors import ConfigurationError, Interrupted, NeedsAttention, SwitchFailed, UsageFault
 from composer.planning.mode import current_mode
 from composer.planning.observed import Observed
-from composer.planning.plan import Plan, Stop
+from composer.planning.plan import Create, Plan, Start, StartContainer, Step, Stop, Unpause
 from composer.planning.steps import verify
 from composer.switching.entry import Entry
 from composer.switching.journal import Open
@@ -19,10 +21,12 @@ from composer.switching.session import Session
 from composer.switching.state import State, after, before_of, now
 from composer.switching.switch import Switch
 from composer.switching.switch_log import SwitchLog
+from composer.switching.two_sides import two_sides_of
 
 QUIET_SECONDS = 2.0
 """How long nothing may change. A container that was asked for came up 1 s after its client was killed (measured)."""
-QUIET_DEADLINE_SECONDS = 120.0
+QUIET_DEADLINE_SECONDS = 5.0
+"""How long is waited at most: somebody who starts and stops the same container again and again holds nobody up."""
 STOP_MARGIN_SECONDS = 5.0
 POLL_SECONDS = 0.25
 _HARMLESS = frozenset({"create", "drop-caches", "await-release", "verify"})
@@ -52,7 +56,7 @@ class Recovery:
         if plan is None and cut_off.began.request.verb == "stop" and not back:
             return self._recovered("it is not finished, because that would be refused now; nothing is started", self._left())
         if plan is None:
-            await_stops(cut_off, session.observer, session.clock)
+            await_stops(cut_off, session.observer, session.clock, self._end_two_sides)
         return self._carry_out(plan)
 
     def _carry_out(self, plan: Plan | None) -> Report:
@@ -81,12 +85,17 @@ class Recovery:
             self._entry.keep(switch)
 
     def await_quiet(self) -> None:
-        """Wait until the engine has done what it was asked. Raises EngineUnavailable when that does not end."""
+        """Wait, shortly, for what the switch had asked the engine for last, and end it when two sides are active together."""
         if self._lock:
-            self._lock.doing("waiting until the engine is quiet")
-        await_quiet(self._session.observer, self._session.clock)
+            self._lock.doing("waiting for what the switch that was cut off had asked for")
+        await_quiet(self._cut_off, self._session.observer, self._session.clock, self._end_two_sides)
         if self._lock:
             self._lock.settled()
+
+    def _end_two_sides(self, seen: Observed) -> None:
+        if self._lock:
+            self._lock.goes_on()
+        two_sides_of(self._session, self._watcher.warned).end_in(seen)
 
     def _switch(self) -> Switch:
         session, cut_off = self._session, self._cut_off
@@ -169,33 +178,71 @@ def may_finish(cut_off: Open, plan: Plan) -> bool:
     return not cut_off.back and plan.refusal is None and all(one.service in agreed for one in plan.stops_training)
 
 
-def await_quiet(observer: Observer, clock: Clock) -> None:
-    """Wait until no container of the lab became active, or ceased to be, for a while: the engine finishes what it was asked.
+def await_quiet(cut_off: Open, observer: Observer, clock: Clock, tick: Callable[[Observed], object]) -> None:
+    """Wait, shortly, until no container of the steps that were begun changes: the engine finishes what it was asked.
 
-    Raises EngineUnavailable when that does not come to an end.
+    When they don't come to rest it goes on all the same: everything is looked at again before each effect. `tick` is given
+    what is seen.
     """
+    asked = frozenset(name for step in cut_off.steps for name in _changed_by(step))
     begun = quiet_since = clock.now()
-    last = _activity(observer.glance())
-    while clock.now() - quiet_since < QUIET_SECONDS:
-        if clock.now() - begun > QUIET_DEADLINE_SECONDS:
-            message = f"the lab's containers did not stop changing within {QUIET_DEADLINE_SECONDS:g} s"
-            raise EngineUnavailable(message, "see who starts or stops them: docker events")
-        clock.sleep(POLL_SECONDS)
-        now = _activity(observer.glance())
+    last: frozenset[tuple[str, bool]] | None = None
+    while clock.now() - quiet_since < QUIET_SECONDS and clock.now() - begun < QUIET_DEADLINE_SECONDS:
+        seen = observer.glance()
+        now = _activity(seen, asked)
         if now != last:
             last, quiet_since = now, clock.now()
-
-
-def await_stops(cut_off: Open, observer: Observer, clock: Clock) -> None:
-    """Give containers whose stop was begun the time to end: they may have been told to, and then do not run on."""
-    told = {id_ for step in cut_off.steps if isinstance(step, Stop) for id_ in step.containers}
-    begun = clock.now()
-    while True:
-        left = [one for one in observer.glance().active if one.id in told]
-        if not left or clock.now() - begun >= max(one.stop_seconds for one in left) + STOP_MARGIN_SECONDS:
-            return
+        tick(seen)
         clock.sleep(POLL_SECONDS)
 
 
-def _activity(observed: Observed) -> frozenset[tuple[str, bool]]:
-    return frozenset((one.id, one.active) for one in observed.containers)
+def await_stops(cut_off: Open, observer: Observer, clock: Clock, tick: Callable[[Observed], object]) -> None:
+    """Give containers whose stop was begun the time to end: they may have been told to, and then do not run on.
+
+    One that was started anew meanwhile has ended already. `tick` is given what is seen.
+    """
+    told = {id_ for step in cut_off.steps if isinstance(step, Stop) for id_ in step.containers}
+    begun, seen = clock.now(), observer.glance()
+    first = {one.id: one.started_at for one in seen.active if one.id in told}
+    while left := [one for one in seen.active if first.get(one.id) == one.started_at]:
+        if clock.now() - begun >= max(one.stop_seconds for one in left) + STOP_MARGIN_SECONDS:
+            return
+        tick(seen)
+        clock.sleep(POLL_SECONDS)
+        seen = observer.glance()
+
+
+def comes_late(cut_off: Open, before: Observed, observer: Observer, clock: Clock) -> bool:
+    """Whether the start that a switch had asked for last comes only now, after a stop that waited for nothing: it is looked for.
+
+    `before` is what the stop saw at first: what ran then was stopped with the rest.
+    """
+    asked = set(_changed_by(cut_off.steps[-1])) - set(cut_off.ready) if cut_off.steps else set()
+    if not asked or cut_off.steps[-1].action in _HARMLESS | {"stop"}:
+        return False
+    if any(asked & {one.id, one.service} for one in before.active):
+        return False
+    begun = clock.now()
+    while clock.now() - begun < QUIET_SECONDS:
+        if any(asked & {one.id, one.service} for one in observer.glance().active):
+            return True
+        clock.sleep(POLL_SECONDS)
+    return False
+
+
+def _changed_by(step: Step) -> tuple[str, ...]:
+    """Return the services, or the containers' ids, that a step creates, starts or stops."""
+    match step:
+        case Create(services=services):
+            return services
+        case Start(service=service) | Unpause(service=service):
+            return (service,)
+        case StartContainer(container=container):
+            return (container,)
+        case Stop(containers=containers):
+            return containers
+    return ()
+
+
+def _activity(observed: Observed, asked: frozenset[str]) -> frozenset[tuple[str, bool]]:
+    return frozenset((one.id, one.active) for one in observed.containers if asked & {one.id, one.service})

@@ -61,6 +61,9 @@ class Watcher(Protocol):
     def warned(self, message: str) -> None:
         """Something that the user must know, such as a checkpoint that may be lost."""
 
+    def signalled(self, what: str) -> None:
+        """A signal came that is not acted on at once; called in its handler, whatever is being written at that moment."""
+
     def rolling_back(self, reason: str, steps: tuple[Step, ...]) -> None:
         """A step failed; these steps bring back what ran before, and are reported like the plan's."""
 

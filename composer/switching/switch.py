@@ -1,5 +1,6 @@
 """One plan carried out, or undone: the promise that a failed switch brings back what ran before."""
 
+from signal import SIGTSTP, Signals
 from typing import Literal
 
 from composer.errors import EngineUnavailable, Interrupted, NeedsAttention, SwitchFailed
@@ -19,6 +20,8 @@ from composer.switching.report import Watcher
 from composer.switching.switch_log import SwitchLog
 
 LOOK = "see what runs: spark-mode status; finish it or bring back what ran before: spark-mode recover"
+WAITING = frozenset({"stop", "unload", "await-release"})
+"""The actions that only wait until something has ended: whoever else stops something meanwhile is in nobody's way."""
 STAYS = "see what runs: spark-mode status; bring back what ran before: spark-mode restore"
 
 
@@ -43,12 +46,12 @@ class Switch:
         started: frozenset[str] = frozenset(),
     ) -> None:
         self.ended: Literal["rolled-back", "failed", "interrupted"] | None = None
-        self.left_stopped = self.stuck = False
+        self.left_stopped = self.stuck = self._going_back = self._braking = False
         self._log, self._carried_out = log, carried_out
         self._watcher = _Recorder(watcher, lock)
-        self._interruption = Interruption()
+        self._interruption = Interruption(self._heard)
         self._project, self._rules, self._observer = project, rules, observer
-        self._executor = Executor(doors, project, rules, observer, self._watcher, self._interruption, log)
+        self._executor = Executor(doors, project, rules, observer, self._watcher, self._interruption, log, lock)
         self._executor.started |= started
         self._executor.touched = bool(carried_out)
 
@@ -100,7 +103,7 @@ class Switch:
         There is no way back: nothing is ever started. Raises Interrupted, and EngineUnavailable when the engine no longer
         answers.
         """
-        failed: list[str] = []
+        self._braking, failed = True, list[str]()
         with self._interruption.listening():
             try:
                 for number, step in enumerate(plan.steps):
@@ -132,6 +135,23 @@ class Switch:
         with net(Interrupted, EngineUnavailable, NeedsAttention):
             self._executor.run(steps)
 
+    def _heard(self, number: Signals) -> None:
+        """Say at once what a signal does, and what is awaited first."""
+        awaited = f"{self._watcher.at}, {self._executor.awaits}" if self._executor.awaits else self._watcher.at
+        if number == SIGTSTP:
+            self._watcher.signalled(f"a switch is not held up in the middle (now: {awaited}); Ctrl-C has it go back")
+        elif self._going_back:
+            self._watcher.signalled(f"it goes back already, now: {awaited}. Once more leaves at once; then: spark-mode recover")
+        elif self._braking:
+            self._watcher.signalled(
+                f"interrupted. When this has ended, what was not stopped yet runs on: {awaited}. Once more leaves at once"
+            )
+        else:
+            self._watcher.signalled(
+                f"interrupted. When this has ended, what ran before comes back: {awaited}. "
+                "Once more leaves at once and brings nothing back; then: spark-mode recover"
+            )
+
     def _unanswered(self, error: EngineUnavailable) -> EngineUnavailable:
         self._log.failed(error.message)
         message = f"{error.message}\nThe switch stopped at: {self._watcher.at}"
@@ -145,6 +165,7 @@ class Switch:
         if not restore:
             self.ended, self.left_stopped = "failed", True
             return f"{reason}\nWhat was stopped stays stopped, as asked.", STAYS
+        self._going_back = True
         self._interruption.going_back()
         self._log.going_back(reason)
         try:
@@ -196,7 +217,7 @@ class _Recorder:
         self.at = f"{step.action} {step.subject}"
         if self._lock:
             self._lock.require_held()
-            self._lock.doing(self.at)
+            self._lock.doing(self.at, waits=step.action in WAITING)
         self._watcher.started(self.done + number, step)
 
     def progress(self, available: int | None, note: str) -> None:
@@ -204,6 +225,9 @@ class _Recorder:
 
     def finished(self, number: int, step: Step) -> None:
         self._watcher.finished(self.done + number, step)
+
+    def signalled(self, what: str) -> None:
+        self._watcher.signalled(what)
 
     def warned(self, message: str) -> None:
         self.warnings.append(message)

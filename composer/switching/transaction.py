@@ -22,6 +22,7 @@ from composer.switching.session import Session
 from composer.switching.state import after, before_of
 from composer.switching.switch import LOOK, Switch
 from composer.switching.switch_log import SwitchLog
+from composer.switching.two_sides import two_sides_of
 from composer.switching.understanding import require_understood
 
 
@@ -139,11 +140,16 @@ class Transaction:
         if request.verb == "restore":
             request = request.model_copy(update=session.restore_request().model_dump(include={"names", "extra", "variants"}))
         self._require_last()
-        before = session.observe()
+        before = self._one_side()
         plan = admitted(session, request, before)
         self._agreement.require(plan)
         self._watcher.planned(plan)
         return self._carry_out(request, plan, before, lock) if plan.steps else self._unchanged(request, plan, before)
+
+    def _one_side(self) -> Observed:
+        """Return what is there, once what the rules keep apart was ended by the guard's policy."""
+        seen = self._session.observe()
+        return self._session.observe() if two_sides_of(self._session, self._watcher.warned).end_in(seen) else seen
 
     def _unchanged(self, request: Request, plan: Plan, before: Observed) -> Report:
         session = self._session

@@ -1,7 +1,6 @@
 """What others start without asking is seen and undone by the guard, on a real engine."""
 
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import psutil
 import pytest
 
 from tests.engine.conftest import PROJECT
+from tests.engine.guarding import Guarding
 from tests.engine.lab import Lab, docker, ends, interrupt, until
 from tests.engine.outside import lab_in_folder
 
@@ -22,37 +22,6 @@ def apart(tmp_path: Path) -> Iterator[Lab]:
     lab.down()
     yield lab
     lab.down()
-
-
-class Guarding:
-    """A guard in the background; `said` is what it printed once it has ended."""
-
-    def __init__(self, lab: Lab) -> None:
-        self.lab = lab
-        self.process = self._start()
-        self.said = ""
-
-    def _start(self) -> "subprocess.Popen[str]":
-        process = self.lab.spawn("guard")
-        assert process.stdout is not None
-        assert process.stdout.readline().startswith("guarding")
-        return process
-
-    def kill(self) -> None:
-        """kill -9."""
-        self.process.kill()
-        self.process.communicate()
-
-    def restart(self) -> None:
-        """Start again, as systemd does."""
-        self.process = self._start()
-
-    def end(self) -> str:
-        """Ask it to end; return what it said."""
-        interrupt(self.process)
-        end = ends(self.process)
-        assert end.code == 0, end
-        return end.out
 
 
 @pytest.fixture

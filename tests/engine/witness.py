@@ -61,6 +61,16 @@ class Witness:
         assert starts(self._moments, "training") >= training_starts, "the witness missed starts of training"
         assert overlap_ms(self._moments) == 0, f"both sides were active together for {overlap_ms(self._moments)} ms"
 
+    @property
+    def overlaps(self) -> list[tuple[float, float]]:
+        """From when to when both sides were active together, in nanoseconds since the epoch."""
+        return overlaps(self._moments)
+
+    @property
+    def starts(self) -> int:
+        """How often a container of either side became active."""
+        return sum(starts(self._moments, side) for side in ("audio", "training"))
+
     def _mark(self) -> None:
         """Make an event of its own and wait until it comes through: then nothing before it is missing."""
         name = f"{self._project}-witness"
@@ -132,13 +142,20 @@ def starts(moments: Iterable[Moment], side: str) -> int:
 
 def overlap_ms(moments: Iterable[Moment]) -> float:
     """Return for how many milliseconds both sides were active together."""
+    return sum(end - begin for begin, end in overlaps(moments)) / 1e6
+
+
+def overlaps(moments: Iterable[Moment]) -> list[tuple[float, float]]:
+    """Return from when to when both sides were active together, in nanoseconds; infinity where that did not end."""
     active: dict[str, set[str]] = {"audio": set(), "training": set()}
-    together, since = 0, None
+    found: list[tuple[float, float]] = []
+    since = None
     for moment in sorted(moments):
         (active[moment.side].add if moment.begins else active[moment.side].discard)(moment.container)
         both = all(active.values())
         if both and since is None:
             since = moment.at
         if not both and since is not None:
-            together, since = together + moment.at - since, None
-    return float("inf") if since is not None else together / 1e6
+            found.append((since, moment.at))
+            since = None
+    return found if since is None else [*found, (since, float("inf"))]

@@ -169,5 +169,5 @@ class NoModels:
     def unload(self, model: str, seconds: float) -> None:
         pass
 
-    def load(self, model: str, seconds: float) -> None:
-        pass
+    def load(self, model: str, seconds: float, tick: Callable[[], None]) -> None:
+        tick()

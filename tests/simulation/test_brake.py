@@ -98,15 +98,23 @@ def test_a_stop_that_compose_fails_at_any_act_has_stopped_everything_and_started
         assert (one.running(), starts(one, len(start.acts))) == ({}, [])
 
 
-def test_a_stop_waits_for_nothing_after_a_crash_and_starts_nothing(tmp_path: Path) -> None:
+def test_a_stop_waits_for_nothing_before_it_stops_after_a_crash_and_starts_nothing(tmp_path: Path) -> None:
     one = machine()
     ask(one, tmp_path, OMNI)
     one.kill_at = (one.effects + 12, "before")
     with pytest.raises(Killed):
         ask(one, tmp_path, TRAINING)
     one.kill_at, acts, asked_at = None, len(one.acts), one.time
+    one.outside_start("omni")
+    change, ended_at = one.change, list[float]()
+
+    def noted(id: str, **fields: object) -> None:
+        change(id, **fields)
+        ended_at.extend([one.time] if fields.get("state") == "exited" else [])
+
+    one.change = noted  # type: ignore[method-assign]  # when each container ended
     assert ask(one, tmp_path, STOP).mode == "idle"
-    assert one.time - asked_at < 0.5
+    assert max(ended_at) - asked_at < 0.5, "it looks for a start that comes late when everything is stopped, not before"
     assert starts(one, acts) == []
     assert recover(one, tmp_path).outcome == "unchanged"
 

@@ -1,19 +1,22 @@
 """What recovery decides, what holds refuse, and what a restart policy is owed: on the simulated machine."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from composer.errors import ConfigurationError, EngineUnavailable, LockBusy, NeedsAttention, Refused, SwitchFailed
+from composer.errors import ConfigurationError, LockBusy, NeedsAttention, Refused, SwitchFailed
 from composer.planning.observed import LEASED
 from composer.planning.request import Request
+from composer.planning.steps import READY_SECONDS
 from composer.switching.entry import release_holds
 from composer.switching.history import history
 from composer.switching.journal import past
 from composer.switching.leases import Lease, process_began
 from composer.switching.lock import switch_lock
 from composer.switching.records import StepEnded
+from composer.switching.recovery import QUIET_DEADLINE_SECONDS, QUIET_SECONDS
 from composer.switching.report import SwitchOptions
 from composer.switching.transaction import Transaction
 from tests.nobody import Nobody
@@ -144,20 +147,29 @@ def test_a_training_that_was_ready_and_completed_is_not_run_a_second_time(tmp_pa
     assert one.running() == {}
 
 
-def test_an_engine_that_never_comes_to_rest_ends_in_6(tmp_path: Path) -> None:
+@pytest.mark.parametrize("restless", ["training", "omni"])
+def test_somebody_who_restarts_a_container_again_and_again_holds_no_recovery_and_no_stop_up(
+    restless: str, tmp_path: Path
+) -> None:
     one = cut_off(tmp_path, OMNI, TRAINING, "start training")
     sleep = one.sleep
 
-    def restless(seconds: float) -> None:
+    def busy(seconds: float) -> None:
         sleep(seconds)
-        if one.running():
-            one.outside_stop("training")
+        if (it := one.of(restless)) and it.active:
+            one.outside_stop(restless)
         else:
-            one.outside_start("training")
+            one.outside_start(restless)
 
-    one.sleep = restless  # type: ignore[method-assign]  # somebody who never stops
-    with pytest.raises(EngineUnavailable, match="did not stop changing within 120 s"):
+    stopping = one.fork()
+    one.sleep = busy  # type: ignore[method-assign]  # somebody who never stops
+    begun = one.time
+    with suppress(NeedsAttention):
         recover(one, tmp_path)
+    assert one.time - begun < QUIET_DEADLINE_SECONDS + READY_SECONDS
+    begun = stopping.time
+    assert ask(stopping, tmp_path, STOP).mode == "idle"
+    assert stopping.time - begun < QUIET_SECONDS
 
 
 @pytest.mark.parametrize("request_", [TRAINING, OMNI, STOP, RESTORE, Request(verb="stop", names=("whisper",))], ids=str)
@@ -388,3 +400,22 @@ def test_a_lease_counts_until_its_service_has_started_wherever_the_clock_jumps(t
     one.outside_start("omni")
     assert not [lease for lease in session.observe().containers if lease.state == LEASED]
     assert not session.observe().held
+
+
+def test_a_start_that_comes_after_a_stop_which_waited_for_nothing_is_stopped_too(tmp_path: Path) -> None:
+    one = machine()
+    ask(one, tmp_path, OMNI)
+    index = one.effects
+    while True:
+        trial = one.fork()
+        trial.kill_at = (index, "late")
+        with pytest.raises(Killed):
+            ask(trial, tmp_path, TRAINING)
+        if "start training" in trial.acts:
+            break
+        index += 1
+    trial.kill_at = None
+    assert trial.running() == {}
+    ask(trial, tmp_path, STOP)
+    trial.sleep(5)
+    assert trial.running() == {}

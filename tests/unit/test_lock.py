@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from composer.engine.doors import Clock
+from composer.engine.machine import SystemClock
 from composer.errors import ConfigurationError, LockBusy
-from composer.switching.lock import NAME, Lock, LockLost, children_lock, is_switching, switch_lock, who_switches
+from composer.switching.lock import NAME, Lock, LockLost, children_lock, is_acting, is_switching, switch_lock, who_switches
 from tests.nobody import Nobody
 from tests.simulation.engine import Killed
 from tests.unit.test_readiness import Clock as FakeClock
@@ -168,3 +170,53 @@ def test_a_lock_that_may_not_be_opened_is_not_one_that_nobody_holds(tmp_path: Pa
 def test_where_there_are_no_locks_nobody_switches(tmp_path: Path) -> None:
     assert not is_switching(tmp_path / "not there")
     assert not is_switching(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("doing", "seconds", "acts"),
+    [("start omni", 0.0, True), ("start omni", 2.0, True), ("start omni", 4.0, False), ("stop omni", 0.0, False)],
+)
+def test_a_holder_that_only_waits_or_shows_no_progress_is_held_up(doing: str, seconds: float, acts: bool, tmp_path: Path) -> None:
+    clock = FakeClock()
+    assert not is_acting(tmp_path, clock)
+    with lock(tmp_path, clock=clock) as held:
+        held.doing(doing, waits=doing.startswith("stop"))
+        clock.sleep(seconds)
+        assert is_acting(tmp_path, clock) is acts
+        held.doing("start omni")
+        assert is_acting(tmp_path, clock)
+
+
+def test_a_holder_that_goes_on_shows_it(tmp_path: Path) -> None:
+    clock = FakeClock()
+    with lock(tmp_path, clock=clock) as held:
+        for _ in range(100):
+            clock.sleep(0.1)
+            held.goes_on()
+            assert is_acting(tmp_path, clock)
+
+
+def test_a_holder_that_was_stopped_is_held_up_and_those_who_wait_are_told(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from composer.switching.lock import switch_lock;"
+        "from composer.engine.machine import SystemClock; from tests.nobody import Nobody\n"
+        "with switch_lock(Path(sys.argv[1]), 'training', 0.0, Nobody(), SystemClock()):\n"
+        " print('held', flush=True)\n"
+        " input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        assert is_acting(tmp_path, SystemClock())
+        holder.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, holder.pid, os.WSTOPPED)
+        assert not is_acting(tmp_path, SystemClock())
+        with pytest.raises(LockBusy, match=f"it is stopped; to let it go on: kill -CONT {holder.pid}"), lock(tmp_path):
+            pass
+        holder.kill()

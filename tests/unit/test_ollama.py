@@ -9,10 +9,26 @@ import pytest
 from composer.engine import ollama
 from composer.engine.doors import HostAbsent, HostFailed
 from composer.engine.ollama import OllamaApi
+from composer.errors import Interrupted
+from composer.lab.rules import Host
+from composer.planning.plan import Load
+from composer.switching.doors import Doors, StepFailed
+from composer.switching.hosted import HostedModels
+from composer.switching.memory_watch import MemoryWatch
+from composer.switching.observe import Observer
 from tests.hosted import address, start
+from tests.nobody import Nobody
+from tests.simulation.lab import PROJECT as LAB
+from tests.simulation.lab import RULES
+from tests.simulation.machine import ComposeOf, NoGpu, SimulatedMachine
 
+CAPACITY = 128 * 10**9
 SIZES = {"llama3.1:8b": 3_000_000, "devstral": 2_000_000}
 Start = Callable[..., Any]
+
+
+def quietly() -> None:
+    """Do nothing, again and again, while a model is loaded."""
 
 
 @pytest.fixture
@@ -35,7 +51,7 @@ def test_a_loaded_model_is_listed_with_its_real_size_and_gives_it_back(hosted: S
     server = hosted(grows="1")
     door = OllamaApi(address(server))
     assert door.loaded() == ()
-    door.load("devstral", 5)
+    door.load("devstral", 5, quietly)
     (one,) = door.loaded()
     assert (one.model, one.size, one.context_length) == ("devstral:latest", 3_000_000, 8192)
     assert one.expires_at is not None
@@ -50,13 +66,13 @@ def test_a_model_that_is_not_loaded_can_be_unloaded(hosted: Start) -> None:
 
 def test_an_unknown_model_is_named(hosted: Start) -> None:
     with pytest.raises(HostFailed, match="404: model 'nothing' not found"):
-        OllamaApi(address(hosted())).load("nothing", 5)
+        OllamaApi(address(hosted())).load("nothing", 5, quietly)
 
 
 def test_a_model_may_go_by_itself(hosted: Start) -> None:
     server = hosted(keep_alive="0.2")
     door = OllamaApi(address(server))
-    door.load("devstral", 5)
+    door.load("devstral", 5, quietly)
     while server.loaded():
         pass
     assert door.loaded() == ()
@@ -89,7 +105,7 @@ def test_an_answer_that_is_late_or_no_answer_is_a_clear_error(
 )
 def test_an_unload_counts_only_when_the_model_is_gone(hosted: Start, fault: str, says: str) -> None:
     door = OllamaApi(address(hosted(**{fault: "0"})))
-    door.load("devstral", 5)
+    door.load("devstral", 5, quietly)
     with pytest.raises(HostFailed, match=says):
         door.unload("devstral", 0.3)
 
@@ -101,3 +117,37 @@ def test_where_nobody_listens_nothing_is_loaded(hosted: Start) -> None:
     server.server_close()
     with pytest.raises(HostAbsent):
         OllamaApi(where).loaded()
+
+
+def test_a_model_is_listed_from_the_beginning_of_its_load_and_what_ends_that_closes_the_request(hosted: Start) -> None:
+    server = hosted(loads="10")
+    door = OllamaApi(address(server))
+
+    def leave() -> None:
+        if door.loaded():
+            raise Interrupted("interrupted")
+
+    with pytest.raises(Interrupted):
+        door.load("devstral", 60, leave)
+    door.unload("devstral", 10)
+    assert door.loaded() == ()
+    assert server.loaded() == {}
+
+
+@pytest.mark.parametrize("reason", [Interrupted("interrupted"), StepFailed("under the floor")], ids=["Ctrl-C", "the floor"])
+def test_a_load_that_is_given_up_leaves_no_model_behind(hosted: Start, reason: Exception) -> None:
+    server = hosted(loads="10")
+    where = address(server)
+    rules = RULES.model_copy(update={"hosts": {"daemon": Host(address=where)}})
+
+    def tick() -> None:
+        if server.loaded():
+            raise reason
+
+    simulated = SimulatedMachine(LAB, rules, CAPACITY)
+    doors = Doors(simulated, ComposeOf(simulated), simulated, NoGpu(), OllamaApi, simulated)
+    observer = Observer(simulated, simulated, OllamaApi, LAB, rules, ())
+    models = HostedModels(doors, observer, MemoryWatch(doors, LAB, rules, observer, Nobody(), tick))
+    with pytest.raises(type(reason)):
+        models.load(Load(subject="devstral", cause="requested", host="daemon", model="devstral", seconds=20))
+    assert server.loaded() == {}

@@ -53,7 +53,7 @@ def test_what_the_kernel_killed_for_want_of_memory_is_said_to_be_so(state: str) 
 def test_a_service_that_never_gets_ready_fails_at_its_bound_and_says_it() -> None:
     clock = Clock()
     ticks: list[float] = []
-    end = await_ready(lambda: seen(health="starting"), RUNNING, False, 5, clock, clock, ticks.append)
+    end = await_ready(lambda: seen(health="starting"), RUNNING, False, 5, clock, clock, lambda waited, _: ticks.append(waited))
     assert end == ("failed", "it was not ready within 5 s")
     assert max(later - sooner for sooner, later in itertools.pairwise(ticks)) <= 0.25
 
@@ -66,7 +66,7 @@ def test_a_wait_goes_on_when_the_stream_of_events_has_broken_off() -> None:
         stream.wait(1)
         assert stream.ended
         looks = iter([seen(health="starting"), seen(health="starting"), seen(health="healthy")])
-        end = await_ready(lambda: next(looks), RUNNING, False, 5, SystemClock(), stream, lambda _: None)
+        end = await_ready(lambda: next(looks), RUNNING, False, 5, SystemClock(), stream, lambda *_: None)
     assert end.verdict == "ready"
 
 

@@ -1,0 +1,100 @@
+"""Two sides that a rule keeps apart, seen active together by whoever holds the lock: one goes at once, as the guard has it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from composer.engine.doors import Clock, Docker
+from composer.errors import NeedsAttention
+from composer.lab.project import Project
+from composer.lab.rules import Rules
+from composer.planning.mode import mode_services, violations
+from composer.planning.observed import LEASED, Observed
+from composer.planning.settlement import Loser, losers
+from composer.switching.checkpoint import lost_checkpoint
+from composer.switching.doors import StepFailed
+from composer.switching.observe import Observer
+from composer.switching.restart_policies import RestartPolicies
+from composer.switching.session import Session
+from composer.switching.switch_log import SwitchLog
+
+LOOK_SECONDS = 0.25
+"""How often is looked without a hint, at most: a look takes some 10 ms."""
+
+
+@dataclass
+class TwoSides:
+    """Looks again and again, while the lock is held, and stops what the guard's policy says has to go.
+
+    `kept` are the services that stay in doubt. What is not the lab's to stop is left, and with `on_violation: warn`
+    everything is, with a warning.
+    """
+
+    docker: Docker
+    clock: Clock
+    project: Project
+    rules: Rules
+    observer: Observer
+    policies: RestartPolicies
+    warn: Callable[[str], None]
+    kept: tuple[str, ...] = ()
+    _looked_at: float = float("-inf")
+    _warned: set[str] = field(default_factory=set)
+
+    def end(self, hint: bool = True) -> tuple[Loser, ...]:
+        """Look, without a hint only when it is time, and return what was stopped. Raises EngineUnavailable."""
+        now = self.clock.now()
+        if not hint and now - self._looked_at < LOOK_SECONDS:
+            return ()
+        self._looked_at = now
+        return self.end_in(self.observer.glance())
+
+    def end_in(self, seen: Observed) -> tuple[Loser, ...]:
+        """Stop what has to go of what was seen, each with its own grace, and return it. Raises EngineUnavailable."""
+        found = tuple(one for one in losers(seen, self.project, self.rules, self.kept) if one.containers)
+        if self.rules.guard.on_violation == "warn":
+            for one in found:
+                if one.service not in self._warned:
+                    self._warned.add(one.service)
+                    self.warn(
+                        f"{one.service} runs against the rules: {one.cause}; it is not stopped: rules.yaml says to warn only"
+                    )
+            return ()
+        for one in found:
+            self.warn(f"{one.service} is stopped at once: {one.cause}")
+            self.stop(one.service, one.containers)
+        return found
+
+    def stop(self, service: str, containers: tuple[str, ...]) -> None:
+        """Stop containers of a service, each with its own grace."""
+        workload = self.rules.of_service(service)
+        for id_ in containers:
+            if (one := self.docker.container(id_)) and one.active:
+                self.policies.disarm(one)
+                self.docker.stop(id_, one.stop_seconds)
+                now = self.docker.container(id_)
+                if now and workload and workload.class_ == "training" and (lost := lost_checkpoint(now)):
+                    self.warn(lost)
+
+    def require_one(self, seen: Observed, started: set[str]) -> None:
+        """Raise where two sides are active together that the policy leaves alone, as what is not the lab's to stop.
+
+        StepFailed when this switch `started` one of them: that one is stopped. Else NeedsAttention.
+        """
+        broken = violations(seen, self.rules)
+        if not broken:
+            return
+        told = f"two sides are active together: {'; '.join(map(str, broken))}"
+        mine = started & {side.name for conflict in broken for side in (conflict.one, conflict.other)}
+        if not mine or self.rules.guard.on_violation == "warn":
+            raise NeedsAttention(told, "stop one: spark-mode stop NAME")
+        for service in mine:
+            self.stop(service, tuple(one.id for one in seen.active if one.service == service and one.state != LEASED))
+        raise StepFailed(f"{told}; what was started of them was stopped again: {', '.join(sorted(mine))}")
+
+
+def two_sides_of(session: Session, warn: Callable[[str], None]) -> TwoSides:
+    """Return who looks before a plan is made; in doubt stays what the last switch left, as for the guard."""
+    log = SwitchLog(session.journal, "", session.past.policies, warn)
+    policies = RestartPolicies(session.docker, log)
+    kept = mode_services(session.state.mode, session.project, session.rules)
+    return TwoSides(session.docker, session.clock, session.project, session.rules, session.observer, policies, warn, kept)

@@ -1,0 +1,103 @@
+"""A switch that is interrupted, stopped or waits long, on a real engine: it says so, and is in nobody's way."""
+
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.engine.conftest import PROJECT
+from tests.engine.guarding import Guarding
+from tests.engine.lab import Lab, docker, ends, interrupt, until
+from tests.engine.outside import lab_in_folder
+
+
+@pytest.fixture
+def apart(tmp_path: Path) -> Iterator[Lab]:
+    """A lab in a folder of its own with nothing running."""
+    lab = lab_in_folder(PROJECT, tmp_path)
+    lab.down()
+    yield lab
+    lab.down()
+
+
+@pytest.fixture
+def guard(apart: Lab) -> Iterator[Guarding]:
+    one = Guarding(apart)
+    yield one
+    one.kill()
+
+
+def id_of(lab: Lab, service: str) -> str:
+    return next(one["id"] for one in lab.containers() if one["service"] == service)
+
+
+def doing(lab: Lab, what: str) -> None:
+    """Wait until a switch does something."""
+    until(lambda: any(f'"{what}"' in lock.read_text() for lock in lab.state_folder.glob("*.lock")))
+
+
+def said(process: "subprocess.Popen[str]", what: str) -> str:
+    """Read what a switch says until it says something; return that line."""
+    assert process.stdout is not None
+    while what not in (line := process.stdout.readline()):
+        assert line, f"it never said {what}"
+    return line
+
+
+@pytest.mark.usefixtures("guard")
+def test_the_guard_acts_beside_a_switch_that_was_stopped(apart: Lab) -> None:
+    apart.run("audio", "omni")
+    apart.run("training", "--yes")
+    switch = apart.spawn("audio", "omni", "--yes", OMNI_LOAD="60")
+    doing(apart, "start omni")
+    until(lambda: "omni" in apart.running())
+    switch.send_signal(signal.SIGSTOP)
+    docker("start", id_of(apart, "training"))
+    until(lambda: set(apart.running()) == {"training"})
+    switch.send_signal(signal.SIGCONT)
+    end = ends(switch)
+    assert end.code in (1, 7), end
+    assert set(apart.running()) == {"training"}
+
+
+@pytest.mark.usefixtures("guard")
+def test_the_guard_acts_while_a_switch_waits_for_a_long_stop(apart: Lab) -> None:
+    apart.run("audio", "omni")
+    apart.run("training", "--yes", TRAINING_FAULT="slow-stop=20", TRAINING_GRACE="60s")
+    switch = apart.spawn("audio", "xtts", "--yes")
+    doing(apart, "stop training")
+    docker("start", id_of(apart, "omni"))
+    until(lambda: "omni" not in apart.running(), seconds=15)
+    assert "training" in apart.running()
+    ends(switch)
+
+
+def test_the_first_ctrl_c_says_at_once_what_is_awaited_and_what_a_second_one_does(lab: Lab) -> None:
+    lab.run("training", TRAINING_FAULT="slow-stop=6", TRAINING_GRACE="60s")
+    switch = lab.spawn("audio", "omni", "--yes")
+    doing(lab, "stop training")
+    interrupt(switch)
+    line = said(switch, "interrupted")
+    assert "training" in lab.running(), "it was said only after the stop"
+    assert "stop training, it has up to 60 s to end" in line
+    assert "Once more leaves at once" in line
+    assert ends(switch).code == 130
+    assert set(lab.running()) == {"training"}
+
+
+def test_ctrl_z_does_not_hold_a_switch_up_in_the_middle_and_that_is_said(lab: Lab) -> None:
+    lab.run("audio", "omni")
+    switch = lab.spawn("training", "--yes", TRAINING_LOAD="3")
+    doing(lab, "start training")
+    switch.send_signal(signal.SIGTSTP)
+    assert "a switch is not held up in the middle" in said(switch, "held up")
+    assert ends(switch).code == 0
+    assert set(lab.running()) == {"training"}
+
+
+def test_a_training_that_fails_at_its_end_is_a_loud_warning(lab: Lab) -> None:
+    lab.run("training", TRAINING_FAULT="stops-with=1")
+    end = lab.run("audio", "omni", "--yes")
+    assert "ended with 1 when it was stopped: ITS CHECKPOINT MAY BE LOST" in end.err

@@ -1,0 +1,79 @@
+"""The guard beside a holder of the lock that is held up, and what it says of a training's end; on the simulated machine."""
+
+from pathlib import Path
+
+import pytest
+
+from composer.enforcement.acts import Acts
+from composer.errors import LockBusy
+from composer.lab.rules import GuardPolicy
+from composer.planning.request import Request
+from composer.switching.lock import SILENT_SECONDS, switch_lock
+from tests.nobody import Nobody
+from tests.simulation.lab import SimulatedSession, ask, machine
+from tests.simulation.machine import SimulatedMachine
+
+OMNI, TRAINING = Request(verb="audio", names=("omni",)), Request(verb="training")
+
+
+@pytest.fixture
+def both(tmp_path: Path) -> SimulatedMachine:
+    """A machine on which training runs, and somebody has started omni beside it."""
+    one = machine()
+    ask(one, tmp_path, OMNI)
+    ask(one, tmp_path, TRAINING)
+    one.outside_start("omni")
+    return one
+
+
+def test_the_guard_leaves_two_sides_to_a_switch_that_makes_progress(both: SimulatedMachine, tmp_path: Path) -> None:
+    session = SimulatedSession(both, tmp_path)
+    with switch_lock(tmp_path, "up whisper", 0.0, Nobody(), both), pytest.raises(LockBusy):
+        Acts(session, lambda _: None, both.beside).settle()
+    assert set(both.running()) == {"training", "omni"}
+
+
+@pytest.mark.parametrize("why", ["it only waits", "it is silent"])
+def test_the_guard_ends_two_sides_beside_a_switch_that_is_held_up(both: SimulatedMachine, tmp_path: Path, why: str) -> None:
+    session, said = SimulatedSession(both, tmp_path), list[str]()
+    with switch_lock(tmp_path, "up whisper", 0.0, Nobody(), both) as lock:
+        if why == "it only waits":
+            lock.doing("stop xtts", waits=True)
+        else:
+            both.sleep(SILENT_SECONDS + 1)
+        Acts(session, said.append, both.beside).settle()
+    assert set(both.running()) == {"training"}
+    assert any("beside what is held up: another switch is running: up whisper" in one for one in said)
+
+
+def test_memory_relief_works_while_a_switch_only_waits(tmp_path: Path) -> None:
+    one = machine()
+    ask(one, tmp_path, OMNI)
+    session = SimulatedSession(one, tmp_path)
+    one.taken = one.memory().available or 0
+    with switch_lock(tmp_path, "up whisper", 0.0, Nobody(), one) as lock:
+        lock.doing("await-release", waits=True)
+        Acts(session, lambda _: None, one.beside).relieve(1)
+    assert one.running() == {}
+
+
+def test_a_training_that_fails_at_its_end_is_said_by_the_guard_too(tmp_path: Path) -> None:
+    one = machine()
+    one.rules = one.rules.model_copy(update={"guard": GuardPolicy(spares=())})
+    ask(one, tmp_path, TRAINING)
+    ask(one, tmp_path, OMNI)
+    one.sleep(100)
+    one.outside_start("training")
+    stop = one.stop
+
+    def failing(id: str, seconds: int) -> None:
+        stop(id, seconds)
+        one.change(id, exit_code=1)
+
+    one.stop = failing  # type: ignore[method-assign]  # a checkpoint that cannot be written
+    said: list[str] = []
+    acts = Acts(SimulatedSession(one, tmp_path), said.append, one.beside)
+    acts.settle()
+    acts.follow()
+    assert set(one.running()) == {"omni"}
+    assert any("ended with 1 when it was stopped: ITS CHECKPOINT MAY BE LOST" in line for line in said)

@@ -1,0 +1,101 @@
+"""Two sides that somebody starts together while a switch holds the lock are ended by it, by the guard's policy."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from composer.errors import NeedsAttention, SparkModeError, SwitchFailed
+from composer.lab.rules import GuardPolicy
+from composer.planning.request import Request
+from tests.simulation.lab import ask, machine
+from tests.simulation.machine import SimulatedMachine
+
+OMNI, XTTS, TRAINING = Request(verb="audio", names=("omni",)), Request(verb="audio", names=("xtts",)), Request(verb="training")
+
+
+def after_start(one: SimulatedMachine, service: str, act: Callable[[], None]) -> None:
+    """Have somebody act 0.2 s after a switch has started a service."""
+    started = one.started_by_us
+    sleep = one.sleep
+    due: list[float] = []
+
+    def seen(container: object) -> None:
+        started(container)  # type: ignore[arg-type]  # it is passed on
+        if getattr(container, "service", None) == service:
+            due.append(one.time + 0.2)
+
+    def slept(seconds: float) -> None:
+        sleep(seconds)
+        if due and one.time >= due[0]:
+            due.clear()
+            act()
+
+    one.started_by_us, one.sleep = seen, slept  # type: ignore[method-assign]  # somebody beside the switch
+
+
+def test_what_is_started_beside_a_training_that_starts_is_stopped_and_the_switch_goes_on(tmp_path: Path) -> None:
+    one = machine()
+    ask(one, tmp_path, OMNI)
+    after_start(one, "training", lambda: one.outside_start("omni"))
+    report = ask(one, tmp_path, TRAINING)
+    assert (report.mode, set(one.running())) == ("training", {"training"})
+    assert any("omni is stopped at once: training runs, and training runs alone" in said for said in report.warnings)
+
+
+def test_a_switch_whose_own_start_has_to_go_takes_its_way_back(tmp_path: Path) -> None:
+    one = machine()
+    ask(one, tmp_path, TRAINING)
+    after_start(one, "omni", lambda: one.outside_start("training"))
+    with pytest.raises(SwitchFailed, match="omni was stopped: training runs"):
+        ask(one, tmp_path, OMNI)
+    assert set(one.running()) == {"training"}
+
+
+def test_two_sides_that_run_before_a_switch_are_ended_before_it_plans(tmp_path: Path) -> None:
+    one = machine()
+    ask(one, tmp_path, OMNI)
+    ask(one, tmp_path, TRAINING)
+    one.outside_start("omni")
+    acts = len(one.acts)
+    report = ask(one, tmp_path, Request(verb="training", names=("large",)))
+    assert (report.mode, set(one.running())) == ("training", {"training"})
+    assert one.acts[acts:].index("stop omni-1") < next(n for n, act in enumerate(one.acts[acts:]) if "training" in act)
+
+
+def test_rules_that_say_to_warn_only_are_obeyed_by_a_switch_too(tmp_path: Path) -> None:
+    one = machine()
+    one.rules = one.rules.model_copy(update={"guard": GuardPolicy(on_violation="warn")})
+    ask(one, tmp_path, OMNI)
+    after_start(one, "training", lambda: one.outside_start("omni"))
+    with pytest.raises(NeedsAttention, match="two sides are active together"):
+        ask(one, tmp_path, TRAINING)
+    assert set(one.running()) == {"training", "omni"}
+
+
+@pytest.mark.parametrize("seconds", [0.05, 0.2, 0.4])
+@pytest.mark.parametrize(("first", "then"), [(OMNI, TRAINING), (TRAINING, OMNI), (XTTS, TRAINING), (TRAINING, XTTS)])
+def test_no_switch_leaves_two_sides_running_whenever_somebody_starts_the_other(
+    first: Request, then: Request, seconds: float, tmp_path: Path
+) -> None:
+    one = machine()
+    ask(one, tmp_path, first)
+    ask(one, tmp_path, then)
+    ask(one, tmp_path, first)
+    begun, sleep, done = one.time, one.sleep, False
+
+    def slept(waited: float) -> None:
+        nonlocal done
+        sleep(waited)
+        if not done and one.time - begun >= seconds:
+            done = True
+            for service in ("training", "omni", "xtts"):
+                one.outside_start(service)
+
+    one.sleep = slept  # type: ignore[method-assign,assignment]  # somebody beside the switch
+    with suppress(SparkModeError):
+        ask(one, tmp_path, then)
+    assert done
+    running = set(one.running())
+    assert "training" not in running or running == {"training"}
