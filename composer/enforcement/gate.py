@@ -72,19 +72,28 @@ def ask(question: Question, asker: int) -> str | None:
 
     Raises SparkModeError for whatever prevents a judgement.
     """
-    from composer.planning.outsiders import start_refusal, the_command
-    from composer.switching.leases import Lease, process_began
-    from composer.switching.lock import is_switching, user_name
-    from composer.switching.understanding import UNDERSTOOD
+    from composer.switching.leases import process_began
 
     began = process_began(asker)
     if began is None:
         return "the Compose process that asked is gone"
     os.chdir(question.lab)
-    session = _session(question)
+    return judge(_session(question), question.service, asker, began)
+
+
+def judge(session: "Session", service: str, asker: int, began: int) -> str | None:
+    """Return why a service of a lab must not start, or give the process `asker` that `began` then a lease and return None.
+
+    Raises SparkModeError for whatever prevents a judgement.
+    """
+    from composer.planning.outsiders import start_refusal, the_command
+    from composer.switching.leases import Lease
+    from composer.switching.lock import is_switching, user_name
+    from composer.switching.understanding import UNDERSTOOD
+
     with session.leases.judging(session.clock):
         if is_switching(session.directories.locks):
-            instead = the_command(question.service, session.project, session.rules)
+            instead = the_command(service, session.project, session.rules)
             return f"a switch is running; wait for its end, or: {instead} --wait"
         if cut_off := session.past.open:
             return f"{cut_off}; first: spark-mode recover"
@@ -92,12 +101,11 @@ def ask(question: Question, asker: int) -> str | None:
             return f"{puzzle}; {UNDERSTOOD}"
         session.leases.settle(session.clock, session.docker.containers)
         observed = session.observe()
-        refusal = start_refusal(question.service, session.project, session.rules, observed, session.capacity)
+        refusal = start_refusal(service, session.project, session.rules, observed, session.capacity)
         if refusal:
             return f"{refusal.message}; {refusal.hint}" if refusal.hint else refusal.message
-        if not _runs_as_it_should(question.service, session, observed):
-            given = Lease.give(question.service, session.project.name, asker, began, user_name(), observed.containers)
-            session.leases.add(given)
+        if not _runs_as_it_should(service, session, observed):
+            session.leases.add(Lease.give(service, session.project.name, asker, began, user_name(), observed.containers))
     return None
 
 

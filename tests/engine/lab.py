@@ -14,6 +14,8 @@ ROOT = Path(__file__).parents[2]
 FILES = ("compose/audio-lab.yaml", "compose/stand-in.yaml")
 RULES = "compose/stand-in.rules.yaml"
 DEADLINE = 120
+SLOW_STOP, LONG = "slow-stop=90", "100s"
+"""A fault and its grace: what was asked to stop goes on until the test kills it, so that the test has the time it needs."""
 
 
 class Outcome(NamedTuple):
@@ -45,6 +47,7 @@ class Lab:
         }
         if host:
             self.environment["DOCKER_HOST"] = host
+        self._spawned: list[subprocess.Popen[str]] = []
 
     def arguments(self, *arguments: str) -> list[str]:
         files = [part for file in self.files for part in ("-f", file)]
@@ -62,7 +65,7 @@ class Lab:
     def spawn(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
         """Start spark-mode and leave it running; what it writes is kept together."""
         heard = ["env", "--default-signal=INT,HUP"]  # a shell has what it runs in the background ignore them
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [*heard, *self.arguments(*arguments)],
             cwd=self.folder,
             env=self.environment | environment,
@@ -71,6 +74,8 @@ class Lab:
             stderr=subprocess.STDOUT,
             text=True,
         )
+        self._spawned.append(process)
+        return process
 
     def compose(self, *arguments: str, **environment: str) -> str:
         """Use plain Docker Compose on the same lab, as a user might beside spark-mode."""
@@ -115,7 +120,11 @@ class Lab:
         return Path(self.environment["XDG_STATE_HOME"]) / "spark-mode"
 
     def down(self) -> None:
-        """Remove what the project has, and nothing else."""
+        """End what was spawned, and remove what the project has, and nothing else."""
+        for process in self._spawned:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
         ids = self.docker("ps", "-aq", "--filter", f"label=com.docker.compose.project={self.project}").split()
         if ids:
             self.docker("rm", "--force", "--volumes", *ids)
@@ -152,16 +161,18 @@ def snapshot(environment: Mapping[str, str] | None = None) -> list[dict[str, str
 def _inspected(environment: Mapping[str, str] | None) -> list[dict[str, Any]]:
     """Return what the engine says of each container; one that goes while it is asked for is not there."""
     for _ in range(20):
-        ids = subprocess.run(["docker", "ps", "-aq"], check=True, capture_output=True, text=True, env=environment).stdout.split()
-        seen = subprocess.run(["docker", "inspect", *ids], check=False, capture_output=True, text=True, env=environment)
+        ids = docker("ps", "-aq", environment=environment).split()
+        seen = subprocess.run(
+            ["docker", "inspect", *ids], check=False, capture_output=True, text=True, env=environment, timeout=DEADLINE
+        )
         if not ids or seen.returncode == 0:
             return list(json.loads(seen.stdout)) if ids else []
         assert "No such" in seen.stderr, seen.stderr
     raise AssertionError("containers come and go too fast")
 
 
-def until(true: Callable[[], object], seconds: float = 30.0, pause: float = 0.02) -> None:
-    """Wait until something is true; fail when it is not in time."""
+def until(true: Callable[[], object], seconds: float = DEADLINE, pause: float = 0.02) -> None:
+    """Wait until something is true; fail when it is not in time, which no load of the machine may use up."""
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, f"not true within {seconds} s"
@@ -178,6 +189,27 @@ def ends(process: "subprocess.Popen[str]") -> Outcome:
     text, _ = process.communicate(timeout=DEADLINE)
     assert "Traceback" not in text, text
     return Outcome(process.returncode, text, text)
+
+
+def asked_to_stop(lab: Lab, service: str) -> str:
+    """Wait until a service has been asked to stop, which is a slow one; return its container."""
+    (id_,) = [one["id"] for one in lab.containers() if one["service"] == service]
+    until(lambda: lab.docker("logs", "--tail", "1", id_).strip() == "stopping")
+    return id_
+
+
+def wait_for_a_word(lab: Lab, folder: Path, service: str) -> None:
+    """Have a service get healthy at a word, so that a test has all the time it needs."""
+    check = {"test": ["CMD", "test", "-e", "/word"], "start_period": "10m", "start_interval": "100ms"}
+    file = folder / f"{service}-waits.yaml"
+    file.write_text(json.dumps({"services": {service: {"healthcheck": check}}}))
+    lab.files = (*lab.files, str(file))
+
+
+def give_the_word(lab: Lab, service: str) -> None:
+    """Have it get healthy, now or when it runs again."""
+    (id_,) = [one["id"] for one in lab.containers() if one["service"] == service]
+    lab.docker("cp", __file__, f"{id_}:/word")
 
 
 def state(lab: Lab) -> Mapping[str, str]:

@@ -1,6 +1,8 @@
 """What the engine does to a switch: it freezes, dies, restarts, or cannot stop a container; on an engine of the tests' own."""
 
 import contextlib
+import itertools
+import json
 import os
 import random
 import subprocess
@@ -11,13 +13,16 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.engine.lab import FILES, Lab, ends, until
+from tests.engine.lab import FILES, Lab, asked_to_stop, ends, give_the_word, until, wait_for_a_word
 from tests.engine.private import PrivateEngine
 from tests.engine.witness import Witness
 
 DEEP = os.environ.get("SPARK_MODE_DEEP") == "1"
 KILLS = 100 if DEEP else 6
 LEGAL = ({"omni"}, {"xtts", "whisper", "ollama"}, {"training"})
+REQUESTS = (("training",), ("audio", "omni"), ("audio", "xtts"))
+POINTS = ("start", "stop", "verify", "create", "await-release")
+"""The steps after whose beginning a switch is killed. Three that follow each other have the side started, by a recovery."""
 
 
 @pytest.fixture
@@ -27,6 +32,7 @@ def broken(engine: PrivateEngine, tmp_path: Path) -> Iterator[Lab]:
     one.files = (*FILES, "tests/engine/private.yaml")
     one.down()
     yield one
+    engine.thaw()  # where a test ended before it did
     one.down()
 
 
@@ -40,15 +46,27 @@ def kill(process: "subprocess.Popen[str]", group: bool) -> None:
     process.communicate()
 
 
+def await_step(process: "subprocess.Popen[str]", journal: Path, offset: int, action: str) -> None:
+    """Wait until a switch has begun such a step, since the journal was so long, or has ended."""
+
+    def is_begun() -> bool:
+        records = [json.loads(line.partition(b" ")[2]) for line in journal.read_bytes()[offset:].split(b"\n")[:-1]]
+        return any(one["kind"] == "step" and one["step"]["action"] == action for one in records)
+
+    until(lambda: is_begun() or process.poll() is not None)
+
+
 @pytest.mark.parametrize("group", [True, False], ids=["the whole group", "the parent alone"])
 def test_one_recovery_settles_the_lab_after_kills_at_random_instants(broken: Lab, engine: PrivateEngine, group: bool) -> None:
     chance = random.Random(5)
     broken.run("audio", "xtts")
+    (journal,) = broken.state_folder.glob("*.journal")
     with Witness(broken.project, engine.host) as witness:
-        for number in range(KILLS // 2):
-            request = (("training",), ("audio", "omni"), ("audio", "xtts"))[number % 3]
+        for _, request, point in zip(range(KILLS // 2), itertools.cycle(REQUESTS), itertools.cycle(POINTS), strict=False):
+            offset = journal.stat().st_size
             process = broken.spawn(*request, "--yes")
-            time.sleep(chance.uniform(0.2, 3.0))
+            await_step(process, journal, offset, point)
+            time.sleep(chance.uniform(0, 0.5))
             kill(process, group)
             broken.run("recover", "--wait=60")
             assert set(broken.running()) in LEGAL
@@ -57,10 +75,10 @@ def test_one_recovery_settles_the_lab_after_kills_at_random_instants(broken: Lab
 
 
 def test_a_frozen_engine_ends_in_6_and_nothing_is_started_afterwards(broken: Lab, engine: PrivateEngine) -> None:
-    broken.run("audio", "omni", OMNI_FAULT="slow-stop=2", STOP_GRACE="20s")
+    broken.run("audio", "omni", OMNI_FAULT="slow-stop=90", STOP_GRACE="5s")
     with Witness(broken.project, engine.host) as witness:
         process = broken.spawn("training")
-        until(lambda: '"stop omni"' in holder(broken))
+        asked_to_stop(broken, "omni")
         engine.freeze()
         end = ends(process)
         assert end.code == 6, end
@@ -78,11 +96,12 @@ def test_a_frozen_engine_ends_in_6_and_nothing_is_started_afterwards(broken: Lab
 
 @pytest.mark.parametrize("how", ["killed", "restarted"])
 def test_an_engine_that_goes_away_in_the_middle_of_a_switch_leaves_it_to_be_recovered(
-    broken: Lab, engine: PrivateEngine, how: str
+    broken: Lab, engine: PrivateEngine, how: str, tmp_path: Path
 ) -> None:
+    wait_for_a_word(broken, tmp_path, "training")
     broken.run("audio", "xtts")
     with Witness(broken.project, engine.host) as witness:
-        process = broken.spawn("training", TRAINING_LOAD="20")
+        process = broken.spawn("training")
         until(lambda: "training" in broken.running())
         engine.kill() if how == "killed" else engine.stop()
         end = ends(process)
@@ -90,7 +109,8 @@ def test_an_engine_that_goes_away_in_the_middle_of_a_switch_leaves_it_to_be_reco
         engine.start()
         time.sleep(1)
         assert not {"xtts", "whisper", "ollama"} & set(broken.running()), "what was stopped was started with the engine"
-        broken.run("recover", expect=None, TRAINING_LOAD="0.3")
+        give_the_word(broken, "training")
+        broken.run("recover", expect=None)
         assert set(broken.running()) in LEGAL
         assert broken.run("status", "--format", "json").json["interrupted"] is None
     witness.require(audio_starts=0, training_starts=1)
@@ -116,11 +136,9 @@ def test_what_a_switch_stopped_stays_stopped_over_a_restart_and_gets_its_policy_
 def test_a_container_that_will_not_die_stops_the_switch(broken: Lab, engine: PrivateEngine) -> None:
     broken.run("audio", "omni", STOP_GRACE="1s")
     shim = engine.shim_of(broken.running()["omni"][0])
-    process = broken.spawn("training")
-    until(lambda: '"stop omni"' in holder(broken))
     shim.suspend()
     try:
-        end = ends(process)
+        end = broken.run("training", expect=None)
     finally:
         shim.resume()
     assert end.code in (1, 6, 7), end
@@ -151,11 +169,6 @@ def test_what_the_engine_calls_running_counts_as_active_though_its_process_is_de
 def policies(lab: Lab) -> dict[str, str]:
     """Return the restart policy of each service's container."""
     return {one["service"]: one["policy"] for one in lab.containers()}
-
-
-def holder(lab: Lab) -> str:
-    """Return what the holder of the lock wrote into it."""
-    return " ".join(lock.read_text() for lock in lab.state_folder.glob("*.lock"))
 
 
 @pytest.fixture

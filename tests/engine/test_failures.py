@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.lab import Lab, docker, ends, interrupt, state, until
+from tests.engine.lab import LONG, SLOW_STOP, Lab, asked_to_stop, docker, ends, interrupt, state, until
 from tests.engine.witness import Witness
 
 
@@ -88,15 +88,15 @@ def test_an_interrupt_ends_in_the_former_mode(lab: Lab) -> None:
 
 
 def test_a_second_interrupt_leaves_at_once_and_says_what_remains(lab: Lab) -> None:
-    lab.run("audio", "omni", OMNI_FAULT="slow-stop=2")
+    lab.run("audio", "omni", OMNI_FAULT=SLOW_STOP, STOP_GRACE=LONG)
     process = lab.spawn("training")
-    until(lambda: "training" in state(lab))
-    until(lambda: '"stop omni"' in holder(lab))
+    omni = asked_to_stop(lab, "omni")
     until(lambda: interrupted(process), pause=0.2)
     end = ends(process)
     assert end.code == 130, end
     assert "left at once" in end.out.lower()
     assert "spark-mode recover" in end.out
+    docker("kill", omni)
     lab.run("recover", "--wait=30")
     assert set(lab.running()) == {"training"}
 
@@ -116,11 +116,13 @@ def test_after_a_killed_switch_the_next_one_does_what_it_is_asked(lab: Lab) -> N
 
 def test_a_switch_that_is_killed_while_it_stops_something_is_finished_by_the_next(lab: Lab, tmp_path: Path) -> None:
     hooked(lab, tmp_path)
-    lab.run("audio", "omni", OMNI_FAULT="slow-stop=4", STOP_GRACE="20s")
+    lab.run("audio", "omni", OMNI_FAULT=SLOW_STOP, STOP_GRACE=LONG)
     with Witness(lab.project) as witness:
         killed = lab.spawn("training")
-        until(lambda: '"stop omni"' in holder(lab) and children_run(lab))
+        omni = asked_to_stop(lab, "omni")
+        assert children_run(lab)
         killed.kill()
+        docker("kill", omni)
         killed.communicate()
         lab.run("training", "--wait=30")
     assert set(lab.running()) == {"training"}
@@ -159,16 +161,10 @@ def children_run(lab: Lab) -> bool:
     return subprocess.run(["flock", "--nonblock", lock, "true"], check=False).returncode != 0
 
 
-def holder(lab: Lab) -> str:
-    """Return what the holder of the lock wrote into it."""
-    locks = (Path(lab.environment["XDG_STATE_HOME"]) / "spark-mode").glob("*.lock")
-    return " ".join(lock.read_text() for lock in locks)
-
-
 def test_of_two_switches_at_once_one_wins_and_the_other_is_told_who(lab: Lab) -> None:
     with Witness(lab.project) as witness:
         for _ in range(12):
-            both = [lab.spawn("audio", "omni"), lab.spawn("training", "--yes")]
+            both = [lab.spawn("audio", "omni", "--yes"), lab.spawn("training", "--yes")]
             codes = [ends(process) for process in both]
             assert sorted(end.code for end in codes) in ([0, 5], [0, 0]), codes
             busy = [end.out for end in codes if end.code == 5]

@@ -1,5 +1,6 @@
 """With the gate in place plain `docker compose up` obeys the rules, on a real engine."""
 
+import json
 import os
 import random
 import signal
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.conftest import PROJECT
-from tests.engine.lab import Lab, ends, until
+from tests.engine.lab import Lab, ends, give_the_word, until
 from tests.engine.outside import lab_in_folder
 from tests.engine.witness import Witness
 from tests.hostile import lay_traps
@@ -109,14 +110,16 @@ def test_plain_compose_is_refused_in_the_middle_of_a_switch_and_after_one_that_w
 
 @pytest.fixture
 def slow(gated: Lab) -> Iterator["subprocess.Popen[str]"]:
-    """A plain `docker compose up -d` of xtts, which waits until ollama is healthy; that takes 10 s."""
-    (gated.folder / "slow.yaml").write_text("services: {xtts: {depends_on: {ollama: {condition: service_healthy}}}}")
+    """A plain `docker compose up -d` of xtts, which waits until ollama is healthy; that it is at a word."""
+    check = {"test": ["CMD", "test", "-e", "/word"], "start_period": "10m", "start_interval": "100ms"}
+    services = {"xtts": {"depends_on": {"ollama": {"condition": "service_healthy"}}}, "ollama": {"healthcheck": check}}
+    (gated.folder / "slow.yaml").write_text(json.dumps({"services": services}))
     env = gated.folder / ".env"
     env.write_text(env.read_text().replace("stand-in.yaml", "stand-in.yaml:slow.yaml"))
     with subprocess.Popen(
         ["docker", "compose", "--profile", "xtts", "up", "-d"],
         cwd=gated.folder,
-        env=gated.environment | {"OLLAMA_LOAD": "10"},
+        env=gated.environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -138,6 +141,7 @@ def test_a_lease_lives_until_the_service_has_started_however_long_its_dependency
         refused = gated.run("training", "--yes", expect=4)
         assert "xtts is about to start: root starts it with docker compose up (process " in refused.err
         assert "or end what starts it: kill " in refused.err
+        give_the_word(gated, "ollama")
         end = ends(slow)
         assert end.code == 0, end.out
         assert {"xtts", "whisper", "ollama"} == set(gated.running())

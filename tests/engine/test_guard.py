@@ -185,8 +185,9 @@ def test_status_says_what_waits_and_what_is_going_on(apart: Lab, guard: Guarding
     apart.run("audio", "omni")
     apart.run("training", "--yes", "--then", "restore")
     assert "comes back when training ends" in apart.run("status").out
-    switch = apart.spawn("audio", "xtts", "--yes", XTTS_LOAD="3")
+    switch = apart.spawn("audio", "xtts", "--yes", XTTS_LOAD="20")
     until(lambda: "another switch is running: audio xtts" in apart.run("status").out)
+    interrupt(switch)
     ends(switch)
     found = {one["where"]: one for one in apart.run("check", "--format", "json", expect=None).json}
     assert "runs" in found["guard"]["message"]

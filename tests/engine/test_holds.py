@@ -7,7 +7,19 @@ from pathlib import Path
 
 import psutil
 
-from tests.engine.lab import ROOT, Lab, docker, ends, interrupt, until
+from tests.engine.lab import (
+    LONG,
+    ROOT,
+    SLOW_STOP,
+    Lab,
+    asked_to_stop,
+    docker,
+    ends,
+    give_the_word,
+    interrupt,
+    until,
+    wait_for_a_word,
+)
 from tests.engine.witness import Witness
 
 
@@ -43,18 +55,28 @@ def test_a_hold_ends_with_its_containers(lab: Lab) -> None:
 def test_what_ran_before_comes_back_when_training_ends_whatever_its_exit_code(lab: Lab) -> None:
     lab.run("audio", "omni")
     with Witness(lab.project) as witness:
-        for fault in ("exit-0=1", "crash-after-healthy=4"):
-            done = lab.run("training", "--then", "restore", TRAINING_FAULT=fault)
-            assert "training: done in" in done.err
+        for end in ("stop", "kill"):
+            following = lab.spawn("training", "--then", "restore")
+            followed(following)
+            docker(end, lab.running()["training"][0])
+            done = ends(following)
+            assert done.code == 0, done
             assert "audio omni: done in" in done.out
             assert set(lab.running()) == {"omni"}
     witness.require(audio_starts=2, training_starts=2)
 
 
+def followed(process: "subprocess.Popen[str]") -> None:
+    """Wait until a switch is done, and its training is followed."""
+    assert process.stdout is not None
+    while "when it ends, what ran before comes back" not in (line := process.stdout.readline()):
+        assert line, "it ended"
+
+
 def test_what_follows_a_training_gives_way_to_another_switch(lab: Lab) -> None:
     lab.run("audio", "omni")
     following = lab.spawn("training", "--then", "restore")
-    until(lambda: "training" in lab.running() and lab.run("status", "--format", "json").json["mode"] == "training")
+    followed(following)
     lab.run("audio", "xtts", "--wait=60")
     end = ends(following)
     assert end.code == 4, end
@@ -65,8 +87,7 @@ def test_what_follows_a_training_gives_way_to_another_switch(lab: Lab) -> None:
 def test_an_interrupt_while_a_training_is_followed_leaves_it_running_and_says_so(lab: Lab) -> None:
     lab.run("audio", "omni")
     following = lab.spawn("training", "--then", "restore")
-    until(lambda: lab.run("status", "--format", "json").json["since"] and set(lab.running()) == {"training"})
-    until(lambda: not lab.run("status", "--format", "json").json["interrupted"])
+    followed(following)
     interrupt(following)
     end = ends(following)
     assert end.code == 130, end
@@ -78,12 +99,14 @@ def test_a_compose_file_that_changes_while_a_switch_waits_is_noticed_and_the_pla
     extra = tmp_path / "extra.yaml"
     extra.write_text("services: {omni: {labels: {revision: '1'}}}\n")
     lab.files = (*lab.files, str(extra))
+    wait_for_a_word(lab, tmp_path, "xtts")
     lab.run("training")
-    first = lab.spawn("audio", "xtts", "--yes", XTTS_LOAD="4")
+    first = lab.spawn("audio", "xtts", "--yes")
     until(lambda: "xtts" in lab.running())
     second = lab.spawn("audio", "omni", "--wait=60")
     until(lambda: waits(second))
     extra.write_text("services: {omni: {labels: {revision: '2'}}}\n")
+    give_the_word(lab, "xtts")
     assert ends(first).code == 0
     end = ends(second)
     assert end.code == 0, end
@@ -97,28 +120,31 @@ def test_rules_that_change_while_a_switch_waits_decide(lab: Lab, tmp_path: Path)
     text = rules.read_text().replace("extends: ../rules.yaml", f"extends: {ROOT}/rules.yaml")
     rules.write_text(text)
     lab.rules = str(rules)
+    wait_for_a_word(lab, tmp_path, "xtts")
     lab.run("training")
-    first = lab.spawn("audio", "xtts", "--yes", XTTS_LOAD="5")
+    first = lab.spawn("audio", "xtts", "--yes")
     until(lambda: "xtts" in lab.running())
     second = lab.spawn("up", "whisper", "--wait=60")
     until(lambda: waits(second))
     rules.write_text(text + "\nmodes: {}\nworkloads: {}\n")
+    give_the_word(lab, "xtts")
     assert ends(first).code == 0
     end = ends(second)
     assert end.code == 3, end
     assert set(lab.running()) == {"xtts", "whisper", "ollama"}
 
 
-def test_the_history_says_what_was_asked_by_whom_and_how_it_ended(lab: Lab) -> None:
+def test_the_history_says_what_was_asked_by_whom_and_how_it_ended(lab: Lab, tmp_path: Path) -> None:
+    wait_for_a_word(lab, tmp_path, "training")
     lab.run("audio", "omni")
     lab.run("audio", "omni")
     lab.run("up", "xtts", "omni", expect=4)
     lab.run("training", expect=1, TRAINING_FAULT="crash-at-start")
-    process = lab.spawn("training", TRAINING_LOAD="20")
+    process = lab.spawn("training")
     until(lambda: "training" in lab.running())
     interrupt(process)
     ends(process)
-    process = lab.spawn("training", TRAINING_LOAD="5")
+    process = lab.spawn("training")
     until(lambda: "training" in lab.running())
     process.kill()
     process.communicate()
@@ -139,6 +165,7 @@ def test_the_history_says_what_was_asked_by_whom_and_how_it_ended(lab: Lab) -> N
     assert "was cut off" in lab.run("plan", "audio", "omni").out
     assert "was cut off" in lab.run("map").err
     assert lab.run("check", "--format", "json", expect=3).json
+    give_the_word(lab, "training")
     lab.run("recover")
     assert lab.run("history", "--format", "json").json[-1]["outcome"] == "recovered"
     assert "nothing to do: no switch was cut off" in lab.run("recover").out
@@ -157,12 +184,13 @@ def test_a_hang_up_ends_in_the_former_mode_as_an_interrupt_does(lab: Lab) -> Non
 
 
 def test_somebody_who_starts_the_other_side_during_a_switch_is_seen_before_the_start(lab: Lab) -> None:
-    lab.run("audio", "omni", OMNI_FAULT="slow-stop=3", STOP_GRACE="20s")
+    lab.run("audio", "omni", OMNI_FAULT=SLOW_STOP, STOP_GRACE=LONG)
     lab.compose("create", "xtts")
     process = lab.spawn("training")
-    until(lambda: '"stop omni"' in " ".join(lock.read_text() for lock in lab.state_folder.glob("*.lock")))
+    omni = asked_to_stop(lab, "omni")
     (by_hand,) = [one["id"] for one in lab.containers() if one["service"] == "xtts"]
     docker("start", by_hand)
+    docker("kill", omni)
     end = ends(process)
     assert end.code in (1, 7), end
     assert "xtts became active meanwhile" in end.out

@@ -15,9 +15,9 @@ from composer.engine.local import local_socket
 from composer.errors import ConfigurationError, EngineUnavailable
 from composer.lab.files import LabFiles
 from composer.plain_file import read_plain
-from tests.engine.lab import ROOT, Lab, ends, until
+from tests.engine.lab import DEADLINE, ROOT, Lab, docker, ends, until
 
-QUICK = 60
+QUICK = DEADLINE
 """Seconds within which a command must have ended; none of them waits for anything."""
 
 
@@ -25,8 +25,8 @@ def test_a_reader_that_goes_away_does_not_end_a_switch(lab: Lab) -> None:
     lab.run("training")
     with lab.spawn("audio", "omni", "--yes") as switch:
         assert switch.stdout is not None
-        while "stop" not in switch.stdout.readline():
-            pass
+        while "stop" not in (line := switch.stdout.readline()):
+            assert line, "it ended"
         switch.stdout.close()
         assert switch.wait(QUICK) == 0
     assert set(lab.running()) == {"omni"}
@@ -155,22 +155,24 @@ def test_a_second_signal_leaves_what_follows_a_training_without_a_traceback(lab:
 def test_what_follows_a_training_survives_a_hang_up_under_nohup(lab: Lab) -> None:
     lab.run("audio", "omni")
     command = ["nohup", *lab.arguments("training", "--yes", "--then", "restore")]
-    environment = lab.environment | {"TRAINING_FAULT": "exit-0=4"}
-    with subprocess.Popen(
-        command, cwd=lab.folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as process:
-        until(lambda: set(lab.running()) == {"training"})
+    nothing = subprocess.DEVNULL
+    with subprocess.Popen(command, cwd=lab.folder, env=lab.environment, stdin=nothing, stdout=nothing, stderr=nothing) as process:
+        until(lambda: [one["outcome"] for one in lab.run("history", "--format", "json").json] == ["applied"] * 2)
         process.send_signal(signal.SIGHUP)
+        docker("stop", lab.running()["training"][0])
         assert process.wait(QUICK) == 0
     assert set(lab.running()) == {"omni"}
+
+
+def loads(pid: int, module: str) -> None:
+    """Wait until a process loads a module."""
+    until(lambda: module in Path(f"/proc/{pid}/maps").read_text(), pause=0.001)
 
 
 def test_ctrl_c_while_modules_are_loaded_ends_it_plainly(lab: Lab) -> None:
     for module in ("pydantic_core", "_yaml"):
         process = lab.spawn("training")
-        maps = Path(f"/proc/{process.pid}/maps")
-        while module not in maps.read_text():
-            time.sleep(0.001)
+        loads(process.pid, module)
         process.send_signal(signal.SIGINT)
         end = ends(process)
         assert end.code == 130, end

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.conftest import PROJECT
-from tests.engine.lab import DEADLINE, ROOT, Lab, Outcome, ends, until
+from tests.engine.lab import DEADLINE, LONG, ROOT, SLOW_STOP, Lab, Outcome, asked_to_stop, docker, ends, until
 from tests.engine.own_machine import LabThere, own_machine
 from tests.engine.witness import Witness
 
@@ -39,7 +39,7 @@ def test_a_hundred_requests_of_eight_processes_are_all_answered_and_end_in_a_leg
             codes.append(lab.run(*left.pop(), expect=None, STAND_IN_LOAD="0"))
 
     with Witness(lab.project) as witness:
-        threads = [threading.Thread(target=work) for _ in range(8)]
+        threads = [threading.Thread(target=work, daemon=True) for _ in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -92,7 +92,7 @@ def test_two_users_exclude_each_other_and_go_on_with_each_others_switches(shared
     lab = shared_lab
     first = as_nobody(lab, "audio", "omni")
     assert first.code == 0, first
-    running = lab.spawn("training", TRAINING_LOAD="5")
+    running = lab.spawn("training", TRAINING_LOAD="20")
     until(lambda: "training" in lab.running())
     busy = as_nobody(lab, "audio", "xtts")
     assert busy.code == 5, busy
@@ -137,9 +137,9 @@ def test_a_journal_on_a_full_disk_refuses_before_anything_stops(lab: Lab, disk: 
 
 
 def test_a_disk_that_fills_up_in_the_middle_lets_stops_go_on_and_starts_nothing(lab: Lab, disk: Path) -> None:
-    lab.run("audio", "omni", OMNI_FAULT="slow-stop=4", STOP_GRACE="20s")
+    lab.run("audio", "omni", OMNI_FAULT=SLOW_STOP, STOP_GRACE=LONG)
     switch = lab.spawn("training")
-    until(lambda: any('"stop omni"' in one.read_text() for one in disk.glob("*.lock")))
+    omni = asked_to_stop(lab, "omni")
     filler = disk / "filler"
     with filler.open("wb") as file, pytest.raises(OSError, match="No space"):
         while True:
@@ -147,6 +147,7 @@ def test_a_disk_that_fills_up_in_the_middle_lets_stops_go_on_and_starts_nothing(
     (journal,) = disk.glob("*.journal")
     with journal.open("ab") as file:  # its last page, which is on the disk already
         file.write(b"x" * (PAGE - journal.stat().st_size % PAGE - 1) + b"\n")
+    docker("kill", omni)
     end = ends(switch)
     assert end.code == 7, end
     assert "nothing more is started" in end.out

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from tests.engine.hog import Hog, clear_shared_memory, fill_shared_memory
-from tests.engine.lab import ROOT, Lab, Outcome, ends, state, until
+from tests.engine.lab import LONG, ROOT, SLOW_STOP, Lab, Outcome, asked_to_stop, docker, ends, state, until
 
 pytestmark = pytest.mark.alone
 
@@ -68,12 +68,13 @@ def holder(lab: Lab) -> str:
 def test_memory_that_stays_held_after_its_container_is_gone_starts_nothing_and_brings_the_old_mode_back(
     lab: Lab, tmp_path: Path
 ) -> None:
-    lab.run("audio", "omni", OMNI_FAULT="slow-stop=4", STOP_GRACE="20s")
+    lab.run("audio", "omni", OMNI_FAULT=SLOW_STOP, STOP_GRACE=LONG)
     free = available()
     limit(lab, tmp_path, headroom=free - TRAINING - 500 * MB, floor=free - 3500 * MB, patience=3)
     switch = lab.spawn("training")
-    until(lambda: '"stop omni"' in holder(lab))
+    omni = asked_to_stop(lab, "omni")
     fill_shared_memory(TAKEN)
+    docker("kill", omni)
     end = ends(switch)
     assert end.code == 1, end
     assert "Nothing was started" in end.out
@@ -84,14 +85,15 @@ def test_memory_that_stays_held_after_its_container_is_gone_starts_nothing_and_b
 
 
 def test_a_foreign_process_that_takes_memory_between_stop_and_start_is_named_and_nothing_starts(lab: Lab, tmp_path: Path) -> None:
-    lab.run("audio", "omni", OMNI_FAULT="slow-stop=4", STOP_GRACE="20s")
+    lab.run("audio", "omni", OMNI_FAULT=SLOW_STOP, STOP_GRACE=LONG)
     free = available()
     limit(lab, tmp_path, headroom=free - TRAINING - 500 * MB, floor=free - 3500 * MB, patience=3)
     switch = lab.spawn("training")
-    until(lambda: '"stop omni"' in holder(lab))
+    omni = asked_to_stop(lab, "omni")
     hog = Hog(TAKEN)
     try:
         pid = hog.grab()
+        docker("kill", omni)
         end = ends(switch)
     finally:
         hog.leave()
@@ -100,17 +102,18 @@ def test_a_foreign_process_that_takes_memory_between_stop_and_start_is_named_and
     assert set(lab.running()) == {"omni"}
 
 
-def test_a_release_that_comes_20_seconds_late_is_waited_for(lab: Lab, tmp_path: Path) -> None:
-    lab.run("audio", "omni", OMNI_FAULT="slow-stop=4", STOP_GRACE="20s")
+def test_a_release_that_comes_late_is_waited_for(lab: Lab, tmp_path: Path) -> None:
+    lab.run("audio", "omni", OMNI_FAULT=SLOW_STOP, STOP_GRACE=LONG)
     free = available()
     limit(lab, tmp_path, headroom=free - TRAINING - 500 * MB, floor=free - 3500 * MB, patience=60)
     switch = lab.spawn("training")
-    until(lambda: '"stop omni"' in holder(lab))
+    omni = asked_to_stop(lab, "omni")
     hog = Hog(TAKEN)
     try:
         hog.grab()
+        docker("kill", omni)
         until(lambda: "await-release" in holder(lab))
-        time.sleep(20)  # the lateness that is tried
+        time.sleep(5)  # the lateness that is tried
         assert state(lab)["training"] == "created"
     finally:
         hog.leave()
@@ -144,12 +147,13 @@ def test_a_start_that_eats_through_the_floor_is_aborted_in_time(lab: Lab, tmp_pa
 
 
 def test_a_way_back_that_no_longer_fits_is_not_tried_and_is_reported(lab: Lab, tmp_path: Path) -> None:
-    lab.run("training", TRAINING_FAULT="slow-stop=6")
+    lab.run("training", TRAINING_FAULT=SLOW_STOP, TRAINING_GRACE=LONG)
     free = available()
     limit(lab, tmp_path, headroom=free - OMNI - 1000 * MB, floor=free - 2000 * MB, patience=2)
     switch = lab.spawn("audio", "omni")
-    until(lambda: '"stop training"' in holder(lab))
+    training = asked_to_stop(lab, "training")
     with Hog(4000 * MB):
+        docker("kill", training)
         end = ends(switch)
         assert end.code == 7, end
         assert "The way back failed at: await-release" in end.out

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -10,10 +11,12 @@ from pathlib import Path
 from random import SystemRandom
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.engine.lab import DEADLINE, FILES, ROOT, Lab, docker, until
 
+SIGTERM_CAUGHT = 1 << (signal.SIGTERM - 1)
 IMAGE = "audio-lab-torch-cpu:latest"
 INTERRUPTIONS = 20 if os.environ.get("SPARK_MODE_DEEP") else 3
 STEPS = 100 * INTERRUPTIONS
@@ -55,8 +58,18 @@ class Trainer:
 
     def kill(self) -> None:
         """Take its power away, and what was its container with it."""
-        docker("kill", self.name)
         docker("rm", "--force", self.name)
+
+    def hears_signals(self) -> bool:
+        """Whether its Python, which an init process started, has its handlers; the imports come after them."""
+        init = int(docker("inspect", "--format", "{{.State.Pid}}", self.name))
+        return any(SIGTERM_CAUGHT & caught(one.pid) for one in psutil.Process(init).children())
+
+
+def caught(pid: int) -> int:
+    """Return the signals that a process catches, as bits. (proc(5))"""
+    fields = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return int(fields["SigCgt"], 16)
 
 
 def metrics(text: str) -> list[dict[str, Any]]:
@@ -170,7 +183,7 @@ def test_the_image_of_the_real_lab_trains_as_a_user_who_is_not_root(trainer: Tra
 
 def test_a_stop_while_pytorch_is_still_being_imported_ends_with_a_checkpoint(trainer: Trainer) -> None:
     trainer.start()
-    time.sleep(0.5)
+    until(trainer.hears_signals, pause=0.001)
     docker("stop", "--time", "60", trainer.name)
     code, log = trainer.end()
     assert (code, log.splitlines()[-1]) == (0, "wrote the checkpoint at step 0")

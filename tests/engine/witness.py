@@ -42,18 +42,20 @@ class Witness:
         self._ended = False
 
     def __enter__(self) -> "Witness":
-        self._reader = threading.Thread(target=self._follow)
+        self._reader = threading.Thread(target=self._follow, daemon=True)
         self._reader.start()
         self._mark()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._mark()
-        self._ended = True
-        assert self._events is not None
-        assert self._reader is not None
-        self._events.terminate()
-        self._reader.join(10)
+        try:
+            self._mark()
+        finally:
+            self._ended = True
+            assert self._events is not None
+            assert self._reader is not None
+            self._events.terminate()
+            self._reader.join(10)
 
     def require(self, audio_starts: int, training_starts: int) -> None:
         """Fail unless at least so many starts of each side were seen and the sides never overlapped."""

@@ -198,6 +198,10 @@ class SimulatedEngine:
         if (one := self.of(service)) and one.state in ("created", "exited"):
             self._begin(one.id)
 
+    def outside_start_later(self, service: str, seconds: float) -> None:
+        """Have the engine start a container so much later, for somebody who asked it to."""
+        self._later.append((self.time + seconds, "outside_start", (service,)))
+
     def outside_stop(self, service: str) -> None:
         """Have somebody stop a container by hand."""
         if one := self.of(service):
@@ -326,6 +330,7 @@ class SimulatedEngine:
         self._stopped_by_hand.discard(id)
         self.time += 0.01
         self.change(id, state="exited" if crash else "running", exit_code=int(crash), started_at=f"{self.time + self.wall}")
+        self.change(id, started_seconds=self.time + self.wall)
         self._ready_at[id] = self.time + LOAD_SECONDS
 
     def _seen(self, id: str) -> Container:

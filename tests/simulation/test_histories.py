@@ -16,6 +16,7 @@ from composer.planning.observed import Container
 from composer.planning.request import Request
 from composer.switching.journal import past
 from tests.simulation.engine import WHEN, Killed, When
+from tests.simulation.guard import SimulatedGuard
 from tests.simulation.lab import HELPED, PROJECT, REQUESTS, ask, machine, recover
 
 SERVICES = tuple(PROJECT.services)
@@ -38,6 +39,7 @@ class Lab(RuleBasedStateMachine):
         self.machine = machine(48 * GB)
         self._made = tempfile.TemporaryDirectory()
         self.folder = Path(self._made.name)
+        self.guard = SimulatedGuard(self.machine, self.folder)
 
     @initialize(request=st.sampled_from(REQUESTS))
     def a_mode(self, request: Request) -> None:
@@ -113,6 +115,52 @@ class Lab(RuleBasedStateMachine):
         assert recover(self.machine, self.folder).outcome == "unchanged"
         assert len(self.machine.acts) == acts
 
+    # What the guard does
+
+    @rule(looks=st.integers(1, 3))
+    def the_guard_looks(self, looks: int) -> None:
+        """It starts nothing, and what it has settled breaks no rule any more."""
+        for _ in range(looks):
+            acts = len(self.machine.acts)
+            did = self.guard.look()
+            if did == "settled":
+                assert self.guard.left() <= self.machine.undying
+            if did != "restored":
+                assert not [act for act in self.machine.acts[acts:] if act.startswith(("create ", "up ", "start ", "unpause "))]
+
+    @rule(effect=st.integers(0, 6), when=st.sampled_from(WHEN))
+    def the_guard_is_killed(self, effect: int, when: When) -> None:
+        self.somebody_starts_the_other_side()
+        self.machine.kill_at = (self.machine.effects + effect, when)
+        self._ask(self.guard.look)
+        self.guard = SimulatedGuard(self.machine, self.folder)
+
+    @rule(act=st.integers(0, 4))
+    def the_engine_goes_away_under_the_guard(self, act: int) -> None:
+        self.somebody_starts_the_other_side()
+        self.machine.fail_at, self.machine.fault = len(self.machine.acts) + act, "engine"
+        self._ask(self.guard.look)
+        self.machine.engine_answers = True
+
+    @rule(request=st.sampled_from(ASKED), write=st.integers(0, 20))
+    def switch_while_the_guard_looks(self, request: Request, write: int) -> None:
+        self.machine.before_write[len(self.machine.lines) + write] = lambda _: self._ask(self.guard.look)
+        self._ask(lambda: ask(self.machine, self.folder, request))
+        self.machine.before_write.clear()
+
+    @rule(request=st.sampled_from(ASKED), write=st.integers(0, 4))
+    def the_guard_looks_while_somebody_switches(self, request: Request, write: int) -> None:
+        self.somebody_starts_the_other_side()
+        self.machine.before_write[len(self.machine.lines) + write] = lambda _: self._ask(
+            lambda: ask(self.machine, self.folder, request)
+        )
+        self._ask(self.guard.look)
+        self.machine.before_write.clear()
+
+    @rule(seconds=st.sampled_from([0.0, 3.0, 100.0, 1000.0]))
+    def memory_comes_back_late(self, seconds: float) -> None:
+        self.machine.lateness = seconds
+
     # What others do
 
     @rule(service=st.sampled_from(SERVICES))
@@ -125,6 +173,10 @@ class Lab(RuleBasedStateMachine):
             if self.machine.of(service) is None:
                 self.machine.put(service, "created", id=f"{service}-by-hand-{len(self.machine.acts)}")
             self.machine.outside_start(service)
+
+    @rule()
+    def somebody_starts_the_other_side(self) -> None:
+        self.somebody_uses_compose(("omni",) if "training" in self.machine.running() else ("training",))
 
     @rule(service=st.sampled_from(SERVICES))
     def somebody_stops(self, service: str) -> None:
@@ -151,7 +203,7 @@ class Lab(RuleBasedStateMachine):
     def somebody_runs_training_outside_the_lab(self, there: bool) -> None:
         self.machine.foreign = (FOREIGN,) if there else ()
 
-    @rule(size=st.sampled_from([0, 5 * GB, 15 * GB, 30 * GB]))
+    @rule(size=st.sampled_from([0, 5 * GB, 15 * GB, 30 * GB, 40 * GB]))
     def somebody_takes_memory(self, size: int) -> None:
         self.machine.taken = size
 

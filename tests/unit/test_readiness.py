@@ -43,6 +43,13 @@ def test_a_started_service_is_judged_by_what_is_seen(
     assert judge(container, RUNNING, completes, seconds).verdict == verdict
 
 
+def test_a_restart_is_a_failure_however_much_of_it_was_seen_first() -> None:
+    """The engine counts it while the container still has its earlier start time."""
+    counted, started = seen(restart_count=1), seen(restart_count=1, started_at="2")
+    for first, now in ((RUNNING, counted), (RUNNING, started), (counted, started)):
+        assert judge(now, first, completes=False, seconds=60).verdict == "failed"
+
+
 @pytest.mark.parametrize("state", ["exited", "restarting"])
 def test_what_the_kernel_killed_for_want_of_memory_is_said_to_be_so(state: str) -> None:
     killed = seen(state=state, exit_code=137, oom_killed=True)

@@ -1,0 +1,158 @@
+"""With the gate before everybody who starts something, the two sides are never active together, whoever dies in between.
+
+Compose asks the gate, and starts what it was allowed to start some time later, or dies; switches and recoveries go on
+beside it, and are killed. Its processes are real ones, because a lease asks the kernel whether they live.
+"""
+
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from composer.enforcement.gate import judge
+from composer.errors import Refused, SparkModeError
+from composer.lab.size import GB
+from composer.planning.request import Request
+from composer.switching.leases import process_began
+from tests.simulation.engine import WHEN, Killed, When
+from tests.simulation.lab import PROJECT, REQUESTS, SimulatedSession, ask, machine, recover
+from tests.simulation.test_histories import HISTORIES
+
+SERVICES = tuple(PROJECT.services)
+JUST_BEFORE = 0.5
+"""How much later the engine does what a process asked for that has died, seconds: sooner than its lease is given up."""
+
+
+class Starting(NamedTuple):
+    """A `docker compose up` that was allowed to start a service."""
+
+    process: "subprocess.Popen[bytes]"
+    service: str
+
+
+class GatedLab(RuleBasedStateMachine):
+    """A lab in which nobody starts anything unasked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.machine = machine(48 * GB)
+        self._made = tempfile.TemporaryDirectory()
+        self.folder = Path(self._made.name)
+        self.starting: list[Starting] = []
+
+    @initialize(request=st.sampled_from(REQUESTS))
+    def a_mode(self, request: Request) -> None:
+        ask(self.machine, self.folder, request)
+
+    def teardown(self) -> None:
+        for one in self.starting:
+            end(one.process)
+        self._made.cleanup()
+
+    # What is asked of spark-mode
+
+    @rule(request=st.sampled_from(REQUESTS))
+    def switch(self, request: Request) -> None:
+        """What waits for nobody is not refused for it: the lease of a process that has died holds nothing up."""
+        try:
+            ask(self.machine, self.folder, request)
+        except Refused as error:
+            assert "about to start" not in error.message or self.starting
+        except SparkModeError as error:
+            assert error.message
+
+    @rule(request=st.sampled_from(REQUESTS), effect=st.integers(0, 40), when=st.sampled_from(WHEN))
+    def switch_that_is_killed(self, request: Request, effect: int, when: When) -> None:
+        self.machine.kill_at = (self.machine.effects + effect, when)
+        try:
+            ask(self.machine, self.folder, request)
+        except (Killed, SparkModeError):
+            pass
+        finally:
+            self.machine.kill_at = None
+
+    @rule()
+    def recovery(self) -> None:
+        try:
+            recover(self.machine, self.folder)
+        except SparkModeError as error:
+            assert error.message
+
+    # What Compose does
+
+    @rule(service=st.sampled_from(SERVICES))
+    def compose_asks(self, service: str) -> None:
+        """What runs as it should has no lease, and Compose leaves it alone."""
+        self.machine.sleep(0.01)
+        process = subprocess.Popen(["sleep", "infinity"])
+        began = process_began(process.pid)
+        assert began is not None
+        try:
+            refusal = judge(SimulatedSession(self.machine, self.folder), service, process.pid, began)
+        except SparkModeError as error:
+            refusal = error.message
+        if refusal is None and service not in self.machine.running():
+            self.starting.append(Starting(process, service))
+        else:
+            end(process)
+
+    @precondition(lambda self: self.starting)
+    @rule(which=st.integers(0, 10), stays=st.booleans())
+    def compose_starts(self, which: int, stays: bool) -> None:
+        """It starts what it was allowed to, and ends, or stays to show what is written."""
+        one = self.starting[which % len(self.starting)]
+        if self.machine.of(one.service) is None:
+            self.machine.put(one.service, "created", id=f"{one.service}-by-compose-{self.machine.time}")
+        self.machine.outside_start(one.service)
+        if not stays:
+            self.starting.remove(one)
+            end(one.process)
+
+    @precondition(lambda self: self.starting)
+    @rule(which=st.integers(0, 10), asked_for_it=st.booleans())
+    def compose_dies(self, which: int, asked_for_it: bool) -> None:
+        one = self.starting.pop(which % len(self.starting))
+        end(one.process)
+        if asked_for_it:
+            self.machine.outside_start_later(one.service, JUST_BEFORE)
+
+    # What others do, and misfortune
+
+    @rule(service=st.sampled_from(SERVICES))
+    def somebody_stops(self, service: str) -> None:
+        self.machine.outside_stop(service)
+
+    @rule(service=st.sampled_from(SERVICES), code=st.sampled_from([0, 1, 137]))
+    def something_ends(self, service: str, code: int) -> None:
+        self.machine.die(service, code)
+
+    @rule(seconds=st.sampled_from([1.0, 30.0, 100_000.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.machine.sleep(seconds)
+
+    # What must always hold
+
+    @invariant()
+    def the_sides_are_never_active_together(self) -> None:
+        running = self.machine.running()
+        assert "training" not in running or set(running) == {"training"}
+
+    @invariant()
+    def no_start_of_ours_broke_a_promise(self) -> None:
+        assert self.machine.wrongs == []
+
+
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """kill -9, and nothing is left of it."""
+    process.kill()
+    process.wait()
+
+
+TestGateHistories = GatedLab.TestCase
+TestGateHistories.settings = settings(
+    max_examples=HISTORIES, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
+)
