@@ -87,7 +87,7 @@ def judge(session: "Session", service: str, asker: int, began: int) -> str | Non
     Raises SparkModeError for whatever prevents a judgement.
     """
     from composer.planning.outsiders import start_refusal, the_command
-    from composer.switching.leases import Lease
+    from composer.switching.leases import PASSING_SECONDS, Lease
     from composer.switching.lock import is_switching, user_name
     from composer.switching.understanding import UNDERSTOOD
 
@@ -104,8 +104,10 @@ def judge(session: "Session", service: str, asker: int, began: int) -> str | Non
         refusal = start_refusal(service, session.project, session.rules, observed, session.capacity)
         if refusal:
             return f"{refusal.message}; {refusal.hint}" if refusal.hint else refusal.message
-        if not _runs_as_it_should(service, session, observed):
-            session.leases.add(Lease.give(service, session.project.name, asker, began, user_name(), observed.containers))
+        lease = Lease.give(service, session.project.name, asker, began, user_name(), observed.containers)
+        if _runs_as_it_should(service, session, observed):
+            lease = lease.model_copy(update={"passes_until": session.clock.now() + PASSING_SECONDS})
+        session.leases.add(lease)
     return None
 
 

@@ -3,6 +3,9 @@
 The gate gives a lease while Compose *creates*; the start may come minutes later, when a dependency has loaded. So a lease
 lives as long as the Compose process that asked, and until a container of its service has started that had not when it
 was given: the engine's ids and start times are compared for being the same, never with a clock, which may jump.
+
+A process whose service runs already has nothing to start, and holds nothing up while it shows what is written. But stopped
+before Compose gets to its own start, the service would be started again: so a switch waits a while for such a process.
 """
 
 import fcntl
@@ -30,13 +33,17 @@ NEVER = "0001-01-01T"
 """How the engine's start time begins for what was never started."""
 SETTLE_SECONDS = 1.0
 """How long the engine may still act for a process that has died after it asked for a start."""
+PASSING_SECONDS = 10.0
+"""How long a process is waited for whose service ran when it asked; Compose has looked at what to start by then."""
+POLL_SECONDS = 0.1
 
 
 class Lease(Frozen):
     """A service that a process may start; `began` is when that process began, in the kernel's ticks since boot.
 
     `at` is when it was given, ISO 8601, for people. `starts` are those that the service had then: which container, and
-    when it was started last. `project` is the one that the process starts it for.
+    when it was started last. `project` is the one that the process starts it for. `passes_until`, in monotonic seconds, is set
+    where the service ran already.
     """
 
     service: str
@@ -46,12 +53,17 @@ class Lease(Frozen):
     by: str
     at: str
     starts: tuple[tuple[str, str], ...] = ()
+    passes_until: float | None = None
 
     @classmethod
     def give(cls, service: str, project: str, pid: int, began: int, by: str, containers: Sequence[Container]) -> "Lease":
         """Return a lease, given now beside these containers."""
         starts = tuple(sorted(_starts(service, containers)))
         return cls(service=service, project=project, pid=pid, began=began, by=by, at=now(), starts=starts)
+
+    def is_passing(self, at: float) -> bool:
+        """Whether its process may still start again what ran when it asked, `at` monotonic seconds of this boot."""
+        return self.passes_until is not None and 0 < self.passes_until - at <= PASSING_SECONDS
 
     @property
     def is_alive(self) -> bool:
@@ -81,12 +93,16 @@ class Leases:
         self._path = path
 
     def live(self) -> tuple[Lease, ...]:
-        """Return those whose process still runs."""
-        return tuple(one for one in self._read() if one.is_alive)
+        """Return those whose process still runs, and has something to start."""
+        return tuple(one for one in self._alive() if one.passes_until is None)
+
+    def passing(self, at: float) -> tuple[Lease, ...]:
+        """Return those whose process may still start again what ran when it asked, `at` monotonic seconds."""
+        return tuple(one for one in self._alive() if one.is_passing(at))
 
     def add(self, lease: Lease) -> None:
         """Add one, and drop those that ended. Only while `judging`. Raises ConfigurationError."""
-        self._write((*self.live(), lease))
+        self._write((*self._alive(), lease))
 
     def settle(self, clock: Clock, containers: Callable[[str], Sequence[Container]]) -> None:
         """Drop the leases of processes that have died; what one may just have asked the engine for is waited for.
@@ -96,9 +112,10 @@ class Leases:
         dead = [one for one in self._read() if not one.is_alive]
         if not dead:
             return
-        if not all(one.is_used(containers(one.project)) for one in dead):
+        acting = [one for one in dead if one.passes_until is None or one.is_passing(clock.now())]
+        if not all(one.is_used(containers(one.project)) for one in acting):
             clock.sleep(SETTLE_SECONDS)
-        self._write(tuple(one for one in self.live() if one not in dead))
+        self._write(tuple(one for one in self._alive() if one not in dead))
 
     @contextmanager
     def judging(self, clock: Clock) -> Iterator[None]:
@@ -118,6 +135,9 @@ class Leases:
 
         with locked(self._path.with_suffix(".lock"), _open, wait):
             yield
+
+    def _alive(self) -> tuple[Lease, ...]:
+        return tuple(one for one in self._read() if one.is_alive)
 
     def _read(self) -> tuple[Lease, ...]:
         try:

@@ -14,6 +14,7 @@ from composer.switching.brake import Brake
 from composer.switching.doors import StepFailed
 from composer.switching.entry import Entry
 from composer.switching.journal import Open
+from composer.switching.leases import POLL_SECONDS
 from composer.switching.lock import Lock, switch_lock
 from composer.switching.net import net
 from composer.switching.recovery import QUIET_SECONDS, Recovery
@@ -52,7 +53,7 @@ class Transaction:
     def recover(self) -> Report:
         """Finish the switch that was cut off, or bring back what ran before it; do nothing when there is none."""
         with self._told(), self._locked("recover") as lock:
-            self._await_judgements()
+            self._await_judgements(lock)
             self._session.look_again()
             puzzle = self._session.past.puzzle
             if cut_off := self._session.past.open:
@@ -116,18 +117,24 @@ class Transaction:
         session = self._session
         return switch_lock(session.directories.locks, request, self._options.wait_seconds, self._watcher, session.clock)
 
-    def _await_judgements(self) -> None:
+    def _await_judgements(self, lock: Lock | None) -> None:
         """See that whoever was just allowed to start something is seen: from now on nobody is, until this has ended."""
         leases, clock = self._session.leases, self._session.clock
         with leases.judging(clock):
             leases.settle(clock, self._session.docker.containers)
+        while passing := leases.passing(clock.now()):
+            if lock:
+                lock.doing(
+                    f"waiting for docker compose, process {passing[0].pid}: it may start {passing[0].service} again", waits=True
+                )
+            clock.sleep(POLL_SECONDS)
 
     def _brake(self, request: Request, lock: Lock | None) -> Report:
         return Brake(self._session, self._options, self._watcher, self._agreement, self._entry).run(request, lock)
 
     def _switch(self, request: Request, lock: Lock | None) -> Report:
         session = self._session
-        self._await_judgements()
+        self._await_judgements(lock)
         session.look_again()
         if lock and lock.was_killed and not session.past.open:
             session.clock.sleep(QUIET_SECONDS)  # a switch under another name: what it asked the engine for may still come

@@ -17,7 +17,7 @@ from composer.enforcement.gate import judge
 from composer.errors import Refused, SparkModeError
 from composer.lab.size import GB
 from composer.planning.request import Request
-from composer.switching.leases import process_began
+from composer.switching.leases import PASSING_SECONDS, process_began
 from tests.simulation.engine import WHEN, Killed, When
 from tests.simulation.lab import PROJECT, REQUESTS, SimulatedSession, ask, machine, recover
 from tests.simulation.test_histories import HISTORIES
@@ -25,6 +25,10 @@ from tests.simulation.test_histories import HISTORIES
 SERVICES = tuple(PROJECT.services)
 JUST_BEFORE = 0.5
 """How much later the engine does what a process asked for that has died, seconds: sooner than its lease is given up."""
+
+
+SOON = 0.9
+"""How much later Compose starts again what ran when it asked, seconds, after which it is gone: sooner than it is given up."""
 
 
 class Starting(NamedTuple):
@@ -86,7 +90,7 @@ class GatedLab(RuleBasedStateMachine):
 
     @rule(service=st.sampled_from(SERVICES))
     def compose_asks(self, service: str) -> None:
-        """What runs as it should has no lease, and Compose leaves it alone."""
+        """What runs as it should Compose leaves alone, unless it has ended by the time that Compose would start it."""
         self.machine.sleep(0.01)
         process = subprocess.Popen(["sleep", "infinity"])
         began = process_began(process.pid)
@@ -97,8 +101,10 @@ class GatedLab(RuleBasedStateMachine):
             refusal = error.message
         if refusal is None and service not in self.machine.running():
             self.starting.append(Starting(process, service))
-        else:
-            end(process)
+            return
+        if refusal is None:  # it starts again what has ended until it gets there, soon
+            self.machine.outside_start_later(service, SOON)
+        end(process)
 
     @precondition(lambda self: self.starting)
     @rule(which=st.integers(0, 10), stays=st.booleans())
@@ -150,6 +156,25 @@ def end(process: "subprocess.Popen[bytes]") -> None:
     """kill -9, and nothing is left of it."""
     process.kill()
     process.wait()
+
+
+def test_a_compose_whose_service_ran_when_it_asked_is_waited_for_before_the_other_side_starts(tmp_path: Path) -> None:
+    one = machine()
+    ask(one, tmp_path, Request(verb="audio", names=("omni",)))
+    process = subprocess.Popen(["sleep", "infinity"])
+    try:
+        began = process_began(process.pid)
+        assert began is not None
+        assert judge(SimulatedSession(one, tmp_path), "omni", process.pid, began) is None
+        one.outside_start_later("omni", PASSING_SECONDS / 2)
+        ask(one, tmp_path, Request(verb="training"))
+        one.sleep(PASSING_SECONDS)
+        assert set(one.running()) == {"training"}
+        asked_at = one.time
+        ask(one, tmp_path, Request(verb="audio", names=("omni",)))
+        assert one.time - asked_at < PASSING_SECONDS, "it stays to show what is written, and is not waited for again"
+    finally:
+        end(process)
 
 
 TestGateHistories = GatedLab.TestCase
