@@ -88,6 +88,5 @@ def _watch(known: Globals) -> None:
         session = once_ready(opened, say)
         gc.freeze()
         with the_only_guard(session):
-            say(f"guarding {session.project.name}")
             is_begun_anew = Guard(session, say).run()
     click.echo("the guard ends; nothing was stopped by that")

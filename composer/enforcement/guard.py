@@ -50,6 +50,7 @@ class Guard:
         """
         require_trusted(self._session.files)
         with self._interruption.listening(), suppress(LeftAtOnce):
+            self._say(f"guarding {self._session.project.name}")  # from here on Ctrl-C ends it in order
             notify("READY=1\nSTATUS=guarding")
             while not self._is_over:
                 with self._net(), self._session.docker.changes(self._session.project.name) as changes:

@@ -61,10 +61,12 @@ class Lock:
             self._write()
 
     def _write(self) -> None:
+        """Write what is said. A disk that is full hinders no switch: the lock holds, and only looks silent to others."""
         self._written_at = self._clock.now()  # the kernel's monotonic clock, which is the same for all processes
         text = json.dumps({**self._said, "progress": self._written_at}).encode()
-        os.pwrite(self._descriptor, text, 0)
-        os.ftruncate(self._descriptor, len(text))
+        with suppress(OSError):
+            os.pwrite(self._descriptor, text, 0)
+            os.ftruncate(self._descriptor, len(text))
 
     def settled(self) -> None:
         """Write down that what a killed holder asked for has come, or will not."""

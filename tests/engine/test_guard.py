@@ -161,7 +161,8 @@ def test_a_guard_waits_at_its_start_for_the_engine_and_for_rules_that_can_be_rea
     process = apart.spawn("guard", DOCKER_HOST=f"unix://{engine}")
     assert process.stdout is not None
     assert process.stdout.readline().startswith("waiting: rules.yaml")
-    rules.write_text(whole)
+    (tmp_path / "whole").write_text(whole)
+    (tmp_path / "whole").replace(rules)
     assert process.stdout.readline().startswith(f"waiting: Docker does not answer at {engine}")
     engine.symlink_to("/var/run/docker.sock")
     assert process.stdout.readline().startswith("guarding")

@@ -9,7 +9,7 @@ import pytest
 
 from tests.engine.conftest import PROJECT
 from tests.engine.guarding import Guarding
-from tests.engine.lab import Lab, docker, ends, interrupt, until
+from tests.engine.lab import LONG, SLOW_STOP, Lab, asked_to_stop, docker, ends, interrupt, until
 from tests.engine.outside import lab_in_folder
 
 
@@ -75,13 +75,15 @@ def test_the_guard_acts_while_a_switch_waits_for_a_long_stop(apart: Lab) -> None
 
 
 def test_the_first_ctrl_c_says_at_once_what_is_awaited_and_what_a_second_one_does(lab: Lab) -> None:
-    lab.run("training", TRAINING_FAULT="slow-stop=6", TRAINING_GRACE="60s")
+    lab.run("training", TRAINING_FAULT=SLOW_STOP, TRAINING_GRACE=LONG)
     switch = lab.spawn("audio", "omni", "--yes")
     doing(lab, "stop training")
+    training = asked_to_stop(lab, "training")
     interrupt(switch)
     line = said(switch, "interrupted")
     assert "training" in lab.running(), "it was said only after the stop"
-    assert "stop training, it has up to 60 s to end" in line
+    assert "stop training, it has up to 100 s to end" in line
+    docker("kill", training)
     assert "Once more leaves at once" in line
     assert ends(switch).code == 130
     assert set(lab.running()) == {"training"}

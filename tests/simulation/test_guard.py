@@ -246,4 +246,4 @@ def test_an_engine_that_was_replaced_has_the_guard_begin_anew(tmp_path: Path) ->
     on = machine()
     said: list[str] = []
     assert Guard(Replaced(on, tmp_path), said.append, on.beside).run() is True
-    assert said == ["another engine answers by now: the guard begins anew"]
+    assert said == ["guarding lab", "another engine answers by now: the guard begins anew"]
