@@ -226,7 +226,7 @@ def test_a_full_disk_costs_no_checkpoint_that_was_there(trainer: Trainer) -> Non
     )
     size = 4 * 2**20 - len(before) - 16 * 2**10
     volumes = ["--volume", f"{trainer.folder}:/checkpoints"]
-    options = ["--tmpfs", "/full:size=4m", "--env", "TRAINING_FOLDER=/full", "--env", "TRAINING_STEPS=300"]
+    options = ["--tmpfs", "/full:size=4m", "--env", "TRAINING_FOLDER=/full", "--env", "TRAINING_STEPS=40"]
     program = [IMAGE, "-W", "ignore", "-c", script.replace("SIZE", str(size))]
     command = ["docker", "run", "--rm", *PROGRAM, *volumes, *options, *program]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=DEADLINE)
