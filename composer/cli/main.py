@@ -62,12 +62,13 @@ class Verbs(click.Group):
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        asked = args[0]
         try:
             return super().resolve_command(ctx, args)
-        except click.UsageError:
+        except click.UsageError:  # which may have read `args` for options
             from composer.lab.rules_reading import suggest  # a mistake may take its time
 
-            raise click.UsageError(f'no such command "{args[0]}"{suggest(args[0], VERBS)}', ctx) from None
+            raise click.UsageError(f'no such command "{asked}"{suggest(asked, VERBS)}', ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's interface
         with formatter.section("Commands"):

@@ -11,6 +11,7 @@ import click
 
 from composer.cli.tables import age, readable
 from composer.cli.unfailing import Unfailing
+from composer.errors import Interrupted
 from composer.lab.size import gb_text
 from composer.planning.plan import Plan, Step, StoppedTraining
 from composer.switching.report import Confirm
@@ -126,11 +127,18 @@ def watcher_for(known: "Globals") -> tuple[Lines, Confirm | None]:
     """Return who follows a switch, and who answers the one question: nobody without a terminal."""
     terminal = Unfailing(sys.stderr).isatty()
     watcher = Screen() if terminal and not known.quiet else Lines(known.quiet)
-    return watcher, _ask if terminal and Unfailing(sys.stdin).isatty() else None
+    return watcher, ask if terminal and Unfailing(sys.stdin).isatty() else None
 
 
-def _ask(training: tuple[StoppedTraining, ...]) -> bool:
+def ask(training: tuple[StoppedTraining, ...]) -> bool:
+    """Ask on the terminal. The end of the input is a no. Raises Interrupted at Ctrl-C."""
     for one in training:
         since = seconds_since(one.since)
         click.echo(f"{one.name} has been running{f' for {age(since)}' if since is not None else ''}.", err=True)
-    return click.confirm("Stop it? It is given the time to write its checkpoint.", default=False, err=True)
+    try:
+        return click.confirm("Stop it? It is given the time to write its checkpoint.", default=False, err=True)
+    except click.Abort as error:  # which is what click makes of both
+        click.echo(err=True)
+        if isinstance(error.__context__, EOFError):
+            return False
+        raise Interrupted("interrupted; nothing was touched") from None

@@ -1,6 +1,7 @@
 """Which lab is meant, and what the command says without an engine."""
 
 import json
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,9 @@ from click.testing import CliRunner
 
 from composer.cli.context import Globals
 from composer.cli.main import VERBS, cli
-from composer.errors import ConfigurationError, UsageFault
+from composer.cli.progress import ask
+from composer.errors import ConfigurationError, Interrupted, UsageFault
+from composer.planning.plan import StoppedTraining
 from composer.switching.discovery import Flags, find_lab, lab_setting
 
 ROOT = Path(__file__).parents[2]
@@ -115,3 +118,27 @@ def test_the_matrix_shows_the_sets_and_that_no_audio_runs_beside_training() -> N
 def test_an_unknown_name_is_a_usage_fault(arguments: tuple[str, ...]) -> None:
     with pytest.raises(UsageFault):
         run(*arguments)
+
+
+class CtrlC(BytesIO):
+    """A terminal on which somebody presses Ctrl-C in place of an answer."""
+
+    def read1(self, size: int | None = -1) -> bytes:
+        if size == 0:
+            return b""
+        raise KeyboardInterrupt
+
+    read = readline = read1
+
+
+def test_the_end_of_the_input_is_a_no_and_ctrl_c_at_the_question_is_an_interrupt() -> None:
+    training = (StoppedTraining(name="training", service="training", since=""),)
+    with CliRunner().isolation(input=""):
+        assert not ask(training)
+    with CliRunner().isolation(input=CtrlC()), pytest.raises(Interrupted, match="nothing was touched"):
+        ask(training)
+
+
+def test_an_option_after_two_dashes_is_no_command() -> None:
+    done = CliRunner().invoke(cli, ["--", "--rules", "status"])
+    assert (done.exit_code, "no such command" in done.output) == (2, True)
