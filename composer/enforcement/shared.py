@@ -148,6 +148,6 @@ def _require_finished(locks: Path, state: Path) -> None:
         if known.open or known.unreadable:
             why = known.open or f"{known.unreadable} records are not understood, and may be of an unfinished switch"
             raise Refused(f"{path}: {why}", "first, in that lab: spark-mode recover")
-    for path in sorted(locks.glob("*.leases.json")):
+    for path in sorted(locks.glob("*leases.json")):
         if live := Leases(path).live():
             raise Refused(f"{live[0].service} is about to start, by process {live[0].pid}", "wait until it is started")

@@ -133,6 +133,8 @@ class EngineApi:
 
     def _listed(self, filters: dict[str, list[str]]) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._get("/containers/json?all=1", filters)
+        if not isinstance(found, list):  # what is no list would read as an empty one
+            raise EngineUnavailable("Docker's list of containers is none", "see what answers there: docker info")
         return found
 
     def _sorted(self, listed: list[dict[str, Any]]) -> tuple[Container, ...]:

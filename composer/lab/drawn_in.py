@@ -51,8 +51,22 @@ def drawn_in(text: str, name: str) -> tuple[Drawn, ...]:
 
 def _at_the_top(root: yaml.Node) -> Iterator[Drawn]:
     seen: set[int] = set()
-    for key, value in _pairs(root):
+    for key, value in _merged(root, set()):
         yield from _named(value, key) if key in _AT_THE_TOP else _of_services(value, seen)
+
+
+def _merged(node: yaml.Node, seen: set[int]) -> Iterator[tuple[str, yaml.Node]]:
+    """Yield the pairs of a mapping, with those of the mappings that are merged into it (`<<`)."""
+    if id(node) in seen:
+        return
+    seen.add(id(node))
+    for one in node.value if isinstance(node, yaml.SequenceNode) else ():
+        yield from _merged(one, seen)
+    for key, value in _pairs(node):
+        if key == "<<":
+            yield from _merged(value, seen)
+        else:
+            yield key, value
 
 
 def _of_services(node: yaml.Node, seen: set[int]) -> Iterator[Drawn]:

@@ -25,9 +25,8 @@ def restore_after_training(session: Session, watcher: Watcher) -> Report:
     """
     session.look_again()
     followed = session.past.last_change
-    watcher.waiting("training runs; when it ends, what ran before comes back")
     try:
-        _await_end(session)
+        _await_end(session, watcher)
     except Interrupted:
         with suppress(JournalFailed):  # then a guard may do what nobody waits for any more
             session.journal.append(Then(switch=None))
@@ -37,9 +36,10 @@ def restore_after_training(session: Session, watcher: Watcher) -> Report:
     return Transaction(session, options, watcher, None).switch(session.restore_request())
 
 
-def _await_end(session: Session) -> None:
+def _await_end(session: Session, watcher: Watcher) -> None:
     interruption, answered_at = Interruption(), session.clock.now()
     with interruption.listening():
+        watcher.waiting("training runs; when it ends, what ran before comes back")
         while True:
             try:
                 if not any_training(session.containers(), session.rules):

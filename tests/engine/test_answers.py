@@ -132,6 +132,17 @@ def test_an_answer_of_the_engine_that_is_larger_than_any_is_not_kept_in_memory(t
         EngineApi(path).others("x")
 
 
+def none(connection: socket.socket) -> None:
+    """Answer with something that, read as a list, is an empty one."""
+    connection.recv(1 << 16)
+    connection.sendall(HEAD + b"{}")
+
+
+def test_an_answer_of_the_engine_that_is_no_list_does_not_mean_that_nothing_runs(tmp_path: Path) -> None:
+    with engine_that(tmp_path, none) as path, pytest.raises(EngineUnavailable, match="list of containers is none"):
+        EngineApi(path).others("x")
+
+
 @pytest.mark.parametrize("answers", [drip, flood])
 def test_an_early_question_is_given_up_likewise(tmp_path: Path, answers: Callable[[socket.socket], None]) -> None:
     with engine_that(tmp_path, answers) as path:

@@ -17,6 +17,7 @@ from composer.planning.observed import Observed
 from composer.planning.request import Request
 from composer.switching.directories import directories, shared_directories
 from composer.switching.journal_file import JournalFile
+from composer.switching.leases import Lease, Leases, process_began
 from composer.switching.records import Began
 
 GROUP = grp.getgrgid(os.getegid()).gr_name
@@ -144,6 +145,17 @@ def test_nothing_is_taken_away_while_a_switch_runs_or_is_unfinished(root: Path, 
     with pytest.raises(Refused, match="training, by ann"):
         shared.take_down(root)
     assert lock.exists()
+    assert directories(root).shared
+
+
+@pytest.mark.parametrize("name", ["leases.json", "engine.lab.leases.json"])
+def test_nothing_is_taken_away_while_somebody_is_about_to_start_something(root: Path, name: str) -> None:
+    shared.set_up(root, GROUP)
+    began = process_began(os.getpid())
+    assert began is not None
+    Leases(shared_directories(root)[0] / name).add(Lease.give("training", "lab", os.getpid(), began, "ann", ()))
+    with pytest.raises(Refused, match="training is about to start"):
+        shared.take_down(root)
     assert directories(root).shared
 
 

@@ -158,3 +158,8 @@ def test_includes_that_go_round_in_a_circle_and_links_that_do_come_to_an_end(lab
 def test_aliases_of_aliases_take_no_time() -> None:
     levels = [f"x{level}: &x{level} [{', '.join([f'*x{level - 1}'] * 9)}]" for level in range(1, 30)]
     assert drawn_in("\n".join(["x0: &x0 {env_file: a}", *levels]), "x") != ()
+
+
+def test_what_is_merged_into_the_top_is_at_the_top() -> None:
+    text = "x-i: &i {include: [other.yaml]}\nx-j: &j {<<: *i}\n<<: [*j]\nservices: {}\n"
+    assert [one.path for one in drawn_in(text, "x")] == ["other.yaml"]
