@@ -4,7 +4,6 @@
 command would refuse.
 """
 
-import fcntl
 import grp
 import os
 import pwd
@@ -19,6 +18,7 @@ from composer.switching.directories import SHARED_LOCKS, SHARED_STATE, STATE_OF_
 from composer.switching.journal import JournalFailed, past
 from composer.switching.journal_file import JournalFile
 from composer.switching.leases import Leases
+from composer.switching.shared_file import takes
 
 TMPFILES = Path("etc/tmpfiles.d/spark-mode.conf")
 GROUP = "docker"
@@ -127,11 +127,9 @@ def _nobody_uses(locks: Path) -> Iterator[None]:
     try:
         for path in (locks, *sorted(locks.glob("*.lock"))) if locks.is_dir() else ():
             held.append(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC))
-            try:
-                fcntl.flock(held[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not takes(held[-1]):
                 wait = "wait for its end; a guard is ended by: spark-mode guard uninstall"
-                raise LockBusy(f"{path} is held: a switch or a guard runs", wait) from None
+                raise LockBusy(f"{path} is held: a switch or a guard runs", wait)
         yield
     finally:
         for descriptor in held:

@@ -8,7 +8,6 @@ A process whose service runs already has nothing to start, and holds nothing up 
 before Compose gets to its own start, the service would be started again: so a switch waits a while for such a process.
 """
 
-import fcntl
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +22,7 @@ from composer.errors import ConfigurationError, EngineUnavailable
 from composer.frozen import Frozen
 from composer.plain_file import read_plain
 from composer.planning.observed import LEASED, Container, Hold
-from composer.switching.shared_file import MODE, locked, open_shared
+from composer.switching.shared_file import MODE, locked, open_lock, takes
 from composer.switching.state import now
 
 LOCK_SECONDS = 10.0
@@ -123,17 +122,13 @@ class Leases:
         deadline = clock.now() + LOCK_SECONDS
 
         def wait(lock: int) -> None:
-            while True:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    return
-                except BlockingIOError:
-                    if clock.now() >= deadline:
-                        message = f"another start is being judged, for more than {LOCK_SECONDS:g} s"
-                        raise EngineUnavailable(message, "see who: docker ps; ps aux | grep spark-mode-gate") from None
-                    clock.sleep(0.01)
+            while not takes(lock):
+                if clock.now() >= deadline:
+                    message = f"another start is being judged, for more than {LOCK_SECONDS:g} s"
+                    raise EngineUnavailable(message, "see who: docker ps; ps aux | grep spark-mode-gate")
+                clock.sleep(0.01)
 
-        with locked(self._path.with_suffix(".lock"), _open, wait):
+        with locked(self._path.with_suffix(".lock"), open_lock, wait):
             yield
 
     def _alive(self) -> tuple[Lease, ...]:
@@ -184,10 +179,3 @@ def _is_hidden(pid: int, processes: Path) -> bool:
 def _starts(service: str, containers: Sequence[Container]) -> set[tuple[str, str]]:
     mine = [one for one in containers if one.service == service and not one.one_off and one.state != LEASED]
     return {(one.id, one.started_at) for one in mine if one.started_at and not one.started_at.startswith(NEVER)}
-
-
-def _open(path: Path) -> int:
-    try:
-        return open_shared(path)
-    except OSError as error:
-        raise ConfigurationError(f"{path}: {error.strerror}", "spark-mode must be able to write there") from None

@@ -19,7 +19,7 @@ from composer.errors import ConfigurationError, LockBusy
 from composer.plain_file import read_plain
 from composer.switching.doors import StepFailed
 from composer.switching.report import Watcher
-from composer.switching.shared_file import is_at, locked, open_shared
+from composer.switching.shared_file import is_at, locked, open_lock, say, takes
 
 QUESTION_SECONDS = 0.05
 """How long a lock is tried at least: `is_switching` takes it for a moment."""
@@ -61,12 +61,8 @@ class Lock:
             self._write()
 
     def _write(self) -> None:
-        """Write what is said. A disk that is full hinders no switch: the lock holds, and only looks silent to others."""
         self._written_at = self._clock.now()  # the kernel's monotonic clock, which is the same for all processes
-        text = json.dumps({**self._said, "progress": self._written_at}).encode()
-        with suppress(OSError):
-            os.pwrite(self._descriptor, text, 0)
-            os.ftruncate(self._descriptor, len(text))
+        say(self._descriptor, json.dumps({**self._said, "progress": self._written_at}).encode())
 
     def settled(self) -> None:
         """Write down that what a killed holder asked for has come, or will not."""
@@ -75,7 +71,7 @@ class Lock:
     def let_go(self) -> None:
         """Write down that the holder has ended by itself."""
         if not self.was_killed:
-            os.ftruncate(self._descriptor, 0)
+            say(self._descriptor, b"")
 
     def require_held(self) -> None:
         """Raise LockLost when the folder of the locks was removed or replaced: another switch may run by now."""
@@ -95,7 +91,7 @@ def switch_lock(locks: Path, request: str, wait_seconds: float | None, watcher: 
     def wait(descriptor: int) -> None:
         _await(descriptor, deadline, watcher, clock, lambda: _holder(_said(path)))
 
-    with locked(path, _open, wait) as main, locked(locks, _open_folder, wait) as folder:
+    with locked(path, open_lock, wait) as main, locked(locks, _open_folder, wait) as folder:
         _await_children(locks, deadline, watcher, clock)
         lock = Lock(main, request, lambda: is_at(folder, locks), clock)
         try:
@@ -113,7 +109,7 @@ def _await_children(locks: Path, deadline: float | None, watcher: Watcher, clock
     def wait(descriptor: int) -> None:
         _await(descriptor, latest, watcher, clock, lambda: "a command that a killed switch left behind still runs")
 
-    with locked(children_lock(locks), _open, wait):
+    with locked(children_lock(locks), open_lock, wait):
         pass
 
 
@@ -162,13 +158,6 @@ def children_lock(locks: Path) -> Path:
     return locks / "children.lock"
 
 
-def _open(path: Path) -> int:
-    try:
-        return open_shared(path)
-    except OSError as error:
-        raise ConfigurationError(f"{path}: {error.strerror}", "spark-mode must be able to write its lock there") from None
-
-
 def _open_folder(path: Path) -> int:
     try:
         return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -178,18 +167,13 @@ def _open_folder(path: Path) -> int:
 
 def _await(descriptor: int, deadline: float | None, watcher: Watcher, clock: Clock, holder: Callable[[], str]) -> None:
     told = False
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if deadline is not None and clock.now() >= deadline:
-                raise LockBusy(holder(), "wait for it: add --wait, or --wait=SECONDS") from None
-            if not told and (deadline is None or deadline - clock.now() > QUESTION_SECONDS):
-                watcher.waiting(holder())
-                told = True
-            clock.sleep(0.02 if deadline is not None else 0.1)
-        else:
-            return
+    while not takes(descriptor):
+        if deadline is not None and clock.now() >= deadline:
+            raise LockBusy(holder(), "wait for it: add --wait, or --wait=SECONDS")
+        if not told and (deadline is None or deadline - clock.now() > QUESTION_SECONDS):
+            watcher.waiting(holder())
+            told = True
+        clock.sleep(0.02 if deadline is not None else 0.1)
 
 
 def _written(descriptor: int) -> bytes:

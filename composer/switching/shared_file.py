@@ -1,10 +1,12 @@
-"""Opening the files that all users share: never through a link, writable for the group, and locked as what is there now."""
+"""The files that all users share: opened never through a link, writable for the group, and locked as what is there now."""
 
+import fcntl
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from composer.errors import ConfigurationError
 from composer.plain_file import require_plain
 
 MODE = 0o660
@@ -25,6 +27,30 @@ def open_shared(path: Path, flags: int = 0) -> int:
     if seen.st_uid == os.geteuid() and seen.st_mode & 0o777 != MODE:
         os.fchmod(descriptor, MODE)
     return descriptor
+
+
+def open_lock(path: Path) -> int:
+    """Open the file of a lock as `open_shared` does. Raises ConfigurationError."""
+    try:
+        return open_shared(path)
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}", "spark-mode must be able to write its lock there") from None
+
+
+def takes(descriptor: int) -> bool:
+    """Take a lock if it is free, and return whether it was."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def say(descriptor: int, text: bytes) -> None:
+    """Have the file of a lock say who holds it, as far as the disk has room: a full one keeps nobody from the lock."""
+    with suppress(OSError):
+        os.pwrite(descriptor, text, 0)
+        os.ftruncate(descriptor, len(text))
 
 
 @contextmanager

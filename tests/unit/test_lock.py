@@ -55,6 +55,16 @@ def test_only_a_holder_that_was_killed_is_known_to_have_been_until_somebody_has_
         assert not held.was_killed
 
 
+def test_a_full_disk_keeps_nobody_from_the_lock() -> None:
+    full = os.open("/dev/full", os.O_RDWR)
+    try:
+        held = Lock(full, "stop", lambda: True, FakeClock())
+        held.doing("stop whisper")
+        held.let_go()
+    finally:
+        os.close(full)
+
+
 def test_waiting_for_the_lock_ends_at_its_deadline(tmp_path: Path) -> None:
     clock = FakeClock()
     with lock(tmp_path), pytest.raises(LockBusy), lock(tmp_path, 5, clock):
