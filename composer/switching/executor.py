@@ -16,6 +16,7 @@ from composer.planning.plan import (
     Create,
     DropCaches,
     Load,
+    Plan,
     Start,
     StartContainer,
     Step,
@@ -101,12 +102,17 @@ class Executor:
             self.log.done()
             self.watcher.finished(number, step)
 
+    def leaves(self, plan: Plan) -> None:
+        """Take it that what a plan stops is what goes, whatever it excludes: that was asked for."""
+        self._sides.leaving = frozenset(step.service for step in plan.steps if isinstance(step, Stop) and step.service)
+
     def _tick(self, hint: bool = False) -> None:
         """Whatever a step waits for: answer a signal, show progress, and end it when two sides are active together."""
         self.interruption.check()
         if self.lock:
             self.lock.goes_on()
         for one in self._sides.end(hint):
+            self.touched = True
             if one.service in self.started or one.service in self._sides.kept:
                 raise StepFailed(f"{one.service} was stopped: {one.cause}")
 

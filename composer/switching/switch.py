@@ -104,6 +104,7 @@ class Switch:
         answers.
         """
         self._braking, failed = True, list[str]()
+        self._executor.leaves(plan)
         with self._interruption.listening():
             try:
                 for number, step in enumerate(plan.steps):

@@ -25,8 +25,8 @@ LOOK_SECONDS = 0.25
 class TwoSides:
     """Looks again and again, while the lock is held, and stops what the guard's policy says has to go.
 
-    `kept` are the services that stay in doubt. What is not the lab's to stop is left, and with `on_violation: warn`
-    everything is, with a warning.
+    `kept` are the services that stay in doubt, `leaving` those that are being stopped anyway: nothing else has to go because of
+    them. What is not the lab's to stop is left, and with `on_violation: warn` everything is, with a warning.
     """
 
     docker: Docker
@@ -37,6 +37,7 @@ class TwoSides:
     policies: RestartPolicies
     warn: Callable[[str], None]
     kept: tuple[str, ...] = ()
+    leaving: frozenset[str] = frozenset()
     _looked_at: float = float("-inf")
     _warned: set[str] = field(default_factory=set)
 
@@ -46,7 +47,7 @@ class TwoSides:
         if not hint and now - self._looked_at < LOOK_SECONDS:
             return ()
         self._looked_at = now
-        return self.end_in(self.observer.glance())
+        return self.end_in(self.observer.glance().without(self.leaving, ()))
 
     def end_in(self, seen: Observed) -> tuple[Loser, ...]:
         """Stop what has to go of what was seen, each with its own grace, and return it. Raises EngineUnavailable."""

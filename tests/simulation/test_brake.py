@@ -119,6 +119,16 @@ def test_a_stop_waits_for_nothing_before_it_stops_after_a_crash_and_starts_nothi
     assert recover(one, tmp_path).outcome == "unchanged"
 
 
+@pytest.mark.parametrize(("stopped", "stays"), [("training", "omni"), ("omni", "training")])
+def test_a_stop_of_one_of_two_sides_leaves_the_other_one_running(stopped: str, stays: str, tmp_path: Path) -> None:
+    one = machine()
+    ask(one, tmp_path, OMNI)
+    ask(one, tmp_path, TRAINING)
+    one.outside_start("omni")
+    ask(one, tmp_path, Request(verb="stop", names=(stopped,)))
+    assert set(one.running()) == {stays}
+
+
 def test_a_stop_of_one_service_leaves_a_switch_that_was_cut_off_to_be_recovered(tmp_path: Path) -> None:
     one = machine()
     ask(one, tmp_path, XTTS)
