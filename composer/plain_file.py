@@ -8,16 +8,16 @@ from pathlib import Path
 LARGEST = 1024 * 1024
 
 
-def read_plain(path: Path, follow: bool = True) -> bytes:
-    """Return the contents of a regular file. Raises OSError, also for anything else and for one of more than 1 MiB.
+def read_plain(path: Path, follow: bool = True, most: int = LARGEST) -> bytes:
+    """Return the contents of a regular file. Raises OSError, also for anything else and for one of more bytes than `most`.
 
     Without `follow` a link in its place is an error, too.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW))
     with os.fdopen(descriptor, "rb") as file:
         require_plain(descriptor)
-        contents = file.read(LARGEST + 1)
-    if len(contents) > LARGEST:
+        contents = file.read(most + 1)
+    if len(contents) > most:
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
     return contents
 

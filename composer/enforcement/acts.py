@@ -25,7 +25,7 @@ from composer.planning.settlement import Loser, losers
 from composer.switching.checkpoint import lost_checkpoint
 from composer.switching.following import any_training
 from composer.switching.journal import JournalFailed
-from composer.switching.lock import Lock, is_acting, switch_lock
+from composer.switching.lock import is_acting, switch_lock
 from composer.switching.records import Ended, Outcome
 from composer.switching.report import SwitchOptions
 from composer.switching.restart_policies import RestartPolicies
@@ -55,17 +55,6 @@ class _Going:
         return len(self.answered) == len(self.containers)
 
 
-class BesideHolder:
-    """In place of the lock, where its holder is held up: `say` is told that, once something is done."""
-
-    def __init__(self, holder: str, say: Callable[[str], None]) -> None:
-        self._holder, self._say = holder, say
-
-    def doing(self, what: str) -> None:
-        """Say what is done, and beside whom."""
-        self._say(f"{what}, beside what is held up: {self._holder}")
-
-
 class Acts:
     """The acts of one guard. `say` is told each in a line; stops go on `beside` it, because a grace may be minutes.
 
@@ -83,24 +72,24 @@ class Acts:
     def settle(self) -> None:
         """Stop what the rules keep apart. Raises LockBusy while a switch makes progress, EngineUnavailable."""
         session = self._session
-        with self._locked() as lock:
+        with self._locked() as doing:
             session.look_again()
             observed = session.observe()
             for one in self.due(observed):
                 if not self._is_left_alone(one):
-                    lock.doing(f"stop {one.service}")
+                    doing(f"stop {one.service}")
                     self._stop(one.service, one.containers, one.cause, frees(one.service, observed, session.rules))
 
     def relieve(self, missing: int) -> bool:
         """Stop what goes first when so many bytes are missing; return whether anything goes. Raises as `settle` does."""
         session = self._session
-        with self._locked() as lock:
+        with self._locked() as doing:
             session.look_again()
             observed = session.observe()
             left = "-" if observed.memory.available is None else gb_text(observed.memory.available)
             found = victims(observed, session.project, session.rules, missing, self._going)
             for one in found:
-                lock.doing(f"stop {one.service}")
+                doing(f"stop {one.service}")
                 ids = tuple(container.id for container in one.containers)
                 self._stop(one.service, ids, _why(one, left, gb_text(session.rules.limits.floor)), one.frees)
         if not found and not self._going:
@@ -114,19 +103,25 @@ class Acts:
             self.warn("memory", note)
 
     @contextmanager
-    def _locked(self) -> Iterator[Lock | BesideHolder]:
-        """Hold the lock, or act beside a holder that is held up. Raises LockBusy while a switch makes progress."""
-        session = self._session
-        locks, clock = session.directories.locks, session.clock
+    def _locked(self) -> Iterator[Callable[[str], None]]:
+        """Hold the lock, or act beside a holder that is held up; what is done then is to be told to what this gives.
+
+        Raises LockBusy while a switch makes progress.
+        """
+        locks, clock = self._session.directories.locks, self._session.clock
         with ExitStack() as held:
-            lock: Lock | BesideHolder
             try:
-                lock = held.enter_context(switch_lock(locks, "guard", 0.0, Bystander(self._say), clock))
+                doing: Callable[[str], None] = held.enter_context(
+                    switch_lock(locks, "guard", 0.0, Bystander(self._say), clock)
+                ).doing
             except LockBusy as error:
                 if is_acting(locks, clock):
                     raise
-                lock = BesideHolder(error.message, self._say)
-            yield lock
+                doing = partial(self._beside_holder, error.message)
+            yield doing
+
+    def _beside_holder(self, holder: str, what: str) -> None:
+        self._say(f"{what}, beside what is held up: {holder}")
 
     def due(self, observed: Observed) -> tuple[Loser, ...]:
         """Return what breaks a rule now and is not being stopped."""

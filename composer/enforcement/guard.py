@@ -5,11 +5,9 @@ switch's own lock, and leaves the lab alone while a switch makes progress.
 """
 
 import math
-import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 from composer.enforcement.acts import Acts
 from composer.enforcement.beside import Beside, in_a_thread
@@ -20,6 +18,7 @@ from composer.errors import ConfigurationError, EngineUnavailable, Interrupted, 
 from composer.planning.pressure import Sample, shortfall
 from composer.switching.interruption import Interruption, LeftAtOnce
 from composer.switching.lock import is_acting
+from composer.switching.net import described, place
 from composer.switching.session import Session
 
 SAMPLE_SECONDS = 0.25
@@ -136,11 +135,8 @@ class Guard:
         try:
             yield
         except Exception as error:  # noqa: BLE001 - a guard that ends for what nobody thought of guards nothing
-            at = traceback.extract_tb(error.__traceback__)[-1]
-            where = f"{type(error).__name__} at {Path(at.filename).name}:{at.lineno}"
-            what = f"unexpected: {where}: {error}; the guard goes on, please report it"
-            if where not in self._unexpected:
-                self._unexpected[where] = what
+            if place(error) not in self._unexpected:
+                self._unexpected[place(error)] = what = f"{described(error)}; the guard goes on"
                 self._say(what)
             self._session.clock.sleep(AGAIN_SECONDS)
 

@@ -4,21 +4,18 @@ What is broken does not hold it up: without rules, journal or lock it goes by wh
 """
 
 from composer.errors import ConfigurationError, Interrupted, SwitchFailed
-from composer.planning.mode import current_mode
 from composer.planning.observed import LEASED, Observed
 from composer.planning.plan import Plan, Stop
 from composer.planning.request import Request
 from composer.switching.admitted import admitted
+from composer.switching.aftermath import comes_late
 from composer.switching.agreement import Agreement
 from composer.switching.entry import Entry
 from composer.switching.lock import Lock
 from composer.switching.records import Outcome
-from composer.switching.recovery import comes_late
 from composer.switching.report import Report, SwitchOptions, Watcher
 from composer.switching.session import Session
 from composer.switching.state import after, before_of
-from composer.switching.switch import Switch
-from composer.switching.switch_log import SwitchLog
 
 WHO = "see who starts it, and ask again: docker events"
 
@@ -58,8 +55,7 @@ class Brake:
         session = self._session
         if session.past.open is None or not request.names:  # else that one is still to be recovered, after this
             self._begin(request, plan, before)
-        log = SwitchLog(session.journal, self._entry.switch, session.past.policies, self._watcher.warned)
-        switch = Switch(session.doors(), session.project, session.rules, session.observer, self._watcher, log, lock)
+        switch = self._entry.attempt(lock)
         try:
             failed = switch.brake(plan)
         except Interrupted as error:
@@ -83,8 +79,7 @@ class Brake:
         """Write how it ended; `restore` brings back what ran before it, however it did."""
         session = self._session
         was = before_of(before, session.project, session.rules)
-        mode = current_mode(session.observer.glance(), session.project, session.rules)
-        state = after(session.state, plan, was, mode, touched=True)
+        state = after(session.state, plan, was, session.mode(session.observer.glance()), touched=True)
         self._entry.record(self._entry.ended(plan.request, outcome, note, state))
 
     def _report(self, plan: Plan, outcome: Outcome, seen: Observed, warnings: tuple[str, ...] = ()) -> Report:
@@ -95,7 +90,7 @@ class Brake:
             switch=self._entry.switch,
             request=plan.request,
             outcome="unchanged" if unchanged else "applied",
-            mode=current_mode(seen, self._session.project, self._session.rules),
+            mode=self._session.mode(seen),
             seconds=self._entry.seconds,
             steps=plan.steps,
             note=plan.nothing_to_do,

@@ -1,6 +1,5 @@
 """What a journal needs of a disk: to read a file, to add to one while nobody else does, and to replace one as a whole."""
 
-import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from composer.atomic_file import replace_file, sync_folder
-from composer.plain_file import require_plain
+from composer.plain_file import read_plain
 from composer.switching.shared_file import MODE, locked, open_shared
 
 LARGEST = 64 * 1024 * 1024
@@ -52,13 +51,7 @@ class RealDisk:
     """The disk of this machine, with files that their group may write."""
 
     def read(self, path: Path) -> bytes:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
-            require_plain(descriptor)
-            contents = file.read(LARGEST + 1)
-        if len(contents) > LARGEST:
-            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
-        return contents
+        return read_plain(path, follow=False, most=LARGEST)
 
     @contextmanager
     def opened(self, path: Path) -> Iterator[OpenFile]:

@@ -7,13 +7,14 @@ from composer.planning.observed import LEASED, Hold, Observed
 from composer.planning.plan import Plan, Step
 from composer.planning.request import Request
 from composer.switching.journal import JournalFailed, Open, refusal
-from composer.switching.lock import switch_lock, user_name
+from composer.switching.lock import Lock, switch_lock, user_name
 from composer.switching.measurements import add_measurements
 from composer.switching.records import Began, Ended, Held, Outcome, PassedOver, Record, Then
 from composer.switching.report import SwitchOptions, Watcher
 from composer.switching.session import Session
 from composer.switching.state import State, now
 from composer.switching.switch import Switch
+from composer.switching.switch_log import SwitchLog
 
 
 class Entry:
@@ -141,6 +142,13 @@ class Entry:
         """Leave a switch that was cut off as it is, because another request takes its place."""
         self.record(self.ended_for(cut_off, "interrupted", f"given up: {self.by} asked for {request}"))
 
+    def attempt(self, lock: Lock | None, cut_off: Open | None = None) -> Switch:
+        """Return what carries out a plan, or undoes it, and writes that down: for this request, or one that was cut off."""
+        session, warn = self._session, self._watcher.warned
+        log = SwitchLog(session.journal, cut_off.began.switch if cut_off else self.switch, session.past.policies, warn)
+        done = (cut_off.began.steps, cut_off.starts) if cut_off else ((), frozenset[str]())
+        return Switch(session.doors(), session.project, session.rules, session.observer, self._watcher, log, lock, *done)
+
     def keep(self, switch: Switch) -> None:
         """Add what a switch measured to the records."""
         try:
@@ -158,8 +166,5 @@ def release_holds(session: Session, watcher: Watcher) -> list[str]:
         session.look_again()
         held = [str(one) for one in session.observer.glance().held]
         if session.past.holds:
-            try:
-                session.journal.append(Held(holds=()))
-            except JournalFailed as error:
-                raise ConfigurationError(f"the journal cannot be written: {error}", "make room, or make it writable") from None
+            Entry(session, watcher).intend(Held(holds=()))
     return held

@@ -33,7 +33,11 @@ def described(error: Exception) -> str:
     """Return what to say of an error that nobody expected; what spark-mode raises itself says enough."""
     if isinstance(error, SparkModeError):
         return error.message
-    last = extract_tb(error.__traceback__)[-1]
     text = f"{type(error).__name__}: {error}".removesuffix(": ")
-    where = f"{Path(last.filename).name}:{last.lineno}"
-    return f"{text} (unexpected, at {where}; this is a fault of spark-mode: please report this line)"
+    return f"{text} (unexpected, at {place(error)}; this is a fault of spark-mode: please report this line)"
+
+
+def place(error: Exception) -> str:
+    """Return where an error was raised: file and line."""
+    last = extract_tb(error.__traceback__)[-1]
+    return f"{Path(last.filename).name}:{last.lineno}"

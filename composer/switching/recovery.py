@@ -3,39 +3,25 @@
 Only the intent is remembered; what is there is observed. A recovery may be cut off as well, and begun again.
 """
 
-from collections.abc import Callable
-
-from composer.engine.doors import Clock
 from composer.errors import ConfigurationError, Interrupted, NeedsAttention, SwitchFailed, UsageFault
-from composer.planning.mode import current_mode
 from composer.planning.observed import Observed
-from composer.planning.plan import Create, Plan, Start, StartContainer, Step, Stop, Unpause
+from composer.planning.plan import Plan, Stop
 from composer.planning.steps import verify
+from composer.switching.aftermath import HARMLESS, await_quiet, await_stops
 from composer.switching.entry import Entry
 from composer.switching.journal import Open
 from composer.switching.lock import Lock
-from composer.switching.observe import Observer
 from composer.switching.records import Recovering
 from composer.switching.report import Report, Watcher
 from composer.switching.session import Session
 from composer.switching.state import State, after, before_of, now
-from composer.switching.switch import Switch
-from composer.switching.switch_log import SwitchLog
 from composer.switching.two_sides import two_sides_of
-
-QUIET_SECONDS = 2.0
-"""How long nothing may change. A container that was asked for came up 1 s after its client was killed (measured)."""
-QUIET_DEADLINE_SECONDS = 5.0
-"""How long is waited at most: somebody who starts and stops the same container again and again holds nobody up."""
-STOP_MARGIN_SECONDS = 5.0
-POLL_SECONDS = 0.25
-_HARMLESS = frozenset({"create", "drop-caches", "await-release", "verify"})
 
 
 class Recovery:
     """Finishes or undoes one switch, under the lock."""
 
-    def __init__(self, session: Session, cut_off: Open, watcher: Watcher, entry: Entry, lock: Lock | None) -> None:
+    def __init__(self, session: Session, cut_off: Open, watcher: Watcher, entry: Entry, lock: Lock) -> None:
         self._session, self._cut_off, self._watcher, self._entry, self._lock = session, cut_off, watcher, entry, lock
 
     def run(self, back: bool = False) -> Report:
@@ -47,7 +33,7 @@ class Recovery:
         session, cut_off = self._session, self._cut_off
         self._watcher.recovering(str(cut_off))
         self._entry.intend(Recovering(switch=cut_off.began.switch, at=self._entry.at, by=self._entry.by))
-        self.await_quiet()
+        self._await_quiet()
         if is_untouched(cut_off, session.observer.glance()):
             return self._recovered("nothing had been stopped or started")
         if not back and self._has_ended():
@@ -61,7 +47,7 @@ class Recovery:
 
     def _carry_out(self, plan: Plan | None) -> Report:
         """Carry out the plan that finishes the switch; without one go back."""
-        cut_off, switch = self._cut_off, self._switch()
+        cut_off, switch = self._cut_off, self._entry.attempt(self._lock, self._cut_off)
         try:
             if plan is None:
                 reason = f"{cut_off.began.request} was cut off"
@@ -84,25 +70,15 @@ class Recovery:
         finally:
             self._entry.keep(switch)
 
-    def await_quiet(self) -> None:
+    def _await_quiet(self) -> None:
         """Wait, shortly, for what the switch had asked the engine for last, and end it when two sides are active together."""
-        if self._lock:
-            self._lock.doing("waiting for what the switch that was cut off had asked for")
+        self._lock.doing("waiting for what the switch that was cut off had asked for")
         await_quiet(self._cut_off, self._session.observer, self._session.clock, self._end_two_sides)
-        if self._lock:
-            self._lock.settled()
+        self._lock.settled()
 
     def _end_two_sides(self, seen: Observed) -> None:
-        if self._lock:
-            self._lock.goes_on()
+        self._lock.goes_on()
         two_sides_of(self._session, self._watcher.warned).end_in(seen)
-
-    def _switch(self) -> Switch:
-        session, cut_off = self._session, self._cut_off
-        log = SwitchLog(session.journal, cut_off.began.switch, session.past.policies, self._watcher.warned)
-        doors, observer = session.doors(), session.observer
-        carried_out, started = cut_off.began.steps, cut_off.starts
-        return Switch(doors, session.project, session.rules, observer, self._watcher, log, self._lock, carried_out, started)
 
     def _finishing(self) -> Plan | None:
         """Return the plan that finishes the switch, None where going back is the safe way."""
@@ -130,7 +106,7 @@ class Recovery:
         return after(session.state, plan, was, self._mode(), touched=True)
 
     def _mode(self) -> str:
-        return current_mode(self._session.observer.glance(), self._session.project, self._session.rules)
+        return self._session.mode(self._session.observer.glance())
 
     def _left(self) -> State:
         """Return the state in which `restore` brings back what ran before the switch."""
@@ -169,80 +145,10 @@ def is_untouched(cut_off: Open, seen: Observed) -> bool:
     """
     running = {one.id for one in seen.active}
     to_stop = (id_ for step in cut_off.began.steps if isinstance(step, Stop) for id_ in step.containers)
-    return all(step.action in _HARMLESS for step in cut_off.steps) and running.issuperset(to_stop)
+    return all(step.action in HARMLESS for step in cut_off.steps) and running.issuperset(to_stop)
 
 
 def may_finish(cut_off: Open, plan: Plan) -> bool:
     """Whether a plan, made anew for the same request, finishes a switch: it stops no training that was not agreed to."""
     agreed = {step.service for step in cut_off.began.steps if isinstance(step, Stop)}
     return not cut_off.back and plan.refusal is None and all(one.service in agreed for one in plan.stops_training)
-
-
-def await_quiet(cut_off: Open, observer: Observer, clock: Clock, tick: Callable[[Observed], object]) -> None:
-    """Wait, shortly, until no container of the steps that were begun changes: the engine finishes what it was asked.
-
-    When they don't come to rest it goes on all the same: everything is looked at again before each effect. `tick` is given
-    what is seen.
-    """
-    asked = frozenset(name for step in cut_off.steps for name in _changed_by(step))
-    begun = quiet_since = clock.now()
-    last: frozenset[tuple[str, bool]] | None = None
-    while clock.now() - quiet_since < QUIET_SECONDS and clock.now() - begun < QUIET_DEADLINE_SECONDS:
-        seen = observer.glance()
-        now = _activity(seen, asked)
-        if now != last:
-            last, quiet_since = now, clock.now()
-        tick(seen)
-        clock.sleep(POLL_SECONDS)
-
-
-def await_stops(cut_off: Open, observer: Observer, clock: Clock, tick: Callable[[Observed], object]) -> None:
-    """Give containers whose stop was begun the time to end: they may have been told to, and then do not run on.
-
-    One that was started anew meanwhile has ended already. `tick` is given what is seen.
-    """
-    told = {id_ for step in cut_off.steps if isinstance(step, Stop) for id_ in step.containers}
-    begun, seen = clock.now(), observer.glance()
-    first = {one.id: one.started_at for one in seen.active if one.id in told}
-    while left := [one for one in seen.active if first.get(one.id) == one.started_at]:
-        if clock.now() - begun >= max(one.stop_seconds for one in left) + STOP_MARGIN_SECONDS:
-            return
-        tick(seen)
-        clock.sleep(POLL_SECONDS)
-        seen = observer.glance()
-
-
-def comes_late(cut_off: Open, before: Observed, observer: Observer, clock: Clock) -> bool:
-    """Whether the start that a switch had asked for last comes only now, after a stop that waited for nothing: it is looked for.
-
-    `before` is what the stop saw at first: what ran then was stopped with the rest.
-    """
-    asked = set(_changed_by(cut_off.steps[-1])) - set(cut_off.ready) if cut_off.steps else set()
-    if not asked or cut_off.steps[-1].action in _HARMLESS | {"stop"}:
-        return False
-    if any(asked & {one.id, one.service} for one in before.active):
-        return False
-    begun = clock.now()
-    while clock.now() - begun < QUIET_SECONDS:
-        if any(asked & {one.id, one.service} for one in observer.glance().active):
-            return True
-        clock.sleep(POLL_SECONDS)
-    return False
-
-
-def _changed_by(step: Step) -> tuple[str, ...]:
-    """Return the services, or the containers' ids, that a step creates, starts or stops."""
-    match step:
-        case Create(services=services):
-            return services
-        case Start(service=service) | Unpause(service=service):
-            return (service,)
-        case StartContainer(container=container):
-            return (container,)
-        case Stop(containers=containers):
-            return containers
-    return ()
-
-
-def _activity(observed: Observed, asked: frozenset[str]) -> frozenset[tuple[str, bool]]:
-    return frozenset((one.id, one.active) for one in observed.containers if asked & {one.id, one.service})

@@ -6,7 +6,6 @@ from composer.errors import EngineUnavailable, SparkModeError
 from composer.frozen import Frozen
 from composer.lab.rules import Alternate, AtMost, Careful, Exclusive, Rules
 from composer.lab.size import gb
-from composer.planning.mode import current_mode
 from composer.planning.observed import Memory, Observed
 from composer.planning.plan import Plan
 from composer.planning.request import Request
@@ -93,7 +92,7 @@ def resources(session: Session) -> Resources:
         system=rules.overhead.system,
         per_class=rules.overhead.per_class,
         headroom=rules.limits.headroom,
-        mode=current_mode(observed, session.project, rules),
+        mode=session.mode(observed),
         running=tuple(Item(name=one.label, planned=one.footprint.planned) for one in active),
         overhead=rules.overhead.system + rules.overhead.per_class * len(classes),
         addable=tuple(_addable(session, observed)) if observed.complete else (),

@@ -14,6 +14,7 @@ from composer.errors import ConfigurationError, EngineUnavailable, SparkModeErro
 from composer.lab.files import LabFiles
 from composer.lab.project import Project
 from composer.lab.rules import Rules
+from composer.planning.mode import current_mode
 from composer.planning.observed import Container, Holder, Observed
 from composer.planning.plan import Plan
 from composer.planning.planner import plan as make_plan
@@ -172,6 +173,10 @@ class Session:
     def observe(self) -> Observed:
         """Return what is there now. Raises EngineUnavailable."""
         return self.observer.look()
+
+    def mode(self, observed: Observed) -> str:
+        """Return the mode that the lab is in, as things were observed."""
+        return current_mode(observed, self.project, self.rules)
 
     def containers(self) -> tuple[Container, ...]:
         """Return the containers of this lab. Raises EngineUnavailable."""

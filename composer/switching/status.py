@@ -6,7 +6,7 @@ from composer.engine.doors import Clock, Gpu
 from composer.errors import SparkModeError
 from composer.lab.rules import Rules
 from composer.lab.size import gb_text
-from composer.planning.mode import current_mode, violations
+from composer.planning.mode import violations
 from composer.planning.observed import Container, Observed, running_workload
 from composer.planning.request import Request
 from composer.switching.holders import held_by
@@ -27,7 +27,7 @@ def status(session: Session) -> Status:
     """Look, and return what is there. Raises EngineUnavailable when the engine cannot be asked."""
     observed = session.observe()
     rules, state = session.rules, session.state
-    mode = current_mode(observed, session.project, rules)
+    mode = session.mode(observed)
     foreign = {one.container.id for one in observed.foreign}
     records = read_measurements(session.measurements_path)
     services = tuple(_service(one, session, records) for one in observed.active)

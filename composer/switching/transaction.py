@@ -1,14 +1,14 @@
 """One request from the question to its record: agreed to, locked, recovered, planned again, carried out, journalled."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from composer.errors import ConfigurationError, Interrupted, NeedsAttention, Refused, SparkModeError, SwitchFailed
-from composer.planning.mode import current_mode
 from composer.planning.observed import Observed
 from composer.planning.plan import Plan
 from composer.planning.request import Request
 from composer.switching.admitted import admitted
+from composer.switching.aftermath import QUIET_SECONDS
 from composer.switching.agreement import ROUNDS, Agreement, Unasked
 from composer.switching.brake import Brake
 from composer.switching.doors import StepFailed
@@ -17,12 +17,11 @@ from composer.switching.journal import Open
 from composer.switching.leases import POLL_SECONDS
 from composer.switching.lock import Lock, switch_lock
 from composer.switching.net import net
-from composer.switching.recovery import QUIET_SECONDS, Recovery
+from composer.switching.recovery import Recovery
 from composer.switching.report import Confirm, Report, SwitchOptions, Watcher
 from composer.switching.session import Session
 from composer.switching.state import after, before_of
-from composer.switching.switch import LOOK, Switch
-from composer.switching.switch_log import SwitchLog
+from composer.switching.switch import LOOK
 from composer.switching.two_sides import two_sides_of
 from composer.switching.understanding import require_understood
 
@@ -60,7 +59,7 @@ class Transaction:
                 report = Recovery(self._session, cut_off, self._watcher, self._entry, lock).run()
                 self._pass_over()
                 return report
-            mode = self._mode(self._session.observe())
+            mode = self._session.mode(self._session.observe())
             note = f"{puzzle}; what runs counts from now on" if puzzle else "no switch was cut off"
             if puzzle:
                 self._pass_over()
@@ -94,49 +93,48 @@ class Transaction:
 
     def _in_rounds(self, request: Request) -> Report:
         """Carry a request out under the lock; let go of it to ask, and then plan again."""
-        act = self._brake if request.verb == "stop" else self._switch
+        act = self._stop if request.verb == "stop" else self._switch
         for _ in range(ROUNDS):
             try:
-                return self._under_lock(request, act)
+                return act(request)
             except Unasked as unasked:
                 self._agreement.ask(unasked.plan)
         raise Refused("what would be stopped changes faster than it can be asked about", "see who starts it: docker events")
 
-    def _under_lock(self, request: Request, act: Callable[[Request, Lock | None], Report]) -> Report:
+    def _stop(self, request: Request) -> Report:
+        """Stop, under the lock where it can be had."""
+        lock: Lock | None = None
         with ExitStack() as held:
             try:
                 lock = held.enter_context(self._locked(str(request)))
             except ConfigurationError as error:
-                if request.verb != "stop":
-                    raise
                 self._watcher.warned(f"{error.message}; this stops what runs, and cannot keep a switch from starting it again")
-                return act(request, None)
-            return act(request, lock)
+            return Brake(self._session, self._options, self._watcher, self._agreement, self._entry).run(request, lock)
+
+    def _switch(self, request: Request) -> Report:
+        with self._locked(str(request)) as lock:
+            return self._under_lock(request, lock)
 
     def _locked(self, request: str) -> AbstractContextManager[Lock]:
         session = self._session
         return switch_lock(session.directories.locks, request, self._options.wait_seconds, self._watcher, session.clock)
 
-    def _await_judgements(self, lock: Lock | None) -> None:
+    def _await_judgements(self, lock: Lock) -> None:
         """See that whoever was just allowed to start something is seen: from now on nobody is, until this has ended."""
         leases, clock = self._session.leases, self._session.clock
         with leases.judging(clock):
             leases.settle(clock, self._session.docker.containers)
         while passing := leases.passing(clock.now()):
-            if lock:
-                lock.doing(
-                    f"waiting for docker compose, process {passing[0].pid}: it may start {passing[0].service} again", waits=True
-                )
+            one = passing[0]
+            lock.doing(f"waiting for docker compose, process {one.pid}: it may start {one.service} again", waits=True)
             clock.sleep(POLL_SECONDS)
+        lock.doing("looking")
 
-    def _brake(self, request: Request, lock: Lock | None) -> Report:
-        return Brake(self._session, self._options, self._watcher, self._agreement, self._entry).run(request, lock)
-
-    def _switch(self, request: Request, lock: Lock | None) -> Report:
+    def _under_lock(self, request: Request, lock: Lock) -> Report:
         session = self._session
         self._await_judgements(lock)
         session.look_again()
-        if lock and lock.was_killed and not session.past.open:
+        if lock.was_killed and not session.past.open:
             session.clock.sleep(QUIET_SECONDS)  # a switch under another name: what it asked the engine for may still come
             lock.settled()
         if session.read_again():
@@ -160,7 +158,7 @@ class Transaction:
 
     def _unchanged(self, request: Request, plan: Plan, before: Observed) -> Report:
         session = self._session
-        mode = self._mode(before)
+        mode = session.mode(before)
         was = before_of(before, session.project, session.rules)
         self._entry.keep_intent(request, plan, before, self._options, session.past.last_change)
         admitted = plan.models != session.state.models
@@ -176,25 +174,24 @@ class Transaction:
             warnings=plan.warnings,
         )
 
-    def _carry_out(self, request: Request, plan: Plan, before: Observed, lock: Lock | None) -> Report:
+    def _carry_out(self, request: Request, plan: Plan, before: Observed, lock: Lock) -> Report:
         session = self._session
         self._entry.drop_gone(before)
         self._entry.began(request, before, plan.steps, self._options)
         was = before_of(before, session.project, session.rules)
-        log = SwitchLog(session.journal, self._entry.switch, session.past.policies, self._watcher.warned)
-        switch = Switch(session.doors(), session.project, session.rules, session.observer, self._watcher, log, lock)
+        switch = self._entry.attempt(lock)
         try:
             switch.run(plan, before, self._options.restore_on_failure)
         except (SwitchFailed, Interrupted) as error:
             if switch.ended:
-                seen = self._mode(session.observer.glance())
+                seen = session.mode(session.observer.glance())
                 state = after(session.state, plan, was, seen, touched=True) if switch.left_stopped else None
                 self._entry.record(self._entry.ended(plan.request, switch.ended, note=error.message, state=state))
             raise
         finally:
             self._entry.keep(switch)
         running = session.observer.glance()
-        mode = self._mode(running)
+        mode = session.mode(running)
         self._entry.keep_intent(request, plan, running, self._options, self._entry.switch)
         self._entry.record(self._entry.ended(plan.request, "applied", state=after(session.state, plan, was, mode, touched=True)))
         return Report(
@@ -213,7 +210,7 @@ class Transaction:
         if followed and self._session.past.last_change != followed:
             raise Refused("another switch came after it, so what ran before does not come back", "see it: spark-mode history")
 
-    def _recover_first(self, request: Request, cut_off: Open, lock: Lock | None) -> Report | None:
+    def _recover_first(self, request: Request, cut_off: Open, lock: Lock) -> Report | None:
         """Finish or undo what was cut off before a request; return a report where that is all that was asked for.
 
         Where neither is possible the request is judged by what runs: nobody is locked out of a lab.
@@ -231,6 +228,3 @@ class Transaction:
                 self._entry.gives_up(cut_off, str(request))
         self._session.look_again()
         return None
-
-    def _mode(self, observed: Observed) -> str:
-        return current_mode(observed, self._session.project, self._session.rules)

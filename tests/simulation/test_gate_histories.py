@@ -16,17 +16,21 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from composer.enforcement.gate import judge
 from composer.errors import Refused, SparkModeError
 from composer.lab.size import GB
+from composer.planning.plan import Plan
 from composer.planning.request import Request
 from composer.switching.leases import PASSING_SECONDS, process_began
+from composer.switching.lock import is_acting
+from composer.switching.report import SwitchOptions
+from composer.switching.transaction import Transaction
+from tests.nobody import Nobody
 from tests.simulation.engine import WHEN, Killed, When
 from tests.simulation.lab import PROJECT, REQUESTS, SimulatedSession, ask, machine, recover
+from tests.simulation.machine import SimulatedMachine
 from tests.simulation.test_histories import HISTORIES
 
 SERVICES = tuple(PROJECT.services)
 JUST_BEFORE = 0.5
 """How much later the engine does what a process asked for that has died, seconds: sooner than its lease is given up."""
-
-
 SOON = 0.9
 """How much later Compose starts again what ran when it asked, seconds, after which it is gone: sooner than it is given up."""
 
@@ -158,6 +162,18 @@ def end(process: "subprocess.Popen[bytes]") -> None:
     process.wait()
 
 
+class GoesOn(Nobody):
+    """Sees whether the holder of the lock is known to go on when its plan is made."""
+
+    def __init__(self, machine: SimulatedMachine, locks: Path) -> None:
+        super().__init__()
+        self._machine, self._locks = machine, locks
+        self.at_the_plan = False
+
+    def planned(self, plan: Plan) -> None:
+        self.at_the_plan = is_acting(self._locks, self._machine)
+
+
 def test_a_compose_whose_service_ran_when_it_asked_is_waited_for_before_the_other_side_starts(tmp_path: Path) -> None:
     one = machine()
     ask(one, tmp_path, Request(verb="audio", names=("omni",)))
@@ -167,7 +183,9 @@ def test_a_compose_whose_service_ran_when_it_asked_is_waited_for_before_the_othe
         assert began is not None
         assert judge(SimulatedSession(one, tmp_path), "omni", process.pid, began) is None
         one.outside_start_later("omni", PASSING_SECONDS / 2)
-        ask(one, tmp_path, Request(verb="training"))
+        goes_on = GoesOn(one, tmp_path)
+        Transaction(SimulatedSession(one, tmp_path), SwitchOptions(yes=True), goes_on, None).switch(Request(verb="training"))
+        assert goes_on.at_the_plan, "it waits no longer, and the guard is not to act beside it"
         one.sleep(PASSING_SECONDS)
         assert set(one.running()) == {"training"}
         asked_at = one.time

@@ -10,13 +10,13 @@ from composer.errors import ConfigurationError, LockBusy, NeedsAttention, Refuse
 from composer.planning.observed import LEASED
 from composer.planning.request import Request
 from composer.planning.steps import READY_SECONDS
+from composer.switching.aftermath import QUIET_DEADLINE_SECONDS, QUIET_SECONDS
 from composer.switching.entry import release_holds
 from composer.switching.history import history
 from composer.switching.journal import past
 from composer.switching.leases import Lease, process_began
 from composer.switching.lock import switch_lock
 from composer.switching.records import StepEnded
-from composer.switching.recovery import QUIET_DEADLINE_SECONDS, QUIET_SECONDS
 from composer.switching.report import SwitchOptions
 from composer.switching.transaction import Transaction
 from tests.nobody import Nobody
