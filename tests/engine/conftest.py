@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.engine.guarding import Guarding
 from tests.engine.lab import Lab, snapshot
+from tests.engine.outside import lab_in_folder
 from tests.engine.private import PrivateEngine
 
 PROJECT = os.environ.get("SPARK_MODE_TEST_PROJECT", "spark-mode-test")
@@ -76,3 +78,28 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
     one.down()
     yield one
     one.down()
+
+
+@pytest.fixture
+def apart(tmp_path: Path) -> Iterator[Lab]:
+    """A lab in a folder of its own with nothing running, and no gate."""
+    one = lab_in_folder(PROJECT, tmp_path)
+    one.down()
+    yield one
+    one.down()
+
+
+@pytest.fixture
+def gated(apart: Lab) -> Lab:
+    """The same with its gate in place."""
+    apart.run("gate", "install")
+    return apart
+
+
+@pytest.fixture
+def guard(apart: Lab) -> Iterator[Guarding]:
+    """A guard of that lab."""
+    one = Guarding(apart)
+    yield one
+    if one.process.poll() is None:
+        one.kill()

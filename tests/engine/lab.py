@@ -110,6 +110,10 @@ class Lab:
         """Return all containers of the project as Docker sees them."""
         return [one for one in snapshot(self.environment) if one["project"] == self.project]
 
+    def id_of(self, service: str) -> str:
+        """Return the id of a container of a service."""
+        return next(one["id"] for one in self.containers() if one["service"] == service)
+
     def docker(self, *arguments: str) -> str:
         """Use the lab's engine."""
         return docker(*arguments, environment=self.environment)

@@ -5,16 +5,11 @@ import signal
 import statistics
 import sys
 import time
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 
 from tests.engine.conftest import PROJECT
 from tests.engine.everybody import Everybody, LockSampler, by_compose, by_hand, switch
 from tests.engine.guarding import Guarding
 from tests.engine.lab import Lab, until
-from tests.engine.outside import lab_in_folder
 from tests.engine.witness import Witness
 
 DEEP = os.environ.get("SPARK_MODE_DEEP") == "1"
@@ -29,22 +24,12 @@ KILLED = (None, signal.SIGKILL)
 HELD_UP = (None, None, signal.SIGKILL, signal.SIGSTOP, signal.SIGTSTP, signal.SIGINT)
 
 
-@pytest.fixture
-def apart(tmp_path: Path) -> Iterator[Lab]:
-    """A lab in a folder of its own with its gate in place and nothing running."""
-    lab = lab_in_folder(PROJECT, tmp_path)
-    lab.down()
-    lab.run("gate", "install")
-    yield lab
-    lab.down()
-
-
-def test_two_sides_that_others_start_together_are_ended_at_once_whatever_anybody_does(apart: Lab) -> None:
-    apart.run("audio", "omni")
-    apart.run("training", "--yes")
-    guard = Guarding(apart)
-    actors = (switch(apart, HELD_UP), switch(apart, HELD_UP), by_hand(apart), by_hand(apart), by_compose(apart))
-    with Witness(PROJECT) as witness, LockSampler(apart.state_folder) as lock:
+def test_two_sides_that_others_start_together_are_ended_at_once_whatever_anybody_does(gated: Lab) -> None:
+    gated.run("audio", "omni")
+    gated.run("training", "--yes")
+    guard = Guarding(gated)
+    actors = (switch(gated, HELD_UP), switch(gated, HELD_UP), by_hand(gated), by_hand(gated), by_compose(gated))
+    with Witness(PROJECT) as witness, LockSampler(gated.state_folder) as lock:
         deadline, unguarded = time.monotonic() + SECONDS, list[tuple[float, float]]()
         with Everybody(SECONDS, SEED, actors):
             while (left := deadline - time.monotonic()) > 0:
@@ -53,7 +38,7 @@ def test_two_sides_that_others_start_together_are_ended_at_once_whatever_anybody
                 guard.end()
                 guard.restart()
                 unguarded.append((begun, time.time_ns()))
-        until(lambda: "training" not in (running := set(apart.running())) or running == {"training"})
+        until(lambda: "training" not in (running := set(gated.running())) or running == {"training"})
     guard.end()
     every = witness.overlaps
     guarded = [(begin, end) for begin, end in every if not any(begin < to and since < end for since, to in unguarded)]
@@ -72,8 +57,8 @@ def test_two_sides_that_others_start_together_are_ended_at_once_whatever_anybody
     assert median <= MEDIAN_SECONDS or not DEEP, sorted(seconds)
 
 
-def test_where_only_spark_mode_acts_no_two_sides_ever_run_together_whatever_is_killed(apart: Lab) -> None:
-    with Witness(PROJECT) as witness, Everybody(SECONDS, SEED, (switch(apart, KILLED),) * 3):
+def test_where_only_spark_mode_acts_no_two_sides_ever_run_together_whatever_is_killed(gated: Lab) -> None:
+    with Witness(PROJECT) as witness, Everybody(SECONDS, SEED, (switch(gated, KILLED),) * 3):
         pass
     sys.stderr.write(f"\n{SECONDS:g} s, seed {SEED}, {witness.starts} starts by spark-mode alone: {witness.overlaps}\n")
     assert witness.starts > SECONDS / 10, "nobody acted"

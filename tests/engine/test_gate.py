@@ -8,27 +8,14 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.engine.conftest import PROJECT
 from tests.engine.lab import Lab, ends, give_the_word, until
-from tests.engine.outside import lab_in_folder
 from tests.engine.witness import Witness
 from tests.hostile import lay_traps
 
 RACES = 50 if os.environ.get("SPARK_MODE_DEEP") == "1" else 8
-
-
-@pytest.fixture
-def gated(tmp_path: Path) -> Iterator[Lab]:
-    """A lab with its gate in place and nothing running."""
-    lab = lab_in_folder(PROJECT, tmp_path)
-    lab.down()
-    lab.run("gate", "install")
-    yield lab
-    lab.down()
 
 
 def test_plain_compose_is_refused_with_the_reason_and_the_command_that_works(gated: Lab) -> None:

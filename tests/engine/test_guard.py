@@ -1,35 +1,15 @@
 """What others start without asking is seen and undone by the guard, on a real engine."""
 
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.engine.conftest import PROJECT
 from tests.engine.guarding import Guarding
 from tests.engine.lab import Lab, docker, ends, interrupt, until
-from tests.engine.outside import lab_in_folder
 
 IDLE_BYTES = 60 * 10**6
-
-
-@pytest.fixture
-def apart(tmp_path: Path) -> Iterator[Lab]:
-    """A lab in a folder of its own with nothing running, and no gate."""
-    lab = lab_in_folder(PROJECT, tmp_path)
-    lab.down()
-    yield lab
-    lab.down()
-
-
-@pytest.fixture
-def guard(apart: Lab) -> Iterator[Guarding]:
-    one = Guarding(apart)
-    yield one
-    if one.process.poll() is None:
-        one.kill()
 
 
 def history(lab: Lab) -> list[dict[str, str]]:
@@ -42,14 +22,10 @@ def acted(lab: Lab, times: int) -> None:
     until(lambda: len(history(lab)) >= times)
 
 
-def id_of(lab: Lab, service: str) -> str:
-    return next(one["id"] for one in lab.containers() if one["service"] == service)
-
-
 def test_what_is_started_beside_training_is_stopped_with_its_reason_in_the_history(apart: Lab, guard: Guarding) -> None:
     apart.run("audio", "omni")
     apart.run("training", "--yes")
-    docker("start", id_of(apart, "omni"))
+    docker("start", apart.id_of("omni"))
     acted(apart, 1)
     (entry,) = history(apart)
     assert (entry["request"], entry["outcome"]) == ("stop omni", "enforced")
@@ -62,9 +38,9 @@ def test_what_is_started_beside_training_is_stopped_with_its_reason_in_the_histo
 def test_what_was_stopped_gracefully_had_its_grace(apart: Lab) -> None:
     apart.run("audio", "omni", OMNI_FAULT="slow-stop=2", STOP_GRACE="20s")
     apart.run("training", "--yes")
-    docker("start", id_of(apart, "omni"))
+    docker("start", apart.id_of("omni"))
     acted(apart, 1)
-    code = docker("inspect", "--format", "{{.State.ExitCode}}", id_of(apart, "omni")).strip()
+    code = docker("inspect", "--format", "{{.State.ExitCode}}", apart.id_of("omni")).strip()
     assert code != "137", "it was killed"
 
 
@@ -72,7 +48,7 @@ def test_what_was_stopped_gracefully_had_its_grace(apart: Lab) -> None:
 def test_training_that_is_started_by_hand_wins_over_audio(apart: Lab) -> None:
     apart.run("training")
     apart.run("audio", "omni", "--yes")
-    docker("start", id_of(apart, "training"))
+    docker("start", apart.id_of("training"))
     until(lambda: set(apart.running()) == {"training"})
 
 
@@ -81,7 +57,7 @@ def test_somebody_who_starts_it_again_and_again_is_not_fought_for_ever(apart: La
     apart.run("audio", "omni")
     apart.run("training", "--yes")
     for times in range(1, 7):
-        docker("start", id_of(apart, "omni"))
+        docker("start", apart.id_of("omni"))
         acted(apart, times)
     found = history(apart)
     assert [one["outcome"] for one in found] == ["enforced"] * 5 + ["warned"]
@@ -93,7 +69,7 @@ def test_somebody_who_starts_it_again_and_again_is_not_fought_for_ever(apart: La
 def test_no_restart_policy_brings_back_what_the_guard_stopped(apart: Lab) -> None:
     apart.run("audio", "xtts")
     apart.run("training", "--yes")
-    one = id_of(apart, "xtts")
+    one = apart.id_of("xtts")
     docker("update", "--restart=always", one)
     docker("start", one)
     acted(apart, 1)
@@ -106,7 +82,7 @@ def test_a_guard_that_was_killed_finds_what_happened_meanwhile(apart: Lab, guard
     apart.run("audio", "omni")
     apart.run("training", "--yes")
     guard.kill()
-    docker("start", id_of(apart, "omni"))
+    docker("start", apart.id_of("omni"))
     assert set(apart.running()) == {"training", "omni"}
     guard.restart()
     until(lambda: set(apart.running()) == {"training"})
@@ -140,7 +116,7 @@ def test_rules_that_say_to_warn_only_are_obeyed(apart: Lab) -> None:
     apart.run("audio", "omni")
     apart.run("training", "--yes")
     watching = Guarding(apart)
-    docker("start", id_of(apart, "omni"))
+    docker("start", apart.id_of("omni"))
     until(lambda: history(apart))
     assert history(apart)[-1]["outcome"] == "warned"
     watching.end()

@@ -2,35 +2,10 @@
 
 import signal
 import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.engine.conftest import PROJECT
-from tests.engine.guarding import Guarding
 from tests.engine.lab import LONG, SLOW_STOP, Lab, asked_to_stop, docker, ends, interrupt, until
-from tests.engine.outside import lab_in_folder
-
-
-@pytest.fixture
-def apart(tmp_path: Path) -> Iterator[Lab]:
-    """A lab in a folder of its own with nothing running."""
-    lab = lab_in_folder(PROJECT, tmp_path)
-    lab.down()
-    yield lab
-    lab.down()
-
-
-@pytest.fixture
-def guard(apart: Lab) -> Iterator[Guarding]:
-    one = Guarding(apart)
-    yield one
-    one.kill()
-
-
-def id_of(lab: Lab, service: str) -> str:
-    return next(one["id"] for one in lab.containers() if one["service"] == service)
 
 
 def doing(lab: Lab, what: str) -> None:
@@ -54,7 +29,7 @@ def test_the_guard_acts_beside_a_switch_that_was_stopped(apart: Lab) -> None:
     doing(apart, "start omni")
     until(lambda: "omni" in apart.running())
     switch.send_signal(signal.SIGSTOP)
-    docker("start", id_of(apart, "training"))
+    docker("start", apart.id_of("training"))
     until(lambda: set(apart.running()) == {"training"})
     switch.send_signal(signal.SIGCONT)
     end = ends(switch)
@@ -68,7 +43,7 @@ def test_the_guard_acts_while_a_switch_waits_for_a_long_stop(apart: Lab) -> None
     apart.run("training", "--yes", TRAINING_FAULT="slow-stop=20", TRAINING_GRACE="60s")
     switch = apart.spawn("audio", "xtts", "--yes")
     doing(apart, "stop training")
-    docker("start", id_of(apart, "omni"))
+    docker("start", apart.id_of("omni"))
     until(lambda: "omni" not in apart.running(), seconds=15)
     assert "training" in apart.running()
     ends(switch)
