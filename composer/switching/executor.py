@@ -16,7 +16,6 @@ from composer.planning.plan import (
     Create,
     DropCaches,
     Load,
-    Plan,
     Start,
     StartContainer,
     Step,
@@ -53,7 +52,7 @@ class Executor:
     """Carries out the steps of one plan, or of one rollback. `touched` says whether anything was stopped or started.
 
     `started` are the services that this switch started: one of them that fails is stopped. `awaits` is what the running
-    step waits for, in words.
+    step waits for, in words. `sides` ends it when two that a rule keeps apart are active together.
     `patience` is how many seconds the release of memory may take; None is what rules.yaml says.
     """
 
@@ -76,7 +75,7 @@ class Executor:
         self._memory = MemoryWatch(self.doors, self.project, self.rules, self.observer, self.watcher, self._tick)
         self._policies = RestartPolicies(self.doors.docker, self.log)
         doors, warn = self.doors, self.watcher.warned
-        self._sides = TwoSides(doors.docker, doors.clock, self.project, self.rules, self.observer, self._policies, warn)
+        self.sides = TwoSides(doors.docker, doors.clock, self.project, self.rules, self.observer, self._policies, warn)
         self._models = HostedModels(self.doors, self.observer, self._memory)
 
     @property
@@ -90,7 +89,7 @@ class Executor:
         Raises StepFailed, Interrupted between and during waits, EngineUnavailable when the state of things is unknown,
         NeedsAttention when two exclusive sides are seen active and neither is this lab's to stop.
         """
-        self._sides.kept = next((step.services for step in steps if isinstance(step, Verify)), ())
+        self.sides.kept = next((step.services for step in steps if isinstance(step, Verify)), ())
         if any(step.action == "create" or (isinstance(step, (Start, Stop)) and step.by_compose) for step in steps):
             self.doors.compose.prepare()
         for number, step in enumerate(steps, 1):
@@ -102,18 +101,14 @@ class Executor:
             self.log.done()
             self.watcher.finished(number, step)
 
-    def leaves(self, plan: Plan) -> None:
-        """Take it that what a plan stops is what goes, whatever it excludes: that was asked for."""
-        self._sides.leaving = frozenset(step.service for step in plan.steps if isinstance(step, Stop) and step.service)
-
     def _tick(self, hint: bool = False) -> None:
         """Whatever a step waits for: answer a signal, show progress, and end it when two sides are active together."""
         self.interruption.check()
         if self.lock:
             self.lock.goes_on()
-        for one in self._sides.end(hint):
+        for one in self.sides.end(hint):
             self.touched = True
-            if one.service in self.started or one.service in self._sides.kept:
+            if one.service in self.started or one.service in self.sides.kept:
                 raise StepFailed(f"{one.service} was stopped: {one.cause}")
 
     def _carry_out(self, step: Step) -> None:  # noqa: C901 - one branch for each kind of step, and nothing else
@@ -207,7 +202,7 @@ class Executor:
                 self._await_ready(service, completes, READY_SECONDS)
         self._tick(hint=True)
         seen = self.observer.glance()
-        self._sides.require_one(seen, self.started)
+        self.sides.require_one(seen, self.started)
         for service in step.services:
             if container := seen.container_of(service):
                 self._policies.give_back(container)

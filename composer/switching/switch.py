@@ -7,7 +7,7 @@ from composer.errors import EngineUnavailable, Interrupted, NeedsAttention, Swit
 from composer.lab.project import Project
 from composer.lab.rules import Rules
 from composer.planning.observed import Observed
-from composer.planning.plan import Plan, Step
+from composer.planning.plan import Plan, Step, Stop
 from composer.planning.rollback import Rollback, rollback
 from composer.switching.doors import Doors, NotReleased, StepFailed
 from composer.switching.executor import Executor
@@ -104,7 +104,8 @@ class Switch:
         answers.
         """
         self._braking, failed = True, list[str]()
-        self._executor.leaves(plan)
+        stopped = (step.service for step in plan.steps if isinstance(step, Stop))
+        self._executor.sides.leaving = frozenset(filter(None, stopped))  # these are what goes, whatever they exclude
         with self._interruption.listening():
             try:
                 for number, step in enumerate(plan.steps):
