@@ -107,8 +107,8 @@ class Executor:
         if self.lock:
             self.lock.goes_on()
         for one in self.sides.end(hint):
-            self.touched = True
             if one.service in self.started or one.service in self.sides.kept:
+                self.touched = True
                 raise StepFailed(f"{one.service} was stopped: {one.cause}")
 
     def _carry_out(self, step: Step) -> None:  # noqa: C901 - one branch for each kind of step, and nothing else
