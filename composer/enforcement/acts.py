@@ -8,7 +8,6 @@ which comes right after, and ended there.
 """
 
 import os
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -34,8 +33,8 @@ from composer.switching.state import now
 from composer.switching.switch_log import SwitchLog
 from composer.switching.transaction import Transaction
 
-PATIENCE, PATIENCE_SECONDS = 5, 600.0
-"""How often within so many seconds a service is stopped that somebody starts again and again; then it is left, loudly."""
+PATIENCE_SECONDS = 600.0
+"""Within how long the stops of a service that somebody starts again and again are counted, until it is left, loudly."""
 REMIND_SECONDS = 600.0
 """How soon it is written down again that memory runs out and nothing of the lab could go."""
 
@@ -65,7 +64,7 @@ class Acts:
         self._session, self._say, self._beside = session, say, beside
         self.releases = Releases()
         self._going: dict[str, _Going] = {}
-        self._stops: dict[str, deque[float]] = {}
+        self._stops: dict[str, list[float]] = {}
         self._warned: set[tuple[str, str]] = set()
         self._remind_at = 0.0
 
@@ -145,7 +144,7 @@ class Acts:
     def _stop(self, service: str, containers: tuple[str, ...], cause: str, expected: int) -> None:
         """Begin a stop that is expected to free so many bytes; `follow` sees to its end."""
         session, begun = self._session, self._session.clock.now()
-        self._stops.setdefault(service, deque(maxlen=PATIENCE)).append(begun)
+        self._stops[service] = [*self._recent_stops(service), begun]
         self._say(f"stopping {service}: {cause}")
         policies = RestartPolicies(session.docker, SwitchLog(session.journal, "", session.past.policies, self._say))
         there = tuple(one for id_ in containers if (one := session.docker.container(id_)) and one.active)
@@ -189,9 +188,9 @@ class Acts:
 
     def _is_left_alone(self, one: Loser) -> bool:
         """Whether a loser is only warned of, once: nothing to stop, a policy of warning, or a fight that leads nowhere."""
-        recent = [at for at in self._stops.get(one.service, ()) if self._session.clock.now() - at < PATIENCE_SECONDS]
-        if len(recent) >= PATIENCE:
-            why = f"it was stopped {PATIENCE} times within {PATIENCE_SECONDS:g} s and started again; find out who starts it"
+        patience = self._session.rules.guard.patience
+        if len(self._recent_stops(one.service)) >= patience:
+            why = f"it was stopped {patience} times within {PATIENCE_SECONDS:g} s and started again; find out who starts it"
         elif not one.containers:
             why = "it is not the lab's to stop"
         elif self._session.rules.guard.on_violation == "warn":
@@ -202,6 +201,9 @@ class Acts:
             self._warned.add((one.service, why))
             self.warn(f"stop {one.service}", f"{one.cause}; not done: {why}")
         return True
+
+    def _recent_stops(self, service: str) -> list[float]:
+        return [at for at in self._stops.get(service, ()) if self._session.clock.now() - at < PATIENCE_SECONDS]
 
     def warn(self, request: str, note: str) -> None:
         """Write down what was not done, or went wrong."""

@@ -9,9 +9,10 @@ failure of the transport is EngineUnavailable.
 import json
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from threading import Thread
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -87,6 +88,23 @@ class EngineApi:
         status, body = self._call("POST", f"/containers/{id}/stop?t={seconds}", seconds + STOP_MARGIN_SECONDS)
         if status not in (204, 304, 404, 500):  # 500: it could not be killed, and whoever looks will see that
             raise EngineUnavailable(f"Docker refused: {_message(body)}", "the state of the container is unknown; look: docker ps")
+
+    def stop_all(self, graces: Mapping[str, int]) -> None:
+        failed: list[EngineUnavailable] = []
+
+        def stop(id_: str, seconds: int) -> None:
+            try:
+                self.stop(id_, seconds)
+            except EngineUnavailable as error:
+                failed.append(error)
+
+        threads = [Thread(target=stop, args=one, daemon=True) for one in graces.items()]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for error in failed:
+            raise error
 
     def start(self, id: str) -> None:
         status, body = self._call("POST", f"/containers/{id}/start", START_SECONDS)

@@ -148,6 +148,9 @@ class Docker(Protocol):
     def stop(self, id: str, seconds: int) -> None:
         """Send SIGTERM and, after so many seconds, SIGKILL; return when the container has stopped, is gone, or will not die."""
 
+    def stop_all(self, graces: Mapping[str, int]) -> None:
+        """Stop containers at once, none after another's grace: the seconds of each by its id. Returns as `stop` does."""
+
     def start(self, id: str) -> None:
         """Start a stopped container as it is; one that runs goes on. Raises StartFailed."""
 

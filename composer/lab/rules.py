@@ -97,11 +97,13 @@ class Mode(Strict):
 class GuardPolicy(Strict):
     """What the guard does when others start what a rule keeps apart. It stops what came later, what has the lower
     priority, or nothing (`warn`); members of the classes and workloads that it `spares` go only against each other.
-    When memory runs out something goes all the same.
+    When memory runs out something goes all the same. What was stopped `patience` times within ten minutes, and was started
+    again, is left.
     """
 
     on_violation: Literal["newcomer", "lower-priority", "warn"] = "newcomer"
     spares: tuple[Name, ...] = Field(default=("training",), strict=False)
+    patience: int = Field(default=5, ge=1)
 
 
 class NamedSet(Strict):

@@ -62,19 +62,19 @@ class TwoSides:
             return ()
         for one in found:
             self.warn(f"{one.service} is stopped at once: {one.cause}")
-            self.stop(one.service, one.containers)
+        self.stop(tuple(id_ for one in found for id_ in one.containers))
         return found
 
-    def stop(self, service: str, containers: tuple[str, ...]) -> None:
-        """Stop containers of a service, each with its own grace."""
-        workload = self.rules.of_service(service)
-        for id_ in containers:
-            if (one := self.docker.container(id_)) and one.active:
-                self.policies.disarm(one)
-                self.docker.stop(id_, one.stop_seconds)
-                now = self.docker.container(id_)
-                if now and workload and workload.class_ == "training" and (lost := lost_checkpoint(now)):
-                    self.warn(lost)
+    def stop(self, containers: tuple[str, ...]) -> None:
+        """Stop containers together, each with its own grace."""
+        active = [one for id_ in containers if (one := self.docker.container(id_)) and one.active]
+        for one in active:
+            self.policies.disarm(one)
+        self.docker.stop_all({one.id: one.stop_seconds for one in active})
+        for one in active:
+            workload, now = self.rules.of_service(one.service or ""), self.docker.container(one.id)
+            if now and workload and workload.class_ == "training" and (lost := lost_checkpoint(now)):
+                self.warn(lost)
 
     def require_one(self, seen: Observed, started: set[str]) -> None:
         """Raise where two sides are active together that the policy leaves alone, as what is not the lab's to stop.
@@ -88,8 +88,7 @@ class TwoSides:
         mine = started & {side.name for conflict in broken for side in (conflict.one, conflict.other)}
         if not mine or self.rules.guard.on_violation == "warn":
             raise NeedsAttention(told, "stop one: spark-mode stop NAME")
-        for service in mine:
-            self.stop(service, tuple(one.id for one in seen.active if one.service == service and one.state != LEASED))
+        self.stop(tuple(one.id for one in seen.active if one.service in mine and one.state != LEASED))
         raise StepFailed(f"{told}; what was started of them was stopped again: {', '.join(sorted(mine))}")
 
 

@@ -1,15 +1,20 @@
 """Everybody acts at once: two sides that others start together don't run so for long; spark-mode alone never does that."""
 
 import os
+import re
 import signal
 import statistics
 import sys
-import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 
 from tests.engine.conftest import PROJECT
-from tests.engine.everybody import Everybody, LockSampler, by_compose, by_hand, switch
-from tests.engine.guarding import Guarding
-from tests.engine.lab import Lab, until
+from tests.engine.diary import Diary, Heard
+from tests.engine.everybody import END_SECONDS, Everybody, by_compose, by_hand, switch
+from tests.engine.lab import Lab, interrupt, until
+from tests.engine.outside import lab_in_folder
 from tests.engine.witness import Witness
 
 DEEP = os.environ.get("SPARK_MODE_DEEP") == "1"
@@ -18,48 +23,67 @@ SEED = int(os.environ.get("SPARK_MODE_EVERYBODY_SEED", "1"))
 MEDIAN_SECONDS, LONGEST_SECONDS = 0.4, 3.0
 GRACE_SECONDS = 3.0
 """What a stand-in of audio has to end."""
-GUARD_LIVES_SECONDS = 15.0
-"""How long a guard runs before it is restarted: what somebody starts again and again it leaves to him, after five stops."""
+TOLD_SECONDS, BEFORE_SECONDS = 2.0, 4.0
+"""Of an interval that is longer the diary is shown, from so long before it."""
 KILLED = (None, signal.SIGKILL)
 HELD_UP = (None, None, signal.SIGKILL, signal.SIGSTOP, signal.SIGTSTP, signal.SIGINT)
 
 
-def test_two_sides_that_others_start_together_are_ended_at_once_whatever_anybody_does(gated: Lab) -> None:
-    gated.run("audio", "omni")
-    gated.run("training", "--yes")
-    guard = Guarding(gated)
-    actors = (switch(gated, HELD_UP), switch(gated, HELD_UP), by_hand(gated), by_hand(gated), by_compose(gated))
-    with Witness(PROJECT) as witness, LockSampler(gated.state_folder) as lock:
-        deadline, unguarded = time.monotonic() + SECONDS, list[tuple[float, float]]()
-        with Everybody(SECONDS, SEED, actors):
-            while (left := deadline - time.monotonic()) > 0:
-                time.sleep(min(left, GUARD_LIVES_SECONDS))
-                begun = time.time_ns()
-                guard.end()
-                guard.restart()
-                unguarded.append((begun, time.time_ns()))
-        until(lambda: "training" not in (running := set(gated.running())) or running == {"training"})
-    guard.end()
-    every = witness.overlaps
-    guarded = [(begin, end) for begin, end in every if not any(begin < to and since < end for since, to in unguarded)]
-    found = [((end - begin) / 1e9, lock.share(begin, end)) for begin, end in guarded]
+@pytest.fixture
+def apart(tmp_path: Path) -> Iterator[Lab]:
+    """A lab in a folder of its own with its gate in place and nothing running, and a guard that never leaves it to a fight.
+
+    It holds next to no memory: these histories are long, and others measure theirs meanwhile.
+    """
+    lab = lab_in_folder(PROJECT, tmp_path)
+    stand_in, rules = lab.folder / "compose/stand-in.yaml", lab.folder / "rules.yaml"
+    stand_in.write_text(re.sub(r"STAND_IN_MEMORY: [\d.]+MB", "STAND_IN_MEMORY: 1MB", stand_in.read_text()))
+    rules.write_text(f"{rules.read_text()}guard: {{patience: 1000000}}\n")
+    lab.down()
+    lab.run("gate", "install")
+    yield lab
+    lab.down()
+
+
+def test_two_sides_that_others_start_together_are_ended_at_once_whatever_anybody_does(apart: Lab) -> None:
+    apart.run("audio", "omni")
+    apart.run("training", "--yes")
+    with Diary(apart) as diary, Witness(PROJECT) as witness:
+        guard = Heard(diary, "guard", apart.spawn("guard"))
+        until(lambda: guard.said.startswith("guarding"))
+        switches = (switch(apart, diary, name, HELD_UP) for name in ("switch 1", "switch 2"))
+        hands = (by_hand(apart, diary, name) for name in ("hand 1", "hand 2"))
+        Everybody(SECONDS, SEED, (*switches, *hands, by_compose(apart, diary, "compose"))).act()
+        until(lambda: "training" not in (running := set(apart.running())) or running == {"training"})
+        interrupt(guard.process)
+        assert guard.ended(END_SECONDS)
+    assert "Traceback" not in guard.said, guard.said
+    assert "unexpected" not in guard.said, guard.said
+    found = [((end - begin) / 1e9, diary.lock_share(begin, end)) for begin, end in witness.overlaps]
     seconds = [one for one, _ in found]
     total = sum(seconds)
     held = sum(one * share for one, share in found) / total if total else 0.0
     median, longest = (statistics.median(seconds), max(seconds)) if seconds else (0.0, 0.0)
+    (apart.folder / "diary").write_text(diary.of())
     sys.stderr.write(
-        f"\n{SECONDS:g} s, seed {SEED}, {witness.starts} starts: two sides {len(found)} times, {total:.1f} s in all, "
-        f"and {len(every) - len(found)} times while the guard was restarted; "
-        f"median {median:.2f} s, longest {longest:.2f} s, {held:.0%} of it while a switch held the lock\n"
+        f"\n{SECONDS:g} s, seed {SEED}, {witness.starts} starts: two sides {len(found)} times, {total:.1f} s in all; "
+        f"median {median:.2f} s, longest {longest:.2f} s, {held:.0%} of it while a switch held the lock; "
+        f"who did what: {apart.folder / 'diary'}\n"
     )
+    long = [(begin, end) for begin, end in witness.overlaps if (end - begin) / 1e9 > TOLD_SECONDS]
+    for begin, end in long:
+        told = diary.of(begin - BEFORE_SECONDS * 1e9, end)
+        sys.stderr.write(f"\n{(end - begin) / 1e9:.2f} s, from {BEFORE_SECONDS:g} s before:\n{told}\n")
     assert witness.starts > SECONDS / 10, "nobody acted"
     assert longest <= LONGEST_SECONDS + GRACE_SECONDS, sorted(seconds)
     assert median <= MEDIAN_SECONDS or not DEEP, sorted(seconds)
 
 
-def test_where_only_spark_mode_acts_no_two_sides_ever_run_together_whatever_is_killed(gated: Lab) -> None:
-    with Witness(PROJECT) as witness, Everybody(SECONDS, SEED, (switch(gated, KILLED),) * 3):
-        pass
+def test_where_only_spark_mode_acts_no_two_sides_ever_run_together_whatever_is_killed(apart: Lab) -> None:
+    with Diary(apart) as diary, Witness(PROJECT) as witness:
+        switches = tuple(switch(apart, diary, f"switch {number}", KILLED) for number in (1, 2, 3))
+        Everybody(SECONDS, SEED, switches).act()
     sys.stderr.write(f"\n{SECONDS:g} s, seed {SEED}, {witness.starts} starts by spark-mode alone: {witness.overlaps}\n")
     assert witness.starts > SECONDS / 10, "nobody acted"
-    assert witness.overlaps == []
+    told = [diary.of(begin - BEFORE_SECONDS * 1e9, end) for begin, end in witness.overlaps]
+    assert told == [], "\n\n".join(told)

@@ -49,6 +49,16 @@ def test_the_guard_acts_while_a_switch_waits_for_a_long_stop(apart: Lab) -> None
     ends(switch)
 
 
+def test_a_switch_that_sees_two_sides_stops_all_that_has_to_go_at_once_and_none_after_anothers_grace(lab: Lab) -> None:
+    lab.run("training")
+    lab.run("audio", "xtts", "--yes", XTTS_FAULT=SLOW_STOP, WHISPER_FAULT=SLOW_STOP, STOP_GRACE=LONG)
+    docker("start", id_of(lab, "training"))
+    lab.spawn("audio", "omni", "--yes")
+    asked_to_stop(lab, "whisper")
+    asked_to_stop(lab, "xtts")
+    assert {"whisper", "xtts", "training"} <= set(lab.running())
+
+
 def test_the_first_ctrl_c_says_at_once_what_is_awaited_and_what_a_second_one_does(lab: Lab) -> None:
     lab.run("training", TRAINING_FAULT=SLOW_STOP, TRAINING_GRACE=LONG)
     switch = lab.spawn("audio", "omni", "--yes")

@@ -135,6 +135,10 @@ class SimulatedEngine:
     def stop(self, id: str, seconds: int) -> None:
         self._act(f"stop {id}", None, "_stop", id)
 
+    def stop_all(self, graces: Mapping[str, int]) -> None:
+        for id_, seconds in graces.items():
+            self.stop(id_, seconds)
+
     def start(self, id: str) -> None:
         one = self._containers.get(id)
         if one is None:
