@@ -65,7 +65,7 @@ def _watch(known: Globals) -> None:
     import gc
 
     from composer.cli.tables import readable
-    from composer.enforcement.guard import Guard
+    from composer.enforcement.guard import JOURNAL_SECONDS, Guard
     from composer.enforcement.patience import once_ready
     from composer.enforcement.presence import the_only_guard
     from composer.switching.discovery import find_lab, here
@@ -79,6 +79,7 @@ def _watch(known: Globals) -> None:
     def opened() -> "Session":
         session = open_lab(found)
         session.identity()
+        session.journal_seconds = JOURNAL_SECONDS
         return session
 
     gc.enable()

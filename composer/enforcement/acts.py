@@ -111,7 +111,7 @@ class Acts:
         with ExitStack() as held:
             try:
                 doing: Callable[[str], None] = held.enter_context(
-                    switch_lock(locks, "guard", 0.0, Bystander(self._say), clock)
+                    switch_lock(locks, "guard", 0.0, Bystander(self._say), clock, 0.0)
                 ).doing
             except LockBusy as error:
                 if is_acting(locks, clock):

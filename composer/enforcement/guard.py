@@ -26,7 +26,9 @@ SAMPLE_SECONDS = 0.25
 LOOK_SECONDS = 30.0
 """How often everything is looked at without a hint."""
 AGAIN_SECONDS = 1.0
-"""How soon what could not be done, because a switch runs or the engine is away, is tried again."""
+"""How soon what could not be done, because the engine is away, is tried again."""
+JOURNAL_SECONDS = 1.0
+"""How long the guard waits for somebody else who writes the journal: what it stops is not to run on meanwhile."""
 
 
 class Guard:
@@ -145,7 +147,7 @@ class Guard:
         try:
             act()
         except LockBusy:
-            self._look_at = self._session.clock.now() + AGAIN_SECONDS
+            self._look_at = 0.0  # at the next turn: its holder may have gone by then, or be held up
         except Interrupted:
             self._interruption.requested = True  # the signal came while a switch listened, which has gone back
         except SparkModeError as error:

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -47,8 +48,16 @@ class Disk(Protocol):
         """Put a file in place as a whole; it is on the disk when the call returns."""
 
 
+LOCK_SECONDS = 10.0
+"""How long one who writes waits for another, at most: a write takes as long as the disk is slow, but a writer that was stopped
+in the middle of it would hold up everybody."""
+
+
 class RealDisk:
-    """The disk of this machine, with files that their group may write."""
+    """The disk of this machine, with files that their group may write; `seconds` is how long one waits for who writes."""
+
+    def __init__(self, seconds: float = LOCK_SECONDS) -> None:
+        self._seconds = seconds
 
     def read(self, path: Path) -> bytes:
         return read_plain(path, follow=False, most=LARGEST)
@@ -56,13 +65,25 @@ class RealDisk:
     @contextmanager
     def opened(self, path: Path) -> Iterator[OpenFile]:
         is_new = not path.exists()
-        with locked(path, _open, _lock) as descriptor:
+        with locked(path, _open, self._lock) as descriptor:
             if is_new:
                 sync_folder(path.parent)
             yield _Descriptor(descriptor)
 
     def replace(self, path: Path, contents: bytes) -> None:
         replace_file(path, contents, MODE)
+
+    def _lock(self, descriptor: int) -> None:
+        deadline = time.monotonic() + self._seconds
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    message = f"another process has been writing it for more than {self._seconds:g} s"
+                    raise OSError(errno.EBUSY, message) from None
+                time.sleep(0.002)
 
 
 class _Descriptor:
@@ -87,7 +108,3 @@ class _Descriptor:
 
 def _open(path: Path) -> int:
     return open_shared(path, os.O_APPEND)
-
-
-def _lock(descriptor: int) -> None:
-    fcntl.flock(descriptor, fcntl.LOCK_EX)  # held for one write, so this wait is as long as the disk is slow

@@ -24,7 +24,7 @@ from composer.switching.shared_file import is_at, locked, open_lock, say, takes
 QUESTION_SECONDS = 0.05
 """How long a lock is tried at least: `is_switching` takes it for a moment."""
 CHILDREN_SECONDS = 2.0
-"""How long a switch waits, at least, for the end of commands that an earlier one left behind."""
+"""How long a switch waits, at least, for the end of commands that an earlier one left behind. The guard does not: it stops."""
 NAME = "switch.lock"
 SILENT_SECONDS = 3.0
 """A holder that has shown no progress for so long is held up."""
@@ -80,8 +80,15 @@ class Lock:
 
 
 @contextmanager
-def switch_lock(locks: Path, request: str, wait_seconds: float | None, watcher: Watcher, clock: Clock) -> Iterator[Lock]:
-    """Hold the lock. Waits `wait_seconds` for it, None without end.
+def switch_lock(
+    locks: Path,
+    request: str,
+    wait_seconds: float | None,
+    watcher: Watcher,
+    clock: Clock,
+    children_seconds: float = CHILDREN_SECONDS,
+) -> Iterator[Lock]:
+    """Hold the lock. Waits `wait_seconds` for it, None without end, and at least `children_seconds` for commands left behind.
 
     Raises LockBusy, naming the holder, when it is not free in time.
     """
@@ -92,7 +99,7 @@ def switch_lock(locks: Path, request: str, wait_seconds: float | None, watcher: 
         _await(descriptor, deadline, watcher, clock, lambda: _holder(_said(path)))
 
     with locked(path, open_lock, wait) as main, locked(locks, _open_folder, wait) as folder:
-        _await_children(locks, deadline, watcher, clock)
+        _await_children(locks, None if deadline is None else max(deadline, clock.now() + children_seconds), watcher, clock)
         lock = Lock(main, request, lambda: is_at(folder, locks), clock)
         try:
             yield lock
@@ -104,10 +111,9 @@ def switch_lock(locks: Path, request: str, wait_seconds: float | None, watcher: 
 
 def _await_children(locks: Path, deadline: float | None, watcher: Watcher, clock: Clock) -> None:
     """See that no command of an earlier switch runs any more, before the first of this one starts."""
-    latest = None if deadline is None else max(deadline, clock.now() + CHILDREN_SECONDS)
 
     def wait(descriptor: int) -> None:
-        _await(descriptor, latest, watcher, clock, lambda: "a command that a killed switch left behind still runs")
+        _await(descriptor, deadline, watcher, clock, lambda: "a command that a killed switch left behind still runs")
 
     with locked(children_lock(locks), open_lock, wait):
         pass

@@ -21,6 +21,7 @@ from composer.planning.planner import plan as make_plan
 from composer.planning.request import Request
 from composer.switching.admitted import explained
 from composer.switching.directories import Directories, directories
+from composer.switching.disk import LOCK_SECONDS, RealDisk
 from composer.switching.forgiveness import Forgiveness
 from composer.switching.holders import find_holders
 from composer.switching.inputs import digests
@@ -43,7 +44,10 @@ READ_AGAIN_SECONDS = 5.0
 
 
 class Session:
-    """A lab in hand. `project_fault` is what is wrong with its Compose files, where that was allowed at opening."""
+    """A lab in hand. `project_fault` is what is wrong with its Compose files, where that was allowed at opening.
+
+    `journal_seconds` is how long is waited for somebody else who writes the journal.
+    """
 
     rules: Rules
     project: Project
@@ -56,6 +60,7 @@ class Session:
         self.clock: Clock = SystemClock()
         self.project_fault: SparkModeError | None = None
         self.forgiveness = Forgiveness()
+        self.journal_seconds = LOCK_SECONDS
         self.compose_version = ""
         self.inputs: dict[str, str] = {}
         self._read_at = 0.0
@@ -131,7 +136,8 @@ class Session:
     @property
     def journal(self) -> Journal:
         """What this lab's switches wrote down. Raises EngineUnavailable: it belongs to an engine."""
-        return JournalFile(self.directories.state / f"{self.engine_key}.{self.project.name}.journal")
+        path = self.directories.state / f"{self.engine_key}.{self.project.name}.journal"
+        return JournalFile(path, RealDisk(self.journal_seconds))
 
     @property
     def leases(self) -> Leases:

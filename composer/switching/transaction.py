@@ -59,7 +59,7 @@ class Transaction:
                 report = Recovery(self._session, cut_off, self._watcher, self._entry, lock).run()
                 self._pass_over()
                 return report
-            mode = self._session.mode(self._session.observe())
+            mode = self._session.mode(self._one_side())
             note = f"{puzzle}; what runs counts from now on" if puzzle else "no switch was cut off"
             if puzzle:
                 self._pass_over()

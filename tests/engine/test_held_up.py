@@ -53,10 +53,12 @@ def test_a_switch_that_sees_two_sides_stops_all_that_has_to_go_at_once_and_none_
     lab.run("training")
     lab.run("audio", "xtts", "--yes", XTTS_FAULT=SLOW_STOP, WHISPER_FAULT=SLOW_STOP, STOP_GRACE=LONG)
     docker("start", id_of(lab, "training"))
-    lab.spawn("audio", "omni", "--yes")
+    switch = lab.spawn("audio", "omni", "--yes")
     asked_to_stop(lab, "whisper")
     asked_to_stop(lab, "xtts")
     assert {"whisper", "xtts", "training"} <= set(lab.running())
+    switch.kill()
+    switch.communicate()
 
 
 def test_the_first_ctrl_c_says_at_once_what_is_awaited_and_what_a_second_one_does(lab: Lab) -> None:

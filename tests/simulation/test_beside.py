@@ -1,5 +1,7 @@
 """The guard beside a holder of the lock that is held up, and what it says of a training's end; on the simulated machine."""
 
+import fcntl
+import os
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,7 @@ from composer.enforcement.acts import Acts
 from composer.errors import LockBusy
 from composer.lab.rules import GuardPolicy
 from composer.planning.request import Request
-from composer.switching.lock import SILENT_SECONDS, switch_lock
+from composer.switching.lock import CHILDREN_SECONDS, SILENT_SECONDS, children_lock, switch_lock
 from tests.nobody import Nobody
 from tests.simulation.lab import SimulatedSession, ask, machine
 from tests.simulation.machine import SimulatedMachine
@@ -44,6 +46,15 @@ def test_the_guard_ends_two_sides_beside_a_switch_that_is_held_up(both: Simulate
         Acts(session, said.append, both.beside).settle()
     assert set(both.running()) == {"training"}
     assert any("beside what is held up: another switch is running: up whisper" in one for one in said)
+
+
+def test_the_guard_waits_for_no_command_that_a_killed_switch_left_behind(both: SimulatedMachine, tmp_path: Path) -> None:
+    begun, orphan = both.now(), os.open(children_lock(tmp_path), os.O_RDWR | os.O_CREAT)
+    fcntl.flock(orphan, fcntl.LOCK_SH)
+    Acts(SimulatedSession(both, tmp_path), lambda _: None, both.beside).settle()
+    os.close(orphan)
+    assert set(both.running()) == {"training"}
+    assert both.now() - begun < CHILDREN_SECONDS
 
 
 def test_memory_relief_works_while_a_switch_only_waits(tmp_path: Path) -> None:

@@ -9,7 +9,10 @@ import pytest
 from composer.errors import NeedsAttention, SparkModeError, SwitchFailed
 from composer.lab.rules import GuardPolicy
 from composer.planning.request import Request
-from tests.simulation.lab import ask, machine
+from composer.switching.report import SwitchOptions
+from composer.switching.transaction import Transaction
+from tests.nobody import Nobody
+from tests.simulation.lab import SimulatedSession, ask, machine
 from tests.simulation.machine import SimulatedMachine
 
 OMNI, XTTS, TRAINING = Request(verb="audio", names=("omni",)), Request(verb="audio", names=("xtts",)), Request(verb="training")
@@ -62,6 +65,16 @@ def test_two_sides_that_run_before_a_switch_are_ended_before_it_plans(tmp_path: 
     report = ask(one, tmp_path, Request(verb="training", names=("large",)))
     assert (report.mode, set(one.running())) == ("training", {"training"})
     assert one.acts[acts:].index("stop omni-1") < next(n for n, act in enumerate(one.acts[acts:]) if "training" in act)
+
+
+def test_a_recovery_without_anything_to_recover_ends_two_sides_too(tmp_path: Path) -> None:
+    one = machine()
+    ask(one, tmp_path, OMNI)
+    ask(one, tmp_path, TRAINING)
+    one.outside_start("omni")
+    session = SimulatedSession(one, tmp_path)
+    report = Transaction(session, SwitchOptions(), Nobody(), None).recover()
+    assert (report.mode, set(one.running())) == ("training", {"training"})
 
 
 def test_rules_that_say_to_warn_only_are_obeyed_by_a_switch_too(tmp_path: Path) -> None:
