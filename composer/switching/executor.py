@@ -75,7 +75,8 @@ class Executor:
         self._memory = MemoryWatch(self.doors, self.project, self.rules, self.observer, self.watcher, self._tick)
         self._policies = RestartPolicies(self.doors.docker, self.log)
         doors, warn = self.doors, self.watcher.warned
-        self.sides = TwoSides(doors.docker, doors.clock, self.project, self.rules, self.observer, self._policies, warn)
+        lock = self.lock
+        self.sides = TwoSides(doors.docker, doors.clock, self.project, self.rules, self.observer, self._policies, warn, lock)
         self._models = HostedModels(self.doors, self.observer, self._memory)
 
     @property

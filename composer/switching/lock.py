@@ -55,6 +55,17 @@ class Lock:
         self._said |= {"doing": what, "waits": waits}
         self._write()
 
+    @contextmanager
+    def waiting(self, what: str) -> Iterator[None]:
+        """Only wait for something meanwhile, and then go on with what was done before."""
+        before = dict(self._said)
+        self.doing(what, waits=True)
+        try:
+            yield
+        finally:
+            self._said = before
+            self._write()
+
     def goes_on(self) -> None:
         """Show that the holder makes progress; to be called as often as it can."""
         if self._clock.now() - self._written_at >= PROGRESS_SECONDS:

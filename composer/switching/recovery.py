@@ -78,7 +78,7 @@ class Recovery:
 
     def _end_two_sides(self, seen: Observed) -> None:
         self._lock.goes_on()
-        two_sides_of(self._session, self._watcher.warned).end_in(seen)
+        two_sides_of(self._session, self._watcher.warned, self._lock).end_in(seen)
 
     def _finishing(self) -> Plan | None:
         """Return the plan that finishes the switch, None where going back is the safe way."""

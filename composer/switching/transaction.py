@@ -59,7 +59,7 @@ class Transaction:
                 report = Recovery(self._session, cut_off, self._watcher, self._entry, lock).run()
                 self._pass_over()
                 return report
-            mode = self._session.mode(self._one_side())
+            mode = self._session.mode(self._one_side(lock))
             note = f"{puzzle}; what runs counts from now on" if puzzle else "no switch was cut off"
             if puzzle:
                 self._pass_over()
@@ -145,16 +145,17 @@ class Transaction:
         if request.verb == "restore":
             request = request.model_copy(update=session.restore_request().model_dump(include={"names", "extra", "variants"}))
         self._require_last()
-        before = self._one_side()
+        before = self._one_side(lock)
         plan = admitted(session, request, before)
         self._agreement.require(plan)
         self._watcher.planned(plan)
         return self._carry_out(request, plan, before, lock) if plan.steps else self._unchanged(request, plan, before)
 
-    def _one_side(self) -> Observed:
+    def _one_side(self, lock: Lock | None) -> Observed:
         """Return what is there, once what the rules keep apart was ended by the guard's policy."""
         seen = self._session.observe()
-        return self._session.observe() if two_sides_of(self._session, self._watcher.warned).end_in(seen) else seen
+        sides = two_sides_of(self._session, self._watcher.warned, lock)
+        return self._session.observe() if sides.end_in(seen) else seen
 
     def _unchanged(self, request: Request, plan: Plan, before: Observed) -> Report:
         session = self._session

@@ -1,6 +1,7 @@
 """Two sides that a rule keeps apart, seen active together by whoever holds the lock: one goes at once, as the guard has it."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from composer.engine.doors import Clock, Docker
@@ -12,6 +13,7 @@ from composer.planning.observed import LEASED, Observed
 from composer.planning.settlement import Loser, losers
 from composer.switching.checkpoint import lost_checkpoint
 from composer.switching.doors import StepFailed
+from composer.switching.lock import Lock
 from composer.switching.observe import Observer
 from composer.switching.restart_policies import RestartPolicies
 from composer.switching.session import Session
@@ -26,7 +28,8 @@ class TwoSides:
     """Looks again and again, while the lock is held, and stops what the guard's policy says has to go.
 
     `kept` are the services that stay in doubt, `leaving` those that are being stopped anyway: nothing else has to go because of
-    them. What is not the lab's to stop is left, and with `on_violation: warn` everything is, with a warning.
+    them. What is not the lab's to stop is left, and with `on_violation: warn` everything is, with a warning. While a stop takes
+    its grace the holder of `lock` only waits, so the guard may act.
     """
 
     docker: Docker
@@ -36,6 +39,7 @@ class TwoSides:
     observer: Observer
     policies: RestartPolicies
     warn: Callable[[str], None]
+    lock: Lock | None = None
     kept: tuple[str, ...] = ()
     leaving: frozenset[str] = frozenset()
     _looked_at: float = float("-inf")
@@ -70,7 +74,9 @@ class TwoSides:
         active = [one for id_ in containers if (one := self.docker.container(id_)) and one.active]
         for one in active:
             self.policies.disarm(one)
-        self.docker.stop_all({one.id: one.stop_seconds for one in active})
+        names = ", ".join(one.service or one.name for one in active)
+        with self.lock.waiting(f"stop {names}") if self.lock else nullcontext():
+            self.docker.stop_all({one.id: one.stop_seconds for one in active})
         for one in active:
             workload, now = self.rules.of_service(one.service or ""), self.docker.container(one.id)
             if now and workload and workload.class_ == "training" and (lost := lost_checkpoint(now)):
@@ -92,9 +98,9 @@ class TwoSides:
         raise StepFailed(f"{told}; what was started of them was stopped again: {', '.join(sorted(mine))}")
 
 
-def two_sides_of(session: Session, warn: Callable[[str], None]) -> TwoSides:
+def two_sides_of(session: Session, warn: Callable[[str], None], lock: Lock | None) -> TwoSides:
     """Return who looks before a plan is made; in doubt stays what the last switch left, as for the guard."""
     log = SwitchLog(session.journal, "", session.past.policies, warn)
     policies = RestartPolicies(session.docker, log)
     kept = mode_services(session.state.mode, session.project, session.rules)
-    return TwoSides(session.docker, session.clock, session.project, session.rules, session.observer, policies, warn, kept)
+    return TwoSides(session.docker, session.clock, session.project, session.rules, session.observer, policies, warn, lock, kept)
