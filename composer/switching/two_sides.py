@@ -72,6 +72,8 @@ class TwoSides:
     def stop(self, containers: tuple[str, ...]) -> None:
         """Stop containers together, each with its own grace."""
         active = [one for id_ in containers if (one := self.docker.container(id_)) and one.active]
+        if not active:
+            return
         for one in active:
             self.policies.disarm(one)
         names = ", ".join(one.service or one.name for one in active)

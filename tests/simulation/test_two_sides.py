@@ -1,6 +1,6 @@
 """Two sides that somebody starts together while a switch holds the lock are ended by it, by the guard's policy."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import pytest
 from composer.errors import NeedsAttention, SparkModeError, SwitchFailed
 from composer.lab.rules import GuardPolicy
 from composer.planning.request import Request
+from composer.switching.lock import is_acting, is_switching
 from composer.switching.report import SwitchOptions
 from composer.switching.transaction import Transaction
 from tests.nobody import Nobody
@@ -75,6 +76,23 @@ def test_a_recovery_without_anything_to_recover_ends_two_sides_too(tmp_path: Pat
     session = SimulatedSession(one, tmp_path)
     report = Transaction(session, SwitchOptions(), Nobody(), None).recover()
     assert (report.mode, set(one.running())) == ("training", {"training"})
+
+
+def test_while_what_has_to_go_takes_its_grace_the_guard_may_act(tmp_path: Path) -> None:
+    one = machine()
+    ask(one, tmp_path, OMNI)
+    after_start(one, "training", lambda: one.outside_start("omni"))
+    stop_all, acting = one.stop_all, list[bool]()
+
+    def stopped(graces: Mapping[str, int]) -> None:
+        acting.append(is_acting(tmp_path, one))
+        stop_all(graces)
+        acting.append(is_acting(tmp_path, one))
+
+    one.stop_all = stopped  # type: ignore[method-assign]  # somebody who looks meanwhile
+    ask(one, tmp_path, TRAINING)
+    assert acting == [False, False]
+    assert not is_switching(tmp_path)
 
 
 def test_rules_that_say_to_warn_only_are_obeyed_by_a_switch_too(tmp_path: Path) -> None:

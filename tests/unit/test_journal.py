@@ -1,6 +1,7 @@
 """The journal on a disk: what was acknowledged is read again, whatever was torn, flipped or begun anew."""
 
 import errno
+import fcntl
 import json
 import os
 import zlib
@@ -64,6 +65,16 @@ def journal(tmp_path: Path) -> JournalFile:
 def write(journal: JournalFile, *records: Record) -> None:
     for record in records:
         journal.append(record)
+
+
+def test_a_writer_that_was_stopped_in_the_middle_of_a_write_holds_nobody_up_for_ever(tmp_path: Path) -> None:
+    path = tmp_path / "lab.journal"
+    stopped = os.open(path, os.O_RDWR | os.O_CREAT)
+    fcntl.flock(stopped, fcntl.LOCK_EX)
+    with pytest.raises(JournalFailed, match="another process has been writing it"):
+        JournalFile(path, RealDisk(seconds=0.05)).append(began("a"))
+    os.close(stopped)
+    JournalFile(path, RealDisk(seconds=0.05)).append(began("a"))
 
 
 def test_a_journal_that_is_not_there_is_an_empty_one(journal: JournalFile) -> None:
