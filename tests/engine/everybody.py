@@ -22,13 +22,18 @@ REQUESTS = (
 )
 HANDS = ("omni", "whisper", "xtts", "ollama", "training")
 END_SECONDS = 100.0
+MOST_SECONDS = 300.0
+"""How much longer is acted, at most, until it is enough: a machine with much else to do takes its time."""
 
 
 class Everybody:
-    """Act for so many seconds, each of `actors` in a thread of its own. The seed says what they do."""
+    """Act for so many seconds and until it is `enough`, each of `actors` in a thread of its own. The seed says what they do."""
 
-    def __init__(self, seconds: float, seed: int, actors: tuple[Callable[[random.Random], None], ...]) -> None:
-        self._deadline = time.monotonic() + seconds
+    def __init__(
+        self, seconds: float, seed: int, actors: tuple[Callable[[random.Random], None], ...], enough: Callable[[], bool]
+    ) -> None:
+        self._deadline, self._enough = time.monotonic() + seconds, enough
+        self._last = self._deadline + MOST_SECONDS
         self._failed: list[str] = []
         self._threads = [threading.Thread(target=self._act, args=(one, random.Random(seed + n))) for n, one in enumerate(actors)]
 
@@ -41,8 +46,9 @@ class Everybody:
         assert self._failed == [], "\n".join(self._failed)
 
     def _act(self, actor: Callable[[random.Random], None], dice: random.Random) -> None:
-        while time.monotonic() < self._deadline and not self._failed:
+        while not self._failed and (time.monotonic() < self._deadline or not self._enough()):
             try:
+                assert time.monotonic() < self._last, f"nobody acted enough within {MOST_SECONDS:g} s more"
                 actor(dice)
             except (AssertionError, subprocess.TimeoutExpired) as error:
                 self._failed.append(f"{type(error).__name__}: {error}")

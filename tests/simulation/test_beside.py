@@ -57,6 +57,18 @@ def test_the_guard_waits_for_no_command_that_a_killed_switch_left_behind(both: S
     assert both.now() - begun < CHILDREN_SECONDS
 
 
+def test_how_often_the_guard_stops_the_same_again_is_a_rule(both: SimulatedMachine, tmp_path: Path) -> None:
+    both.rules = both.rules.model_copy(update={"guard": GuardPolicy(patience=2)})
+    acts = Acts(SimulatedSession(both, tmp_path), lambda _: None, both.beside)
+    left = list[bool]()
+    for _ in range(3):
+        acts.settle()
+        acts.follow()
+        left.append("omni" in both.running())
+        both.outside_start("omni")
+    assert left == [False, False, True]
+
+
 def test_memory_relief_works_while_a_switch_only_waits(tmp_path: Path) -> None:
     one = machine()
     ask(one, tmp_path, OMNI)
