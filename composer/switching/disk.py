@@ -1,5 +1,6 @@
 """What a journal needs of a disk: to read a file, to add to one while nobody else does, and to replace one as a whole."""
 
+import errno
 import fcntl
 import os
 import time

@@ -52,7 +52,7 @@ def test_the_guard_acts_while_a_switch_waits_for_a_long_stop(apart: Lab) -> None
 def test_a_switch_that_sees_two_sides_stops_all_that_has_to_go_at_once_and_none_after_anothers_grace(lab: Lab) -> None:
     lab.run("training")
     lab.run("audio", "xtts", "--yes", XTTS_FAULT=SLOW_STOP, WHISPER_FAULT=SLOW_STOP, STOP_GRACE=LONG)
-    docker("start", id_of(lab, "training"))
+    docker("start", lab.id_of("training"))
     switch = lab.spawn("audio", "omni", "--yes")
     asked_to_stop(lab, "whisper")
     asked_to_stop(lab, "xtts")
