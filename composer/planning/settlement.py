@@ -42,6 +42,17 @@ def losers(observed: Observed, project: Project, rules: Rules, kept: tuple[str, 
     training unless they say otherwise, and what is held, goes only against its like; what is not the lab's never does.
     """
     found: dict[str, Loser] = {}
+    left = observed
+    while more := {name: one for name, one in _clashing(left, rules, kept).items() if name not in found}:
+        found |= more  # who stays may clash in turn: a rule names two of those that are too many
+        left = observed.model_copy(update={"containers": tuple(one for one in observed.containers if one.service not in found)})
+    order = in_stop_order(found, project, rules, observed)
+    return tuple(found[name] for name in order)
+
+
+def _clashing(observed: Observed, rules: Rules, kept: tuple[str, ...]) -> dict[str, Loser]:
+    """Return who goes of each two that a rule names, unless one of them goes already."""
+    found: dict[str, Loser] = {}
     for conflict in violations(observed, rules):
         one, other = (_side(each, observed, rules, kept) for each in (conflict.one, conflict.other))
         if one.name in found or other.name in found:
@@ -49,8 +60,7 @@ def losers(observed: Observed, project: Project, rules: Rules, kept: tuple[str, 
         loser = _loser(one, other, rules)
         cause = f"{other.name if loser is one else one.name} runs, and {conflict.rule.because}"
         found[loser.name] = Loser(service=loser.name, containers=loser.containers, rule=conflict.rule.name, cause=cause)
-    order = in_stop_order(found, project, rules, observed)
-    return tuple(found[name] for name in order)
+    return found
 
 
 def _loser(one: _Side, other: _Side, rules: Rules) -> _Side:

@@ -152,13 +152,10 @@ class Transaction:
         return self._carry_out(request, plan, before, lock) if plan.steps else self._unchanged(request, plan, before)
 
     def _one_side(self, lock: Lock | None) -> Observed:
-        """Return what is there, once what the rules keep apart was ended by the guard's policy: who is left may clash in turn."""
+        """Return what is there, once what the rules keep apart was ended by the guard's policy."""
         seen = self._session.observe()
-        for _ in self._session.project.services:
-            if not two_sides_of(self._session, self._watcher.warned, lock).end_in(seen):
-                break
-            seen = self._session.observe()
-        return seen
+        sides = two_sides_of(self._session, self._watcher.warned, lock)
+        return self._session.observe() if sides.end_in(seen) else seen
 
     def _unchanged(self, request: Request, plan: Plan, before: Observed) -> Report:
         session = self._session
