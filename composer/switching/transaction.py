@@ -22,7 +22,7 @@ from composer.switching.report import Confirm, Report, SwitchOptions, Watcher
 from composer.switching.session import Session
 from composer.switching.state import after, before_of
 from composer.switching.switch import LOOK
-from composer.switching.two_sides import two_sides_of
+from composer.switching.two_sides import require_gone, two_sides_of
 from composer.switching.understanding import require_understood
 
 
@@ -58,8 +58,9 @@ class Transaction:
             if cut_off := self._session.past.open:
                 report = Recovery(self._session, cut_off, self._watcher, self._entry, lock).run()
                 self._pass_over()
+                self._one_side(lock, required=True)
                 return report
-            mode = self._session.mode(self._one_side(lock))
+            mode = self._session.mode(self._one_side(lock, required=True))
             note = f"{puzzle}; what runs counts from now on" if puzzle else "no switch was cut off"
             if puzzle:
                 self._pass_over()
@@ -151,11 +152,18 @@ class Transaction:
         self._watcher.planned(plan)
         return self._carry_out(request, plan, before, lock) if plan.steps else self._unchanged(request, plan, before)
 
-    def _one_side(self, lock: Lock | None) -> Observed:
-        """Return what is there, once what the rules keep apart was ended by the guard's policy."""
+    def _one_side(self, lock: Lock | None, required: bool = False) -> Observed:
+        """Return what is there, once what the rules keep apart was ended by the guard's policy.
+
+        Raises NeedsAttention where that is `required` and something that had to go will not die.
+        """
         seen = self._session.observe()
         sides = two_sides_of(self._session, self._watcher.warned, lock)
-        return self._session.observe() if sides.end_in(seen) else seen
+        ended = sides.end_in(seen)
+        now = self._session.observe() if ended else seen
+        if required:
+            require_gone(ended, now)
+        return now
 
     def _unchanged(self, request: Request, plan: Plan, before: Observed) -> Report:
         session = self._session

@@ -100,6 +100,15 @@ class TwoSides:
         raise StepFailed(f"{told}; what was started of them was stopped again: {', '.join(sorted(mine))}")
 
 
+def require_gone(ended: tuple[Loser, ...], seen: Observed) -> None:
+    """Raise NeedsAttention when something that was stopped because of the other side is still active."""
+    active = {one.id for one in seen.active}
+    for one in ended:
+        if active & set(one.containers):
+            told = f"{one.service} was stopped, and does not die or runs again, though {one.cause}"
+            raise NeedsAttention(told, f"see why: docker events --filter label=com.docker.compose.service={one.service}")
+
+
 def two_sides_of(session: Session, warn: Callable[[str], None], lock: Lock | None) -> TwoSides:
     """Return who looks before a plan is made; in doubt stays what the last switch left, as for the guard."""
     log = SwitchLog(session.journal, "", session.past.policies, warn)

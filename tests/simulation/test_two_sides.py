@@ -13,7 +13,7 @@ from composer.switching.lock import is_acting, is_switching
 from composer.switching.report import SwitchOptions
 from composer.switching.transaction import Transaction
 from tests.nobody import Nobody
-from tests.simulation.lab import SimulatedSession, ask, machine
+from tests.simulation.lab import SimulatedSession, ask, machine, recover
 from tests.simulation.machine import SimulatedMachine
 
 OMNI, XTTS, TRAINING = Request(verb="audio", names=("omni",)), Request(verb="audio", names=("xtts",)), Request(verb="training")
@@ -66,6 +66,19 @@ def test_two_sides_that_run_before_a_switch_are_ended_before_it_plans(tmp_path: 
     report = ask(one, tmp_path, Request(verb="training", names=("large",)))
     assert (report.mode, set(one.running())) == ("training", {"training"})
     assert one.acts[acts:].index("stop omni-1") < next(n for n, act in enumerate(one.acts[acts:]) if "training" in act)
+
+
+def test_a_recovery_says_that_what_has_to_go_does_not_die(tmp_path: Path) -> None:
+    one = machine()
+    ask(one, tmp_path, OMNI)
+    one.undying.add("omni")
+    one.put("training", "created", id="training-by-hand")
+    one.outside_start("training")
+    for _ in range(2):
+        with pytest.raises(NeedsAttention, match="omni was stopped, and does not die or runs again, though training runs"):
+            recover(one, tmp_path)
+    one.undying.clear()
+    assert (recover(one, tmp_path).mode, set(one.running())) == ("training", {"training"})
 
 
 def test_a_recovery_without_anything_to_recover_ends_two_sides_too(tmp_path: Path) -> None:
