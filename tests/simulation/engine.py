@@ -58,6 +58,8 @@ class SimulatedEngine:
         self._stopped_by_hand: set[str] = set()
         self._later: list[tuple[float, str, tuple[object, ...]]] = []
         self._made = 0
+        self.starts_by_others = 0
+        self._overtaken = False
 
     # Clock
 
@@ -201,6 +203,7 @@ class SimulatedEngine:
         """Have somebody start a container by hand."""
         if (one := self.of(service)) and one.state in ("created", "exited"):
             self._begin(one.id)
+            self.starts_by_others += 1
 
     def outside_start_later(self, service: str, seconds: float) -> None:
         """Have the engine start a container so much later, for somebody who asked it to."""
@@ -264,7 +267,17 @@ class SimulatedEngine:
 
     def late(self, method: str, *arguments: object) -> None:
         """Have something happen later, which a process that was killed had asked for."""
-        self._later.append((self.time + LATE_SECONDS, method, arguments))
+        self._later.append((self.time + LATE_SECONDS, "_happen_late", (self.of_others(), method, arguments)))
+
+    def _happen_late(self, of_others: tuple[object, ...], method: str, arguments: tuple[object, ...]) -> None:
+        """Have it happen; a start is not judged by what others did since it was asked for."""
+        self._overtaken = of_others != self.of_others()
+        getattr(self, method)(*arguments)
+        self._overtaken = False
+
+    def of_others(self) -> tuple[object, ...]:
+        """Return what others did so far, to see whether they did more since."""
+        return (self.foreign, *(one.starts_by_others for one in (self, *self.neighbours)))
 
     def _act(self, what: str, service: str | None, method: str, *arguments: object) -> None:
         """Have an effect on the engine; it may be the one that goes wrong."""
@@ -325,7 +338,8 @@ class SimulatedEngine:
 
     def _start(self, id: str, crash: bool = False) -> None:
         self._begin(id, crash)
-        self.started_by_us(self._containers[id])
+        if not self._overtaken:
+            self.started_by_us(self._containers[id])
 
     def started_by_us(self, container: Container) -> None:
         """Look at what spark-mode has just started."""

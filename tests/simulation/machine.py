@@ -112,6 +112,9 @@ class SimulatedMachine(SimulatedEngine):
             if (workload := running_workload(self.rules, service, variant))
         )
 
+    def of_others(self) -> tuple[object, ...]:
+        return (self.taken, *super().of_others())
+
     def started_by_us(self, container: Container) -> None:
         """Hold a start by spark-mode against the promises."""
         running = [service for one in (self, *self.neighbours) for service in one.running()]
