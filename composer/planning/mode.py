@@ -72,6 +72,6 @@ def known_models(observed: Observed, project: Project, rules: Rules, admitted: t
 def needed_models(active: Collection[str], project: Project, rules: Rules) -> Iterator[str]:
     """Yield the models that the profiles need whose services are all active."""
     for profile, needs in rules.profiles.items():
-        closure = project.closure(project.of_profile(profile))
-        if closure and set(active) >= set(closure):
+        own = project.of_profile(profile) if needs.models else ()
+        if own and set(active).issuperset(own) and set(active).issuperset(project.closure(own)):
             yield from needs.models

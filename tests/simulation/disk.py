@@ -39,12 +39,14 @@ class SimulatedDisk:
 
     @contextmanager
     def opened(self, path: Path) -> "Iterator[SimulatedFile]":
+        """Open a file, once what others do just before has been done: while it is open they wait for its lock."""
+        for line in sorted(line for line in self._owner.before_write if line <= len(self._owner.lines)):
+            self._owner.before_write.pop(line)(self._owner)
         for known in (self._owner.files, self._owner.synced):
             known.setdefault(path.name, b"")
         yield SimulatedFile(self._owner, path.name)
 
     def replace(self, path: Path, contents: bytes) -> None:
-        _before(self._owner)
         if _is_full(self._owner):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._owner.effect("replace", path.name, contents)
@@ -64,7 +66,6 @@ class SimulatedFile:
         return self._owner.files[self._name][at : at + count]
 
     def write(self, text: bytes) -> int:
-        _before(self._owner)
         if not _is_full(self._owner):
             self._owner.effect("write", self._name, text)
             return len(text)
@@ -87,11 +88,6 @@ def forget(owner: DiskOwner, torn: int) -> None:
         written = owner.files[name]
         kept = written[: len(synced) + torn] if written.startswith(synced) else synced
         owner.files[name] = owner.synced[name] = kept
-
-
-def _before(owner: DiskOwner) -> None:
-    if act := owner.before_write.pop(len(owner.lines), None):
-        act(owner)
 
 
 def _is_full(owner: DiskOwner) -> bool:

@@ -20,7 +20,7 @@ class SimulatedMachine(SimulatedEngine):
 
     `taken` bytes are held by others. What ends gives its memory back `lateness` seconds later. A stop beside the guard takes
     as many seconds as `graces` has for its service. The disk is full from the effect `disk_full_at` on. `before_write` is
-    what others do just before so many `lines` were written on it, ever.
+    what others do just before somebody writes on it who finds so many `lines`, or more, ever written.
     """
 
     def __init__(self, project: Project, rules: Rules, total: int) -> None:

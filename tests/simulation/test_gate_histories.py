@@ -51,13 +51,14 @@ class GatedLab(RuleBasedStateMachine):
         self._made = tempfile.TemporaryDirectory()
         self.folder = Path(self._made.name)
         self.starting: list[Starting] = []
+        self.staying: list[Starting] = []
 
     @initialize(request=st.sampled_from(REQUESTS))
     def a_mode(self, request: Request) -> None:
         ask(self.machine, self.folder, request)
 
     def teardown(self) -> None:
-        for one in self.starting:
+        for one in (*self.starting, *self.staying):
             end(one.process)
         self._made.cleanup()
 
@@ -113,13 +114,14 @@ class GatedLab(RuleBasedStateMachine):
     @precondition(lambda self: self.starting)
     @rule(which=st.integers(0, 10), stays=st.booleans())
     def compose_starts(self, which: int, stays: bool) -> None:
-        """It starts what it was allowed to, and ends, or stays to show what is written."""
-        one = self.starting[which % len(self.starting)]
+        """It starts what it was allowed to, once, and ends, or stays to show what is written."""
+        one = self.starting.pop(which % len(self.starting))
         if self.machine.of(one.service) is None:
             self.machine.put(one.service, "created", id=f"{one.service}-by-compose-{self.machine.time}")
         self.machine.outside_start(one.service)
-        if not stays:
-            self.starting.remove(one)
+        if stays:
+            self.staying.append(one)
+        else:
             end(one.process)
 
     @precondition(lambda self: self.starting)
