@@ -4,7 +4,7 @@ What is broken does not hold it up: without rules, journal or lock it goes by wh
 """
 
 from composer.errors import ConfigurationError, Interrupted, SwitchFailed
-from composer.planning.observed import LEASED, Observed
+from composer.planning.observed import LEASED, Container, Observed
 from composer.planning.plan import Plan, Stop
 from composer.planning.request import Request
 from composer.switching.admitted import admitted
@@ -17,7 +17,7 @@ from composer.switching.report import Report, SwitchOptions, Watcher
 from composer.switching.session import Session
 from composer.switching.state import after, before_of
 
-WHO = "see who starts it, and ask again: docker events"
+AGAIN = "see what runs, and ask again: spark-mode status"
 
 
 class Brake:
@@ -63,11 +63,24 @@ class Brake:
                 self._end(plan, before, "interrupted", error.message)
             raise
         seen = session.observer.glance()
-        if left := _left(plan, seen, failed):
-            self._end(plan, before, "failed", left)
-            raise SwitchFailed(f"{left}\nEverything else that was to be stopped is.", WHO)
+        left = _left(plan, seen)
+        if left or (failed and any(not isinstance(step, Stop) for step in plan.steps)):
+            raise self._failed(plan, before, left, failed)
         self._end(plan, before, "applied")
         return self._report(plan, "applied", seen, switch.warnings)
+
+    def _failed(self, plan: Plan, before: Observed, left: tuple[Container, ...], failed: tuple[str, ...]) -> SwitchFailed:
+        """Write and return what is left, why, and whether others are at it: then no other stop would do better."""
+        names = ", ".join(one.name for one in left)
+        said = [f"{names} still {'runs' if len(left) == 1 else 'run'}" if left else "not everything was unloaded", *failed]
+        known = {(one.id, one.started_at) for one in before.active}
+        again = [one.name for one in left if (one.id, one.started_at) not in known]
+        if again:
+            said.append(f"{', '.join(again)} {'is' if len(again) == 1 else 'are'} started again by others")
+        self._end(plan, before, "failed", "\n".join(said))
+        who = " ".join(f"--filter container={name}" for name in again)
+        message = "\n".join([*said, "Everything else that was to be stopped is."])
+        return SwitchFailed(message, f"see by whom: docker events {who}" if again else AGAIN)
 
     def _begin(self, request: Request, plan: Plan, before: Observed) -> None:
         try:
@@ -98,14 +111,9 @@ class Brake:
         )
 
 
-def _left(plan: Plan, seen: Observed, failed: tuple[str, ...]) -> str | None:
-    """Return what still runs, or runs again, of what was to be stopped, and why; None when nothing does."""
+def _left(plan: Plan, seen: Observed) -> tuple[Container, ...]:
+    """Return what still runs, or runs again, of what was to be stopped."""
     stops = [step for step in plan.steps if isinstance(step, Stop)]
     services, ids = {step.service for step in stops if step.service}, {id_ for step in stops for id_ in step.containers}
     active = (one for one in seen.active if one.state != LEASED)
-    left = dict.fromkeys(one.name for one in active if one.service in services or one.id in ids)
-    unloads = len(stops) < len(plan.steps) and failed
-    if not left and not unloads:
-        return None
-    names = f"{', '.join(left)} still {'runs' if len(left) == 1 else 'run'}" if left else "not everything was unloaded"
-    return "\n".join([names, *failed])
+    return tuple(one for one in active if one.service in services or one.id in ids)

@@ -41,6 +41,8 @@ def test_a_stop_beside_somebody_who_starts_one_service_in_a_loop_stops_the_other
     with somebody_starts(lab, "ollama"):
         stopped = lab.run("stop", expect=1)
     assert f"{lab.project}-ollama-1 still runs" in stopped.err
+    assert f"{lab.project}-ollama-1 is started again by others" in stopped.err
+    assert f"see by whom: docker events --filter container={lab.project}-ollama-1" in stopped.err
     after = started(lab)
     assert {name for name in before if before[name] != after[name]} == {"ollama"}
     assert set(lab.running()) <= {"ollama"}

@@ -70,6 +70,8 @@ def test_a_stop_that_cannot_stop_everything_stops_the_rest_names_what_is_left_an
     with pytest.raises(SwitchFailed, match=r"^lab-whisper-1 still runs\n.*still running after its stop") as failed:
         ask(one, tmp_path, STOP)
     assert failed.value.exit_code == 1
+    assert "\nlab-whisper-1 is started again by others\n" in failed.value.message
+    assert failed.value.hint == "see by whom: docker events --filter container=lab-whisper-1"
     assert one.running() == {"whisper": None}
     assert starts(one, acts) == []
     assert past(one.journal.records()).open is None
@@ -80,8 +82,10 @@ def test_what_a_stop_stopped_is_brought_back_by_restore_though_it_could_not_stop
     one = machine()
     ask(one, tmp_path, XTTS)
     one.undying.add("whisper")
-    with pytest.raises(SwitchFailed):
+    with pytest.raises(SwitchFailed) as failed:
         ask(one, tmp_path, STOP)
+    assert "by others" not in failed.value.message, "it never ended"
+    assert failed.value.hint == "see what runs, and ask again: spark-mode status"
     assert ask(one, tmp_path, RESTORE).mode == "audio xtts"
 
 
