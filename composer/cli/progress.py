@@ -71,7 +71,7 @@ class Lines:
         self._settle()
         click.echo(f"not completed: {readable(reason.splitlines()[0])}", file=self._out)
         if steps:
-            self._say("bringing back what ran before:")
+            self._say("the way back:")
 
     def _say(self, line: str) -> None:
         if not self._quiet:

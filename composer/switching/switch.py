@@ -47,7 +47,7 @@ class Switch:
     ) -> None:
         self.ended: Literal["rolled-back", "failed", "interrupted"] | None = None
         self.left_stopped = self.stuck = self._going_back = self._braking = False
-        self._log, self._carried_out = log, carried_out
+        self._log, self._carried_out, self._afterwards = log, carried_out, "what ran before comes back"
         self._watcher = _Recorder(watcher, lock)
         self._interruption = Interruption(self._heard)
         self._project, self._rules, self._observer = project, rules, observer
@@ -73,6 +73,7 @@ class Switch:
         engine stopped answering: then nothing more is started.
         """
         self._carried_out += plan.steps
+        self._afterwards = _afterwards(before, restore)
         with self._interruption.listening():
             try:
                 self._tried(plan.steps)
@@ -140,19 +141,17 @@ class Switch:
     def _heard(self, number: Signals) -> None:
         """Say at once what a signal does, and what is awaited first."""
         awaited = f"{self._watcher.at}, {self._executor.awaits}" if self._executor.awaits else self._watcher.at
+        first = f"First this step ends: {awaited}; then"
         if number == SIGTSTP:
-            self._watcher.signalled(f"a switch is not held up in the middle (now: {awaited}); Ctrl-C has it go back")
+            said = f"a switch is not held up in the middle (now: {awaited}); Ctrl-C interrupts it"
         elif self._going_back:
-            self._watcher.signalled(f"it goes back already, now: {awaited}. Once more leaves at once; then: spark-mode recover")
+            said = f"it goes back already. {first} the way back goes on. Once more leaves at once; then: spark-mode recover"
         elif self._braking:
-            self._watcher.signalled(
-                f"interrupted. When this has ended, what was not stopped yet runs on: {awaited}. Once more leaves at once"
-            )
+            said = f"interrupted. {first} what was not stopped yet runs on. Once more leaves at once"
         else:
-            self._watcher.signalled(
-                f"interrupted. When this has ended, what ran before comes back: {awaited}. "
-                "Once more leaves at once and brings nothing back; then: spark-mode recover"
-            )
+            at_once = "Once more leaves at once and brings nothing back; then: spark-mode recover"
+            said = f"interrupted. {first} {self._afterwards}. {at_once}"
+        self._watcher.signalled(said)
 
     def _unanswered(self, error: EngineUnavailable) -> EngineUnavailable:
         self._log.failed(error.message)
@@ -184,14 +183,25 @@ class Switch:
             raise Interrupted(f"{reason}\nLeft at once, on the way back, during: {self._watcher.at}", LOOK) from None
         self.ended = "rolled-back"
         lost = "".join(f"\n{one}" for one in way.lost)
-        return f"{reason}\n{_restored(way)}{lost}", None
+        return f"{reason}\n{_restored(way, before)}{lost}", None
 
 
-def _restored(way: Rollback) -> str:
+def _afterwards(before: Observed, restore: bool) -> str:
+    """Return what comes of an interrupted switch once the step that runs has ended."""
+    if not restore:
+        return "everything stays as it is, as asked"
+    return "what ran before comes back" if before.active else "what was started is stopped again"
+
+
+def _restored(way: Rollback, before: Observed) -> str:
     back = [step.subject for step in way.steps if step.action in ("start", "start-container")]
-    if way.lost and not back:
+    if back:
+        return f"What ran before runs again: {', '.join(back)}."
+    if way.lost:
         return "What ran before does not run again."
-    return f"What ran before runs again: {', '.join(back)}." if back else "What ran before still runs; nothing new does."
+    if not before.active:
+        return "Nothing of the lab ran before, and nothing that was started does now."
+    return "What ran before still runs; nothing new does."
 
 
 class _Recorder:
