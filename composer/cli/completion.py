@@ -14,8 +14,8 @@ from composer.enforcement.own_file import own_command
 from composer.errors import SparkModeError
 
 if TYPE_CHECKING:
-    from composer.lab.project import Project
     from composer.lab.rules import Rules
+    from composer.switching.session import Session
 
 VARIABLE = "_SPARK_MODE_COMPLETE"
 _CALL = re.compile(r"(=\w+_complete.*) (?:\$1|spark-mode)\)")
@@ -26,20 +26,27 @@ _NO_FILES = 4
 
 def complete(kind: str, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
     """Return what an argument may be that begins so; nothing where the lab cannot be read."""
+    known = Globals.of(ctx.find_root().params)
     try:
-        session = Globals.of(ctx.find_root().params).session(need_project=False)
+        if kind == "switch" and not ctx.params.get("switch"):
+            found: Sequence[str] = SWITCHES
+        elif kind == "audio":
+            found = _audio_profiles(known.rules())
+        else:
+            found = _names(known.session(need_project=False))
     except SparkModeError:
         return []
-    return [CompletionItem(one) for one in _candidates(kind, session.rules, session.project) if one.startswith(incomplete)]
+    return [CompletionItem(one) for one in found if one.startswith(incomplete)]
 
 
-def _candidates(kind: str, rules: "Rules", project: "Project") -> Sequence[str]:
-    """Return the audio profiles, the `names` of all that may run, or what a `switch` is made of."""
-    if kind == "audio":
-        return rules.modes["audio"].profiles if "audio" in rules.modes else ()
-    variants = [f"{one.name}:{variant}" for one in rules.workloads.values() for variant in one.variants]
-    names = [*dict.fromkeys([*project.profiles, *rules.workloads, *variants])]
-    return names if kind == "names" else [*SWITCHES, *names]
+def _audio_profiles(rules: "Rules") -> Sequence[str]:
+    return rules.modes["audio"].profiles if "audio" in rules.modes else ()
+
+
+def _names(session: "Session") -> Sequence[str]:
+    """Return all that may run: profiles, workloads and their variants."""
+    variants = [f"{one.name}:{variant}" for one in session.rules.workloads.values() for variant in one.variants]
+    return [*dict.fromkeys([*session.project.profiles, *session.rules.workloads, *variants])]
 
 
 def answer_docker(cli: click.Command, words: Sequence[str]) -> str:

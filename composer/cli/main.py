@@ -66,8 +66,11 @@ class Verbs(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError:  # which may have read `args` for options
-            from composer.lab.rules_reading import suggest  # a mistake may take its time
+            from composer.cli.mistakes import meant  # a mistake may take its time
+            from composer.lab.rules_reading import suggest
 
+            if hint := meant(asked, ctx):
+                raise UsageFault(f'no such command "{asked}"', hint) from None
             raise click.UsageError(f'no such command "{asked}"{suggest(asked, VERBS)}', ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's interface
@@ -122,8 +125,10 @@ def _code(arguments: list[str], name: str, known: Globals) -> int:
     except click.ClickException as error:
         if isinstance(error, click.exceptions.NoArgsIsHelpError):
             click.echo(error.format_message(), err=True)
-        elif isinstance(error, click.UsageError) and error.ctx is not None:
-            _say(known, error.format_message(), f"see {error.ctx.command_path} --help", 2)
+        elif isinstance(error, click.UsageError):
+            from composer.cli.mistakes import explained  # a mistake may take its time
+
+            _say(known, *explained(error), 2)
         else:
             _say(known, error.format_message(), None, 2)
         return 2

@@ -3,6 +3,7 @@
 import click
 
 from composer.cli.context import Globals, completed_by, output_options
+from composer.errors import UsageFault
 
 SWITCHES = ("audio", "training", "up", "stop", "restore")
 
@@ -17,8 +18,11 @@ def plan(ctx: click.Context, switch: tuple[str, ...]) -> None:
 
     name = switch[0].partition(":")[0]
     if name not in SWITCHES:
+        from composer.cli.mistakes import meant
         from composer.lab.rules_reading import suggest
 
+        if hint := meant(switch[0], ctx, "plan "):
+            raise UsageFault(f'"{switch[0]}" is not a switch; there are {", ".join(SWITCHES)}', hint)
         raise click.UsageError(f'"{switch[0]}" is not a switch{suggest(name, SWITCHES)}; there are {", ".join(SWITCHES)}')
     command = cli.get_command(ctx, switch[0])
     if command is None:

@@ -1,6 +1,6 @@
 """What the user asked for, and the services and models that it means."""
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
@@ -51,6 +51,13 @@ class Target(Frozen):
     scope: frozenset[str] | None = frozenset()
     mode: str | None = None
     warnings: tuple[str, ...] = ()
+
+
+class Taken(NamedTuple):
+    """The `request` that takes a word, and `because` of what the word is."""
+
+    because: str
+    request: str
 
 
 class _Collector:
@@ -133,9 +140,10 @@ def _mode_target(request: Request, project: Project, rules: Rules) -> Target:
     if request.verb == "audio":
         profile = request.names[0]
         if profile not in mode.profiles:
+            taken = taken_by(profile, rules)
             raise UsageFault(
                 f'unknown audio profile "{profile}"{suggest(profile, mode.profiles)}',
-                _instead(profile, rules) or f"the audio profiles are {', '.join(mode.profiles)}",
+                f"{taken.because}: spark-mode {taken.request}" if taken else f"the audio profiles are {', '.join(mode.profiles)}",
             )
     else:
         profile = mode.profiles[0]
@@ -150,11 +158,17 @@ def _mode_target(request: Request, project: Project, rules: Rules) -> Target:
     return _target(collector, project, named, frozenset({mode.class_}), label)
 
 
-def _instead(name: str, rules: Rules) -> str | None:
-    """Return the command that takes a name which is no audio profile."""
-    if name.partition(":")[0] in rules.modes:
-        return f"it is a mode: spark-mode {name}"
-    return f"it is a workload: spark-mode up {name}" if rules.find(name) else None
+def taken_by(word: str, rules: Rules) -> Taken | None:
+    """Return the request that takes a word of the lab, for one that stands in the wrong place; None for an unknown word."""
+    mode, _, rest = word.partition(":")
+    profile = rest if mode == "audio" else word
+    if "audio" in rules.modes and profile in rules.modes["audio"].profiles:
+        return Taken("it is an audio profile", f"audio {profile}")
+    if mode == "training" and mode in rules.modes:
+        return Taken("it is a mode", word)
+    if word == "idle":
+        return Taken("nothing runs then", "stop")
+    return Taken("it is a workload", f"up {word}") if rules.find(word) else None
 
 
 def _training_variant(collector: _Collector, rules: Rules, project: Project, profile: str, variant: str) -> None:

@@ -1,0 +1,93 @@
+"""What a mistake on the command line is told: a hint that leads on when it is followed, and never one that agrees to a loss."""
+
+import click
+import pytest
+
+from composer.cli.context import Globals
+from composer.cli.main import cli
+from composer.cli.mistakes import explained
+from composer.errors import UsageFault
+from tests.audio_lab import ROOT
+
+RULES = ("--rules", str(ROOT / "rules.yaml"))
+
+
+def told(*arguments: str) -> tuple[str, str | None]:
+    """Return the message and the hint that a mistake gets."""
+    try:
+        cli.main([*RULES, *arguments], prog_name="spark-mode", standalone_mode=False, obj=Globals())
+    except UsageFault as fault:
+        return fault.message, fault.hint
+    except click.UsageError as error:
+        return explained(error)
+    raise AssertionError("no mistake")
+
+
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [
+        ("omni", "it is an audio profile: spark-mode audio omni"),
+        ("audio:omni", "it is an audio profile: spark-mode audio omni"),
+        ("llama3.1:8b", "it is a workload: spark-mode up llama3.1:8b"),
+        ("whisper", "it is a workload: spark-mode up whisper"),
+        ("tetris", "it is a workload: spark-mode up tetris"),
+        ("idle", "nothing runs then: spark-mode stop"),
+        ("nonsense", "see spark-mode --help"),
+    ],
+)
+def test_a_word_of_the_lab_that_is_no_command_is_told_the_command_that_takes_it(word: str, hint: str) -> None:
+    assert told(word) == (f'no such command "{word}"', hint)
+
+
+def test_a_word_that_is_near_a_command_is_told_that_command() -> None:
+    assert told("statsu") == ('no such command "statsu"; did you mean "status"?', "see spark-mode --help")
+
+
+def test_a_word_is_told_what_it_can_be_without_a_lab_too() -> None:
+    with pytest.raises(click.UsageError, match='no such command "omni"'):
+        cli.main(["--rules", "/absent.yaml", "omni"], prog_name="spark-mode", standalone_mode=False, obj=Globals())
+
+
+def test_a_plan_of_a_word_that_is_no_switch_is_told_the_plan_that_takes_it() -> None:
+    said = '"omni" is not a switch; there are audio, training, up, stop, restore'
+    assert told("plan", "omni") == (said, "it is an audio profile: spark-mode plan audio omni")
+    assert told("plan", "trainng")[0].startswith('"trainng" is not a switch; did you mean "training"?')
+
+
+@pytest.mark.parametrize("before", [(), ("plan",)])
+def test_what_can_follow_is_said_where_it_is_missing(before: tuple[str, ...]) -> None:
+    assert told(*before, "audio")[1] == "it is one of omni, chatterbox, xtts, qwen, f5"
+
+
+def test_what_can_follow_plan_is_a_switch() -> None:
+    assert told("plan")[1] == "it is one of audio, training, up, stop, restore"
+
+
+@pytest.mark.parametrize(
+    "line", [("audio", "omni", "--then", "restore"), ("plan", "audio", "omni", "--then=restore"), ("status", "--then")]
+)
+def test_an_option_of_another_verb_is_told_whose_it_is(line: tuple[str, ...]) -> None:
+    assert told(*line) == ("No such option '--then'", "it belongs to training")
+
+
+@pytest.mark.parametrize("option", ["--rules", "-p", "--project-name", "-f", "--env-file", "--project-directory"])
+@pytest.mark.parametrize("verb", [("audio", "omni"), ("plan", "audio", "omni")])
+def test_a_global_option_after_the_verb_is_told_that_it_goes_before(option: str, verb: tuple[str, ...]) -> None:
+    message, hint = told(*verb, option, "x")
+    assert message == f"No such option '{option}'"
+    assert hint is not None
+    assert hint.startswith(f"it goes before the verb: spark-mode {option} ")
+    assert hint.endswith(f" {verb[0]} …" if len(verb) == 2 else " plan audio …")
+
+
+def test_an_option_of_a_verb_before_the_verb_is_told_that_it_goes_after() -> None:
+    assert told("--hold", "training") == ("No such option '--hold'", "it goes after the verb; it belongs to audio, training, up")
+
+
+@pytest.mark.parametrize("wrong", ["--yess", "--forse", "--force-it", "--ye"])
+def test_no_advice_agrees_to_a_loss(wrong: str) -> None:
+    assert told("audio", "omni", wrong) == (f"No such option '{wrong}'", "see spark-mode audio --help")
+
+
+def test_another_option_is_told_the_nearest() -> None:
+    assert told("audio", "omni", "--dry-rum")[0] == "No such option '--dry-rum'; did you mean \"--dry-run\"?"
