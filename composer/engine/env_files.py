@@ -46,6 +46,12 @@ def plain_values(text: str) -> dict[str, str] | None:
     return found
 
 
+def named_in(file: Path, beginning: str) -> tuple[str, ...]:
+    """Return the variables of a file that begin so, each once; what it makes of their values is not asked."""
+    found = re.findall(rf"^[ \t]*(?:export[ \t]+)?({beginning}\w+)[ \t]*[=:]", _text(file) or "", re.ASCII | re.MULTILINE)
+    return tuple(dict.fromkeys(found))
+
+
 def _text(file: Path) -> str | None:
     try:
         return read_plain(file).decode(errors="surrogateescape")

@@ -16,6 +16,8 @@ from pydantic import BeforeValidator, ConfigDict, Field
 from composer.frozen import Frozen
 
 OLLAMA_SETTINGS = ("OLLAMA_CONTEXT_LENGTH", "OLLAMA_MAX_LOADED_MODELS")
+SCOPE = "org.spark-mode.scope"
+"""The label with the scope `project` of a lab of its own: its containers count for no other lab."""
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|us|ns|m|s)")
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
@@ -54,6 +56,7 @@ class Service(_Part):
     """A service of the project. `ollama` are its settings for Ollama; the rest of an environment may be secret.
 
     `image` is the name that Compose gives to what it `builds`, where the file gives none.
+    `scope` is what its label of that name says: whether its containers count for other labs.
     `start_by_compose`: it has what Compose adds at each start (`post_start`, configs and secrets that it copies in).
     """
 
@@ -70,6 +73,7 @@ class Service(_Part):
     healthcheck: Healthcheck | None = None
     config_hash: str | None = None
     ollama: dict[str, str] = Field(default_factory=dict)
+    scope: str | None = None
     pre_stop: bool = False
     start_by_compose: bool = False
 
@@ -158,6 +162,7 @@ def _service(project: str, name: str, raw: dict[str, Any], config_hash: str | No
         stop_grace_seconds=_seconds(raw.get("stop_grace_period") or "10s"),
         healthcheck=raw.get("healthcheck"),
         config_hash=config_hash,
+        scope=(raw.get("labels") or {}).get(SCOPE),
         pre_stop=bool(raw.get("pre_stop")),
         start_by_compose=any(raw.get(key) for key in ("post_start", "configs", "secrets")),
         ollama={key: value or "" for key, value in (raw.get("environment") or {}).items() if key in OLLAMA_SETTINGS},

@@ -1,11 +1,15 @@
 """Looking for mistakes before they cost a switch: in the rules, the Compose files, the engine and the machine."""
 
+import os
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
+from composer.engine.env_files import named_in
 from composer.engine.host import read_host
 from composer.errors import ConfigurationError, EngineUnavailable
-from composer.lab.project import Service
+from composer.lab.files import LabFiles
+from composer.lab.project import SCOPE, Service
 from composer.lab.size import gb_text
 from composer.lab.workload import Workload
 from composer.planning.advice import SHORT_GRACE
@@ -13,6 +17,7 @@ from composer.planning.budget import budget
 from composer.planning.observed import Observed
 from composer.switching.directories import SET_UP
 from composer.switching.finding import Finding
+from composer.switching.foreign import hidden_from_others
 from composer.switching.host_check import look
 from composer.switching.measurements import footprints, read_measurements
 from composer.switching.session import Session
@@ -32,6 +37,7 @@ def check(session: Session, compose_version: str) -> list[Finding]:
             where="compose",
             message=f"project {project.name}, {services} services",
         ),
+        *_variables(session.files),
         *_modes(session),
         *_services(session),
         *_uncertain(session),
@@ -48,7 +54,16 @@ def check(session: Session, compose_version: str) -> list[Finding]:
         found.append(Finding(level="error", where="journal", message=str(cut_off), fix="spark-mode recover"))
     if puzzle := session.past.puzzle:
         found.append(Finding(level="error", where="journal", message=puzzle, fix=UNDERSTOOD))
-    return [*found, *_engine(session, observed), *_machine(session, observed), *_measured(session)]
+    return [*found, *_engine(session, observed), *_hidden(session), *_machine(session, observed), *_measured(session)]
+
+
+def _variables(files: LabFiles) -> Iterator[Finding]:
+    """Look for variables of ours where Compose reads its own: for us they have no effect there."""
+    folder = Path(files.project_directory or Path(files.compose[0]).parent)
+    for file in files.env_files or (str(folder / ".env"),):
+        if names := [name for name in named_in(Path(file), "SPARK_MODE_") if name not in os.environ]:
+            message = f"{', '.join(names)} has no effect in this file: SPARK_MODE_RULES counts only as an exported variable"
+            yield Finding(level="warning", where=file, message=message, fix="export SPARK_MODE_RULES=FILE, or --rules FILE")
 
 
 def _modes(session: Session) -> Iterator[Finding]:
@@ -159,6 +174,13 @@ def _engine(session: Session, observed: Observed) -> Iterator[Finding]:
             message = f"keeps {container.stop_seconds} s of grace; the file now says {service.stop_grace_seconds:g} s"
             fix = f"spark-mode stop {service.name}; it is created anew with its next start"
             yield Finding(level="warning", where=f"container {container.name}", message=message, fix=fix)
+
+
+def _hidden(session: Session) -> Iterator[Finding]:
+    if names := hidden_from_others(session.docker.others(""), session.rules, session.project):
+        message = f"no other lab sees {', '.join(names)}: the label {SCOPE}: project says so, and the rules do not"
+        fix = "take the label away and have them created anew; or, for a lab of its own, scope: project in rules.yaml"
+        yield Finding(level="warning", where="scope", message=message, fix=fix)
 
 
 def _machine(session: Session, observed: Observed) -> Iterator[Finding]:

@@ -145,4 +145,7 @@ def _rules_beside(first: Path, here: Path) -> str:
     for folder in (first.parent, first.parent.parent, here):
         if (folder / RULES_NAME).is_file():
             return str(folder / RULES_NAME)
-    raise ConfigurationError(f"no {RULES_NAME} beside {first}, in its parent or in {here}", "write one, or name it: --rules FILE")
+    raise ConfigurationError(
+        f"no {RULES_NAME} beside {first}, in its parent or in {here}",
+        "write one, or name it: --rules FILE, or export SPARK_MODE_RULES=FILE",
+    )

@@ -5,7 +5,7 @@ from os.path import realpath
 
 from composer.engine.answers import PROJECT
 from composer.engine.doors import Other
-from composer.lab.project import Project
+from composer.lab.project import SCOPE, Project
 from composer.lab.rules import Rules
 from composer.lab.workload import Outside
 from composer.planning.mode import needed_models
@@ -14,8 +14,6 @@ from composer.switching.leases import Lease
 
 WORKLOAD = "org.spark-mode.workload"
 """The label with which a container says which workload or host of models it is, whoever started it."""
-SCOPE = "org.spark-mode.scope"
-"""The label `project` of a lab of its own: its containers count for no other lab."""
 
 
 def foreign_workloads(others: Sequence[Other], rules: Rules, project: Project, files: Sequence[str]) -> tuple[Foreign, ...]:
@@ -33,6 +31,18 @@ def foreign_workloads(others: Sequence[Other], rules: Rules, project: Project, f
         for name in dict.fromkeys(_names(other, rules, project, own))
     ]
     return (*found, *_models(found, rules, project))
+
+
+def hidden_from_others(others: Sequence[Other], rules: Rules, project: Project) -> tuple[str, ...]:
+    """Return the services, and running containers, of a lab of the machine that no other lab sees: their label says so.
+
+    `others` are the active containers of all projects, this one's included.
+    """
+    if rules.scope == "project":
+        return ()
+    services = [name for name, service in project.services.items() if service.scope == "project"]
+    own = [other for other in others if other.project == project.name and other.labels.get(SCOPE) == "project"]
+    return (*services, *(other.container.name for other in own if other.container.service not in services))
 
 
 def leased_workloads(leases: Iterable[Lease], rules: Rules, project: Project) -> Iterator[Foreign]:

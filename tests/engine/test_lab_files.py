@@ -140,3 +140,17 @@ def test_a_token_never_stands_in_what_compose_answers(tmp_path: Path, monkeypatc
     answer = json.dumps(config(ROOT, (LAB,), ("*",)))
     assert str(token) in answer
     assert "hf_secret" not in answer
+
+
+def test_check_says_that_a_variable_of_ours_has_no_effect_in_an_env_file(lab: Lab, tmp_path: Path) -> None:
+    apart = lab_in_folder(lab.project, tmp_path)
+    with (apart.folder / ".env").open("a") as file:
+        file.write("export SPARK_MODE_RULES=other.yaml\n#SPARK_MODE_NONE=1\n SPARK_MODE_OTHER = $WHERE\n")
+
+    def said(**environment: str) -> list[str]:
+        found = apart.run("check", "--format", "json", expect=None, **environment).json
+        return [one["message"] for one in found if one["where"] == str(apart.folder / ".env")]
+
+    ends = "has no effect in this file: SPARK_MODE_RULES counts only as an exported variable"
+    assert said() == [f"SPARK_MODE_RULES, SPARK_MODE_OTHER {ends}"]
+    assert said(SPARK_MODE_RULES="rules.yaml") == [f"SPARK_MODE_OTHER {ends}"]

@@ -52,6 +52,20 @@ def test_the_same_lab_under_another_name_is_refused_with_the_command_that_stops_
     assert aa.running() == {}
 
 
+def test_check_warns_of_a_label_that_hides_a_lab_of_the_machine_from_all_others(lab: Lab) -> None:
+    def hidden() -> str:
+        found = [one for one in lab.run("check", "--format", "json", expect=None).json if one["where"] == "scope"]
+        assert len(found) <= 1
+        return found[0]["message"].partition(":")[0] if found else ""
+
+    lab.run("audio", "omni")
+    assert hidden() == "", "it is a lab of its own, and says so"
+    lab.rules = RULES
+    assert hidden() == "no other lab sees chatterbox, f5, ollama, omni, qwen, training, whisper, xtts"
+    lab.files = (*FILES, MACHINE[1])
+    assert hidden() == f"no other lab sees {lab.project}-omni-1"
+
+
 def test_what_runs_under_another_name_is_shown_budgeted_and_not_undeclared_memory(both: tuple[Lab, Lab]) -> None:
     aa, bb = both
     aa.run("audio", "xtts")

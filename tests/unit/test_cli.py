@@ -80,8 +80,9 @@ def test_the_lab_that_was_set_is_used_from_anywhere_with_its_own_env_file(tmp_pa
 
 def test_a_compose_file_without_rules_is_no_lab(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("services: {}\n")
-    with pytest.raises(ConfigurationError, match=r"no rules\.yaml beside"):
+    with pytest.raises(ConfigurationError, match=r"no rules\.yaml beside") as refused:
         find_lab(Flags(files=("a.yaml",)), {}, tmp_path)
+    assert refused.value.hint == "write one, or name it: --rules FILE, or export SPARK_MODE_RULES=FILE"
 
 
 def run(*arguments: str) -> str:

@@ -11,7 +11,7 @@ from composer.lab.size import GB
 from composer.planning.mode import violations
 from composer.planning.observed import Container, Foreign, Observed
 from composer.planning.settlement import losers
-from composer.switching.foreign import foreign_workloads
+from composer.switching.foreign import foreign_workloads, hidden_from_others
 from tests.audio_lab import PROJECT, ROOT, RULES, container, rules_of, seen
 from tests.unit.test_admission import refusal
 
@@ -70,6 +70,15 @@ def test_a_lab_of_its_own_is_counted_by_nobody_and_counts_nobody(scope: str) -> 
     stand_in = other("omni", workload="omni", scope="project")
     real = other("training", workload="training")
     assert names(stand_in, real, scope=scope) == (["training"] if scope == "machine" else [])
+
+
+def test_a_lab_of_the_machine_whose_labels_hide_it_from_others_is_known_by_its_services_and_containers() -> None:
+    labelled = PROJECT.services["omni"].model_copy(update={"scope": "project"})
+    project = PROJECT.model_copy(update={"name": "aa", "services": {**PROJECT.services, "omni": labelled}})
+    others = (other("omni", scope="project"), other("xtts", scope="project"), other("f5"), other(name="x", scope="project"))
+    assert hidden_from_others(others, RULES, project) == ("omni", "aa-xtts-1")
+    assert hidden_from_others(others, RULES.model_copy(update={"scope": "project"}), project) == ()
+    assert hidden_from_others(others, RULES, PROJECT) == (), "what others run is theirs to say"
 
 
 def test_the_model_that_a_foreign_profile_needs_is_budgeted_and_a_foreign_host_alone_has_none() -> None:
