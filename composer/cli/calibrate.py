@@ -22,6 +22,8 @@ def calibrate(known: Globals) -> None:
             "workload": one.workload,
             "declared_gb": gb(one.declared),
             "count": one.count,
+            "disturbed": one.disturbed,
+            "agrees": one.agrees,
             "median_gb": gb(one.median),
             "low_gb": gb(one.low),
             "high_gb": gb(one.high),

@@ -11,7 +11,7 @@ STEP = 10**7
 
 
 def calibration_text(seen: Sequence[Footprints]) -> str:
-    """Return the table and the lines."""
+    """Return the table, the lines, and what keeps a workload from having one."""
     if not seen:
         return "nothing is measured yet: every start of a switch is"
     head = ("WORKLOAD", "DECLARED", "MEDIAN", "LOW", "HIGH", "PEAK", "STARTS", "SEEN")
@@ -24,9 +24,22 @@ def calibration_text(seen: Sequence[Footprints]) -> str:
         )
         for one in seen
     ]
-    lines = [columns([head, *rows], right=(1, 2, 3, 4, 5, 6)), "", "for rules.yaml, under the workload or its variant:"]
-    lines += [f"  {one.workload}: {{{_footprint(one)}}}" for one in seen]
+    lines = [columns([head, *rows], right=(1, 2, 3, 4, 5, 6))]
+    if proposed := [f"  {one.workload}: {{{_footprint(one)}}}" for one in seen if one.agrees]:
+        which = "planned is the median, high the highest peak"
+        lines += ["", f"for rules.yaml, under the workload or its variant; {which}:", *proposed]
+    if lacking := [f"  {one.workload}: {_lack(one)}" for one in seen if not one.agrees]:
+        lines += ["", "no line yet, for want of two starts that agree:", *lacking]
+    if disturbed := [f"{one.workload} {one.disturbed}" for one in seen if one.disturbed]:
+        lines += ["", f"starts that do not count, because others' memory moved meanwhile: {', '.join(disturbed)}"]
+    lines += ["", "What others take for a moment, or unseen by the kernel and the GPU's list, counts as the workload's own."]
     return "\n".join(lines)
+
+
+def _lack(one: Footprints) -> str:
+    if one.count > 1:
+        return f"its {one.count} starts differ, from {_mb(one.low)} to {_mb(one.high)}: switch to it again"
+    return f"{'1 start is little' if one.count else 'no start counts yet'}: switch to it again"
 
 
 def _footprint(one: Footprints) -> str:

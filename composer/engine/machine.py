@@ -22,12 +22,14 @@ class HostMemory:
             seen = {name: int(rest.split()[0]) * KIB for name, _, rest in (line.partition(":") for line in lines)}
         except (OSError, ValueError, IndexError):
             return Memory(total=None, available=None)
+        programs = seen["AnonPages"] + seen["Shmem"] if {"AnonPages", "Shmem"} <= seen.keys() else None
         return Memory(
             total=seen.get("MemTotal"),
             available=seen.get("MemAvailable"),
             free=seen.get("MemFree"),
             swap_total=seen.get("SwapTotal"),
             swap_free=seen.get("SwapFree"),
+            programs=programs,
         )
 
     def processes(self, least: int) -> tuple[Process, ...]:

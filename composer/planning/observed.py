@@ -71,13 +71,17 @@ class Foreign(Frozen):
 
 
 class Memory(Frozen):
-    """The machine's memory in bytes; None is unknown, never zero. `free` leaves out what the page cache could give back."""
+    """The machine's memory in bytes; None is unknown, never zero. `free` leaves out what the page cache could give back.
+
+    `programs` is what programs hold of it, as far as the kernel counts it: not what CUDA takes.
+    """
 
     total: int | None
     available: int | None
     free: int | None = None
     swap_total: int | None = None
     swap_free: int | None = None
+    programs: int | None = None
 
     @property
     def swap_used(self) -> int | None:

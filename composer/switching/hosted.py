@@ -38,7 +38,8 @@ class HostedModels:
         address = self.observer.address_of(step.host, seen)
         if address is None:
             raise StepFailed(f"{step.subject} is not loaded: its host {step.host} does not run")
-        self.memory.gauge.begin()
+        container = found.id if service and (found := seen.container_of(service)) else None
+        self.memory.gauge.begin(container)
         host = self.doors.hosts(address)
         try:
             host.load(step.model, step.seconds, self._watch)
@@ -47,7 +48,7 @@ class HostedModels:
         except (StepFailed, Interrupted):
             self._unload_again(host, step)
             raise
-        self.memory.gauge.settle_model(step.subject)
+        self.memory.gauge.settle_model(step.subject, container)
 
     def _watch(self) -> None:
         self.memory.tick()

@@ -15,13 +15,20 @@ FAR = 0.25
 """How far a declaration may be from the median of what was seen, as a share of it, before `check` warns."""
 ENOUGH = 3
 """How many starts make a median that is worth a warning."""
+AGREE = 0.1
+"""How far a start may be from the median, as a share of it, to agree with it."""
+MOVED = 0.1
+"""How much of what a start took others may have taken or given back meanwhile, for the start to count."""
+MOVED_BYTES = 64 * 10**6
+"""What programs of any machine take and give back within seconds, our own too."""
 
 
 class Measurement(Frozen):
     """One start. The sizes are bytes by which the machine's available memory dropped.
 
     `first` is the drop when the container was first seen, `peak` the largest, `settled` the one when it was ready.
-    `held` is what its container itself was seen to hold then, None where that is unknown. `at` is ISO 8601, UTC.
+    `held` is what its container itself was seen to hold then, and `others` by how much more all others were; None where that is
+    unknown. `at` is ISO 8601, UTC.
     """
 
     at: str
@@ -32,22 +39,31 @@ class Measurement(Frozen):
     peak: int
     settled: int
     held: int | None = None
+    others: int | None = None
 
     @property
     def took(self) -> int:
         """The bytes that it took at least, once settled: the drop, or what it held where other memory came back meanwhile."""
         return max(self.settled, self.held or 0)
 
+    @property
+    def counts(self) -> bool:
+        """Whether what it took is its own, as far as is known: others' memory stayed where it was."""
+        return abs(self.others or 0) <= max(MOVED * self.took, MOVED_BYTES)
+
 
 class Footprints(Frozen):
-    """What one workload was seen to take once settled, over all its starts, and its highest peak; bytes.
+    """What one workload was seen to take once settled, over the `count` starts that count, and its highest peak; bytes.
 
-    `since` and `until` are ISO 8601.
+    During the `disturbed` ones others' memory moved; where there is no other start they are what is summed up. `agreeing`
+    starts are near the median. `since` and `until` are ISO 8601.
     """
 
     workload: str
     declared: int
     count: int
+    disturbed: int
+    agreeing: int
     median: int
     low: int
     high: int
@@ -56,9 +72,14 @@ class Footprints(Frozen):
     until: str
 
     @property
+    def agrees(self) -> bool:
+        """Whether two starts that count are alike: one alone may be anything."""
+        return self.count >= 2 and self.agreeing >= 2
+
+    @property
     def is_far(self) -> bool:
-        """Whether the declaration is far from what was seen often enough."""
-        return self.count >= ENOUGH and abs(self.median - self.declared) > FAR * self.declared
+        """Whether the declaration is far from what was seen often enough, and alike."""
+        return self.count >= ENOUGH and self.agrees and abs(self.median - self.declared) > FAR * self.declared
 
 
 def read_measurements(path: Path) -> tuple[Measurement, ...]:
@@ -93,17 +114,22 @@ def footprints(records: Iterable[Measurement]) -> tuple[Footprints, ...]:
 def _footprints(name: str, seen: list[Measurement]) -> Footprints:
     import statistics  # 5 ms, which only `check` and `calibrate` pay
 
-    settled = [one.took for one in seen]
+    counted = [one for one in seen if one.counts]
+    told = counted or seen
+    settled = [one.took for one in told]
+    median = round(statistics.median(settled))
     return Footprints(
         workload=name,
         declared=seen[-1].declared,
-        count=len(seen),
-        median=round(statistics.median(settled)),
+        count=len(counted),
+        disturbed=len(seen) - len(counted),
+        agreeing=sum(abs(one - median) <= AGREE * median for one in settled),
+        median=median,
         low=min(settled),
         high=max(settled),
-        peak=max(max(one.peak, one.took) for one in seen),
-        since=seen[0].at,
-        until=seen[-1].at,
+        peak=max(max(one.peak, one.took) for one in told),
+        since=told[0].at,
+        until=told[-1].at,
     )
 
 

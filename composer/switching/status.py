@@ -82,7 +82,7 @@ def _service(container: Container, session: Session, records: tuple[Measurement,
         health=container.health,
         age=seconds_since(container.started_at),
         planned=workload.footprint.planned if workload else None,
-        measured=settled.took if settled else None,
+        measured=settled.took if settled and settled.counts else None,
         grown=held - settled.held if settled and settled.held is not None and held is not None else None,
     )
 

@@ -8,7 +8,8 @@ from composer.planning.observed import Holder, Memory
 class ServiceStatus(Frozen):
     """A service with an active container. `age` is in seconds, `planned` in bytes, None for a host.
 
-    `measured` is what it took when it settled, `grown` by how much it holds more since; bytes, None where unknown.
+    `measured` is what it took when it settled, `grown` by how much it holds more since; bytes, None where unknown, as what it
+    took is where others' memory moved meanwhile.
     """
 
     service: str

@@ -193,29 +193,46 @@ def test_the_page_cache_is_dropped_only_on_request_and_between_stop_and_start(la
 
 
 def test_calibrate_tells_what_the_stand_ins_hold(lab: Lab) -> None:
-    for _ in range(5):
+    def measured_enough() -> bool:
         lab.run("audio", "omni")
         lab.run("training")
+        return all(one["count"] >= 3 and one["agrees"] for one in lab.run("calibrate", "--format", "json").json)
+
+    until(measured_enough)  # a start during which others' memory moves does not count
     seen = {one["workload"]: one for one in lab.run("calibrate", "--format", "json").json}
     for name, held in (("omni", OMNI), ("training", TRAINING)):
-        assert seen[name]["count"] == 5
         assert abs(seen[name]["median_gb"] * 10**9 - held) <= max(held / 10, 50 * MB), seen
     table = lab.run("calibrate").out
     assert "omni: {footprint: {planned: 0.5" in table
     service = lab.run("status", "--format", "json").json["services"][0]
     assert service["service"] == "training"
-    assert abs(service["measured_gb"] * 10**9 - TRAINING) <= TRAINING / 10
+    assert service["measured_gb"] is None or abs(service["measured_gb"] * 10**9 - TRAINING) <= TRAINING / 10
     assert abs(service["grown_gb"]) < 0.02
 
 
+def test_a_start_during_which_somebody_else_takes_memory_does_not_count(lab: Lab) -> None:
+    switch = lab.spawn("audio", "omni", OMNI_LOAD="10")
+    until(lambda: "start omni" in holder(lab) and "omni" in lab.running())
+    with Hog(TAKEN):
+        assert ends(switch).code == 0
+    (omni,) = lab.run("calibrate", "--format", "json").json
+    assert (omni["count"], omni["disturbed"], omni["agrees"]) == (0, 1, False)
+    table = lab.run("calibrate").out
+    assert "omni: no start counts yet: switch to it again" in table
+    assert "because others' memory moved meanwhile: omni 1" in table
+    assert lab.run("status", "--format", "json").json["services"][0]["measured_gb"] is None
+
+
 def test_a_service_that_grows_is_noted_and_a_wrong_declaration_too(lab: Lab) -> None:
-    for _ in range(3):
+    def far() -> bool:
         lab.run("audio", "omni", OMNI_FAULT="needs=900MB,grows=100MB")
         until(lambda: grown(lab.run("status", "--format", "json")) > 0.1)
         lab.run("stop")
+        return "0.5 GB are declared, and it took " in lab.run("check", expect=None).out
+
+    until(far)
     lab.run("audio", "omni", OMNI_FAULT="needs=900MB,grows=100MB")
     until(lambda: "holds" in lab.run("status").out)
-    assert "0.5 GB are declared, and it took " in lab.run("check", expect=None).out
 
 
 def grown(outcome: Outcome) -> float:
