@@ -20,6 +20,8 @@ from tests.engine.witness import Witness
 DEEP = os.environ.get("SPARK_MODE_DEEP") == "1"
 SECONDS = float(os.environ.get("SPARK_MODE_EVERYBODY_SECONDS", "600" if DEEP else "30"))
 SEED = int(os.environ.get("SPARK_MODE_EVERYBODY_SEED", "1"))
+pytestmark = [pytest.mark.alone] if DEEP else []
+"""How fast two sides are ended is told by histories that nothing else runs beside."""
 MEDIAN_SECONDS, LONGEST_SECONDS = 0.4, 3.0
 GRACE_SECONDS = 3.0
 """What a stand-in of audio has to end."""
