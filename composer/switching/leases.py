@@ -104,17 +104,18 @@ class Leases:
         self._write((*self._alive(), lease))
 
     def settle(self, clock: Clock, containers: Callable[[str], Sequence[Container]]) -> None:
-        """Drop the leases of processes that have died; what one may just have asked the engine for is waited for.
+        """Drop the leases that are over: what they were for was started, or their process has died.
 
-        `containers` gives those of a project.
+        What one that died may just have asked the engine for is waited for. `containers` gives those of a project.
         """
-        dead = [one for one in self._read() if not one.is_alive]
-        if not dead:
-            return
-        acting = [one for one in dead if one.passes_until is None or one.is_passing(clock.now())]
-        if not all(one.is_used(containers(one.project)) for one in acting):
+        found = self._read()
+        used = [one for one in found if one.is_used(containers(one.project))]
+        over = [one for one in found if not one.is_alive or (one in used and one.passes_until is None)]
+        acting = [one for one in over if one not in used and (one.passes_until is None or one.is_passing(clock.now()))]
+        if acting:
             clock.sleep(SETTLE_SECONDS)
-        self._write(tuple(one for one in self._alive() if one not in dead))
+        if over:
+            self._write(tuple(one for one in found if one not in over))
 
     @contextmanager
     def judging(self, clock: Clock) -> Iterator[None]:

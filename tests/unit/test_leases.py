@@ -104,7 +104,17 @@ def test_nothing_is_waited_for_when_it_was_started_or_nobody_died(tmp_path: Path
     leases.add(dead)
     leases.settle(clock, lambda _: [started(LATER)])
     assert clock.time == 0
+    assert leases.live() == ()
+
+
+def test_a_lease_whose_start_was_seen_is_over_though_its_process_stays_and_its_container_is_replaced(tmp_path: Path) -> None:
+    leases = Leases(tmp_path / "leases.json")
+    leases.add(lease())
+    leases.settle(PassingClock(), lambda _: [started(NEVER)])
     assert leases.live() == (lease(),)
+    leases.settle(PassingClock(), lambda _: [started(LATER)])
+    leases.settle(PassingClock(), lambda _: [started(NEVER, id="2")])
+    assert leases.live() == ()
 
 
 def test_two_judgements_wait_for_each_other_and_not_for_ever(tmp_path: Path) -> None:
