@@ -1,11 +1,20 @@
-"""What the engine's answers mean: containers, images, hashes and logs, read from its JSON."""
+"""What the engine's answers mean: containers, images, hashes and logs, read from its JSON.
 
-from collections.abc import Iterator, Sequence
+What has not the form that is needed raises one of `OTHER_FORM`. A list of what belongs to anybody loses only the entries that
+tell nothing: somebody else's strange container or image must not lock the lab's owner out. A container of the lab is read
+whole or not at all.
+"""
+
+from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeGuard
 
+from composer.engine.doors import Identity, Other
 from composer.engine.questions import release
 from composer.planning.observed import Container, Health, Made
+
+OTHER_FORM = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+"""What reading an answer raises that has another form than the engine's; pydantic's errors are ValueErrors."""
 
 PROJECT = "com.docker.compose.project"
 SERVICE = "com.docker.compose.service"
@@ -37,9 +46,52 @@ def spellings(name: str) -> tuple[str, ...]:
     return (full, full.removeprefix("docker.io/"), full.removeprefix("docker.io/library/"))
 
 
-def made(parts: Sequence[dict[str, Any]]) -> dict[str, Made]:
+def identity(info: Any) -> Identity:
+    """Return which engine says this of itself."""
+    devices = [device.get("ID") or "" for device in _entries(info.get("DiscoveredDevices") or [])]
+    return Identity(
+        id=info["ID"],
+        version=info["ServerVersion"],
+        gpu_runtime="nvidia" in _part(info, "Runtimes") or any(one.startswith("nvidia.com/gpu") for one in devices),
+    )
+
+
+def ids(listed: Any) -> list[str]:
+    """Return the ids of the containers that were asked for by the lab's label."""
+    found = [one["Id"] for one in _entries(listed)]
+    if not all(map(_is_id, found)):
+        raise ValueError("not an id")
+    return found
+
+
+def others(listed: Any, project: str) -> tuple[Other, ...]:
+    """Return the containers of a list that have not this project's label, in order of name."""
+    found = (other for one in _entries(listed) if (other := _other(one)) and other.project != project)
+    return tuple(sorted(found, key=lambda other: other.container.name))
+
+
+def project_of(listed: Any, file: str) -> str | None:
+    """Return the project of the first container of a list that was made from a Compose file."""
+    for labels in (_labels(one) for one in _entries(listed) if isinstance(one, dict)):
+        if file in labels.get(f"{PROJECT}.config_files", "").split(","):
+            return labels.get(PROJECT)
+    return None
+
+
+def images(listed: Any) -> dict[str, str]:
+    """Return the id of each image by each of its names."""
+    found: dict[str, str] = {}
+    for image in (one for one in _entries(listed) if isinstance(one, dict) and isinstance(one.get("Id"), str)):
+        for names in (image.get("RepoTags"), image.get("RepoDigests")):
+            found |= {name: image["Id"] for name in names if isinstance(name, str)} if isinstance(names, list) else {}
+    return found
+
+
+def made(listed: Any) -> dict[str, Made]:
     """Return what Compose wrote on each of these networks or volumes, by name."""
-    labelled = {part["Name"]: part.get("Labels") or {} for part in parts}
+    labelled = {one["Name"]: _part(one, "Labels") for one in _entries(listed)}
+    if not all(isinstance(name, str) for name in labelled):
+        raise TypeError("not a name")
     return {
         name: Made(config_hash=found, compose=release(labels.get("com.docker.compose.version", "")))
         for name, labels in labelled.items()
@@ -47,35 +99,55 @@ def made(parts: Sequence[dict[str, Any]]) -> dict[str, Made]:
     }
 
 
-def summary(one: dict[str, Any]) -> Container:
-    """Return what a listing says of a container, which is enough for one that is not the lab's.
+def volumes(listed: Any) -> dict[str, Made]:
+    """Return the same of an answer about volumes, which has null where there are none."""
+    return made(listed["Volumes"] or [])
 
-    One that is being removed may have lost its name already (measured).
+
+def held(stats: Any) -> int | None:
+    """Return the bytes that a container holds of its own, None where they are not told."""
+    seen = _part(_part(stats, "memory_stats"), "stats")
+    total = "total_" if "total_active_anon" in seen else ""  # cgroup v1 has sums of a container's own groups
+    parts = [seen.get(f"{total}{name}") for name in ("active_anon", "inactive_anon", "unevictable")]
+    return None if parts[0] is None else sum(int(part or 0) for part in parts)
+
+
+def _other(one: Any) -> Other | None:
+    """Return what a listing says of a container, which is enough for one that is not the lab's; None for what is none.
+
+    What it does not say counts as the worst: a state that is no state is unknown, which counts as active. One that is being
+    removed may have lost its name already (measured).
     """
-    labels = one.get("Labels") or {}
-    name = next(iter(one.get("Names") or ()), one["Id"][:12])
-    return Container(
-        id=one["Id"],
-        name=name.removeprefix("/"),
-        state=one["State"],
+    if not isinstance(one, dict) or not _is_id(id_ := one.get("Id")):
+        return None
+    labels, names, state = _labels(one), one.get("Names"), _said(one.get("State"))
+    name = next(filter(None, map(_said, names)), None) if isinstance(names, list) else None
+    container = Container(
+        id=id_,
+        name=(name or id_[:12]).removeprefix("/"),
+        state=state if state in _STATES else "unknown",
         service=labels.get(SERVICE),
         variant=labels.get(VARIANT),
     )
+    return Other(container=container, image=_said(one.get("Image")) or "", labels=labels, project=labels.get(PROJECT))
 
 
-def read_container(raw: dict[str, Any]) -> Container:
-    """Return a container from what the engine says when it is inspected."""
-    state, config, labels = raw["State"], raw["Config"], raw["Config"].get("Labels") or {}
+def read_container(raw: Any) -> Container:
+    """Return a container of a project from what the engine says when it is inspected."""
+    state, config = raw["State"], raw["Config"]
+    labels = _part(config, "Labels")
+    if PROJECT not in labels:  # by which it was found: whose it is would be lost
+        raise KeyError(PROJECT)
     status = state.get("Status")
     running = status == "running"  # the health of a stopped container is what it once was
-    policy = (raw.get("HostConfig") or {}).get("RestartPolicy") or {}
+    policy = _part(_part(raw, "HostConfig"), "RestartPolicy")
     grace = config.get("StopTimeout")
     return Container(
         id=raw["Id"],
         name=raw["Name"].removeprefix("/"),
         state=status if status in _STATES else "unknown",
         service=labels.get(SERVICE),
-        health=_HEALTH.get((state.get("Health") or {}).get("Status", ""), "none") if running else "none",
+        health=_HEALTH.get(_part(state, "Health").get("Status", ""), "none") if running else "none",
         exit_code=state.get("ExitCode", 0),
         oom_killed=bool(state.get("OOMKilled")),
         restart_count=raw.get("RestartCount", 0),
@@ -105,7 +177,39 @@ def seconds(moment: str) -> float:
 
 def _address(raw: dict[str, Any]) -> str | None:
     """Return where the host reaches a container: its first address, or the host's own where it shares its network."""
-    networks = ((raw.get("NetworkSettings") or {}).get("Networks") or {}).items()
-    if any(name == "host" for name, _ in networks):
+    networks = _part(_part(raw, "NetworkSettings"), "Networks")
+    if "host" in networks:
         return "127.0.0.1"
-    return next((one["IPAddress"] for _, one in networks if one.get("IPAddress")), None)
+    return next((address for name in networks if (address := _part(networks, name).get("IPAddress"))), None)
+
+
+def _entries(listed: Any) -> list[Any]:
+    """Return a list; anything else would read as an empty one."""
+    if not isinstance(listed, list):
+        raise TypeError("not a list")
+    return listed
+
+
+def _part(whole: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return an object in another, an empty one where there is none."""
+    found = whole.get(name)
+    if not isinstance(found, dict | None):
+        raise TypeError("not an object")
+    return found or {}
+
+
+def _is_id(value: Any) -> TypeGuard[str]:
+    return isinstance(value, str) and value.isascii() and value.isalnum()
+
+
+def _labels(one: dict[str, Any]) -> dict[str, str]:
+    """Return the labels of somebody's container as far as they are labels."""
+    found = one.get("Labels")
+    if not isinstance(found, dict):
+        return {}
+    return {str(_said(key)): text for key, value in found.items() if (text := _said(value)) is not None}
+
+
+def _said(value: Any) -> str | None:
+    """Return a text, None for what is none; half a character, which JSON can spell, becomes a question mark."""
+    return value.encode(errors="replace").decode() if isinstance(value, str) else None

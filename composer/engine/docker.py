@@ -3,25 +3,28 @@
 HTTP/1.0 is all it takes: one question a connection, and the answer ends where the connection does.
 
 Reads take 1 to 5 ms. Every call has one deadline, from its first byte to its last, and a bound on what it may bring; every
-failure of the transport is EngineUnavailable.
+failure of the transport is EngineUnavailable. So is every answer that has not the form that is needed.
 """
 
 import json
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from threading import Thread
-from typing import Any
+from typing import TypeVar
 from urllib.parse import quote, urlencode
 
-from composer.engine.answers import PROJECT, frames, made, plain, read_container, spellings, summary
+from composer.engine import answers
+from composer.engine.answers import OTHER_FORM, PROJECT, frames, plain, spellings
 from composer.engine.doors import Identity, Other, StartFailed
 from composer.engine.early import MOST_BYTES, EarlyInfo, TooLong, read_answer
 from composer.engine.events import EventStream
 from composer.errors import EngineUnavailable
 from composer.planning.observed import Container, Made
+
+Read = TypeVar("Read")
 
 READ_SECONDS = 10.0
 STOP_MARGIN_SECONDS = 15.0
@@ -41,48 +44,35 @@ class EngineApi:
     def _identity(self) -> Identity:
         """The engine does not become another one during a command, and this is the slowest question to it."""
         early = self._early.answer() if self._early else None
-        info = _json(*_parts(early)) if early else self._get("/info")
-        devices = [device.get("ID", "") for device in info.get("DiscoveredDevices") or ()]
-        return Identity(
-            id=info["ID"],
-            version=info["ServerVersion"],
-            gpu_runtime="nvidia" in (info.get("Runtimes") or {}) or any(one.startswith("nvidia.com/gpu") for one in devices),
-        )
+        if early:
+            return _read("GET /info", *_parts(early), answers.identity)
+        return self._get("/info", answers.identity)
 
     def containers(self, project: str) -> tuple[Container, ...]:
-        return self._sorted(self._listed({"label": [f"{PROJECT}={project}"]}))
+        seen = (self.container(id_) for id_ in self._listed(answers.ids, {"label": [f"{PROJECT}={project}"]}))
+        return tuple(sorted((one for one in seen if one), key=lambda container: container.name))
 
     def others(self, project: str) -> tuple[Other, ...]:
-        listed = self._listed({"status": ["running", "paused", "restarting", "removing"]})
-        found = [
-            Other(container=summary(one), image=one.get("Image", ""), labels=labels, project=labels.get(PROJECT))
-            for one in listed
-            if (labels := one.get("Labels") or {}).get(PROJECT) != project
-        ]
-        return tuple(sorted(found, key=lambda other: other.container.name))
+        active = {"status": ["running", "paused", "restarting", "removing"]}
+        return self._listed(lambda listed: answers.others(listed, project), active)
 
     def container(self, id: str) -> Container | None:
-        status, body = self._call("GET", f"/containers/{id}/json")
-        return None if status == 404 else read_container(_json(status, body))
+        path = f"/containers/{id}/json"
+        status, body = self._call("GET", path)
+        return None if status == 404 else _read(f"GET {path}", status, body, answers.read_container)
 
     def images(self, names: Sequence[str]) -> dict[str, str]:
-        wanted, found = set(names), {}
-        for image in self._get("/images/json"):
-            for tag in [*(image.get("RepoTags") or ()), *(image.get("RepoDigests") or ())]:
-                found[tag] = image["Id"]
+        wanted, found = set(names), self._get("/images/json", answers.images)
         return {name: found[full] for name in wanted for full in spellings(name) if full in found}
 
     def networks(self, project: str) -> dict[str, Made]:
-        return made(self._get("/networks", {"label": [f"{PROJECT}={project}"]}))
+        return self._get("/networks", answers.made, {"label": [f"{PROJECT}={project}"]})
 
     def volumes(self, project: str) -> dict[str, Made]:
-        return made(self._get("/volumes", {"label": [f"{PROJECT}={project}"]}).get("Volumes") or ())
+        return self._get("/volumes", answers.volumes, {"label": [f"{PROJECT}={project}"]})
 
     def project_of_file(self, file: str) -> str | None:
-        for one in self._listed({"label": [PROJECT]}):
-            if file in one["Labels"].get(f"{PROJECT}.config_files", "").split(","):
-                return str(one["Labels"][PROJECT])
-        return None
+        return self._listed(lambda listed: answers.project_of(listed, file), {"label": [PROJECT]})
 
     def stop(self, id: str, seconds: int) -> None:
         status, body = self._call("POST", f"/containers/{id}/stop?t={seconds}", seconds + STOP_MARGIN_SECONDS)
@@ -121,13 +111,9 @@ class EngineApi:
             raise EngineUnavailable(f"Docker refused: {_message(body)}", "its restart policy is unknown; look: docker inspect")
 
     def held(self, id: str) -> int | None:
-        status, body = self._call("GET", f"/containers/{id}/stats?stream=false&one-shot=true")
-        if status != 200:
-            return None
-        seen = (_json(status, body).get("memory_stats") or {}).get("stats") or {}
-        total = "total_" if "total_active_anon" in seen else ""  # cgroup v1 has sums of a container's own groups
-        parts = [seen.get(f"{total}{name}") for name in ("active_anon", "inactive_anon", "unevictable")]
-        return None if parts[0] is None else sum(part or 0 for part in parts)
+        path = f"/containers/{id}/stats"
+        status, body = self._call("GET", f"{path}?stream=false&one-shot=true")
+        return _read(f"GET {path}", status, body, answers.held) if status == 200 else None
 
     @contextmanager
     def changes(self, project: str) -> Iterator[EventStream]:
@@ -149,20 +135,14 @@ class EngineApi:
         text = b"".join(frames(body)) if status == 200 else b""
         return tuple(plain(line) for line in text.decode(errors="replace").splitlines()[-count:])
 
-    def _listed(self, filters: dict[str, list[str]]) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self._get("/containers/json?all=1", filters)
-        if not isinstance(found, list):  # what is no list would read as an empty one
-            raise EngineUnavailable("Docker's list of containers is none", "see what answers there: docker info")
-        return found
+    def _listed(self, read: Callable[[object], Read], filters: dict[str, list[str]]) -> Read:
+        return self._get("/containers/json?all=1", read, filters)
 
-    def _sorted(self, listed: list[dict[str, Any]]) -> tuple[Container, ...]:
-        seen = (self.container(one["Id"]) for one in listed)
-        return tuple(sorted((one for one in seen if one), key=lambda container: container.name))
-
-    def _get(self, path: str, filters: dict[str, list[str]] | None = None) -> Any:
+    def _get(self, path: str, read: Callable[[object], Read], filters: dict[str, list[str]] | None = None) -> Read:
+        asked = f"GET {path.partition('?')[0]}"
         if filters:
             path += ("&" if "?" in path else "?") + urlencode({"filters": json.dumps(filters)}, quote_via=quote)
-        return _json(*self._call("GET", path))
+        return _read(asked, *self._call("GET", path), read)
 
     def _act(self, path: str, seconds: float) -> None:
         """Do something to a container; one that is gone, or already so, is as good."""
@@ -202,22 +182,25 @@ def _parts(answer: bytes) -> tuple[int, bytes]:
     """Return status and body of an HTTP/1.0 answer, which ends where the connection does."""
     head, separator, body = answer.partition(b"\r\n\r\n")
     status = head.split(None, 2)[1:2]
-    if not separator or not status or not status[0].isdigit():
+    if not separator or not status or not status[0].isdigit() or len(status[0]) != 3:
         raise EngineUnavailable("Docker broke its answer off", "look at the engine: docker info")
     return int(status[0]), body
 
 
-def _json(status: int, body: bytes) -> Any:
+def _read(asked: str, status: int, body: bytes, read: Callable[[object], Read]) -> Read:
+    """Return what `read` makes of an answer. Raises EngineUnavailable for any other than the one that is needed."""
     if status != 200:
         raise EngineUnavailable(f"Docker answered {status}: {_message(body)}", "look at the engine: docker info")
     try:
-        return json.loads(body)
-    except ValueError:
-        raise EngineUnavailable("Docker's answer is not JSON", "look at the engine: docker info") from None
+        return read(json.loads(body))
+    except OTHER_FORM:
+        begins = plain(body[:80].decode(errors="replace")) or "it said nothing"
+        message = f"the engine's answer to {asked} has not the expected form; it begins: {begins}"
+        raise EngineUnavailable(message, "see what answers there: docker info") from None
 
 
 def _message(body: bytes) -> str:
     try:
-        return plain(str(json.loads(body)["message"]))
-    except (ValueError, KeyError, TypeError):
+        return plain(str(json.loads(body)["message"]))[:500]
+    except OTHER_FORM:
         return plain(body[:200].decode(errors="replace"))

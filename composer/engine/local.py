@@ -38,5 +38,5 @@ def _context_host() -> str | None:
             return None
         meta = json.loads(read_plain(folder / "contexts" / "meta" / sha256(name.encode()).hexdigest() / "meta.json"))
         return str(meta["Endpoints"]["docker"]["Host"])
-    except (OSError, ValueError, KeyError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):  # no configuration that names one
         return None

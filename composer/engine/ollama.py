@@ -122,7 +122,7 @@ def _await_answer(connection: socket.socket, deadline: float, tick: Callable[[],
 def _json(content: bytes, status: int, who: str, path: str) -> Any:
     try:
         answer = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise HostFailed(f"{who} answers {path} with {status} and something that is not JSON") from None
     if status != 200:
         said = answer.get("error") if isinstance(answer, dict) else None

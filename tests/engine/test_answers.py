@@ -17,6 +17,7 @@ from composer.engine.local import local_socket
 from composer.errors import ConfigurationError, EngineUnavailable
 from composer.lab.files import LabFiles
 from tests.engine.lab import Lab
+from tests.fake_engine import fake_engine
 
 METADATA = '{"SchemaVersion":"0.1.0","Vendor":"x","Version":"2.40.3"}'
 GOOD = '{"name":"x","services":{"a":{"image":"x"}}}'
@@ -139,7 +140,10 @@ def none(connection: socket.socket) -> None:
 
 
 def test_an_answer_of_the_engine_that_is_no_list_does_not_mean_that_nothing_runs(tmp_path: Path) -> None:
-    with engine_that(tmp_path, none) as path, pytest.raises(EngineUnavailable, match="list of containers is none"):
+    with (
+        engine_that(tmp_path, none) as path,
+        pytest.raises(EngineUnavailable, match=r"answer to GET /containers/json has not the expected form"),
+    ):
         EngineApi(path).others("x")
 
 
@@ -147,3 +151,24 @@ def test_an_answer_of_the_engine_that_is_no_list_does_not_mean_that_nothing_runs
 def test_an_early_question_is_given_up_likewise(tmp_path: Path, answers: Callable[[socket.socket], None]) -> None:
     with engine_that(tmp_path, answers) as path:
         assert EarlyInfo(path, 1.0).answer() is None
+
+
+@pytest.mark.parametrize("strange", [{}, []], ids=str)
+@pytest.mark.parametrize("verb", [("status",), ("training",), ("stop",), ("history",), ("recover",)], ids=str)
+def test_an_engine_that_answers_in_another_form_is_exit_6_and_says_what_was_asked(
+    lab: Lab, tmp_path: Path, strange: object, verb: tuple[str, ...]
+) -> None:
+    with fake_engine(tmp_path, {"/info": strange}) as engine:
+        outcome = lab.run(*verb, expect=6, DOCKER_HOST=f"unix://{engine.socket}")
+    assert "the engine's answer to GET /info has not the expected form" in outcome.err
+    assert "see what answers there: docker info" in outcome.err
+
+
+@pytest.mark.parametrize("path", ["/containers/json", "/networks", "/volumes", "/images/json"])
+def test_whatever_is_asked_an_answer_of_another_form_is_exit_6(lab: Lab, tmp_path: Path, path: str) -> None:
+    info = {"ID": "1", "ServerVersion": "28.5.2"}
+    good = {"/info": info, "/containers/json": [], "/networks": [], "/volumes": {"Volumes": None}, "/images/json": []}
+    with fake_engine(tmp_path, good | {path: "x"}) as engine:
+        for verb in (("status",), ("training", "--yes")):
+            outcome = lab.run(*verb, expect=6, DOCKER_HOST=f"unix://{engine.socket}")
+            assert f"the engine's answer to GET {path} has not the expected form" in outcome.err

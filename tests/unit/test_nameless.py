@@ -1,9 +1,10 @@
 """What the engine says of a container in the moment in which it is removed."""
 
-from composer.engine.answers import summary
+from composer.engine.answers import others
 
 
 def test_a_container_that_is_being_removed_and_has_lost_its_name_is_known_by_its_id() -> None:
-    seen = summary({"Id": "0123456789abcdef", "Names": [], "State": "removing"})
-    assert (seen.name, seen.active) == ("0123456789ab", True)
-    assert summary({"Id": "0123456789abcdef", "Names": None, "State": "running"}).name == "0123456789ab"
+    (seen,) = others([{"Id": "0123456789abcdef", "Names": [], "State": "removing"}], "lab")
+    assert (seen.container.name, seen.container.active) == ("0123456789ab", True)
+    (seen,) = others([{"Id": "0123456789abcdef", "Names": None, "State": "running"}], "lab")
+    assert seen.container.name == "0123456789ab"
