@@ -96,7 +96,7 @@ def gate(lab: Lab) -> None:
     lab.run(lab.tool("spark-mode"), "stop", "--yes")
     lab.run(lab.tool("spark-mode"), "gate", "install")
     asked = [f"--lab={lab.folder}", f"--rules={lab.folder}/rules.yaml", "--service=omni", "gate"]
-    program = [lab.tool("spark-mode-gate"), "compose", f"--project-name={PROJECT}", "up", *asked]
+    program = [str(lab.folder / "spark-mode.gate.sh"), "compose", f"--project-name={PROJECT}", "up", *asked]
     plugin = [sys.executable, "-m", "composer.cli", "docker-cli-plugin-metadata"]
     ways = {"docker compose ps": ["docker", "compose", "ps"], "gate": program, "plugin": plugin}
     lab.run(*program)

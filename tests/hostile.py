@@ -4,7 +4,7 @@ from pathlib import Path
 
 _MODULES = ("composer/__init__", "composer/cli/__init__", "composer/cli/__main__", "composer/enforcement/gate")
 _OF_OTHERS = ("sitecustomize", "usercustomize", "click", "yaml", "json", "pydantic", "runpy")
-_PROGRAMS = ("spark-mode", "spark-mode-gate", "python", "python3")
+_PROGRAMS = ("spark-mode", "python", "python3")
 
 
 def lay_traps(folder: Path) -> Path:

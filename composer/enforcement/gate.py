@@ -1,6 +1,6 @@
 """The gate: what Docker Compose asks before it creates a service that names it (Compose's provider protocol).
 
-Compose runs it as `spark-mode-gate compose --project-name=P up --lab=FOLDER --rules=FILE --service=S GATE`, and reads
+Compose runs it as `spark-mode.gate.sh compose --project-name=P up --lab=FOLDER --rules=FILE --service=S GATE`, and reads
 JSON lines. It changes nothing but its own lease. What it cannot judge it refuses: plain Compose works again without the gate.
 """
 
@@ -134,3 +134,7 @@ def _leave(code: int, line: str | None = None) -> NoReturn:
         sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
     os._exit(code)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,4 +1,4 @@
-"""The gate as a Compose file beside the lab's own, and the lab's `.env` that names it.
+"""The gate as a Compose file beside the lab's own, the program that it names, and the lab's `.env` that names it.
 
 Every service of the lab gets a gate of its own, because Compose does not tell a provider which profiles are active. A
 missing provider fails every `up`, so the gate is there only where it was installed.
@@ -7,18 +7,23 @@ missing provider fails every `up`, so the gate is there only where it was instal
 import json
 import os
 import re
-import sys
+import shlex
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from composer.enforcement.own_file import put, remove, require_ours
+from composer.enforcement.own_file import own_command, put, remove, require_ours
 from composer.engine.env_files import FILE, SEPARATOR, compose_settings
 from composer.errors import ConfigurationError
 from composer.lab.files import LabFiles
 from composer.lab.project import Project
 
 NAME = "spark-mode.gate.yaml"
+PROGRAM = "spark-mode.gate.sh"
 MARK = "# Written by: spark-mode gate install. Do not edit: the next install writes it anew."
+SCRIPT = """#!/bin/sh
+{mark}
+exec {command} "$@"
+"""
 PREFIX = "spark-mode-gate-"
 FIX = "the lab's folder must be writable for this"
 _SETTING = re.compile(rf"\s*(?:export\s+)?{FILE}\s*[=:]")
@@ -48,21 +53,15 @@ def _plain(text: object) -> str:
     return str(text).replace("$", "$$")
 
 
-def gate_program() -> Path:
-    """Return the program that Compose runs, beside this Python. Raises ConfigurationError when it is not installed."""
-    program = Path(sys.executable).with_name("spark-mode-gate")
-    if not os.access(program, os.X_OK):
-        raise ConfigurationError(f"{program} is missing", "install spark-mode with pip, pipx or uv")
-    return program
-
-
 def install(project: Project, lab: Path, files: LabFiles) -> Path:
-    """Write the gate beside a lab's `.env` and name it there. Raises ConfigurationError; then nothing has changed."""
-    path = lab / NAME
-    require_ours(path, MARK)
-    text = gate_text(project, lab, files.rules, gate_program())
+    """Write the gate beside a lab's `.env` and name it there. Raises ConfigurationError; then Compose asks as it did before."""
+    path, program = lab / NAME, lab / PROGRAM
+    for one in (path, program):
+        require_ours(one, MARK)
+    text = gate_text(project, lab, files.rules, program)
     named = _named(lab) or [os.path.relpath(file, lab) for file in files.compose]
     env = _with_files(lab, [*(one for one in named if one != NAME), NAME])
+    put(program, SCRIPT.format(mark=MARK, command=shlex.join(own_command("composer.enforcement.gate"))), 0o755, FIX)
     put(path, text, 0o644, FIX)
     put(lab / ".env", env, 0o644, FIX)
     return path
@@ -70,11 +69,13 @@ def install(project: Project, lab: Path, files: LabFiles) -> Path:
 
 def uninstall(lab: Path) -> bool:
     """Take the gate out of a lab again; return whether it was there. Raises ConfigurationError."""
-    require_ours(lab / NAME, MARK)
+    for one in (lab / NAME, lab / PROGRAM):
+        require_ours(one, MARK)
     named = _named(lab)
     if NAME in named:
         put(lab / ".env", _with_files(lab, [one for one in named if one != NAME]), 0o644, FIX)
-    return remove(lab / NAME, MARK, FIX) or NAME in named
+    removed = [remove(lab / one, MARK, FIX) for one in (NAME, PROGRAM)]
+    return any(removed) or NAME in named
 
 
 def is_installed(lab: Path) -> bool:

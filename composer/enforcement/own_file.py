@@ -8,13 +8,14 @@ from composer.errors import ConfigurationError
 from composer.plain_file import read_plain
 
 
-def own_command() -> list[str]:
+def own_command(module: str = "composer.cli") -> list[str]:
     """Return the command line that is `spark-mode` in every file that is installed, in whatever directory it is called.
 
     `-P` keeps the working directory out of Python's search path, and `-E` what a variable would put there: an empty entry
-    of PYTHONPATH is the working directory again.
+    of PYTHONPATH is the working directory again. It is not `-I`, which leaves out the user's own packages too: `pip install
+    --user` puts spark-mode there.
     """
-    return [sys.executable, "-P", "-E", "-m", "composer.cli"]
+    return [sys.executable, "-P", "-E", "-m", module]
 
 
 def require_ours(path: Path, mark: str) -> None:

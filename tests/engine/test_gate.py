@@ -37,9 +37,10 @@ def test_plain_compose_passes_while_nothing_speaks_against_it_and_status_shows_i
     assert again.code == 0, again.err
 
 
-def test_asking_the_gate_runs_nothing_of_the_folder_it_is_asked_in(gated: Lab) -> None:
+@pytest.mark.parametrize("search_path", ["", ":", ":/x", "."], ids=["none", "an empty entry", "another beside it", "the folder"])
+def test_asking_the_gate_runs_nothing_of_the_folder_it_is_asked_in(gated: Lab, search_path: str) -> None:
     sprung = lay_traps(gated.folder)
-    gated.environment.pop("PYTHONPATH")
+    gated.environment["PYTHONPATH"] = search_path
     passed = gated.plain("--profile", "omni", "up", "-d")
     assert passed.code == 0, passed.err
     assert gated.plain("--profile", "training", "up", "-d").code == 1, "the gate was not asked"
@@ -168,8 +169,8 @@ def test_plain_compose_and_switches_that_race_never_overlap(gated: Lab) -> None:
 
 
 def test_our_own_switches_never_ask_the_gate(gated: Lab) -> None:
-    program = gated.folder / "spark-mode.gate.yaml"
-    program.write_text(program.read_text().replace('spark-mode-gate"', 'no-such-program"'))
+    (gated.folder / "spark-mode.gate.sh").unlink()
+    assert gated.plain("--profile", "omni", "up", "-d").code != 0, "the gate was not asked"
     gated.run("audio", "xtts", "--yes")
     gated.run("training", "--yes")
     assert set(gated.running()) == {"training"}
@@ -197,7 +198,7 @@ def test_check_has_nothing_against_the_gate_and_says_what_it_does_not_cover(gate
 def test_without_the_gate_plain_compose_is_what_it_was(gated: Lab) -> None:
     gated.run("training")
     gated.run("gate", "uninstall")
-    assert not (gated.folder / "spark-mode.gate.yaml").exists()
+    assert list(gated.folder.glob("spark-mode.gate*")) == []
     assert (gated.folder / ".env").read_text().splitlines()[1] == "COMPOSE_FILE=compose/audio-lab.yaml:compose/stand-in.yaml"
     passed = gated.plain("--profile", "omni", "up", "-d")
     assert passed.code == 0, passed.err

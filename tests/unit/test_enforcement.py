@@ -47,7 +47,7 @@ def test_the_command_to_type_instead_names_a_mode_where_there_is_one(service: st
 
 
 def test_every_service_has_a_gate_with_its_own_profiles(tmp_path: Path) -> None:
-    text = gate_file.gate_text(PROJECT, tmp_path, "/srv/rules.yaml", Path("/opt/spark-mode-gate"))
+    text = gate_file.gate_text(PROJECT, tmp_path, "/srv/rules.yaml", tmp_path / gate_file.PROGRAM)
     services = {}
     for line in text.splitlines()[2:]:
         name, _, value = line.strip().partition(": ")
@@ -64,10 +64,7 @@ def test_every_service_has_a_gate_with_its_own_profiles(tmp_path: Path) -> None:
     ["A=1\nCOMPOSE_FILE=compose/lab.yaml\nB=2\n", "COMPOSE_FILE='compose/lab.yaml'\n", "# nothing\n", None],
     ids=["named", "quoted", "not named", "no .env"],
 )
-def test_the_gate_comes_and_goes_and_the_rest_of_the_lab_stays(
-    text: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(gate_file, "gate_program", lambda: Path("/opt/spark-mode-gate"))
+def test_the_gate_comes_and_goes_and_the_rest_of_the_lab_stays(text: str | None, tmp_path: Path) -> None:
     env = tmp_path / ".env"
     if text is not None:
         env.write_text(text)
@@ -86,15 +83,14 @@ def test_the_gate_comes_and_goes_and_the_rest_of_the_lab_stays(
     assert list(tmp_path.glob("*gate*")) == []
 
 
-def test_a_file_of_somebody_else_is_never_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate_file, "gate_program", lambda: Path("/opt/spark-mode-gate"))
-    (tmp_path / gate_file.NAME).write_text("services: {}\n")
+@pytest.mark.parametrize("name", [gate_file.NAME, gate_file.PROGRAM])
+def test_a_file_of_somebody_else_is_never_overwritten(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("services: {}\n")
     files = LabFiles(compose=("a.yaml",), rules="r")
     for act in (lambda: gate_file.install(PROJECT, tmp_path, files), lambda: gate_file.uninstall(tmp_path)):
         with pytest.raises(ConfigurationError, match="is not from spark-mode"):
             act()
-    assert (tmp_path / gate_file.NAME).read_text() == "services: {}\n"
-    assert not (tmp_path / ".env").exists()
+    assert [(one.name, one.read_text()) for one in tmp_path.iterdir()] == [(name, "services: {}\n")]
 
 
 def test_the_gate_reads_what_compose_asks() -> None:
