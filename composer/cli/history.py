@@ -16,6 +16,7 @@ def history(known: Globals, last: int) -> None:
     from composer.switching.history import history as read  # after Compose was asked
 
     events = read(session)[-last:]
+    known.notice(session)
     head = ("WHEN (UTC)", "REQUEST", "BY", "TOOK", "OUTCOME")
     rows = [(one.at, readable(one.request), readable(one.by), one.took, one.said) for one in events]
     known.show(

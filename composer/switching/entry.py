@@ -15,6 +15,7 @@ from composer.switching.session import Session
 from composer.switching.state import State, now
 from composer.switching.switch import Switch
 from composer.switching.switch_log import SwitchLog
+from composer.switching.understanding import require_understood
 
 
 class Entry:
@@ -160,10 +161,12 @@ class Entry:
 def release_holds(session: Session, watcher: Watcher) -> list[str]:
     """End all holds, and return what was held and still ran: under the lock, because a switch writes down what is held, too.
 
-    Raises LockBusy while a switch runs, ConfigurationError when it cannot be written.
+    Raises LockBusy while a switch runs, NeedsAttention where a hold may be written that is not understood, ConfigurationError
+    when the release cannot be written.
     """
     with switch_lock(session.directories.locks, "release", 0.0, watcher, session.clock):
         session.look_again()
+        require_understood(session.past)
         held = [str(one) for one in session.observer.glance().held]
         if session.past.holds:
             Entry(session, watcher).intend(Held(holds=()))

@@ -220,7 +220,8 @@ class Session:
         return self.directories.state / f"{self.engine_key}.{self.project.name}.measured.jsonl"
 
     def restore_request(self) -> Request:
-        """Return the request for the mode before. Raises UsageFault when none is known."""
+        """Return the request for the mode before. Raises UsageFault when there is none, NeedsAttention if it is not certain."""
+        require_understood(self.past)
         before = self.state.before
         if before is None:
             raise UsageFault("there is no mode before: nothing was switched here yet", "ask for a mode: spark-mode audio PROFILE")

@@ -7,7 +7,10 @@ from composer.switching.journal import Past
 UNDERSTOOD = "where a newer release is installed, use that; else go by what runs now: spark-mode recover"
 
 
-def require_understood(known: Past, request: Request) -> None:
-    """Raise NeedsAttention when a switch may be unfinished that cannot be told; a stop of everything is always possible."""
-    if known.puzzle and (request.verb != "stop" or request.names):
+def require_understood(known: Past, request: Request | None = None) -> None:
+    """Raise NeedsAttention when a switch may be unfinished that cannot be told, or a hold; whatever the request is, if it is one.
+
+    A stop of everything is always possible.
+    """
+    if known.puzzle and (request is None or request.verb != "stop" or request.names):
         raise NeedsAttention(known.puzzle, UNDERSTOOD)

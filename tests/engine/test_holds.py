@@ -1,8 +1,10 @@
 """Holds, what follows a training, files that change, and the history: through the command, on a real engine."""
 
+import json
 import shutil
 import signal
 import subprocess
+import zlib
 from pathlib import Path
 
 import psutil
@@ -43,6 +45,23 @@ def test_a_held_mode_refuses_other_switches_until_it_is_released(lab: Lab) -> No
     assert "nothing is held" in lab.run("release").out
     lab.run("audio", "omni")
     assert set(lab.running()) == {"omni"}
+
+
+def test_every_verb_that_reads_a_journal_of_a_newer_release_says_so(lab: Lab) -> None:
+    lab.run("training", "--hold")
+    (journal,) = lab.state_folder.glob("*.journal")
+    newer = json.dumps({"kind": "held", "version": 2, "holds": []}).encode()
+    with journal.open("ab") as file:
+        file.write(f"{zlib.crc32(newer):08x} ".encode() + newer + b"\n")
+    written = journal.read_bytes()
+    for verb in (("release",), ("restore",), ("audio", "omni", "--hold"), ("stop", "training"), ("plan", "training")):
+        assert "1 record that this release does not understand" in lab.run(*verb, expect=7).err
+    for verb in (("history",), ("map",), ("calibrate",)):
+        assert "1 record that this release does not understand" in lab.run(*verb).err
+    assert "1 record that this release does not understand" in lab.run("status", "--format", "json").json["interrupted"]
+    assert journal.read_bytes() == written
+    lab.run("recover")
+    lab.run("release")
 
 
 def test_a_hold_ends_with_its_containers(lab: Lab) -> None:

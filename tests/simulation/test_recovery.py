@@ -320,6 +320,21 @@ def test_a_record_that_is_not_understood_needs_recover_before_anything_is_switch
     assert ask(one, tmp_path, OMNI).mode == "audio omni"
 
 
+def test_nothing_is_released_or_restored_while_a_record_is_not_understood(tmp_path: Path) -> None:
+    one = machine()
+    ask(one, tmp_path, XTTS, hold=True)
+    damaged(one, b'"kind":"held"')
+    written = one.files["lab.journal"]
+    with pytest.raises(NeedsAttention, match="1 record that this release does not understand"):
+        release_holds(SimulatedSession(one, tmp_path), Nobody())
+    damaged(one, b'"kind":"ended"')
+    with pytest.raises(NeedsAttention, match="2 records that this release does not understand"):
+        SimulatedSession(one, tmp_path).restore_request()
+    assert len(one.files["lab.journal"]) == len(written)
+    recover(one, tmp_path)
+    assert len(release_holds(SimulatedSession(one, tmp_path), Nobody())) == 1
+
+
 def test_a_record_of_a_newer_release_in_a_switch_that_was_cut_off_counts_no_more_once_that_is_recovered(tmp_path: Path) -> None:
     one = cut_off(tmp_path, OMNI, TRAINING, "compose stop omni")
     damaged(one, b'"kind":"step"')
