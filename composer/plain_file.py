@@ -3,9 +3,18 @@
 import errno
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 LARGEST = 1024 * 1024
+_KINDS = {
+    stat.S_IFDIR: "a directory",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFLNK: "a link",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
 
 
 def read_plain(path: Path, follow: bool = True, most: int = LARGEST) -> bytes:
@@ -26,3 +35,15 @@ def require_plain(descriptor: int) -> None:
     """Raise OSError for a descriptor of anything but a regular file."""
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         raise OSError(errno.EINVAL, "not a regular file")
+
+
+def fault(path: Path, error: OSError, fix: str) -> tuple[str, str]:
+    """Return what is wrong with a file of ours, and the way out: `fix`, unless something that is no file lies in its place."""
+    kind = None
+    with suppress(OSError):
+        kind = _KINDS.get(stat.S_IFMT(path.lstat().st_mode))
+    if kind is None:
+        return f"{path}: {error.strerror}", fix
+    import shlex  # only what is wrong pays for it
+
+    return f"{path} is {kind} and no file", f"move it away: {shlex.join(['mv', str(path), f'{path}.old'])}"

@@ -142,7 +142,7 @@ def _require_finished(locks: Path, state: Path) -> None:
         try:
             known = past(JournalFile(path).records())
         except JournalFailed as error:
-            raise ConfigurationError(str(error), FIX) from None
+            raise ConfigurationError(str(error), error.fix) from None
         if known.open or known.unreadable:
             why = known.open or f"{known.unreadable} records are not understood, and may be of an unfinished switch"
             raise Refused(f"{path}: {why}", "first, in that lab: spark-mode recover")

@@ -18,6 +18,7 @@ from composer.engine.doors import ChosenVariant, ComposeFailed
 from composer.engine.questions import TIMED_OUT, last_line, settings
 from composer.errors import EngineUnavailable
 from composer.lab.files import LabFiles
+from composer.plain_file import fault
 
 if TYPE_CHECKING:
     from python_on_whales import DockerClient
@@ -83,7 +84,10 @@ class ComposeVerbs:
             for service, variant in variants.items()
         }
         path = self._folder / f"{self._files.project_name}.variants.json"
-        replace_file(path, json.dumps({"services": services}).encode(), 0o660)
+        try:
+            replace_file(path, json.dumps({"services": services}).encode(), 0o660)
+        except OSError as error:
+            raise ComposeFailed("; ".join(fault(path, error, "make room, or make it writable"))) from None
         return path
 
 

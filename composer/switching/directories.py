@@ -72,6 +72,8 @@ def own_directory() -> Path:
 def _make(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except FileExistsError:
+        raise ConfigurationError(f"{folder} is not a directory", f"move it away: mv {folder} {folder}.old") from None
     except OSError as error:
         raise ConfigurationError(f"{folder}: {error.strerror}", "set XDG_STATE_HOME to a directory that you may write") from None
 

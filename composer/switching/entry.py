@@ -67,7 +67,7 @@ class Entry:
         except JournalFailed as error:
             self.has_begun = False
             message = f"the journal cannot be written: {error}; nothing was touched"
-            raise ConfigurationError(message, "make room, or make it writable") from None
+            raise ConfigurationError(message, error.fix) from None
 
     def record(self, record: Record, quietly: bool = False) -> None:
         """Write what is true already; that it cannot be written is a warning."""
@@ -155,7 +155,7 @@ class Entry:
         try:
             add_measurements(self._session.measurements_path, switch.measured)
         except ConfigurationError as error:
-            self._watcher.warned(error.message)  # the switch is what it is, with or without its records
+            self._watcher.warned(f"{error.message}; {error.hint}")  # the switch is what it is, with or without its records
 
 
 def release_holds(session: Session, watcher: Watcher) -> list[str]:

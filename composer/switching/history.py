@@ -48,4 +48,4 @@ def _ended(session: Session) -> tuple[Ended, ...]:
     try:
         return past(session.journal.history()).ended
     except JournalFailed as error:
-        raise ConfigurationError(str(error), "spark-mode must be able to read its journal there") from None
+        raise ConfigurationError(str(error), error.fix) from None

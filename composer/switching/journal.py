@@ -34,7 +34,11 @@ from composer.switching.state import State
 
 
 class JournalFailed(Exception):
-    """A record could not be written; the message is the system's reason."""
+    """A record could not be written, or none be read; the message is the system's reason, and `fix` the way out."""
+
+    def __init__(self, message: str, fix: str) -> None:
+        super().__init__(message)
+        self.fix = fix
 
 
 class Journal(Protocol):

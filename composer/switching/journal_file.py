@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from composer.plain_file import fault
 from composer.switching.disk import Disk, OpenFile, RealDisk
 from composer.switching.journal import JournalFailed, Past, past
 from composer.switching.records import Carried, Record, StepEnded
@@ -53,7 +54,7 @@ class JournalFile:
                 _end_line(file)
                 _write(file, line, sync=not isinstance(record, StepEnded))
         except OSError as error:
-            raise JournalFailed(f"{self.path}: {error.strerror}") from None
+            raise JournalFailed(*fault(self.path, error, "make room, or make it writable")) from None
 
     def _begin_anew(self, line: bytes, size: int) -> bool:
         """Replace the file by what is in force and a new line; return False where that is no better, or not possible."""
@@ -83,7 +84,7 @@ class JournalFile:
         except FileNotFoundError:
             return b""
         except OSError as error:
-            raise JournalFailed(f"{path}: {error.strerror}") from None
+            raise JournalFailed(*fault(path, error, "spark-mode must be able to read its journal there")) from None
 
 
 def _write(file: OpenFile, line: bytes, sync: bool) -> None:

@@ -20,7 +20,7 @@ from composer.atomic_file import replace_file
 from composer.engine.doors import Clock
 from composer.errors import ConfigurationError, EngineUnavailable
 from composer.frozen import Frozen
-from composer.plain_file import read_plain
+from composer.plain_file import fault, read_plain
 from composer.planning.observed import LEASED, Container, Hold
 from composer.switching.shared_file import MODE, locked, open_lock, takes
 from composer.switching.state import now
@@ -35,6 +35,7 @@ SETTLE_SECONDS = 1.0
 PASSING_SECONDS = 10.0
 """How long a process is waited for whose service ran when it asked; Compose has looked at what to start by then."""
 POLL_SECONDS = 0.1
+_REMOVE = "remove it, when no docker compose runs"
 
 
 class Lease(Frozen):
@@ -140,15 +141,16 @@ class Leases:
             return _Leases.validate_json(read_plain(self._path, follow=False))
         except FileNotFoundError:
             return ()
-        except (OSError, ValidationError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "is not what was written"
-            raise ConfigurationError(f"{self._path}: {reason}", "remove it, when no docker compose runs") from None
+        except OSError as error:
+            raise ConfigurationError(*fault(self._path, error, _REMOVE)) from None
+        except ValidationError:
+            raise ConfigurationError(f"{self._path}: is not what was written", _REMOVE) from None
 
     def _write(self, leases: tuple[Lease, ...]) -> None:
         try:
             replace_file(self._path, json.dumps([one.model_dump() for one in leases]).encode(), MODE)
         except OSError as error:
-            raise ConfigurationError(f"{self._path}: {error.strerror}", "make room, or make it writable") from None
+            raise ConfigurationError(*fault(self._path, error, "make room, or make it writable")) from None
 
 
 def process_began(pid: int, processes: Path = PROCESSES) -> int | None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from composer.engine.doors import Clock
 from composer.errors import ConfigurationError, LockBusy
-from composer.plain_file import read_plain
+from composer.plain_file import fault, read_plain
 from composer.switching.doors import StepFailed
 from composer.switching.report import Watcher
 from composer.switching.shared_file import is_at, locked, open_lock, say, takes
@@ -159,8 +159,8 @@ def held(path: Path, flags: int = os.O_NOFOLLOW) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        message = f"{path}: {error.strerror}; whether a switch runs cannot be seen"
-        raise ConfigurationError(message, "spark-mode must be able to read its lock there") from None
+        message, fix = fault(path, error, "spark-mode must be able to read its lock there")
+        raise ConfigurationError(f"{message}; whether a switch runs cannot be seen", fix) from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from composer.atomic_file import replace_file
 from composer.errors import ConfigurationError
 from composer.frozen import Frozen
-from composer.plain_file import read_plain
+from composer.plain_file import fault, read_plain
 
 MOST_RECORDS = 1000
 FAR = 0.25
@@ -100,7 +100,8 @@ def add_measurements(path: Path, new: Iterable[Measurement]) -> None:
     try:
         replace_file(path, "".join(one.model_dump_json() + "\n" for one in kept).encode(), 0o660)
     except OSError as error:
-        raise ConfigurationError(f"{path}: {error.strerror}; what this switch measured is not kept") from None
+        message, fix = fault(path, error, "make room, or make it writable")
+        raise ConfigurationError(f"{message}; what this switch measured is not kept", fix) from None
 
 
 def footprints(records: Iterable[Measurement]) -> tuple[Footprints, ...]:

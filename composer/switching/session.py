@@ -151,7 +151,7 @@ class Session:
         try:
             return past(self.journal.records())
         except JournalFailed as error:
-            self.forgiveness.forgive(ConfigurationError(str(error), "spark-mode must be able to read its journal there"))
+            self.forgiveness.forgive(ConfigurationError(str(error), error.fix))
             return Past()
 
     def look_again(self) -> None:

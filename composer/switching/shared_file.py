@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from composer.errors import ConfigurationError
-from composer.plain_file import require_plain
+from composer.plain_file import fault, require_plain
 
 MODE = 0o660
 
@@ -34,7 +34,7 @@ def open_lock(path: Path) -> int:
     try:
         return open_shared(path)
     except OSError as error:
-        raise ConfigurationError(f"{path}: {error.strerror}", "spark-mode must be able to write its lock there") from None
+        raise ConfigurationError(*fault(path, error, "spark-mode must be able to write its lock there")) from None
 
 
 def takes(descriptor: int) -> bool:

@@ -1,10 +1,14 @@
 """Files and terminals that are not what they should be: a clear error, never a hang, a traceback, or half a switch."""
 
+import errno
 import os
+import shlex
 import signal
+import stat
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,7 +18,7 @@ from composer.engine.compose_files import ComposeFiles
 from composer.engine.local import local_socket
 from composer.errors import ConfigurationError, EngineUnavailable
 from composer.lab.files import LabFiles
-from composer.plain_file import read_plain
+from composer.plain_file import fault, read_plain
 from tests.engine.lab import DEADLINE, ROOT, Lab, docker, ends, until
 
 QUICK = DEADLINE
@@ -108,6 +112,25 @@ def test_what_is_no_plain_file_is_read_by_nobody(tmp_path: Path) -> None:
         read_plain(tmp_path / "to-good", follow=False)
 
 
+def test_what_lies_in_the_place_of_a_file_is_named_with_what_moves_it_away(tmp_path: Path) -> None:
+    places: dict[str, Callable[[Path], object]] = {
+        "a directory": Path.mkdir,
+        "a pipe": os.mkfifo,
+        "a link": lambda path: path.symlink_to("nowhere"),
+        "a socket": lambda path: os.mknod(path, stat.S_IFSOCK | 0o600),
+    }
+    for kind, put in places.items():
+        path = tmp_path / f"{kind}'s place"
+        put(path)
+        said, fix = fault(path, OSError(errno.EINVAL, "unusable"), "make room")
+        assert said == f"{path} is {kind} and no file"
+        subprocess.run(["sh", "-c", fix.removeprefix("move it away: ")], check=True)
+        assert not os.path.lexists(path)
+        assert fault(path, OSError(errno.ENOSPC, "full"), "make room") == (f"{path}: full", "make room")
+        path.write_text("a file")
+        assert fault(path, OSError(errno.ENOSPC, "full"), "make room") == (f"{path}: full", "make room")
+
+
 @pytest.mark.parametrize("kind", ["pipe", "zero", "long"])
 def test_rules_that_are_no_plain_file_are_refused(lab: Lab, tmp_path: Path, kind: str) -> None:
     path = tmp_path / "rules.yaml"
@@ -120,28 +143,49 @@ def test_rules_that_are_no_plain_file_are_refused(lab: Lab, tmp_path: Path, kind
     assert "name the rules file with --rules" in refused.err
 
 
-STATE = ("*.lock", "*.journal", "compose-*.json", "*.measured.jsonl", "*.leases.json")
+STATE = ("*.lock", "*.journal", "compose-*.json", "*.measured.jsonl", "*.leases.json", "*.variants.json")
+IN_ITS_PLACE: dict[str, Callable[[Path], object]] = {
+    "a pipe": os.mkfifo,
+    "a directory": Path.mkdir,
+    "a link": lambda path: path.symlink_to("/etc/hostname"),
+    "something else": lambda path: path.write_text("[" * 100_000),
+}
 
 
-@pytest.mark.parametrize("kind", ["pipe", "link", "nested"])
-def test_state_that_is_not_what_was_written_holds_nothing_up(lab: Lab, kind: str) -> None:
-    lab.run("training")
-    journal = next(lab.state_folder.glob("*.journal"))
+@pytest.mark.parametrize("kind", IN_ITS_PLACE)
+def test_state_that_is_not_what_was_written_holds_nothing_up_and_the_way_out_is_said(lab: Lab, kind: str) -> None:
+    lab.run("training:large")
+    (journal,) = lab.state_folder.glob("*.journal")
     journal.with_suffix(".leases.json").write_text("[]")
+    (lab.state_folder / f"{lab.project}.variants.json").write_text("{}")
     for path in [path for pattern in STATE for path in lab.state_folder.glob(pattern)]:
-        good = path.read_bytes()
+        good, kept = path.read_bytes(), path.with_name(f"{path.name}.old")
         path.unlink()
-        if kind == "pipe":
-            os.mkfifo(path)
-        elif kind == "link":
-            path.symlink_to("/etc/hostname")
-        else:
-            path.write_text("[" * 100_000)
-        for command in (("status",), ("training",)):
-            assert lab.run(*command, expect=None).code in (0, 3), path
-        path.unlink(missing_ok=True)
+        IN_ITS_PLACE[kind](path)
+        for command in (("status",), ("training:large",)):
+            outcome = lab.run(*command, expect=None)
+            assert outcome.code in (0, 3), path
+            if outcome.code == 3 and kind != "something else":
+                assert f"{path} is {kind}" in outcome.err
+                assert f"mv {path} {kept}" in outcome.err
+        path.rmdir() if kind == "a directory" else path.unlink(missing_ok=True)
         path.write_bytes(good)
     assert set(lab.running()) == {"training"}
+
+
+@pytest.mark.parametrize("pattern", ["*.journal", "switch.lock", "*.leases.json"])
+def test_what_lies_in_the_place_of_state_can_be_moved_away_as_is_said(lab: Lab, pattern: str) -> None:
+    lab.run("training")
+    (journal,) = lab.state_folder.glob("*.journal")
+    journal.with_suffix(".leases.json").write_text("[]")
+    (path,) = lab.state_folder.glob(pattern)
+    path.unlink()
+    path.mkdir()
+    refused = lab.run("audio", "omni", "--yes", expect=3)
+    (hint,) = [line.partition("mv ")[2] for line in refused.err.splitlines() if "mv " in line]
+    subprocess.run(["mv", *shlex.split(hint)], check=True)
+    lab.run("audio", "omni", "--yes")
+    assert set(lab.running()) == {"omni"}
 
 
 def test_a_second_signal_leaves_what_follows_a_training_without_a_traceback(lab: Lab) -> None:
@@ -213,5 +257,5 @@ def test_a_file_of_leases_that_is_a_pipe_is_an_error(tmp_path: Path) -> None:
     from composer.switching.leases import Leases  # beside the command line tests above
 
     os.mkfifo(tmp_path / "leases.json")
-    with pytest.raises(ConfigurationError, match="not a regular file"):
+    with pytest.raises(ConfigurationError, match="is a pipe and no file"):
         Leases(tmp_path / "leases.json").live()

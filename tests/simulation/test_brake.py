@@ -38,10 +38,10 @@ class NoJournal:
     """A journal that can be neither read nor written."""
 
     def records(self) -> list[Mapping[str, Any]]:
-        raise JournalFailed("lab.journal: Permission denied")
+        raise JournalFailed("lab.journal: Permission denied", "make it readable")
 
     def append(self, record: Record) -> None:
-        raise JournalFailed("lab.journal: Read-only file system")
+        raise JournalFailed("lab.journal: Read-only file system", "make it writable")
 
     def history(self) -> list[Mapping[str, Any]]:
         return self.records()
