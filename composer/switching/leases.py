@@ -87,18 +87,21 @@ _Leases = TypeAdapter(tuple[Lease, ...])
 
 
 class Leases:
-    """The leases of all labs of a machine, or of a lab of its own, in a file."""
+    """The leases of all labs of a machine, or of a lab of its own, in a file.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    In the file `former` are those of a project that were given before its rules changed their scope; others write that one.
+    """
+
+    def __init__(self, path: Path, former: Path | None = None, project: str = "") -> None:
+        self._path, self._former, self._project = path, former, project
 
     def live(self) -> tuple[Lease, ...]:
         """Return those whose process still runs, and has something to start."""
-        return tuple(one for one in self._alive() if one.passes_until is None)
+        return tuple(one for one in (*self._alive(), *self._alive_before()) if one.passes_until is None)
 
     def passing(self, at: float) -> tuple[Lease, ...]:
         """Return those whose process may still start again what ran when it asked, `at` monotonic seconds."""
-        return tuple(one for one in self._alive() if one.is_passing(at))
+        return tuple(one for one in (*self._alive(), *self._alive_before()) if one.is_passing(at))
 
     def add(self, lease: Lease) -> None:
         """Add one, and drop those that ended. Only while `judging`. Raises ConfigurationError."""
@@ -136,21 +139,29 @@ class Leases:
     def _alive(self) -> tuple[Lease, ...]:
         return tuple(one for one in self._read() if one.is_alive)
 
+    def _alive_before(self) -> Iterator[Lease]:
+        if self._former:
+            yield from (one for one in _leases_in(self._former) if one.project == self._project and one.is_alive)
+
     def _read(self) -> tuple[Lease, ...]:
-        try:
-            return _Leases.validate_json(read_plain(self._path, follow=False))
-        except FileNotFoundError:
-            return ()
-        except OSError as error:
-            raise ConfigurationError(*fault(self._path, error, _REMOVE)) from None
-        except ValidationError:
-            raise ConfigurationError(f"{self._path}: is not what was written", _REMOVE) from None
+        return _leases_in(self._path)
 
     def _write(self, leases: tuple[Lease, ...]) -> None:
         try:
             replace_file(self._path, json.dumps([one.model_dump() for one in leases]).encode(), MODE)
         except OSError as error:
             raise ConfigurationError(*fault(self._path, error, "make room, or make it writable")) from None
+
+
+def _leases_in(path: Path) -> tuple[Lease, ...]:
+    try:
+        return _Leases.validate_json(read_plain(path, follow=False))
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise ConfigurationError(*fault(path, error, _REMOVE)) from None
+    except ValidationError:
+        raise ConfigurationError(f"{path}: is not what was written", _REMOVE) from None
 
 
 def process_began(pid: int, processes: Path = PROCESSES) -> int | None:

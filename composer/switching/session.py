@@ -141,9 +141,11 @@ class Session:
 
     @property
     def leases(self) -> Leases:
-        """What others were allowed to start: on the machine, or in a lab of its own. Raises EngineUnavailable for the latter."""
-        own = f"{self.engine_key}.{self.project.name}." if self.rules.scope == "project" else ""
-        return Leases(self.directories.locks / f"{own}leases.json")
+        """What others were allowed to start: on the machine, or in a lab of its own. Raises EngineUnavailable."""
+        locks = self.directories.locks
+        places = (locks / "leases.json", locks / f"{self.engine_key}.{self.project.name}.leases.json")
+        path, former = places[::-1] if self.rules.scope == "project" else places
+        return Leases(path, former, self.project.name)
 
     @cached_property
     def past(self) -> Past:

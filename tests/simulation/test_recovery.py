@@ -417,6 +417,18 @@ def test_a_lease_counts_until_its_service_has_started_wherever_the_clock_jumps(t
     assert not session.observe().held
 
 
+@pytest.mark.parametrize("scopes", [("machine", "project"), ("project", "machine")])
+def test_what_is_about_to_start_is_seen_after_the_scope_of_the_rules_changed(tmp_path: Path, scopes: tuple[str, str]) -> None:
+    one = machine()
+    began = process_began(os.getpid())
+    assert began is not None
+    one.rules = one.rules.model_copy(update={"scope": scopes[0]})
+    SimulatedSession(one, tmp_path).leases.add(Lease.give("omni", "lab", os.getpid(), began, "ann", ()))
+    one.rules = one.rules.model_copy(update={"scope": scopes[1]})
+    with pytest.raises(Refused, match="omni is about to start"):
+        ask(one, tmp_path, TRAINING)
+
+
 def test_a_start_that_comes_after_a_stop_which_waited_for_nothing_is_stopped_too(tmp_path: Path) -> None:
     one = machine()
     ask(one, tmp_path, OMNI)

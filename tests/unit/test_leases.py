@@ -137,3 +137,21 @@ def test_a_link_in_place_of_the_file_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "leases.json").symlink_to("/etc/passwd")
     with pytest.raises(ConfigurationError):
         Leases(tmp_path / "leases.json").live()
+
+
+def test_a_lease_of_the_lab_counts_though_its_rules_have_another_scope_by_now(tmp_path: Path, dead: Lease) -> None:
+    machines, own = tmp_path / "leases.json", tmp_path / "engine.lab.leases.json"
+    for before, now in ((machines, own), (own, machines)):
+        of_another = lease().model_copy(update={"project": "another", "passes_until": 5.0})
+        for one in (lease(), of_another, lease().model_copy(update={"passes_until": 7.0}), dead):
+            Leases(before).add(one)
+        leases = Leases(now, before, "lab")
+        assert leases.live() == (lease(),)
+        assert [one.project for one in leases.passing(0.0)] == ["lab"]
+        former = before.read_bytes()
+        leases.add(lease().model_copy(update={"service": "xtts"}))
+        assert {one.service for one in leases.live()} == {"omni", "xtts"}
+        leases.settle(PassingClock(), lambda _: ())
+        assert before.read_bytes() == former, "what others write is theirs"
+        before.unlink()
+        now.unlink()
