@@ -16,7 +16,8 @@ GB10 = ("0x10de", "0x2e12")
 """PCI vendor and device of the GPU in a DGX Spark, of NVIDIA's and of its partners."""
 KILLERS = ("earlyoom", "nohang", "systemd-oomd")
 """Daemons that end processes before memory runs out, as the kernel names their processes."""
-_DEADLINE = 5
+DEADLINE = 5.0
+"""Seconds in which a program that is asked must answer."""
 _LONGEST = 200
 
 
@@ -32,14 +33,17 @@ class Host(Frozen):
     """The command lines of those that run."""
 
 
-def read_host(root: Path = Path("/"), search_path: str | None = None) -> Host:
-    """Read what the machine says of itself. `search_path` is where programs are looked for, PATH by default."""
+def read_host(root: Path = Path("/"), search_path: str | None = None, seconds: float = DEADLINE) -> Host:
+    """Read what the machine says of itself.
+
+    Programs are looked for in `search_path`, PATH by default, and have so many seconds to answer.
+    """
     return Host(
         product=_line(root / "sys/class/dmi/id/product_name"),
         is_gb10=any(_has_gb10(device) for device in _entries(root / "sys/bus/pci/devices")),
         dgx_os=_dgx_os(_text(root / "etc/dgx-release")),
         driver=_driver(root),
-        toolkit=_toolkit(shutil.which("nvidia-ctk", path=search_path)),
+        toolkit=_toolkit(shutil.which("nvidia-ctk", path=search_path), seconds),
         killers=tuple(sorted(_killers(root / "proc"))),
     )
 
@@ -63,12 +67,12 @@ def _driver(root: Path) -> str | None:
     return found[1] if found else module or None
 
 
-def _toolkit(program: str | None) -> str | None:
+def _toolkit(program: str | None, seconds: float) -> str | None:
     if program is None:
         return None
-    ask = ["timeout", "-k", "1", str(_DEADLINE), "sh", "-c", '"$0" --version | head -c 4096', program]
+    ask = ["timeout", "-k", "1", f"{seconds:g}", "sh", "-c", '"$0" --version | head -c 4096', program]
     try:
-        said = subprocess.run(ask, check=False, stdin=subprocess.DEVNULL, capture_output=True, timeout=2 * _DEADLINE).stdout
+        said = subprocess.run(ask, check=False, stdin=subprocess.DEVNULL, capture_output=True, timeout=2 * seconds + 1).stdout
     except (OSError, subprocess.TimeoutExpired):
         return None
     found = re.search(r"version (\d{1,6}\.\d{1,6}\.\d{1,6})\b", said.decode(errors="replace"))

@@ -7,7 +7,6 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,9 +20,6 @@ from composer.lab.files import LabFiles
 from composer.plain_file import fault, read_plain
 from tests.engine.lab import DEADLINE, ROOT, Lab, docker, ends, until
 
-QUICK = DEADLINE
-"""Seconds within which a command must have ended; none of them waits for anything."""
-
 
 def test_a_reader_that_goes_away_does_not_end_a_switch(lab: Lab) -> None:
     lab.run("training")
@@ -32,7 +28,7 @@ def test_a_reader_that_goes_away_does_not_end_a_switch(lab: Lab) -> None:
         while "stop" not in (line := switch.stdout.readline()):
             assert line, "it ended"
         switch.stdout.close()
-        assert switch.wait(QUICK) == 0
+        assert switch.wait(DEADLINE) == 0
     assert set(lab.running()) == {"omni"}
     assert lab.run("status", "--format", "json").json["interrupted"] is None
 
@@ -53,7 +49,7 @@ def test_a_terminal_that_is_closed_brings_back_what_ran_before(lab: Lab) -> None
     until(lambda: "omni" in lab.running())
     os.close(ours)
     switch.send_signal(signal.SIGHUP)
-    assert switch.wait(QUICK) == 130
+    assert switch.wait(DEADLINE) == 130
     assert set(lab.running()) == {"training"}
     assert lab.run("status", "--format", "json").json["interrupted"] is None
 
@@ -62,7 +58,7 @@ def test_a_terminal_that_is_closed_brings_back_what_ran_before(lab: Lab) -> None
 def test_a_switch_that_cannot_say_so_is_done_all_the_same(lab: Lab, streams: str) -> None:
     closing = {"stdout": ">&-", "stderr": "2>&-", "both": ">&- 2>&-"}[streams]
     command = " ".join([*(f"'{one}'" for one in lab.arguments("training", "--yes")), closing])
-    done = subprocess.run(["sh", "-c", command], check=False, cwd=lab.folder, env=lab.environment, timeout=QUICK)
+    done = subprocess.run(["sh", "-c", command], check=False, cwd=lab.folder, env=lab.environment, timeout=DEADLINE)
     assert done.returncode == 0
     assert set(lab.running()) == {"training"}
 
@@ -90,10 +86,8 @@ def test_a_compose_that_never_answers_is_given_up_with_everything_that_it_starte
     os.mkfifo(tmp_path / "pipe")
     file = tmp_path / "compose.yaml"
     file.write_text("include: [pipe]\nservices: {one: {image: x}}\n")
-    begun = time.monotonic()
-    with pytest.raises(EngineUnavailable, match="did not answer within 2 s"):
+    with pytest.raises(EngineUnavailable, match="did not answer within 2 s"):  # nobody ever writes into the pipe
         ComposeFiles(LabFiles(compose=(str(file),), rules=""), local_socket()).read()
-    assert time.monotonic() - begun < QUICK
     left = subprocess.run(["pgrep", "-f", str(file)], check=False, capture_output=True, text=True).stdout.split()
     assert left == []
 
@@ -204,7 +198,7 @@ def test_what_follows_a_training_survives_a_hang_up_under_nohup(lab: Lab) -> Non
         until(lambda: [one["outcome"] for one in lab.run("history", "--format", "json").json] == ["applied"] * 2)
         process.send_signal(signal.SIGHUP)
         docker("stop", lab.running()["training"][0])
-        assert process.wait(QUICK) == 0
+        assert process.wait(DEADLINE) == 0
     assert set(lab.running()) == {"omni"}
 
 
@@ -227,7 +221,9 @@ def test_ctrl_c_while_modules_are_loaded_ends_it_plainly(lab: Lab) -> None:
 def test_a_working_directory_that_is_gone_is_said(lab: Lab, tmp_path: Path) -> None:
     (tmp_path / "gone").mkdir()
     command = f"cd {tmp_path}/gone && rmdir {tmp_path}/gone && '{sys.executable}' -m composer.cli status"
-    done = subprocess.run(["sh", "-c", command], check=False, env=lab.environment, capture_output=True, text=True, timeout=QUICK)
+    done = subprocess.run(
+        ["sh", "-c", command], check=False, env=lab.environment, capture_output=True, text=True, timeout=DEADLINE
+    )
     assert done.returncode == 3
     assert "the working directory is gone" in done.stderr
 

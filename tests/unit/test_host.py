@@ -91,7 +91,7 @@ def test_a_machine_that_says_nothing_is_unknown(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("script", ["exit 1", "echo nothing", "printf '\\377'", "exec yes version", "sleep 60 & exit 1"])
 def test_a_toolkit_that_fails_is_unknown(tmp_path: Path, script: str) -> None:
-    assert read_host(tmp_path, toolkit(tmp_path / "bin", script)).toolkit is None
+    assert read_host(tmp_path, toolkit(tmp_path / "bin", script), seconds=0.5).toolkit is None
 
 
 def test_the_name_of_the_module_tells_the_driver_where_its_own_file_does_not(tmp_path: Path) -> None:

@@ -79,6 +79,15 @@ class Start:
             assert time.monotonic() < deadline
             time.sleep(0.05)
 
+    def until_it_hears(self) -> None:
+        """Wait until it would pass a stop on: it catches SIGTERM (proc(5), SigCgt)."""
+        assert self.process is not None
+        deadline, caught = time.monotonic() + DEADLINE, 0
+        while not caught >> (signal.SIGTERM - 1) & 1:
+            assert time.monotonic() < deadline
+            status = Path(f"/proc/{self.process.pid}/status").read_text()
+            caught = int(status.partition("SigCgt:")[2].split()[0], 16)
+
     def asked(self) -> list[str]:
         return self.told.read_text().splitlines()
 
@@ -119,8 +128,8 @@ def test_a_model_that_is_there_is_loaded_without_a_network(start: Start) -> None
         ({"LOAD": "500"}, f"{MODEL} cannot be loaded: 500 as asked"),
         ({"LOAD": "409"}, f"{MODEL} cannot be loaded: 409 as asked"),
         ({"ENDS": "1"}, "Speaches ended before it answered."),
-        ({"SILENT": "1", "ANSWERS_WITHIN": "1"}, "Speaches does not answer after 1 s."),
-        ({"DEAF": "1", "LOAD": "500"}, f"{MODEL} cannot be loaded: 500 as asked"),
+        ({"SILENT": "1", "ANSWERS_WITHIN": "0.2"}, "Speaches does not answer after 0.2 s."),
+        ({"DEAF": "1", "LOAD": "500", "ENDS_WITHIN": "0.2"}, f"{MODEL} cannot be loaded: 500 as asked"),
         ({"READY": "/proc/ready"}, "/proc/ready cannot be written: [Errno 2] No such file or directory: '/proc/ready'"),
         ({"WHISPER_MODEL": "a/ü b", "LOAD": "404"}, "a/ü b cannot be loaded: 404 as asked"),
     ],
@@ -144,7 +153,7 @@ def test_a_stop_reaches_the_server(start: Start) -> None:
 
 def test_a_stop_before_the_model_is_loaded_is_no_fault(start: Start) -> None:
     process = start.run(SILENT="1")
-    time.sleep(1)
+    start.until_it_hears()
     process.send_signal(signal.SIGTERM)
     said, _ = process.communicate(timeout=DEADLINE)
     assert (process.returncode, said) == (128 + signal.SIGTERM, "")

@@ -3,6 +3,7 @@
     WHISPER_MODEL     the model, as Hugging Face names it
     READY             the file that is there once it is loaded (default /tmp/ready)
     ANSWERS_WITHIN    seconds until the server must answer (default 120)
+    ENDS_WITHIN       seconds until it must have ended after a SIGTERM, or is killed (default 10)
 
 A model that cannot be downloaded or loaded ends the server. A stop is passed on to it.
 """
@@ -24,7 +25,7 @@ READY = Path(os.environ.get("READY", "/tmp/ready"))  # noqa: S108 - nobody else 
 PORT = int(os.environ.get("UVICORN_PORT", "8000"))
 ANSWERS_WITHIN = float(os.environ.get("ANSWERS_WITHIN", "120"))  # seconds
 LOADED_WITHIN = 3600.0  # seconds, the download of 3 GB included
-ENDS_WITHIN = 10.0  # seconds, after a SIGTERM
+ENDS_WITHIN = float(os.environ.get("ENDS_WITHIN", "10"))  # seconds
 
 
 def ask(method: str, path: str, seconds: float) -> tuple[int, str]:
@@ -59,12 +60,12 @@ class Speaches:
     def until_it_answers(self) -> None:
         """Wait until the server answers; end it, and this program, when it does not."""
         deadline = time.monotonic() + ANSWERS_WITHIN
-        while ask("GET", "health", 5)[0] != 200:
+        while ask("GET", "health", min(5.0, max(0.1, deadline - time.monotonic())))[0] != 200:
             if self._process.poll() is not None:
                 self.end("Speaches ended before it answered.")
             if time.monotonic() > deadline:
                 self.end(f"Speaches does not answer after {ANSWERS_WITHIN:g} s.")
-            time.sleep(0.5)
+            time.sleep(0.1)
 
     def load(self, model: str) -> None:
         """Download the model where it is missing, and load it."""
