@@ -1,8 +1,10 @@
 """Who goes when others have started what the rules keep apart."""
 
+from itertools import permutations
+
 import pytest
 
-from composer.lab.rules import GuardPolicy, Rules
+from composer.lab.rules import AtMost, Exclusive, GuardPolicy, Rules
 from composer.planning.mode import mode_services
 from composer.planning.observed import Container, Hold, Observed
 from composer.planning.settlement import losers
@@ -61,6 +63,30 @@ def test_everything_that_excludes_training_goes_dependents_first() -> None:
     found = go(running(("training", 100), ("xtts", 1), ("whisper", 1), ("ollama", 1)))
     assert set(found) == {"xtts", "whisper", "ollama"}
     assert found.index("xtts") < found.index("ollama")
+
+
+SPEECH = ("omni", "chatterbox", "xtts")
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        Exclusive(name="apart", exclusive=SPEECH, because="they exclude each other"),
+        AtMost(name="one", at_most=1, of=SPEECH, because="one at a time"),
+    ],
+    ids=["exclusive", "at most one"],
+)
+@pytest.mark.parametrize("order", [*permutations(SPEECH)])
+def test_of_three_that_exclude_each_other_all_but_the_first_are_named_at_once(
+    rule: Exclusive | AtMost, order: tuple[str, ...]
+) -> None:
+    first, *newcomers = order
+    observed = running(*((name, 100.0 * place) for place, name in enumerate(order)))
+    found = losers(observed, PROJECT, RULES.model_copy(update={"rules": (rule,)}), ())
+    assert sorted(one.service for one in found) == sorted(newcomers)
+    assert {(one.rule, one.containers) for one in found} == {(rule.name, (f"id of {name}",)) for name in newcomers}
+    left = running((first, 0.0))
+    assert losers(left, PROJECT, RULES.model_copy(update={"rules": (rule,)}), ()) == ()
 
 
 def test_what_is_not_the_labs_is_never_stopped_and_only_warned_of() -> None:
