@@ -66,6 +66,9 @@ class ComposeFiles:
         if self._cache and (kept := self._cache.find()):
             self._kept = kept
             return
+        self._ask()
+
+    def _ask(self) -> None:
         for file in self._files.compose:
             if _REMOTE.search(file):
                 raise ConfigurationError(f"{file}: Compose files from elsewhere are not used", "copy it here, and read it first")
@@ -82,8 +85,12 @@ class ComposeFiles:
 
         self.prefetch()
         if self._kept:
-            self.version = self._kept.version
-            return Project.model_validate(self._kept.project)
+            try:
+                found, self.version = Project.model_validate(self._kept.project), self._kept.version
+                return found
+            except ValueError:  # somebody has written something else there
+                self._kept = None
+                self._ask()
         asked, self._asked = self._asked, {}
         answers = collect(asked)
         version = answers["version"].text("Docker Compose is missing", "install docker-compose-plugin")

@@ -59,7 +59,8 @@ class ProjectCache:
             return None
         try:
             found = json.loads(read_plain(self._path, follow=False))
-            return Kept(found["version"], found["project"]) if found["key"] == self._asked_for else None
+            is_known = found["key"] == self._asked_for and isinstance(found["version"], str)
+            return Kept(found["version"], found["project"]) if is_known else None
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
 

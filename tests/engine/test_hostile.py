@@ -1,6 +1,7 @@
 """Files and terminals that are not what they should be: a clear error, never a hang, a traceback, or half a switch."""
 
 import errno
+import json
 import os
 import shlex
 import signal
@@ -8,6 +9,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -167,6 +169,18 @@ def test_state_that_is_not_what_was_written_holds_nothing_up_and_the_way_out_is_
     assert set(lab.running()) == {"training"}
 
 
+@pytest.mark.parametrize("strange", [{"project": None}, {"project": {"name": []}}, {"version": -1}, {"version": None}], ids=str)
+def test_an_answer_of_compose_that_was_kept_and_is_not_what_was_kept_is_asked_for_again(
+    lab: Lab, strange: dict[str, object]
+) -> None:
+    lab.run("plan", "training")
+    (kept,) = lab.state_folder.glob("compose-*.json")
+    good = json.loads(kept.read_bytes())
+    kept.write_text(json.dumps(good | strange))
+    lab.run("plan", "training")
+    assert json.loads(kept.read_bytes()) == good
+
+
 @pytest.mark.parametrize("pattern", ["*.journal", "switch.lock", "*.leases.json"])
 def test_what_lies_in_the_place_of_state_can_be_moved_away_as_is_said(lab: Lab, pattern: str) -> None:
     lab.run("training")
@@ -246,6 +260,24 @@ def test_a_docker_configuration_that_is_a_pipe_holds_nothing_up(tmp_path: Path, 
     os.mkfifo(tmp_path / "config.json")
     monkeypatch.delenv("DOCKER_HOST", raising=False)
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    assert local_socket() == "/var/run/docker.sock"
+
+
+@pytest.mark.parametrize(
+    "meta", ["[]", "1", "null", '{"Endpoints": []}', '{"Endpoints": {"docker": 1}}', "[" * 100_000], ids=range(6)
+)
+def test_a_context_of_docker_that_is_not_what_docker_writes_names_no_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, meta: str
+) -> None:
+    described = tmp_path / "contexts/meta" / sha256(b"lab").hexdigest() / "meta.json"
+    described.parent.mkdir(parents=True)
+    described.write_text(meta)
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    monkeypatch.setenv("DOCKER_CONTEXT", "lab")
+    assert local_socket() == "/var/run/docker.sock"
+    monkeypatch.delenv("DOCKER_CONTEXT")
+    (tmp_path / "config.json").write_text(meta)
     assert local_socket() == "/var/run/docker.sock"
 
 

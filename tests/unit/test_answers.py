@@ -1,8 +1,7 @@
 """What answers in the engine's place may answer anything: it is a value of the form that is needed, or exit 6, nothing else."""
 
-import copy
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +13,7 @@ from composer.errors import EngineUnavailable
 from composer.frozen import Frozen
 from composer.planning.observed import Container, Made
 from tests.fake_engine import FakeEngine, fake_engine
+from tests.mutated import STRANGE, mutated
 
 ID, OTHER_ID = "a" * 64, "b" * 64
 COMPOSE = "com.docker.compose"
@@ -79,41 +79,12 @@ QUESTIONS = {
         lambda engine: engine.held(ID),
     ),
 }
-STRANGE: tuple[Any, ...] = (None, [], {}, "x", -1, float("inf"), "\ud800")
 
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[FakeEngine]:
     with fake_engine(tmp_path, {"/containers/json": [LISTED], f"/containers/{ID}/json": INSPECTED}) as one:
         yield one
-
-
-def mutated(recorded: Any) -> Iterator[Any]:
-    """Yield an answer with each value at each depth replaced by each strange one, or taken away."""
-    yield from STRANGE
-    for way in ways(recorded):
-        for value in STRANGE:
-            changed, within = inside(recorded, way)
-            within[way[-1]] = value
-            yield changed
-        changed, within = inside(recorded, way)
-        del within[way[-1]]
-        yield changed
-
-
-def ways(value: Any) -> Iterator[tuple[Any, ...]]:
-    """Yield the way to each value in another."""
-    for key, below in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
-        yield (key,)
-        yield from ((key, *way) for way in ways(below))
-
-
-def inside(recorded: Any, way: Sequence[Any]) -> tuple[Any, Any]:
-    """Return a copy, and what has in it the last of the way."""
-    within = changed = copy.deepcopy(recorded)
-    for key in way[:-1]:
-        within = within[key]
-    return changed, within
 
 
 def require_form(found: object) -> None:

@@ -1,13 +1,16 @@
 """The door to Ollama against a stand-in that speaks its API: what it says is checked, and nothing waits for ever."""
 
+import json
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 
 from composer.engine import ollama
-from composer.engine.doors import HostAbsent, HostFailed
+from composer.engine.doors import HostAbsent, HostedModel, HostFailed
 from composer.engine.ollama import OllamaApi
 from composer.errors import Interrupted
 from composer.lab.rules import Host
@@ -17,6 +20,7 @@ from composer.switching.hosted import HostedModels
 from composer.switching.memory_watch import MemoryWatch
 from composer.switching.observe import Observer
 from tests.hosted import address, start
+from tests.mutated import mutated
 from tests.nobody import Nobody
 from tests.simulation.lab import PROJECT as LAB
 from tests.simulation.lab import RULES
@@ -94,6 +98,46 @@ def test_an_answer_that_is_late_or_no_answer_is_a_clear_error(
     monkeypatch.setattr(ollama, "ASK_SECONDS", 0.3)
     with pytest.raises(HostFailed, match=says):
         OllamaApi(address(hosted(**{fault: ""}))).loaded()
+
+
+@pytest.fixture
+def saying() -> Iterator[Start]:
+    """Something that answers whatever it is asked with what it is told to say."""
+    said = [b""]
+
+    class Says(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(said[0])
+
+        def log_message(self, *words: object) -> None:
+            """Say nothing of it."""
+
+    with HTTPServer(("127.0.0.1", 0), Says) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+
+        def door(text: bytes) -> OllamaApi:
+            said[0] = text
+            return OllamaApi(address(server))
+
+        yield door
+        server.shutdown()
+        thread.join()
+
+
+def test_whatever_a_host_answers_is_a_list_of_models_or_a_failure_of_the_host(saying: Start) -> None:
+    one = {"name": "devstral:latest", "size": 5, "context_length": 8192, "expires_at": "2026-11-27T06:15:23Z"}
+    assert len(saying(json.dumps({"models": [one]}).encode()).loaded()) == 1
+    failed = 0
+    for answer in (*(json.dumps(each).encode() for each in mutated({"models": [one, one]})), b"[" * 100_000, b"\xff", b""):
+        try:
+            for found in saying(answer).loaded():
+                HostedModel.model_validate(found.model_dump(), strict=True)
+        except HostFailed:
+            failed += 1
+    assert failed
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,16 @@ def test_what_lies_there_and_is_no_directory_is_refused(root: Path) -> None:
     assert "is not a directory" in refused(root).message
 
 
+def test_what_lies_in_the_place_of_the_users_own_directory_is_named_with_what_moves_it_away(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    (tmp_path / "spark-mode").write_text("")
+    with pytest.raises(ConfigurationError, match="spark-mode is not a directory") as refused:
+        directories(root)
+    assert refused.value.hint == f"move it away: mv {tmp_path}/spark-mode {tmp_path}/spark-mode.old"
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="root alone can be somebody else")
 def test_somebody_who_may_not_write_the_shared_ones_is_told_the_group_and_gets_no_private_lock(root: Path) -> None:
     shared.set_up(root, GROUP)
