@@ -20,6 +20,7 @@ from composer.switching.interruption import Interruption, LeftAtOnce
 from composer.switching.lock import is_acting
 from composer.switching.net import described, place
 from composer.switching.session import Session
+from composer.switching.understanding import UNDERSTOOD
 
 SAMPLE_SECONDS = 0.25
 """How often the memory is read."""
@@ -42,6 +43,7 @@ class Guard:
         self._look_at = self._relieve_at = 0.0
         self._is_another_engine = False
         self._fault = self._file_fault = ""
+        self._puzzle: str | None = None
         self._unexpected: dict[str, str] = {}
 
     def run(self) -> bool:
@@ -121,6 +123,9 @@ class Guard:
             return
         observed = session.observe()
         self._fault = ""
+        if (puzzle := session.past.puzzle) != self._puzzle:
+            self._puzzle = puzzle
+            self._say(f"{puzzle}, and what is held is not known; {UNDERSTOOD}" if puzzle else "the journal is understood again")
         to_come, is_due = self._acts.releases.to_come, bool(self._acts.due(observed))
         if is_due:
             self._acts.settle()

@@ -247,3 +247,14 @@ def test_an_engine_that_was_replaced_has_the_guard_begin_anew(tmp_path: Path) ->
     said: list[str] = []
     assert Guard(Replaced(on, tmp_path), said.append, on.beside).run() is True
     assert said == ["guarding lab", "another engine answers by now: the guard begins anew"]
+
+
+def test_a_journal_that_is_not_understood_is_said_once_and_two_sides_are_ended_all_the_same(tmp_path: Path) -> None:
+    on = running(tmp_path, Request(verb="training"))
+    on.files["lab.journal"] = on.files["lab.journal"].replace(b'"kind":"ended"', b'"kind":"endee"', 1)
+    on.put("omni", "created")
+    on.outside_start("omni")
+    watched = Guarding(on, tmp_path).watch(120)
+    (said,) = [line for line in watched.said if "1 record that this release does not understand" in line]
+    assert "what is held is not known; where a newer release is installed, use that" in said
+    assert set(on.running()) == {"training"}
