@@ -67,7 +67,7 @@ def _watch(known: Globals) -> None:
     from composer.cli.tables import readable
     from composer.enforcement.guard import JOURNAL_SECONDS, Guard
     from composer.enforcement.patience import once_ready
-    from composer.enforcement.presence import the_only_guard
+    from composer.enforcement.presence import directories_all_the_same, the_only_guard
     from composer.switching.discovery import find_lab, here
     from composer.switching.prefetch import open_lab
 
@@ -79,6 +79,7 @@ def _watch(known: Globals) -> None:
     def opened() -> "Session":
         session = open_lab(found)
         session.identity()
+        session.directories = directories_all_the_same(say)
         session.journal_seconds = JOURNAL_SECONDS
         return session
 
@@ -88,6 +89,6 @@ def _watch(known: Globals) -> None:
         _require_trusted(known)
         session = once_ready(opened, say)
         gc.freeze()
-        with the_only_guard(session):
+        with the_only_guard(session, say):
             is_begun_anew = Guard(session, say).run()
     click.echo("the guard ends; nothing was stopped by that")

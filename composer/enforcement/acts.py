@@ -1,10 +1,10 @@
 """What the guard does: it stops what has to go, with its own grace, and writes down why. Each act looks again first.
 
 It acts under the switch's lock, or beside a holder that is held up: one that only waits, was stopped, or has shown no
-progress for some seconds. That is safe because the guard only stops, and because the holder, when it wakes up, looks before
-each effect that brings something up: `last_look` before a create, a start, an unpause and a load. Between that look and what
-the engine makes of it lies a moment that nobody can take away; a start that falls into it is seen at the holder's next look,
-which comes right after, and ended there.
+progress for some seconds; and without the lock where that cannot be used. That is safe because the guard only stops, and
+because the holder, when it wakes up, looks before each effect that brings something up: `last_look` before a create, a start,
+an unpause and a load. Between that look and what the engine makes of it lies a moment that nobody can take away; a start that
+falls into it is seen at the holder's next look, which comes right after, and ended there.
 """
 
 import os
@@ -15,7 +15,8 @@ from functools import partial
 
 from composer.enforcement.beside import Beside, in_a_thread
 from composer.enforcement.bystander import Bystander
-from composer.errors import LockBusy, SparkModeError
+from composer.enforcement.lasting import Lasting
+from composer.errors import ConfigurationError, LockBusy, SparkModeError
 from composer.lab.size import gb_text
 from composer.planning.mode import mode_services
 from composer.planning.observed import Container, Observed
@@ -61,7 +62,7 @@ class Acts:
     """
 
     def __init__(self, session: Session, say: Callable[[str], None], beside: Beside = in_a_thread) -> None:
-        self._session, self._say, self._beside = session, say, beside
+        self._session, self._say, self._lasting, self._beside = session, say, Lasting(say), beside
         self.releases = Releases()
         self._going: dict[str, _Going] = {}
         self._stops: dict[str, list[float]] = {}
@@ -105,19 +106,34 @@ class Acts:
     def _locked(self) -> Iterator[Callable[[str], None]]:
         """Hold the lock, or act beside a holder that is held up; what is done then is to be told to what this gives.
 
-        Raises LockBusy while a switch makes progress.
+        Without a lock that can be used, or a journal, it acts all the same. Raises LockBusy while a switch makes progress.
         """
         locks, clock = self._session.directories.locks, self._session.clock
         with ExitStack() as held:
+            held.enter_context(self._session.forgiveness.given())
             try:
                 doing: Callable[[str], None] = held.enter_context(
                     switch_lock(locks, "guard", 0.0, Bystander(self._say), clock, 0.0)
                 ).doing
+                self._lasting("lock", "")
             except LockBusy as error:
-                if is_acting(locks, clock):
+                if self.is_left_to_a_switch():
                     raise
                 doing = partial(self._beside_holder, error.message)
+            except ConfigurationError as error:
+                self._lasting("lock", f"{error.message}; the guard acts without it, and keeps no switch from starting again")
+                doing = _untold
             yield doing
+
+    def is_left_to_a_switch(self) -> bool:
+        """Whether a switch makes progress, which ends what breaks a rule itself; not where that cannot be seen."""
+        try:
+            is_left = is_acting(self._session.directories.locks, self._session.clock)
+        except ConfigurationError as error:
+            self._lasting("holder", f"{error.message}; the guard acts as if none did")
+            return False
+        self._lasting("holder", "")
+        return is_left
 
     def _beside_holder(self, holder: str, what: str) -> None:
         self._say(f"{what}, beside what is held up: {holder}")
@@ -146,7 +162,7 @@ class Acts:
         session, begun = self._session, self._session.clock.now()
         self._stops[service] = [*self._recent_stops(service), begun]
         self._say(f"stopping {service}: {cause}")
-        policies = RestartPolicies(session.docker, SwitchLog(session.journal, "", session.past.policies, self._say))
+        policies = RestartPolicies(session.docker, SwitchLog(session.journal, "", session.past.policies))
         there = tuple(one for id_ in containers if (one := session.docker.container(id_)) and one.active)
         for container in there:
             policies.disarm(container)
@@ -223,8 +239,9 @@ class Acts:
         self._say(f"{outcome}: {request}: {note}")
         try:
             self._session.journal.append(entry)
+            self._lasting("journal", "")
         except JournalFailed as error:
-            self._say(f"{error}; this is not in the history")
+            self._lasting("journal", f"{error}; what the guard does is not in the history, and takes no restart policy away")
 
 
 def _why(victim: Victim, left: str, floor: str) -> str:
@@ -232,3 +249,7 @@ def _why(victim: Victim, left: str, floor: str) -> str:
     if victim.because_of:
         return f"it needs {victim.because_of}, which goes: {pressing}"
     return f"{pressing}; it frees {gb_text(victim.frees)}, at priority {victim.priority}"
+
+
+def _untold(what: str) -> None:
+    """Tell nobody what is done: without a lock nobody waits for it."""

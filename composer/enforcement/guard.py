@@ -1,23 +1,26 @@
 """The guard: it sees what others start, and stops what the rules keep apart, or what memory no longer suffices for.
 
 Events only hasten a look: it lists and compares after every gap in their stream, and from time to time. It acts under the
-switch's own lock, and leaves the lab alone while a switch makes progress.
+switch's own lock, and leaves the lab alone while a switch makes progress. A journal or a lock that cannot be used does not keep
+it from that: it says so, once.
 """
 
 import math
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Literal
 
 from composer.enforcement.acts import Acts
 from composer.enforcement.beside import Beside, in_a_thread
+from composer.enforcement.lasting import Lasting
 from composer.enforcement.notify import notify
 from composer.enforcement.trust import require_trusted
 from composer.engine.doors import Changes
 from composer.errors import ConfigurationError, EngineUnavailable, Interrupted, LockBusy, SparkModeError
+from composer.planning.observed import Observed
 from composer.planning.pressure import Sample, shortfall
 from composer.switching.interruption import Interruption, LeftAtOnce
-from composer.switching.lock import is_acting
 from composer.switching.net import described, place
 from composer.switching.session import Session
 from composer.switching.understanding import UNDERSTOOD
@@ -30,20 +33,20 @@ AGAIN_SECONDS = 1.0
 """How soon what could not be done, because the engine is away, is tried again."""
 JOURNAL_SECONDS = 1.0
 """How long the guard waits for somebody else who writes the journal: what it stops is not to run on meanwhile."""
+Did = Literal["nothing", "settled", "relieved", "restored"]
+"""What a look had done. What goes for a rule may have been joined by what goes for memory."""
 
 
 class Guard:
     """Guards one lab until a signal comes. `say` is told what happens, a line each; stops go on `beside` its loop."""
 
     def __init__(self, session: Session, say: Callable[[str], None], beside: Beside = in_a_thread) -> None:
-        self._session, self._say = session, say
-        self._acts = Acts(session, say, beside)
+        self._session, self._say, self._lasting = session, say, Lasting(say)
+        self.acts = Acts(session, say, beside)
         self._interruption = Interruption()
         self._samples: deque[Sample] = deque(maxlen=64)
         self._look_at = self._relieve_at = 0.0
         self._is_another_engine = False
-        self._fault = self._file_fault = ""
-        self._puzzle: str | None = None
         self._unexpected: dict[str, str] = {}
 
     def run(self) -> bool:
@@ -60,10 +63,10 @@ class Guard:
                     self._follow(changes)
             if self._interruption.requested:
                 notify("STOPPING=1")
-            while self._acts.is_stopping:  # a stop whose client leaves may become a kill
+            while self.acts.is_stopping:  # a stop whose client leaves may become a kill
                 notify("WATCHDOG=1")
                 self._session.clock.sleep(SAMPLE_SECONDS)
-            self._tried(self._acts.follow)
+            self._tried(self.acts.follow)
         return self._is_another_engine
 
     @property
@@ -95,46 +98,57 @@ class Guard:
         with self._net():
             for where in [where for where in self._unexpected if self._unexpected[where]]:
                 what, self._unexpected[where] = self._unexpected[where], ""
-                self._acts.warn("guard", what)
+                self.acts.warn("guard", what)
             now = self._session.clock.now()
             self._sample(now)
-            self._tried(self._acts.follow)
-            missing = shortfall(self._samples, self._session.rules, self._acts.releases.to_come)
+            self._tried(self.acts.follow)
+            missing = shortfall(self._samples, self._session.rules, self.acts.releases.to_come)
             if now < self._relieve_at:
                 missing = 0
             if missing or now >= self._look_at:
                 self._look_at = now + LOOK_SECONDS
                 self._relieve_at = now + AGAIN_SECONDS if missing else self._relieve_at
-                self._tried(lambda: self._look(missing))
+                self._tried(lambda: self.look(missing))
 
     def _sample(self, now: float) -> None:
         """Read the memory, not more often than that a second sample means something: events come in swarms."""
         available = self._session.machine.memory().available
         if available is not None and (not self._samples or now - self._samples[-1].at >= SAMPLE_SECONDS / 2):
             self._samples.append(Sample(now, available))
-            self._acts.releases.saw(self._samples[-1])
+            self.acts.releases.saw(self._samples[-1])
 
-    def _look(self, missing: int) -> None:
+    def look(self, missing: int) -> Did:
+        """Look at everything, and do what is due when so many bytes are missing. Raises as the acts do."""
         session = self._session
         self._read_again()
         session.look_again()
-        if is_acting(session.directories.locks, session.clock):
+        if self.acts.is_left_to_a_switch():
             self._look_at = 0.0  # at the next turn: it ends what breaks a rule itself, and may be held up by then
-            return
-        observed = session.observe()
-        self._fault = ""
-        if (puzzle := session.past.puzzle) != self._puzzle:
-            self._puzzle = puzzle
-            self._say(f"{puzzle}, and what is held is not known; {UNDERSTOOD}" if puzzle else "the journal is understood again")
-        to_come, is_due = self._acts.releases.to_come, bool(self._acts.due(observed))
+            return "nothing"
+        with session.forgiveness.given():  # of what was read, not of the files: without rules there is nothing to hold
+            observed = session.observe()
+            self._tell_what_is_broken()
+            did = self._stop_what_is_due(observed, missing)
+        if did == "nothing" and self.acts.is_restore_due(observed):
+            self.acts.restore()
+            return "restored"
+        return did
+
+    def _tell_what_is_broken(self) -> None:
+        self._lasting("act", "")
+        faults = "; ".join(self._session.forgiveness.faults)
+        self._lasting("broken", faults and f"{faults}; the guard goes by what runs")
+        puzzle = self._session.past.puzzle
+        self._lasting("puzzle", f"{puzzle}, and what is held is not known; {UNDERSTOOD}" if puzzle else "")
+
+    def _stop_what_is_due(self, observed: Observed, missing: int) -> Did:
+        to_come, is_due = self.acts.releases.to_come, bool(self.acts.due(observed))
         if is_due:
-            self._acts.settle()
-            missing -= self._acts.releases.to_come - to_come  # what goes for a rule frees its memory, too
-        if missing > 0:
-            if self._acts.relieve(missing):
-                self._samples.clear()  # whether that is enough is judged by new ones alone
-        elif not is_due and self._acts.is_restore_due(observed):
-            self._acts.restore()
+            self.acts.settle()
+            missing -= self.acts.releases.to_come - to_come  # what goes for a rule frees its memory, too
+        if missing > 0 and self.acts.relieve(missing):
+            self._samples.clear()  # whether that is enough is judged by new ones alone
+        return "settled" if is_due else "relieved" if missing > 0 else "nothing"
 
     @contextmanager
     def _net(self) -> Iterator[None]:
@@ -147,7 +161,7 @@ class Guard:
                 self._say(what)
             self._session.clock.sleep(AGAIN_SECONDS)
 
-    def _tried(self, act: Callable[[], None]) -> None:
+    def _tried(self, act: Callable[[], object]) -> None:
         """Do something; what cannot be done now is tried again soon, and said once."""
         try:
             act()
@@ -157,9 +171,7 @@ class Guard:
             self._interruption.requested = True  # the signal came while a switch listened, which has gone back
         except SparkModeError as error:
             self._look_at = self._session.clock.now() + AGAIN_SECONDS
-            if error.message != self._fault:
-                self._fault = error.message
-                self._say(f"{error.message}; {error.hint or 'it is tried again'}")
+            self._lasting("act", f"{error.message}; {error.hint or 'it is tried again'}")
 
     def _read_again(self) -> None:
         """Take over files that changed; while they cannot be used, what was read before counts."""
@@ -167,8 +179,6 @@ class Guard:
             require_trusted(self._session.files)
             if self._session.read_again(after=math.inf):
                 self._say("the Compose files or rules.yaml changed, and are used from now on")
-            self._file_fault = ""
+            self._lasting("files", "")
         except (ConfigurationError, EngineUnavailable) as error:
-            if error.message != self._file_fault:
-                self._file_fault = error.message
-                self._say(f"{error.message}; what was read before counts")
+            self._lasting("files", f"{error.message}; what was read before counts")

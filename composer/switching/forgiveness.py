@@ -1,6 +1,7 @@
-"""What is broken and does not hold a stop up: rules, journal and leases. For anything else it is an error."""
+"""What is broken and holds up neither a stop nor a guard: rules, journal and leases. For anything else it is an error."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from composer.errors import ConfigurationError
@@ -14,6 +15,16 @@ class Forgiveness:
     def __init__(self) -> None:
         self.granted = False
         self.faults: dict[str, None] = {}
+
+    @contextmanager
+    def given(self) -> Iterator[None]:
+        """Pass over what is broken meanwhile; `faults` has what was since the beginning."""
+        former, self.granted = self.granted, True
+        self.faults.clear()
+        try:
+            yield
+        finally:
+            self.granted = former
 
     def forgive(self, fault: ConfigurationError) -> None:
         """Pass a fault over, where that is granted; else raise it."""

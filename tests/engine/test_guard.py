@@ -88,6 +88,40 @@ def test_a_guard_that_was_killed_finds_what_happened_meanwhile(apart: Lab, guard
     until(lambda: set(apart.running()) == {"training"})
 
 
+def in_the_way(*files: Path) -> None:
+    """Put a folder in the place of each file."""
+    for file in files:
+        file.rename(file.with_name(f"{file.name}.aside"))
+        file.mkdir()
+
+
+def test_a_guard_ends_what_breaks_a_rule_without_journal_and_lock_and_says_so(apart: Lab, guard: Guarding) -> None:
+    apart.run("audio", "omni")
+    apart.run("training", "--yes")
+    in_the_way(apart.state_folder / "switch.lock", *apart.state_folder.glob("*.journal"))
+    for _ in range(2):
+        docker("start", apart.id_of("omni"))
+        until(lambda: set(apart.running()) == {"training"})
+    said = guard.end()
+    assert said.count("switch.lock: Is a directory; the guard acts without it") == 1
+    assert said.count(".journal: Is a directory; the guard goes by what runs") == 1
+    assert said.count("what the guard does is not in the history") == 1
+
+
+def test_a_guard_whose_own_lock_cannot_be_used_guards_all_the_same(apart: Lab, guard: Guarding) -> None:
+    apart.run("audio", "omni")
+    apart.run("training", "--yes")
+    guard.kill()
+    in_the_way(*apart.state_folder.glob("*.guard.lock"))
+    another = apart.spawn("guard")
+    assert another.stdout is not None
+    assert "whether another guard runs cannot be seen" in another.stdout.readline()
+    docker("start", apart.id_of("omni"))
+    until(lambda: set(apart.running()) == {"training"})
+    interrupt(another)
+    assert ends(another).code == 0
+
+
 @pytest.mark.usefixtures("guard")
 def test_one_guard_is_enough(apart: Lab) -> None:
     assert "a guard runs already" in apart.run("guard", expect=5).err

@@ -1,7 +1,7 @@
 """A disk in memory beneath the real journal: it fills up, tears what is written when its writer is killed, and forgets.
 
 Its contents belong to the machine, so that a fork of the machine has a disk of its own. What was written and not synced is
-there for everybody until the power fails.
+there for everybody until the power fails. One with a fault lets nobody write, and only where it is mounted read-only read.
 """
 
 import errno
@@ -19,6 +19,7 @@ class DiskOwner(Protocol):
     synced: dict[str, bytes]
     effects: int
     disk_full_at: int | None
+    disk_fault: int | None
     lines: list[str]
     before_write: "dict[int, Callable[[Self], None]]"
 
@@ -33,6 +34,8 @@ class SimulatedDisk:
         self._owner = owner
 
     def read(self, path: Path) -> bytes:
+        if self._owner.disk_fault != errno.EROFS:
+            _require_usable(self._owner)
         if path.name not in self._owner.files:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         return self._owner.files[path.name]
@@ -40,6 +43,7 @@ class SimulatedDisk:
     @contextmanager
     def opened(self, path: Path) -> "Iterator[SimulatedFile]":
         """Open a file, once what others do just before has been done: while it is open they wait for its lock."""
+        _require_usable(self._owner)
         for line in sorted(line for line in self._owner.before_write if line <= len(self._owner.lines)):
             self._owner.before_write.pop(line)(self._owner)
         for known in (self._owner.files, self._owner.synced):
@@ -47,6 +51,7 @@ class SimulatedDisk:
         yield SimulatedFile(self._owner, path.name)
 
     def replace(self, path: Path, contents: bytes) -> None:
+        _require_usable(self._owner)
         if _is_full(self._owner):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._owner.effect("replace", path.name, contents)
@@ -88,6 +93,11 @@ def forget(owner: DiskOwner, torn: int) -> None:
         written = owner.files[name]
         kept = written[: len(synced) + torn] if written.startswith(synced) else synced
         owner.files[name] = owner.synced[name] = kept
+
+
+def _require_usable(owner: DiskOwner) -> None:
+    if owner.disk_fault is not None:
+        raise OSError(owner.disk_fault, os.strerror(owner.disk_fault))
 
 
 def _is_full(owner: DiskOwner) -> bool:

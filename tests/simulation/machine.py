@@ -19,8 +19,9 @@ class SimulatedMachine(SimulatedEngine):
     """All doors of one machine. `wrongs` are starts by spark-mode that broke a promise, in words.
 
     `taken` bytes are held by others. What ends gives its memory back `lateness` seconds later. A stop beside the guard takes
-    as many seconds as `graces` has for its service. The disk is full from the effect `disk_full_at` on. `before_write` is
-    what others do just before somebody writes on it who finds so many `lines`, or more, ever written.
+    as many seconds as `graces` has for its service. The disk is full from the effect `disk_full_at` on, and cannot be used for
+    the reason `disk_fault`, an error number. `before_write` is what others do just before somebody writes on it who finds so
+    many `lines`, or more, ever written.
     """
 
     def __init__(self, project: Project, rules: Rules, total: int) -> None:
@@ -33,6 +34,7 @@ class SimulatedMachine(SimulatedEngine):
         self.graces: dict[str, float] = {}
         self.wrongs: list[str] = []
         self.disk_full_at: int | None = None
+        self.disk_fault: int | None = None
         self.lines: list[str] = []
         self.before_write: dict[int, Callable[[SimulatedMachine], None]] = {}
         self.files: dict[str, bytes] = {}

@@ -12,6 +12,7 @@ from composer.lab.size import GB
 from composer.planning.observed import Memory
 from composer.planning.request import Request
 from composer.switching.history import Event, history
+from tests.simulation.broken import BROKEN, Broken, broken
 from tests.simulation.lab import PROJECT, RULES, SimulatedSession, ask, machine
 from tests.simulation.machine import SimulatedMachine
 
@@ -258,3 +259,52 @@ def test_a_journal_that_is_not_understood_is_said_once_and_two_sides_are_ended_a
     (said,) = [line for line in watched.said if "1 record that this release does not understand" in line]
     assert "what is held is not known; where a newer release is installed, use that" in said
     assert set(on.running()) == {"training"}
+
+
+@pytest.fixture
+def locks(tmp_path: Path) -> Path:
+    """A folder of the locks and leases, beside which there is room."""
+    folder = tmp_path / "locks"
+    folder.mkdir()
+    return folder
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_a_guard_ends_what_breaks_a_rule_whatever_of_journal_lock_and_leases_is_broken_and_says_so_once(
+    what: Broken, locks: Path
+) -> None:
+    on = running(locks, Request(verb="training"))
+    on.put("omni", "exited")
+    guarding = Guarding(on, locks)
+    with broken(what, on, locks):
+        guarding.watch(1)
+        for _ in range(2):
+            on.outside_start("omni")
+            guarding.watch(31)
+            assert set(on.running()) == {"training"}
+    told = [line for line in guarding.said if "guard " in line and ": stop omni:" not in line]
+    assert told
+    assert len(told) == len(set(told)), told
+    assert guarding.stopped == ([] if "journal" in what else ["stop omni", "stop omni"])
+    guarding.watch(31)
+    on.outside_start("omni")
+    assert guarding.watch(31).stopped[-1] == "stop omni"
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_a_guard_gives_way_to_memory_whatever_of_journal_lock_and_leases_is_broken(what: Broken, locks: Path) -> None:
+    on = running(locks)
+    leave(on, FLOOR - GB / 2)
+    with broken(what, on, locks):
+        Guarding(on, locks).watch(60)
+    assert set(on.running()) == {"xtts", "ollama"}
+
+
+def test_what_ran_before_does_not_come_back_after_a_training_while_the_journal_cannot_be_written(tmp_path: Path) -> None:
+    on = running(tmp_path)
+    ask(on, tmp_path, Request(verb="training"), then=True)
+    guarding = Guarding(on, tmp_path).watch(5)
+    on.die("training", 0)
+    with broken("the journal is read-only", on, tmp_path):
+        assert guarding.watch(40).machine.running() == {}
+    assert set(guarding.watch(40).machine.running()) == {"xtts", "whisper", "ollama"}

@@ -15,6 +15,7 @@ from composer.lab.size import GB
 from composer.planning.observed import Container
 from composer.planning.request import Request
 from composer.switching.journal import past
+from tests.simulation.broken import BROKEN, Broken, broken
 from tests.simulation.engine import WHEN, Killed, When
 from tests.simulation.guard import SimulatedGuard
 from tests.simulation.lab import HELPED, PROJECT, REQUESTS, ask, machine, recover
@@ -38,7 +39,8 @@ class Lab(RuleBasedStateMachine):
         super().__init__()
         self.machine = machine(48 * GB)
         self._made = tempfile.TemporaryDirectory()
-        self.folder = Path(self._made.name)
+        self.folder = Path(self._made.name) / "locks"
+        self.folder.mkdir()
         self.guard = SimulatedGuard(self.machine, self.folder)
 
     @initialize(request=st.sampled_from(REQUESTS))
@@ -127,6 +129,13 @@ class Lab(RuleBasedStateMachine):
                 assert self.guard.left() <= self.machine.undying
             if did != "restored":
                 assert not [act for act in self.machine.acts[acts:] if act.startswith(("create ", "up ", "start ", "unpause "))]
+
+    @rule(what=st.sampled_from(BROKEN), looks=st.integers(1, 3))
+    def the_guard_looks_while_something_of_spark_mode_is_broken(self, what: Broken, looks: int) -> None:
+        """It ends what breaks a rule all the same."""
+        self.somebody_starts_the_other_side()
+        with broken(what, self.machine, self.folder):
+            self.the_guard_looks(looks)
 
     @rule(effect=st.integers(0, 6), when=st.sampled_from(WHEN))
     def the_guard_is_killed(self, effect: int, when: When) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from composer.enforcement import shared
+from composer.enforcement.presence import directories_all_the_same
 from composer.errors import ConfigurationError, LockBusy, Refused
 from composer.planning.observed import Observed
 from composer.planning.request import Request
@@ -57,6 +58,18 @@ def test_after_a_boot_without_the_locks_directory_nothing_falls_back_to_a_privat
     assert not (tmp_path / "home").exists()
     shared.set_up(root, GROUP)
     assert directories(root).locks == locks
+
+
+def test_after_a_boot_without_the_locks_directory_a_guard_uses_what_there_is_and_says_what_is_missing(root: Path) -> None:
+    shared.set_up(root, GROUP)
+    locks, state = shared_directories(root)
+    shutil.rmtree(locks)
+    told: list[str] = []
+    assert directories_all_the_same(told.append, root) == (locks, state, True)
+    assert told == [
+        f"{locks} is missing, and {state} is there: users would no longer exclude each other; the lab is guarded all the same; "
+        "sudo spark-mode setup --shared, or: sudo systemd-tmpfiles --create spark-mode.conf"
+    ]
 
 
 def test_locks_without_the_state_are_refused_too(root: Path) -> None:
