@@ -1,22 +1,15 @@
-"""What the guard does: it stops what has to go, with its own grace, and writes down why. Each act looks again first.
-
-It acts under the switch's lock, or beside a holder that is held up: one that only waits, was stopped, or has shown no
-progress for some seconds; and without the lock where that cannot be used. That is safe because the guard only stops, and
-because the holder, when it wakes up, looks before each effect that brings something up: `last_look` before a create, a start,
-an unpause and a load. Between that look and what the engine makes of it lies a moment that nobody can take away; a start that
-falls into it is seen at the holder's next look, which comes right after, and ended there.
-"""
+"""What the guard does: it stops what has to go, with its own grace, and writes down why. Each act looks again first."""
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
 from composer.enforcement.beside import Beside, in_a_thread
 from composer.enforcement.bystander import Bystander
 from composer.enforcement.lasting import Lasting
-from composer.errors import ConfigurationError, LockBusy, SparkModeError
+from composer.enforcement.turn import Turn
+from composer.errors import SparkModeError
 from composer.lab.size import gb_text
 from composer.planning.mode import mode_services
 from composer.planning.observed import Container, Observed
@@ -25,7 +18,6 @@ from composer.planning.settlement import Loser, losers
 from composer.switching.checkpoint import lost_checkpoint
 from composer.switching.following import any_training
 from composer.switching.journal import JournalFailed
-from composer.switching.lock import is_acting, switch_lock
 from composer.switching.records import Ended, Outcome
 from composer.switching.report import SwitchOptions
 from composer.switching.restart_policies import RestartPolicies
@@ -58,11 +50,12 @@ class _Going:
 class Acts:
     """The acts of one guard. `say` is told each in a line; stops go on `beside` it, because a grace may be minutes.
 
-    `releases` is what was stopped and has not given its memory back.
+    `turn` says whether it may act, `releases` is what was stopped and has not given its memory back.
     """
 
     def __init__(self, session: Session, say: Callable[[str], None], beside: Beside = in_a_thread) -> None:
         self._session, self._say, self._lasting, self._beside = session, say, Lasting(say), beside
+        self.turn = Turn(session, say)
         self.releases = Releases()
         self._going: dict[str, _Going] = {}
         self._stops: dict[str, list[float]] = {}
@@ -72,7 +65,7 @@ class Acts:
     def settle(self) -> None:
         """Stop what the rules keep apart. Raises LockBusy while a switch makes progress, EngineUnavailable."""
         session = self._session
-        with self._locked() as doing:
+        with self.turn.taken() as doing:
             session.look_again()
             observed = session.observe()
             for one in self.due(observed):
@@ -83,7 +76,7 @@ class Acts:
     def relieve(self, missing: int) -> bool:
         """Stop what goes first when so many bytes are missing; return whether anything goes. Raises as `settle` does."""
         session = self._session
-        with self._locked() as doing:
+        with self.turn.taken() as doing:
             session.look_again()
             observed = session.observe()
             left = "-" if observed.memory.available is None else gb_text(observed.memory.available)
@@ -101,42 +94,6 @@ class Acts:
         if self._session.clock.now() >= self._remind_at:
             self._remind_at = self._session.clock.now() + REMIND_SECONDS
             self.warn("memory", note)
-
-    @contextmanager
-    def _locked(self) -> Iterator[Callable[[str], None]]:
-        """Hold the lock, or act beside a holder that is held up; what is done then is to be told to what this gives.
-
-        Without a lock that can be used, or a journal, it acts all the same. Raises LockBusy while a switch makes progress.
-        """
-        locks, clock = self._session.directories.locks, self._session.clock
-        with ExitStack() as held:
-            held.enter_context(self._session.forgiveness.given())
-            try:
-                doing: Callable[[str], None] = held.enter_context(
-                    switch_lock(locks, "guard", 0.0, Bystander(self._say), clock, 0.0)
-                ).doing
-                self._lasting("lock", "")
-            except LockBusy as error:
-                if self.is_left_to_a_switch():
-                    raise
-                doing = partial(self._beside_holder, error.message)
-            except ConfigurationError as error:
-                self._lasting("lock", f"{error.message}; the guard acts without it, and keeps no switch from starting again")
-                doing = _untold
-            yield doing
-
-    def is_left_to_a_switch(self) -> bool:
-        """Whether a switch makes progress, which ends what breaks a rule itself; not where that cannot be seen."""
-        try:
-            is_left = is_acting(self._session.directories.locks, self._session.clock)
-        except ConfigurationError as error:
-            self._lasting("holder", f"{error.message}; the guard acts as if none did")
-            return False
-        self._lasting("holder", "")
-        return is_left
-
-    def _beside_holder(self, holder: str, what: str) -> None:
-        self._say(f"{what}, beside what is held up: {holder}")
 
     def due(self, observed: Observed) -> tuple[Loser, ...]:
         """Return what breaks a rule now and is not being stopped."""
@@ -249,7 +206,3 @@ def _why(victim: Victim, left: str, floor: str) -> str:
     if victim.because_of:
         return f"it needs {victim.because_of}, which goes: {pressing}"
     return f"{pressing}; it frees {gb_text(victim.frees)}, at priority {victim.priority}"
-
-
-def _untold(what: str) -> None:
-    """Tell nobody what is done: without a lock nobody waits for it."""

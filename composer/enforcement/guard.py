@@ -122,7 +122,7 @@ class Guard:
         session = self._session
         self._read_again()
         session.look_again()
-        if self.acts.is_left_to_a_switch():
+        if self.acts.turn.is_left_to_a_switch():
             self._look_at = 0.0  # at the next turn: it ends what breaks a rule itself, and may be held up by then
             return "nothing"
         with session.forgiveness.given():  # of what was read, not of the files: without rules there is nothing to hold

@@ -15,16 +15,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from composer.engine.doors import Clock
-from composer.errors import ConfigurationError, LockBusy
+from composer.errors import ConfigurationError
 from composer.plain_file import fault, read_plain
+from composer.switching.children import CHILDREN_SECONDS, await_children, tell_of_children
 from composer.switching.doors import StepFailed
 from composer.switching.report import Watcher
-from composer.switching.shared_file import is_at, locked, open_lock, say, takes
+from composer.switching.shared_file import is_at, locked, open_lock, say
+from composer.switching.waiting import QUESTION_SECONDS, await_lock
 
-QUESTION_SECONDS = 0.05
-"""How long a lock is tried at least: `is_switching` takes it for a moment."""
-CHILDREN_SECONDS = 2.0
-"""How long a switch waits, at least, for the end of commands that an earlier one left behind. The guard does not: it stops."""
 NAME = "switch.lock"
 SILENT_SECONDS = 3.0
 """A holder that has shown no progress for so long is held up."""
@@ -97,20 +95,24 @@ def switch_lock(
     wait_seconds: float | None,
     watcher: Watcher,
     clock: Clock,
-    children_seconds: float = CHILDREN_SECONDS,
+    left_behind: Callable[[str], None] | None = None,
 ) -> Iterator[Lock]:
-    """Hold the lock. Waits `wait_seconds` for it, None without end, and at least `children_seconds` for commands left behind.
+    """Hold the lock. Waits `wait_seconds` for it, None without end, and for commands left behind at least CHILDREN_SECONDS.
 
-    Raises LockBusy, naming the holder, when it is not free in time.
+    Who only stops does not wait for these: `left_behind` is told of one instead. Raises LockBusy, naming the holder, when it
+    is not free in time.
     """
     deadline = None if wait_seconds is None else clock.now() + max(wait_seconds, QUESTION_SECONDS)
     path = locks / NAME
 
     def wait(descriptor: int) -> None:
-        _await(descriptor, deadline, watcher, clock, lambda: _holder(_said(path)))
+        await_lock(descriptor, deadline, watcher, clock, lambda: _holder(_said(path)))
 
     with locked(path, open_lock, wait) as main, locked(locks, _open_folder, wait) as folder:
-        _await_children(locks, None if deadline is None else max(deadline, clock.now() + children_seconds), watcher, clock)
+        if left_behind:
+            tell_of_children(locks, left_behind)
+        else:
+            await_children(locks, None if deadline is None else max(deadline, clock.now() + CHILDREN_SECONDS), watcher, clock)
         lock = Lock(main, request, lambda: is_at(folder, locks), clock)
         try:
             yield lock
@@ -118,16 +120,6 @@ def switch_lock(
             lock.let_go()
             raise
         lock.let_go()
-
-
-def _await_children(locks: Path, deadline: float | None, watcher: Watcher, clock: Clock) -> None:
-    """See that no command of an earlier switch runs any more, before the first of this one starts."""
-
-    def wait(descriptor: int) -> None:
-        _await(descriptor, deadline, watcher, clock, lambda: "a command that a killed switch left behind still runs")
-
-    with locked(children_lock(locks), open_lock, wait):
-        pass
 
 
 def is_switching(locks: Path) -> bool:
@@ -170,27 +162,11 @@ def held(path: Path, flags: int = os.O_NOFOLLOW) -> bytes | None:
     return None
 
 
-def children_lock(locks: Path) -> Path:
-    """Return the lock file that every command of a switch holds while it runs."""
-    return locks / "children.lock"
-
-
 def _open_folder(path: Path) -> int:
     try:
         return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror}", "spark-mode must be able to read its locks' folder") from None
-
-
-def _await(descriptor: int, deadline: float | None, watcher: Watcher, clock: Clock, holder: Callable[[], str]) -> None:
-    told = False
-    while not takes(descriptor):
-        if deadline is not None and clock.now() >= deadline:
-            raise LockBusy(holder(), "wait for it: add --wait, or --wait=SECONDS")
-        if not told and (deadline is None or deadline - clock.now() > QUESTION_SECONDS):
-            watcher.waiting(holder())
-            told = True
-        clock.sleep(0.02 if deadline is not None else 0.1)
 
 
 def _written(descriptor: int) -> bytes:

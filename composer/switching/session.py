@@ -20,6 +20,7 @@ from composer.planning.plan import Plan
 from composer.planning.planner import plan as make_plan
 from composer.planning.request import Request
 from composer.switching.admitted import explained
+from composer.switching.children import children_lock
 from composer.switching.directories import Directories, directories
 from composer.switching.disk import LOCK_SECONDS, RealDisk
 from composer.switching.forgiveness import Forgiveness
@@ -28,7 +29,7 @@ from composer.switching.inputs import digests
 from composer.switching.journal import Journal, JournalFailed, Open, Past, past
 from composer.switching.journal_file import JournalFile
 from composer.switching.leases import Leases
-from composer.switching.lock import children_lock, is_switching
+from composer.switching.lock import is_switching
 from composer.switching.observe import Observer, host_at
 from composer.switching.prefetch import Asked, ask_compose, ask_early
 from composer.switching.reading import read_lab

@@ -1,6 +1,6 @@
 """One request from the question to its record: agreed to, locked, recovered, planned again, carried out, journalled."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from composer.errors import ConfigurationError, Interrupted, NeedsAttention, Refused, SparkModeError, SwitchFailed
@@ -103,11 +103,11 @@ class Transaction:
         raise Refused("what would be stopped changes faster than it can be asked about", "see who starts it: docker events")
 
     def _stop(self, request: Request) -> Report:
-        """Stop, under the lock where it can be had."""
+        """Stop, under the lock where it can be had; a command that a killed switch left behind is not waited for."""
         lock: Lock | None = None
         with ExitStack() as held:
             try:
-                lock = held.enter_context(self._locked(str(request)))
+                lock = held.enter_context(self._locked(str(request), self._watcher.warned))
             except ConfigurationError as error:
                 self._watcher.warned(f"{error.message}; this stops what runs, and cannot keep a switch from starting it again")
             return Brake(self._session, self._options, self._watcher, self._agreement, self._entry).run(request, lock)
@@ -116,9 +116,9 @@ class Transaction:
         with self._locked(str(request)) as lock:
             return self._under_lock(request, lock)
 
-    def _locked(self, request: str) -> AbstractContextManager[Lock]:
-        session = self._session
-        return switch_lock(session.directories.locks, request, self._options.wait_seconds, self._watcher, session.clock)
+    def _locked(self, request: str, left_behind: Callable[[str], None] | None = None) -> AbstractContextManager[Lock]:
+        session, seconds = self._session, self._options.wait_seconds
+        return switch_lock(session.directories.locks, request, seconds, self._watcher, session.clock, left_behind)
 
     def _await_judgements(self, lock: Lock) -> None:
         """See that whoever was just allowed to start something is seen: from now on nobody is, until this has ended."""

@@ -50,6 +50,18 @@ def test_a_stop_beside_somebody_who_starts_one_service_in_a_loop_stops_the_other
     assert lab.running() == {}
 
 
+def test_a_stop_goes_on_beside_a_command_that_a_killed_switch_left_behind_and_names_it(lab: Lab) -> None:
+    lab.run("audio", "omni")
+    command = ["flock", "--shared", str(lab.state_folder / "children.lock"), "sh", "-c", "echo held; read end"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as orphan:
+        assert orphan.stdout is not None
+        orphan.stdout.readline()
+        assert f"still runs: process {orphan.pid}" in lab.run("training", expect=5).err
+        assert f"still runs: process {orphan.pid}; it may start something again" in lab.run("stop").err
+        assert lab.running() == {}
+        orphan.communicate("\n")
+
+
 def test_a_stop_goes_on_with_rules_that_are_broken_and_says_so(lab: Lab, tmp_path: Path) -> None:
     lab.run("audio", "omni")
     broken = tmp_path / "rules.yaml"

@@ -10,7 +10,8 @@ from composer.enforcement.acts import Acts
 from composer.errors import LockBusy
 from composer.lab.rules import GuardPolicy
 from composer.planning.request import Request
-from composer.switching.lock import CHILDREN_SECONDS, SILENT_SECONDS, children_lock, switch_lock
+from composer.switching.children import CHILDREN_SECONDS, children_lock
+from composer.switching.lock import SILENT_SECONDS, switch_lock
 from tests.nobody import Nobody
 from tests.simulation.lab import SimulatedSession, ask, machine
 from tests.simulation.machine import SimulatedMachine
@@ -51,10 +52,18 @@ def test_the_guard_ends_two_sides_beside_a_switch_that_is_held_up(both: Simulate
 def test_the_guard_waits_for_no_command_that_a_killed_switch_left_behind(both: SimulatedMachine, tmp_path: Path) -> None:
     begun, orphan = both.now(), os.open(children_lock(tmp_path), os.O_RDWR | os.O_CREAT)
     fcntl.flock(orphan, fcntl.LOCK_SH)
-    Acts(SimulatedSession(both, tmp_path), lambda _: None, both.beside).settle()
-    os.close(orphan)
+    said: list[str] = []
+    acts = Acts(SimulatedSession(both, tmp_path), said.append, both.beside)
+    acts.settle()
+    acts.follow()
     assert set(both.running()) == {"training"}
     assert both.now() - begun < CHILDREN_SECONDS
+    both.outside_start("omni")
+    acts.settle()
+    os.close(orphan)
+    assert set(both.running()) == {"training"}
+    told = f"a command that a killed switch left behind still runs: process {os.getpid()}; it may start something again"
+    assert said.count(told) == 1
 
 
 def test_how_often_the_guard_stops_the_same_again_is_a_rule(both: SimulatedMachine, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """`stop` is a brake: it stops what can be stopped, names what is left, starts nothing, and is held up by nothing."""
 
+import fcntl
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ import pytest
 from composer.errors import ConfigurationError, SwitchFailed
 from composer.lab.no_rules import NO_RULES
 from composer.planning.request import Request
+from composer.switching.children import children_lock
 from composer.switching.directories import Directories
 from composer.switching.journal import Journal, JournalFailed, past
 from composer.switching.records import Record
@@ -162,6 +165,27 @@ def test_a_stop_that_was_killed_is_finished_by_a_recovery_that_starts_nothing(tm
         recover(cut_off, tmp_path)
         assert cut_off.running() in ({}, one.running())
         assert starts(cut_off, acts) == []
+
+
+def test_a_stop_is_not_held_up_by_a_command_that_a_killed_switch_left_behind_and_stops_what_that_starts(tmp_path: Path) -> None:
+    start = machine()
+    ask(start, tmp_path, OMNI)
+    one, effect = start.fork(), start.effects
+    while "start training" not in one.acts:  # which the engine carries out some time after its client was killed
+        one = start.fork()
+        one.kill_at, effect = (effect, "late"), effect + 1
+        with pytest.raises(Killed):
+            ask(one, tmp_path, TRAINING)
+    one.kill_at = None
+    one.outside_start("omni")
+    orphan, watcher = os.open(children_lock(tmp_path), os.O_RDWR | os.O_CREAT), Nobody()
+    fcntl.flock(orphan, fcntl.LOCK_SH)
+    assert stop(SimulatedSession(one, tmp_path), watcher).mode == "idle"
+    os.close(orphan)
+    one.sleep(5)
+    assert one.running() == {}
+    left = f"a command that a killed switch left behind still runs: process {os.getpid()}; it may start something again"
+    assert left in watcher.warnings
 
 
 def stop(session: SimulatedSession, watcher: Nobody) -> Report:

@@ -14,7 +14,8 @@ import pytest
 from composer.engine.doors import Clock
 from composer.engine.machine import SystemClock
 from composer.errors import ConfigurationError, LockBusy
-from composer.switching.lock import NAME, Lock, LockLost, children_lock, is_acting, is_switching, switch_lock, who_switches
+from composer.switching.children import children_lock
+from composer.switching.lock import NAME, Lock, LockLost, is_acting, is_switching, switch_lock, who_switches
 from tests.nobody import Nobody
 from tests.simulation.engine import Killed
 from tests.unit.test_readiness import Clock as FakeClock
@@ -80,6 +81,25 @@ def test_a_command_left_behind_keeps_the_next_switch_out(tmp_path: Path) -> None
     os.close(orphan)
     with lock(tmp_path):
         pass
+
+
+def test_a_command_left_behind_is_named_by_its_process_to_those_who_wait_and_to_those_who_only_stop(tmp_path: Path) -> None:
+    command = ["flock", "--shared", str(children_lock(tmp_path)), "sh", "-c", "echo held; read end"]
+    clock, told = FakeClock(), list[str]()
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as orphan:
+        assert orphan.stdout is not None
+        assert orphan.stdout.readline() == "held\n"
+        left = f"a command that a killed switch left behind still runs: process {orphan.pid}"
+        with pytest.raises(LockBusy, match=left), lock(tmp_path, clock=clock):
+            pass
+        begun = clock.now()
+        with switch_lock(tmp_path, "stop", 0.0, Nobody(), clock, told.append):
+            assert is_switching(tmp_path)
+        assert clock.now() == begun
+        orphan.communicate("\n")
+    assert told == [f"{left}; it may start something again"]
+    with switch_lock(tmp_path, "stop", 0.0, Nobody(), clock, told.append):
+        assert len(told) == 1
 
 
 def test_the_lock_of_a_killed_switch_is_free(tmp_path: Path) -> None:
