@@ -141,4 +141,4 @@ def ask(training: tuple[StoppedTraining, ...]) -> bool:
         click.echo(err=True)
         if isinstance(error.__context__, EOFError):
             return False
-        raise Interrupted("interrupted; nothing was touched") from None
+        raise Interrupted("interrupted") from None

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 OLDEST_COMPOSE = (2, 36)
 _REMOTE = re.compile(r"^(oci|https?|git|ssh)://|^git@|\.git(#|$)|^github\.com/")
-_FIX = "correct it; nothing was touched"
+_FIX = "correct it; nothing is touched until then"
 _QUESTIONS = {
     "config": ("--profile", "*", "config", "--format", "json"),
     "hashes": ("--profile", "*", "config", "--hash", "*"),

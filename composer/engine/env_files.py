@@ -68,7 +68,9 @@ def _asked(files: Sequence[Path]) -> dict[str, str]:
     wanted = {name: f"${{{name}-}}" for name in (FILE, SEPARATOR)}
     project = json.dumps({"name": _UNNAMED, "services": {}, "x-settings": wanted})
     question = ask([*flags, "--file", "-", "config", "--format", "json"], local_socket(), project)
-    said = collect({"settings": question})["settings"].text(", ".join(map(str, files)), "correct it; nothing was touched")
+    said = collect({"settings": question})["settings"].text(
+        ", ".join(map(str, files)), "correct it; nothing is touched until then"
+    )
     return understood(said, lambda: _settings(json.loads(said)))
 
 

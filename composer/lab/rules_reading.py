@@ -79,7 +79,7 @@ def _as_configuration_error(name: str, mistakes: Iterable[str]) -> Configuration
     told = [f"{name}: {mistake}" for mistake in islice(mistakes, MOST_MISTAKES + 1)]
     if len(told) > MOST_MISTAKES:
         told[-1] = f"{name}: and more; these {MOST_MISTAKES} are the first"
-    return ConfigurationError("\n".join(told), f"correct {name}; nothing was touched")
+    return ConfigurationError("\n".join(told), f"correct {name}; nothing is touched until then")
 
 
 def _message(detail: Any, data: dict[str, Any]) -> str:

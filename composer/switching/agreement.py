@@ -1,8 +1,12 @@
 """The one question that is ever asked: whether a training that runs may be stopped. It is never asked under a lock."""
 
-from composer.errors import Refused
+from collections.abc import Sequence
+
+from composer.errors import Interrupted, Refused
 from composer.planning.plan import Plan
+from composer.planning.settlement import Loser
 from composer.switching.report import Confirm, SwitchOptions
+from composer.switching.untouched import untouched
 
 ROUNDS = 5
 """How often at most is asked and planned anew, because more would be stopped by then."""
@@ -17,21 +21,30 @@ class Unasked(Exception):
 
 
 class Agreement:
-    """What was agreed to for one request; None in `services` is that nothing was asked yet."""
+    """What was agreed to for one request, which had `enforced` stopped at once before."""
 
-    def __init__(self, options: SwitchOptions, confirm: Confirm | None) -> None:
-        self._options, self._confirm = options, confirm
+    def __init__(self, options: SwitchOptions, confirm: Confirm | None, enforced: Sequence[Loser]) -> None:
+        self._options, self._confirm, self._enforced = options, confirm, enforced
         self._services: frozenset[str] | None = None
 
     def ask(self, plan: Plan) -> None:
-        """Agree to what a plan stops. Raises Refused when the answer is no, or nobody can be asked who must be."""
+        """Agree to what a plan stops.
+
+        Raises Refused when the answer is no, or nobody can be asked who must be, Interrupted at Ctrl-C.
+        """
         if plan.stops_training and not self._options.yes:
             names = ", ".join(one.name for one in plan.stops_training)
             if self._confirm is None:
                 self._unattended(plan, names)
-            elif not self._confirm(plan.stops_training):
-                raise Refused(f"{names} goes on; nothing was touched")
+            elif not self._answer(self._confirm, plan):
+                raise Refused(f"{names} goes on; {untouched(self._enforced, 'was touched')}")
         self._services = frozenset(one.service for one in plan.stops_training)
+
+    def _answer(self, confirm: Confirm, plan: Plan) -> bool:
+        try:
+            return confirm(plan.stops_training)
+        except Interrupted as error:
+            raise Interrupted(f"{error.message}; {untouched(self._enforced, 'was touched')}") from None
 
     def _unattended(self, plan: Plan, names: str) -> None:
         """Without a terminal a request goes ahead with what it was planned to stop, except `up`, and with no more than that."""

@@ -3,9 +3,11 @@
 import os
 
 from composer.errors import ConfigurationError
+from composer.planning.mode import mode_services
 from composer.planning.observed import LEASED, Hold, Observed
 from composer.planning.plan import Plan, Step
 from composer.planning.request import Request
+from composer.planning.settlement import Loser
 from composer.switching.journal import JournalFailed, Open, refusal
 from composer.switching.lock import Lock, switch_lock, user_name
 from composer.switching.measurements import add_measurements
@@ -15,18 +17,22 @@ from composer.switching.session import Session
 from composer.switching.state import State, now
 from composer.switching.switch import Switch
 from composer.switching.switch_log import SwitchLog
+from composer.switching.two_sides import TwoSides
 from composer.switching.understanding import require_understood
+from composer.switching.untouched import untouched
 
 
 class Entry:
     """One request in the journal of a lab. `switch` is its id; `seconds` have passed since it was asked for.
 
-    `has_begun` says that it began a switch, or took one up: from then on the lab is not what it was for certain.
+    `has_begun` says that it began a switch, or took one up: from then on the lab is not what it was for certain. `enforced` is
+    what the rules had it stop at once, whatever became of the rest.
     """
 
     def __init__(self, session: Session, watcher: Watcher) -> None:
         self._session, self._watcher = session, watcher
         self.has_begun = False
+        self.enforced: list[Loser] = []
         self.switch, self.at, self.by = os.urandom(6).hex(), now(), user_name()
         self._begun = 0.0
 
@@ -66,7 +72,7 @@ class Entry:
             journal.append(record)
         except JournalFailed as error:
             self.has_begun = False
-            message = f"the journal cannot be written: {error}; nothing was touched"
+            message = f"the journal cannot be written: {error}; {untouched(self.enforced, 'was touched')}"
             raise ConfigurationError(message, error.fix) from None
 
     def record(self, record: Record, quietly: bool = False) -> None:
@@ -145,10 +151,20 @@ class Entry:
 
     def attempt(self, lock: Lock | None, cut_off: Open | None = None) -> Switch:
         """Return what carries out a plan, or undoes it, and writes that down: for this request, or one that was cut off."""
-        session, warn = self._session, self._watcher.warned
-        log = SwitchLog(session.journal, cut_off.began.switch if cut_off else self.switch, session.past.policies, warn)
+        session, log = self._session, self._log(cut_off.began.switch if cut_off else self.switch)
         done = (cut_off.began.steps, cut_off.starts) if cut_off else ((), frozenset[str]())
         return Switch(session.doors(), session.project, session.rules, session.observer, self._watcher, log, lock, *done)
+
+    def two_sides(self, lock: Lock | None) -> TwoSides:
+        """Return who looks outside of a switch; in doubt stays what the last one left, as for the guard."""
+        session, warn = self._session, self._watcher.warned
+        kept = mode_services(session.state.mode, session.project, session.rules)
+        doors = (session.docker, session.clock, session.project, session.rules, session.observer)
+        return TwoSides(*doors, self._log(""), warn, lock, kept)
+
+    def _log(self, switch: str) -> SwitchLog:
+        session = self._session
+        return SwitchLog(session.journal, switch, session.past.policies, self._watcher.warned, self.enforced)
 
     def keep(self, switch: Switch) -> None:
         """Add what a switch measured to the records."""

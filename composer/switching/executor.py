@@ -76,7 +76,7 @@ class Executor:
         self._policies = RestartPolicies(self.doors.docker, self.log)
         doors, warn = self.doors, self.watcher.warned
         lock = self.lock
-        self.sides = TwoSides(doors.docker, doors.clock, self.project, self.rules, self.observer, self._policies, warn, lock)
+        self.sides = TwoSides(doors.docker, doors.clock, self.project, self.rules, self.observer, self.log, warn, lock)
         self._models = HostedModels(self.doors, self.observer, self._memory)
 
     @property

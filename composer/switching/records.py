@@ -14,7 +14,7 @@ VERSION = 1
 """Of the records that this release writes. It is raised with what an earlier release must not pass over: that one then
 says that it does not understand them. Those of the first journals carry none, and are of version 1."""
 Outcome = Literal["applied", "unchanged", "refused", "rolled-back", "failed", "interrupted", "recovered", "enforced", "warned"]
-"""How a request ended; `enforced` and `warned` are the guard's."""
+"""How a request ended; `enforced` and `warned` are stops for a rule or for memory, done or not."""
 AnyStep = Annotated[Step, Field(discriminator="action")]
 
 

@@ -15,7 +15,7 @@ from composer.switching.records import Recovering
 from composer.switching.report import Report, Watcher
 from composer.switching.session import Session
 from composer.switching.state import State, after, before_of, now
-from composer.switching.two_sides import two_sides_of
+from composer.switching.untouched import untouched
 
 
 class Recovery:
@@ -35,7 +35,7 @@ class Recovery:
         self._entry.intend(Recovering(switch=cut_off.began.switch, at=self._entry.at, by=self._entry.by))
         self._await_quiet()
         if is_untouched(cut_off, session.observer.glance()):
-            return self._recovered("nothing had been stopped or started")
+            return self._recovered(untouched(self._entry.enforced, "had been stopped or started"))
         if not back and self._has_ended():
             return self._recovered("its training has ended since; nothing more is done", self._left(), follow=True)
         plan = None if back else self._finishing()
@@ -78,7 +78,7 @@ class Recovery:
 
     def _end_two_sides(self, seen: Observed) -> None:
         self._lock.goes_on()
-        two_sides_of(self._session, self._watcher.warned, self._lock).end_in(seen)
+        self._entry.two_sides(self._lock).end_in(seen)
 
     def _finishing(self) -> Plan | None:
         """Return the plan that finishes the switch, None where going back is the safe way."""

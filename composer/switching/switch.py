@@ -18,6 +18,7 @@ from composer.switching.net import Unexpected, net
 from composer.switching.observe import Observer
 from composer.switching.report import Watcher
 from composer.switching.switch_log import SwitchLog
+from composer.switching.untouched import sentence
 
 LOOK = "see what runs: spark-mode status; finish it or bring back what ran before: spark-mode recover"
 WAITING = frozenset({"stop", "unload", "await-release"})
@@ -162,7 +163,7 @@ class Switch:
         """Go back as far as asked; return what to say and what to do next."""
         if not self._executor.touched:
             self.ended = "failed"
-            return f"{reason}\nNothing was stopped or started.", None
+            return f"{reason}\n{sentence(self._log.enforced)}", None
         if not restore:
             self.ended, self.left_stopped = "failed", True
             return f"{reason}\nWhat was stopped stays stopped, as asked.", STAYS

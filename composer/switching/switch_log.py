@@ -1,12 +1,16 @@
 """The journal of one switch: each step is written down before its effect, and what a container is owed."""
 
+import os
 from collections.abc import Callable, Mapping
 
 from composer.planning.observed import Container
 from composer.planning.plan import Step
+from composer.planning.settlement import Loser
 from composer.switching.doors import StepFailed
 from composer.switching.journal import Journal, JournalFailed
-from composer.switching.records import GoingBack, Policy, Record, Signalled, StepBegun, StepEnded
+from composer.switching.lock import user_name
+from composer.switching.records import Ended, GoingBack, Policy, Record, Signalled, StepBegun, StepEnded
+from composer.switching.state import now
 
 STARTING = frozenset({"create", "unpause", "start", "start-container", "load"})
 """The actions that are never done unrecorded; stopping goes on without a journal, because it can only make things safer."""
@@ -17,12 +21,21 @@ class NotRecorded(StepFailed):
 
 
 class SwitchLog:
-    """Writes one switch down. Once a write has failed nothing more is started; `warn` is told once."""
+    """Writes one switch down. Once a write has failed nothing more is started; `warn` is told once.
+
+    To `enforced` is added what the rules had stopped at once; its stops are requests of their own in the history.
+    """
 
     def __init__(
-        self, journal: Journal, switch: str, policies: Mapping[str, Policy], warn: Callable[[str], None] = lambda _: None
+        self,
+        journal: Journal,
+        switch: str,
+        policies: Mapping[str, Policy],
+        warn: Callable[[str], None] = lambda _: None,
+        enforced: list[Loser] | None = None,
     ) -> None:
         self._journal, self._switch, self._warn = journal, switch, warn
+        self.enforced = [] if enforced is None else enforced
         self._policies = dict(policies)
         self._broken: str | None = None
 
@@ -47,6 +60,24 @@ class SwitchLog:
     def signalled(self, at_once: bool) -> None:
         """Write that a signal is answered."""
         self._write(Signalled(switch=self._switch, at_once=at_once))
+
+    def enforce(self, one: Loser, seconds: float, still: str | None) -> None:
+        """Write what was stopped at once, and why; what is `still` in a state of its own only once, however often it is tried."""
+        is_known = one in self.enforced
+        self.enforced.append(one)
+        if still and is_known:
+            return
+        self._write(
+            Ended(
+                switch=os.urandom(6).hex(),
+                at=now(),
+                by=user_name(),
+                request=f"stop {one.service}",
+                outcome="warned" if still else "enforced",
+                seconds=round(seconds, 3),
+                note=f"{one.cause}; it is still {still}" if still else one.cause,
+            )
+        )
 
     def disarmed(self, container: Container) -> bool:
         """Write down a container's restart policy, before it gets `no`; return whether it is on the disk."""

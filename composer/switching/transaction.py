@@ -22,8 +22,9 @@ from composer.switching.report import Confirm, Report, SwitchOptions, Watcher
 from composer.switching.session import Session
 from composer.switching.state import after, before_of
 from composer.switching.switch import LOOK
-from composer.switching.two_sides import require_gone, two_sides_of
+from composer.switching.two_sides import require_gone
 from composer.switching.understanding import require_understood
+from composer.switching.untouched import sentence, stopped_at_once
 
 
 class Transaction:
@@ -31,8 +32,8 @@ class Transaction:
 
     def __init__(self, session: Session, options: SwitchOptions, watcher: Watcher, confirm: Confirm | None) -> None:
         self._session, self._options, self._watcher = session, options, watcher
-        self._agreement = Agreement(options, confirm)
         self._entry = Entry(session, watcher)
+        self._agreement = Agreement(options, confirm, self._entry.enforced)
 
     def switch(self, request: Request) -> Report:
         """Carry a request out."""
@@ -71,8 +72,12 @@ class Transaction:
                 outcome="recovered" if puzzle else "unchanged",
                 mode=mode,
                 seconds=self._entry.seconds,
-                note=note,
+                note=self._with_enforced(note),
             )
+
+    def _with_enforced(self, note: str | None) -> str | None:
+        """Return what there is to say, with what was stopped at once."""
+        return "; ".join(filter(None, (note, stopped_at_once(self._entry.enforced)))) or None
 
     def _pass_over(self) -> None:
         """Have what cannot be understood count no more, once what can be was recovered."""
@@ -90,7 +95,7 @@ class Transaction:
         except StepFailed as error:
             if self._entry.has_begun:
                 raise NeedsAttention(f"{error}\nThe switch may not be finished.", LOOK) from error
-            raise SwitchFailed(f"{error}\nNothing was stopped or started.") from error
+            raise SwitchFailed(f"{error}\n{sentence(self._entry.enforced)}") from error
 
     def _in_rounds(self, request: Request) -> Report:
         """Carry a request out under the lock; let go of it to ask, and then plan again."""
@@ -158,8 +163,7 @@ class Transaction:
         Raises NeedsAttention where that is `required` and something that had to go will not die.
         """
         seen = self._session.observe()
-        sides = two_sides_of(self._session, self._watcher.warned, lock)
-        ended = sides.end_in(seen)
+        ended = self._entry.two_sides(lock).end_in(seen)
         now = self._session.observe() if ended else seen
         if required:
             require_gone(ended, now)
@@ -173,13 +177,14 @@ class Transaction:
         admitted = plan.models != session.state.models
         state = after(session.state, plan, was, mode, touched=False) if admitted else None
         self._entry.record(self._entry.ended(plan.request, "unchanged", state=state))
+        note = f"{plan.nothing_to_do}; held from now on" if self._options.hold else plan.nothing_to_do
         return Report(
             switch=self._entry.switch,
             request=plan.request,
             outcome="unchanged",
             mode=mode,
             seconds=self._entry.seconds,
-            note=f"{plan.nothing_to_do}; held from now on" if self._options.hold else plan.nothing_to_do,
+            note=self._with_enforced(note),
             warnings=plan.warnings,
         )
 

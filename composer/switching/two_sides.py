@@ -8,7 +8,7 @@ from composer.engine.doors import Clock, Docker
 from composer.errors import NeedsAttention
 from composer.lab.project import Project
 from composer.lab.rules import Rules
-from composer.planning.mode import mode_services, violations
+from composer.planning.mode import violations
 from composer.planning.observed import LEASED, Observed
 from composer.planning.settlement import Loser, losers
 from composer.switching.checkpoint import lost_checkpoint
@@ -16,7 +16,6 @@ from composer.switching.doors import StepFailed
 from composer.switching.lock import Lock
 from composer.switching.observe import Observer
 from composer.switching.restart_policies import RestartPolicies
-from composer.switching.session import Session
 from composer.switching.switch_log import SwitchLog
 
 LOOK_SECONDS = 0.25
@@ -37,7 +36,7 @@ class TwoSides:
     project: Project
     rules: Rules
     observer: Observer
-    policies: RestartPolicies
+    log: SwitchLog
     warn: Callable[[str], None]
     lock: Lock | None = None
     kept: tuple[str, ...] = ()
@@ -66,7 +65,11 @@ class TwoSides:
             return ()
         for one in found:
             self.warn(f"{one.service} is stopped at once: {one.cause}")
+        begun = self.clock.now()
         self.stop(tuple(id_ for one in found for id_ in one.containers))
+        for one in found:
+            there = (left.state for id_ in one.containers if (left := self.docker.container(id_)) and left.active)
+            self.log.enforce(one, self.clock.now() - begun, next(there, None))
         return found
 
     def stop(self, containers: tuple[str, ...]) -> None:
@@ -74,8 +77,9 @@ class TwoSides:
         active = [one for id_ in containers if (one := self.docker.container(id_)) and one.active]
         if not active:
             return
+        policies = RestartPolicies(self.docker, self.log)
         for one in active:
-            self.policies.disarm(one)
+            policies.disarm(one)
         names = ", ".join(one.service or one.name for one in active)
         with self.lock.waiting(f"stop {names}") if self.lock else nullcontext():
             self.docker.stop_all({one.id: one.stop_seconds for one in active})
@@ -107,11 +111,3 @@ def require_gone(ended: tuple[Loser, ...], seen: Observed) -> None:
         if active & set(one.containers):
             told = f"{one.service} was stopped, and does not die or runs again, though {one.cause}"
             raise NeedsAttention(told, f"see why: docker events --filter label=com.docker.compose.service={one.service}")
-
-
-def two_sides_of(session: Session, warn: Callable[[str], None], lock: Lock | None) -> TwoSides:
-    """Return who looks before a plan is made; in doubt stays what the last switch left, as for the guard."""
-    log = SwitchLog(session.journal, "", session.past.policies, warn)
-    policies = RestartPolicies(session.docker, log)
-    kept = mode_services(session.state.mode, session.project, session.rules)
-    return TwoSides(session.docker, session.clock, session.project, session.rules, session.observer, policies, warn, lock, kept)

@@ -1,22 +1,26 @@
 """Two sides that somebody starts together while a switch holds the lock are ended by it, by the guard's policy."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from composer.errors import NeedsAttention, SparkModeError, SwitchFailed
+from composer.errors import ConfigurationError, Interrupted, NeedsAttention, Refused, SparkModeError, SwitchFailed
 from composer.lab.rules import GuardPolicy
+from composer.planning.plan import StoppedTraining
 from composer.planning.request import Request
-from composer.switching.lock import is_acting, is_switching
+from composer.switching.history import history
+from composer.switching.lock import is_acting, is_switching, user_name
 from composer.switching.report import SwitchOptions
 from composer.switching.transaction import Transaction
 from tests.nobody import Nobody
+from tests.simulation.engine import Killed
 from tests.simulation.lab import SimulatedSession, ask, machine, recover
 from tests.simulation.machine import SimulatedMachine
 
 OMNI, XTTS, TRAINING = Request(verb="audio", names=("omni",)), Request(verb="audio", names=("xtts",)), Request(verb="training")
+LARGE = Request(verb="training", names=("large",))
 
 
 def after_start(one: SimulatedMachine, service: str, act: Callable[[], None]) -> None:
@@ -116,6 +120,123 @@ def test_rules_that_say_to_warn_only_are_obeyed_by_a_switch_too(tmp_path: Path) 
     with pytest.raises(NeedsAttention, match="two sides are active together"):
         ask(one, tmp_path, TRAINING)
     assert set(one.running()) == {"training", "omni"}
+
+
+WHY = "omni was stopped at once, because training runs, and training runs alone"
+
+
+def events(one: SimulatedMachine, folder: Path) -> list[tuple[str, str]]:
+    """Return the requests of the history and how they ended."""
+    return [(event.request, event.outcome) for event in history(SimulatedSession(one, folder))]
+
+
+@pytest.fixture
+def both(tmp_path: Path) -> SimulatedMachine:
+    """A machine on which training runs, and somebody has started omni beside it."""
+    one = machine()
+    ask(one, tmp_path, OMNI)
+    ask(one, tmp_path, TRAINING)
+    one.outside_start("omni")
+    return one
+
+
+def test_what_a_switch_stopped_at_once_is_in_the_history_with_who_did_it_and_why(both: SimulatedMachine, tmp_path: Path) -> None:
+    ask(both, tmp_path, LARGE)
+    *_, stopped, last = history(SimulatedSession(both, tmp_path))
+    assert (stopped.request, stopped.outcome, stopped.by) == ("stop omni", "enforced", user_name())
+    assert (stopped.note or "").startswith("training runs, and training runs alone")
+    assert last.outcome == "applied"
+
+
+def test_what_is_started_while_a_switch_waits_and_stopped_by_it_is_in_the_history(tmp_path: Path) -> None:
+    one = machine()
+    ask(one, tmp_path, OMNI)
+    after_start(one, "training", lambda: one.outside_start("omni"))
+    ask(one, tmp_path, TRAINING)
+    assert events(one, tmp_path)[1:] == [("stop omni", "enforced"), ("training", "applied")]
+
+
+def test_what_will_not_die_is_written_down_once_however_often_a_recovery_tries(tmp_path: Path) -> None:
+    one = machine()
+    ask(one, tmp_path, OMNI)
+    one.kill_at = (one.effects + 3, "after")
+    with pytest.raises(Killed):
+        ask(one, tmp_path, TRAINING)
+    one.kill_at = None
+    one.undying.add("omni")
+    one.put("training", "created", id="training-by-hand")
+    one.outside_start("training")
+    with pytest.raises(SparkModeError):
+        recover(one, tmp_path)
+    assert events(one, tmp_path).count(("stop omni", "warned")) == 1
+
+
+def test_a_switch_that_fails_before_its_first_effect_names_what_it_stopped_at_once(tmp_path: Path) -> None:
+    one = machine()
+    ask(one, tmp_path, OMNI)
+    one.put("xtts", "created")
+    one.outside_start("xtts")
+    one.fail_at, one.fault = len(one.acts) + 2, "compose"  # its policy is taken, it is stopped, and nothing can be created
+    with pytest.raises(SwitchFailed, match="\nNothing else was stopped or started: xtts was stopped at once, because omni runs"):
+        ask(one, tmp_path, Request(verb="up", names=("whisper",)))
+    assert events(one, tmp_path)[-2:] == [("stop xtts", "enforced"), ("up whisper", "failed")]
+    assert set(one.running()) == {"omni"}
+
+
+def test_a_switch_whose_journal_cannot_be_written_names_what_it_stopped_at_once(both: SimulatedMachine, tmp_path: Path) -> None:
+    both.disk_full_at = both.effects
+    with pytest.raises(ConfigurationError, match=f"cannot be written: .*; nothing else was touched: {WHY}"):
+        ask(both, tmp_path, LARGE)
+
+
+def test_what_nobody_expected_before_the_first_step_names_what_was_stopped_at_once(
+    both: SimulatedMachine, tmp_path: Path
+) -> None:
+    session = SimulatedSession(both, tmp_path)
+    networks = both.networks
+
+    def gone(project: str) -> object:
+        if "omni" not in both.running():
+            raise IndexError("list index out of range")
+        return networks(project)
+
+    both.networks = gone  # type: ignore[method-assign,assignment]  # a door that breaks once omni was stopped
+    with pytest.raises(SwitchFailed, match=f"Nothing else was stopped or started: {WHY}"):
+        Transaction(session, SwitchOptions(yes=True), Nobody(), None).switch(LARGE)
+
+
+@pytest.mark.parametrize("answer", ["no", "Ctrl-C"])
+def test_who_is_asked_after_something_was_stopped_at_once_is_told_so(answer: str, tmp_path: Path) -> None:
+    one = machine()
+    ask(one, tmp_path, OMNI)
+    session, observed = SimulatedSession(one, tmp_path), list[int]()
+    one.put("training", "created", id="training-by-hand")
+    networks = one.networks
+
+    def seen(project: str) -> object:
+        if not observed:  # after the first look, for which nobody has to be asked
+            one.outside_start("training")
+        observed.append(1)
+        return networks(project)
+
+    def asked(training: Sequence[StoppedTraining]) -> bool:
+        assert training
+        if answer == "no":
+            return False
+        raise Interrupted("interrupted")
+
+    one.networks = seen  # type: ignore[method-assign,assignment]  # somebody beside the switch
+    with pytest.raises((Refused, Interrupted), match=f"; nothing else was touched: {WHY}"):
+        Transaction(session, SwitchOptions(), Nobody(), asked).switch(XTTS)
+    assert set(one.running()) == {"training"}
+
+
+def test_a_request_that_finds_nothing_else_to_do_says_what_it_stopped_at_once(both: SimulatedMachine, tmp_path: Path) -> None:
+    again = both.fork()
+    assert f"no switch was cut off; {WHY}" in (recover(again, tmp_path).note or "")
+    report = ask(both, tmp_path, TRAINING)
+    assert report.outcome == "unchanged"
+    assert WHY in (report.note or "")
 
 
 @pytest.mark.parametrize("seconds", [0.05, 0.2, 0.4])

@@ -136,7 +136,7 @@ def test_the_end_of_the_input_is_a_no_and_ctrl_c_at_the_question_is_an_interrupt
     training = (StoppedTraining(name="training", service="training", since=""),)
     with CliRunner().isolation(input=""):
         assert not ask(training)
-    with CliRunner().isolation(input=CtrlC()), pytest.raises(Interrupted, match="nothing was touched"):
+    with CliRunner().isolation(input=CtrlC()), pytest.raises(Interrupted):
         ask(training)
 
 
