@@ -1,4 +1,4 @@
-"""What all tests share: how long Hypothesis may search, and that `make test` tries the same each time; `make test-deep` explores."""
+"""What all tests share: how long Hypothesis may search. `make test` tries the same each time, `make test-deep` what is new."""
 
 import os
 
