@@ -103,8 +103,8 @@ def test_a_guard_ends_what_breaks_a_rule_without_journal_and_lock_and_says_so(ap
         docker("start", apart.id_of("omni"))
         until(lambda: set(apart.running()) == {"training"})
     said = guard.end()
-    assert said.count("switch.lock: Is a directory; the guard acts without it") == 1
-    assert said.count(".journal: Is a directory; the guard goes by what runs") == 1
+    assert said.count("switch.lock is a directory and no file; the guard acts without it") == 1
+    assert said.count(".journal is a directory and no file; the guard goes by what runs") == 1
     assert said.count("what the guard does is not in the history") == 1
 
 

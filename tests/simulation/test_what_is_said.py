@@ -1,7 +1,7 @@
 """What a switch says while it runs and when it has failed: it is true of the lab as it was and as it is left."""
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -20,6 +20,14 @@ from tests.simulation.machine import ComposeOf, NoGpu, NoModels, SimulatedMachin
 
 OMNI, XTTS = Request(verb="audio", names=("omni",)), Request(verb="audio", names=("xtts",))
 TRAINING, STOP = Request(verb="training"), Request(verb="stop")
+
+
+@pytest.fixture(autouse=True)
+def in_the_foreground() -> Iterator[None]:
+    """A shell has what it starts in the background ignore Ctrl-C; a switch does so then, too."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, former)
 
 
 class Listener(Nobody):
