@@ -21,6 +21,8 @@ SERVICE = "com.docker.compose.service"
 VARIANT = "spark-mode.variant"
 _STATES = frozenset({"created", "running", "paused", "restarting", "removing", "exited", "dead"})
 _HEALTH: dict[str, Health] = {"starting": "starting", "healthy": "healthy", "unhealthy": "unhealthy"}
+RETRIES = 3
+"""How many checks in a row must fail where the file does not say it: the engine's default."""
 
 
 def plain(text: str) -> str:
@@ -147,7 +149,7 @@ def read_container(raw: Any) -> Container:
         name=raw["Name"].removeprefix("/"),
         state=status if status in _STATES else "unknown",
         service=labels.get(SERVICE),
-        health=_HEALTH.get(_part(state, "Health").get("Status", ""), "none") if running else "none",
+        health=_health(_part(state, "Health"), _part(config, "Healthcheck")) if running else "none",
         exit_code=state.get("ExitCode", 0),
         oom_killed=bool(state.get("OOMKilled")),
         restart_count=raw.get("RestartCount", 0),
@@ -163,6 +165,17 @@ def read_container(raw: Any) -> Container:
         restart_retries=policy.get("MaximumRetryCount") or 0,
         address=_address(raw) if running else None,
     )
+
+
+def _health(health: dict[str, Any], check: dict[str, Any]) -> Health:
+    """Return what the health check says.
+
+    The engine calls `unhealthy` what it pauses, and what goes on after that until it is checked again (measured): with fewer
+    failures in a row than it takes, it is not known yet.
+    """
+    said = _HEALTH.get(health.get("Status", ""), "none")
+    retries = check.get("Retries") or RETRIES
+    return "starting" if said == "unhealthy" and health.get("FailingStreak", retries) < retries else said
 
 
 def seconds(moment: str) -> float:

@@ -65,10 +65,12 @@ class AwaitRelease(_Step):
 
 
 class Unpause(_Step):
-    """Let a paused container of a wanted service go on."""
+    """Let a paused container of a wanted service go on, and wait until it is ready as after a start."""
 
     container: str
     service: str
+    completes: bool = False
+    ready_seconds: float = 1200.0
     action: Literal["unpause"] = "unpause"
 
 
@@ -95,10 +97,14 @@ class StartContainer(_Step):
 
 
 class Verify(_Step):
-    """See with own eyes that the target is up, and that nothing that the rules exclude beside it is active."""
+    """See with own eyes that the target is up, and that nothing that the rules exclude beside it is active.
+
+    `unhealthy` are those that run, and are kept as they are.
+    """
 
     services: tuple[str, ...]
     completes: tuple[str, ...]
+    unhealthy: tuple[str, ...] = ()
     action: Literal["verify"] = "verify"
 
 

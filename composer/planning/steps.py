@@ -46,28 +46,43 @@ def steps(work: Work) -> tuple[Step, ...]:
             required = needed.get(name, 0) + work.rules.limits.floor
             found.append(start(name, work.project, "requested", work.done, work.request.ready_seconds, required))
         elif container and container.state == "paused":
-            found.append(Unpause(container=container.id, service=name, subject=name, cause="it is paused"))
+            found.append(_unpause(container, name, work))
     bound = {"seconds": work.request.ready_seconds} if work.request.ready_seconds else {}
     found += [Load(host=one.host or "", model=one.model or "", subject=one.name, cause="requested", **bound) for one in loads]
     if work.target.services and (found or any(_not_ready(work.observed.container_of(name)) for name in work.target.services)):
-        found.append(verify(work.target.services, work.done, work.rules))
+        kept = tuple(name for name in work.target.services if name not in work.to_start)
+        found.append(verify(work.target.services, work.done, work.rules, unhealthy(kept, work.observed)))
     return tuple(found)
 
 
 def start(name: str, project: Project, cause: str, done: frozenset[str], ready_seconds: float | None, required: int) -> Start:
     """Return the start of a service, with its own bound on readiness where `ready_seconds` is None."""
-    check = project.services[name].healthcheck
-    own = check.start_period + READY_AFTER_START_PERIOD if check and not check.disable else READY_SECONDS
-    ready = ready_seconds or own
     return Start(
         service=name,
         subject=name,
         cause=cause,
         completes=name in done,
-        ready_seconds=ready,
+        ready_seconds=ready_seconds or _own_bound(name, project),
         by_compose=project.services[name].start_by_compose,
         required=required,
     )
+
+
+def _unpause(container: Container, name: str, work: Work) -> Unpause:
+    return Unpause(
+        container=container.id,
+        service=name,
+        subject=name,
+        cause="it is paused",
+        completes=name in work.done,
+        ready_seconds=work.request.ready_seconds or _own_bound(name, work.project),
+    )
+
+
+def _own_bound(name: str, project: Project) -> float:
+    """Return how many seconds a service may take to be ready, by its own health check."""
+    check = project.services[name].healthcheck
+    return check.start_period + READY_AFTER_START_PERIOD if check and not check.disable else READY_SECONDS
 
 
 def await_release(starting: tuple[Workload, ...], rules: Rules, memory: Memory, force: bool) -> AwaitRelease:
@@ -81,15 +96,29 @@ def await_release(starting: tuple[Workload, ...], rules: Rules, memory: Memory, 
     return AwaitRelease(subject="-", cause=f"{need}; {free}", required=required_memory(starting, rules, force))
 
 
-def verify(services: tuple[str, ...], done: frozenset[str], rules: Rules) -> Verify:
-    """Return the last look: the services are up, and no class that a rule excludes beside them is active."""
+def verify(services: tuple[str, ...], done: frozenset[str], rules: Rules, unhealthy: tuple[str, ...] = ()) -> Verify:
+    """Return the last look: the services are up, and no class that a rule excludes beside them is active.
+
+    It calls nothing healthy that is kept `unhealthy`.
+    """
     present = [member(rules, name) for name in services]
     classes = [Member(name=f"class {name}", labels=frozenset({name})) for name in rules.classes]
     excluded = [one.name.split()[1] for one in classes if any(exclusive(rules, one, other) for other in present)]
-    cause = f"healthy; nothing of {' or '.join(excluded)} active" if excluded else "healthy"
+    up = "healthy"
+    if unhealthy:
+        up = f"{', '.join(unhealthy)} unhealthy as before" + (", the rest healthy" if len(unhealthy) < len(services) else "")
     return Verify(
-        services=services, subject=", ".join(services), cause=cause, completes=tuple(name for name in services if name in done)
+        services=services,
+        subject=", ".join(services),
+        cause=f"{up}; nothing of {' or '.join(excluded)} active" if excluded else up,
+        completes=tuple(name for name in services if name in done),
+        unhealthy=unhealthy,
     )
+
+
+def unhealthy(services: Iterable[str], observed: Observed) -> tuple[str, ...]:
+    """Return those whose container runs and fails its health check."""
+    return tuple(name for name in services if (one := observed.container_of(name)) and one.health == "unhealthy")
 
 
 def in_stop_order(services: Iterable[str], project: Project, rules: Rules, observed: Observed) -> tuple[str, ...]:

@@ -126,9 +126,7 @@ class Executor:
             case AwaitRelease():
                 self._memory.await_release(step, self.patience)
             case Unpause():
-                require_clear(step.service, self.observer, self.rules)
-                self.touched = True
-                self.doors.docker.unpause(step.container)
+                self._unpause(step)
             case Start():
                 self._start(step)
             case StartContainer():
@@ -175,6 +173,12 @@ class Executor:
         if (now := self.doors.docker.container(step.container)) and now.state == "running":
             self._policies.give_back(now)
 
+    def _unpause(self, step: Unpause) -> None:
+        require_clear(step.service, self.observer, self.rules)
+        self.touched = True
+        self.doors.docker.unpause(step.container)
+        self._await_ready(step.service, step.completes, step.ready_seconds)
+
     def _start(self, step: Start) -> None:
         container = require_clear(step.service, self.observer, self.rules).container_of(step.service)
         self._memory.require(step)
@@ -189,17 +193,15 @@ class Executor:
         except (ComposeFailed, StartFailed) as error:
             self._fail(step.service, str(error))
         container = self._await_ready(step.service, step.completes, step.ready_seconds)
-        self._ready.add(step.service)
         self._memory.gauge.settle(container)
 
     def _verify(self, step: Verify) -> None:
         seen = self.observer.glance()
         for service in step.services:
             container, completes = seen.container_of(service), service in step.completes
-            settled = SETTLE_SECONDS if service in self._ready or service not in self.started else 0
-            if container and judge(container, container, completes, settled).verdict == "ready":
+            if container and judge(container, container, completes, SETTLE_SECONDS).verdict == "ready":
                 continue
-            if container is None or container.health != "unhealthy" or service in self.started:
+            if container is None or container.health != "unhealthy" or service in self._ready:
                 self._await_ready(service, completes, READY_SECONDS)
         self._tick(hint=True)
         seen = self.observer.glance()
@@ -207,6 +209,8 @@ class Executor:
         for service in step.services:
             if container := seen.container_of(service):
                 self._policies.give_back(container)
+                if container.health == "unhealthy" and service not in step.unhealthy:
+                    self.watcher.warned(f"{service} is unhealthy; look at its log: docker logs {container.name}")
                 if container.state == "exited" and service in self.started:
                     self.watcher.warned(f"{service} has ended by itself, with exit code 0; its log: docker logs {container.name}")
 
@@ -233,12 +237,13 @@ class Executor:
             self._fail(service, str(error))
         if end.verdict == "failed":
             self._fail(service, end.reason)
+        self._ready.add(service)
         return found
 
     def _fail(self, service: str, reason: str) -> NoReturn:
         """Say how a service was last seen, stop it if this switch started it, and fail."""
         container = self.observer.glance().container_of(service)
-        message = f"{service} did not start: {reason}"
+        message = f"{service} {'did not start' if service in self.started else 'is not ready'}: {reason}"
         if container is not None:
             message += f"\n  last state: {described(container)}"
             since = self._since.get(service, container.started_seconds)  # not what it wrote when it ran before

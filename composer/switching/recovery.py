@@ -6,7 +6,7 @@ Only the intent is remembered; what is there is observed. A recovery may be cut 
 from composer.errors import ConfigurationError, Interrupted, NeedsAttention, SwitchFailed, UsageFault
 from composer.planning.observed import Observed
 from composer.planning.plan import Plan, Stop
-from composer.planning.steps import verify
+from composer.planning.steps import unhealthy, verify
 from composer.switching.aftermath import HARMLESS, await_quiet, await_stops
 from composer.switching.entry import Entry
 from composer.switching.journal import Open
@@ -83,11 +83,12 @@ class Recovery:
     def _finishing(self) -> Plan | None:
         """Return the plan that finishes the switch, None where going back is the safe way."""
         try:
-            plan = self._session.plan_for(self._cut_off.began.request, self._session.observe())
+            seen = self._session.observe()
+            plan = self._session.plan_for(self._cut_off.began.request, seen)
         except (UsageFault, ConfigurationError):
             return None  # the files no longer know what was asked for
         if plan.target and not plan.steps:
-            looking = verify(plan.target, frozenset(), self._session.rules)
+            looking = verify(plan.target, frozenset(), self._session.rules, unhealthy(plan.target, seen))
             plan = plan.model_copy(update={"steps": (looking,)})
         return plan if may_finish(self._cut_off, plan) else None
 

@@ -202,9 +202,9 @@ def asked_to_stop(lab: Lab, service: str) -> str:
     return id_
 
 
-def wait_for_a_word(lab: Lab, folder: Path, service: str) -> None:
+def wait_for_a_word(lab: Lab, folder: Path, service: str, **more: object) -> None:
     """Have a service get healthy at a word, so that a test has all the time it needs."""
-    check = {"test": ["CMD", "test", "-e", "/word"], "start_period": "10m", "start_interval": "100ms"}
+    check = {"test": ["CMD", "test", "-e", "/word"], "start_period": "10m", "start_interval": "100ms", **more}
     file = folder / f"{service}-waits.yaml"
     file.write_text(json.dumps({"services": {service: {"healthcheck": check}}}))
     lab.files = (*lab.files, str(file))

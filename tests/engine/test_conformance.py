@@ -32,8 +32,12 @@ services:
   always: {<<: *one, restart: always, environment: {STAND_IN_MEMORY: 1MB, STAND_IN_LOAD: "0"}}
   unless: {<<: *one, restart: unless-stopped, environment: {STAND_IN_MEMORY: 1MB, STAND_IN_LOAD: "0"}}
   once: {<<: *one, environment: {STAND_IN_MEMORY: 1MB, STAND_IN_LOAD: "0", STAND_IN_FAULT: exit-0=0}}
+  checked:
+    <<: *one
+    environment: {STAND_IN_MEMORY: 1MB, STAND_IN_LOAD: "0"}
+    healthcheck: {test: [CMD, "true"], interval: 1s, start_period: 1m, start_interval: 100ms}
 """
-SERVICES = ("plain", "always", "unless", "once")
+UNCHECKED = ("plain", "always", "unless", "once")
 
 
 class World(Protocol):
@@ -90,7 +94,7 @@ class Simulated:
     """The simulated engine."""
 
     def __init__(self) -> None:
-        services = {name: service(name, healthcheck=None) for name in SERVICES}
+        services = {name: service(name, healthcheck=None) for name in UNCHECKED} | {"checked": service("checked")}
         self._engine = SimulatedEngine(Project(name=PROJECT, services=services))
         self._engine.policies = dict(POLICIES)
         self._engine.ending = {"once": 0}
@@ -198,6 +202,25 @@ def test_a_paused_container_goes_on(world: World) -> None:
     world.pause(one.id)
     world.docker.unpause(one.id)
     assert seen(world, "plain").state == "running"
+
+
+def test_what_a_pause_made_unhealthy_is_not_healthy_yet_until_it_was_checked_again(world: World) -> None:
+    """The engine calls a paused container unhealthy without a check, and goes on to until the next one is done."""
+    one = running(world, "checked")
+    until(lambda: waited(world) and seen(world, "checked").health == "healthy")
+    world.pause(one.id)
+    world.docker.unpause(one.id)
+    found = {"starting"}
+    while "healthy" not in found:
+        found.add(seen(world, "checked").health)
+        assert found <= {"starting", "healthy"}
+        world.wait(0.05)
+
+
+def waited(world: World) -> bool:
+    """Let some time pass."""
+    world.wait(0.05)
+    return True
 
 
 def test_a_renamed_container_is_still_that_of_its_service(world: World) -> None:

@@ -6,7 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.lab import LONG, SLOW_STOP, Lab, asked_to_stop, docker, ends, interrupt, state, until
+from tests.engine.lab import (
+    LONG,
+    SLOW_STOP,
+    Lab,
+    asked_to_stop,
+    docker,
+    ends,
+    give_the_word,
+    interrupt,
+    state,
+    until,
+    wait_for_a_word,
+)
 from tests.engine.witness import Witness
 
 
@@ -202,6 +214,31 @@ def test_a_paused_container_counts_as_active_and_is_stopped(lab: Lab) -> None:
     lab.run("training")
     assert set(lab.running()) == {"training"}
     assert state(lab)["omni"] == "exited"
+
+
+def health(lab: Lab, service: str) -> str:
+    """Return what Docker itself says of a service's health."""
+    return lab.docker("inspect", "--format", "{{.State.Health.Status}}", lab.id_of(service)).strip()
+
+
+def test_what_was_paused_counts_as_ready_once_docker_calls_it_healthy(lab: Lab) -> None:
+    lab.run("audio", "omni")
+    lab.docker("pause", lab.id_of("omni"))
+    lab.run("audio", "omni")
+    assert health(lab, "omni") == "healthy"
+
+
+def test_what_was_paused_and_fails_its_health_check_fails_like_a_start(lab: Lab, tmp_path: Path) -> None:
+    wait_for_a_word(lab, tmp_path, "omni", interval="1s", retries=1)
+    switch = lab.spawn("audio", "omni")
+    until(lambda: "omni" in lab.running())
+    give_the_word(lab, "omni")
+    assert ends(switch).code == 0
+    lab.docker("exec", lab.id_of("omni"), "rm", "/word")
+    lab.docker("pause", lab.id_of("omni"))
+    said = lab.run("audio", "omni", expect=1).err
+    assert "omni is not ready: its health check fails" in said
+    assert set(lab.running()) == {"omni"}
 
 
 def test_a_service_that_left_the_files_is_stopped_too(lab: Lab) -> None:

@@ -324,6 +324,7 @@ class SimulatedEngine:
 
     def _unpause(self, id: str) -> None:
         self.change(id, state="running")
+        self._ready_at[id] = self.time + LOAD_SECONDS  # the engine forgets the health of what it pauses
 
     def _stop(self, id: str) -> None:
         one = self._containers.get(id)

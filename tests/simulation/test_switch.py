@@ -8,11 +8,12 @@ from composer.engine.doors import Other
 from composer.errors import EngineUnavailable, NeedsAttention, SparkModeError, SwitchFailed
 from composer.lab.size import GB
 from composer.planning.observed import Container
-from composer.planning.plan import Plan
+from composer.planning.plan import Plan, Step
 from composer.planning.planner import plan as make_plan
 from composer.planning.request import Request
 from composer.switching.doors import Doors
 from composer.switching.observe import Observer
+from composer.switching.report import Watcher
 from composer.switching.switch import Switch
 from composer.switching.switch_log import SwitchLog
 from tests.nobody import Nobody
@@ -28,13 +29,14 @@ def machine_with(request: Request | None) -> SimulatedMachine:
     return machine
 
 
-def switch(machine: SimulatedMachine, request: Request, restore: bool = True) -> Plan:
+def switch(machine: SimulatedMachine, request: Request, restore: bool = True, watcher: Watcher | None = None) -> Plan:
     doors = Doors(docker=machine, compose=ComposeOf(machine), machine=machine, gpu=NoGpu(), hosts=NoModels, clock=machine)
     observer = Observer(machine, machine, NoModels, PROJECT, RULES, ())
     before = observer.look()
     plan = make_plan(request, PROJECT, RULES, before, 128 * GB)
     assert plan.refusal is None
-    Switch(doors, PROJECT, RULES, observer, Nobody(), SwitchLog(machine.journal, "1", {})).run(plan, before, restore)
+    log = SwitchLog(machine.journal, "1", {})
+    Switch(doors, PROJECT, RULES, observer, watcher or Nobody(), log).run(plan, before, restore)
     return plan
 
 
@@ -126,6 +128,32 @@ def test_where_what_ran_before_was_against_the_rules_it_comes_back_without_the_v
     with pytest.raises(SwitchFailed, match="lab-chatterbox-1 does not come back: training runs, and training runs alone"):
         switch(machine, Request(verb="audio", names=("xtts",)))
     assert set(machine.running()) == {"training"}
+
+
+def test_a_verify_calls_nothing_healthy_that_is_not() -> None:
+    machine = machine_with(Request(verb="audio", names=("chatterbox",)))
+    machine.sick.add("whisper")
+    plan = switch(machine, Request(verb="audio", names=("xtts",)))
+    assert plan.steps[-1].cause == "whisper unhealthy as before, the rest healthy; nothing of training active"
+    assert any("whisper is unhealthy and is kept" in one for one in plan.warnings)
+
+
+def test_what_becomes_unhealthy_during_a_switch_is_said_at_its_end() -> None:
+    machine = machine_with(Request(verb="audio", names=("chatterbox",)))
+    watcher = Sickening(machine, "whisper")
+    switch(machine, Request(verb="audio", names=("xtts",)), watcher=watcher)
+    assert watcher.warnings == ["whisper is unhealthy; look at its log: docker logs lab-whisper-1"]
+
+
+class Sickening(Nobody):
+    """A watcher during whose switch a service becomes unhealthy."""
+
+    def __init__(self, machine: SimulatedMachine, service: str) -> None:
+        super().__init__()
+        self._machine, self._service = machine, service
+
+    def started(self, number: int, step: Step) -> None:
+        self._machine.sick.add(self._service)
 
 
 @given(st.lists(st.sampled_from(REQUESTS), min_size=1, max_size=6), st.integers(0, 30), st.sampled_from(["compose", "crash"]))
