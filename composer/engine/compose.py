@@ -104,7 +104,9 @@ def _run(verb: str, seconds: int, act: Callable[[], object]) -> None:
             raise EngineUnavailable(
                 f"docker compose {verb} did not end within {seconds} s", "look at the engine: docker info, docker ps"
             ) from None
-        raise ComposeFailed(last_line(error.stderr or "")) from None
+        # What it wrote last may tell of a success: a wrapper fails after what it wraps.
+        said = f"docker compose {verb} ended with exit code {error.return_code}; its last line: {last_line(error.stderr or '')}"
+        raise ComposeFailed(said) from None
     finally:
         os.dup2(own, 0)
         os.close(own)

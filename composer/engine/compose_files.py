@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, Protocol
 
 from composer.engine.project_cache import Kept, ProjectCache
-from composer.engine.questions import ask, collect, release, understood
+from composer.engine.questions import ask, collect, first_line, release, understood
 from composer.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -117,7 +117,11 @@ def _flags(files: LabPaths) -> list[str]:
 
 
 def _check_version(text: str) -> None:
-    numbers = re.match(r"v?(\d+)\.(\d+)", text.strip())
-    if numbers is None or (int(numbers[1]), int(numbers[2])) < OLDEST_COMPOSE:
-        found, oldest = text.strip() or "unknown", ".".join(map(str, OLDEST_COMPOSE))
-        raise ConfigurationError(f"Docker Compose is {found}; spark-mode needs {oldest} or later", "update docker-compose-plugin")
+    """See that Compose is new enough. A `docker` that is a wrapper may say anything else, or nothing."""
+    numbers = re.fullmatch(r"(\d+)\.(\d+)[!-~]*", text)
+    if numbers is None:
+        message = f"the answer of docker compose version --short is not a version; it begins: {first_line(text)}"
+        raise ConfigurationError(message, "see what `docker` is: type docker")
+    if (int(numbers[1]), int(numbers[2])) < OLDEST_COMPOSE:
+        oldest = ".".join(map(str, OLDEST_COMPOSE))
+        raise ConfigurationError(f"Docker Compose is {text}; spark-mode needs {oldest} or later", "update docker-compose-plugin")

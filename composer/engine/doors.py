@@ -185,7 +185,7 @@ class StartFailed(Exception):
 
 
 class ComposeFailed(Exception):
-    """Compose ran and reported a failure; the message is the redacted last line that it wrote."""
+    """Compose ran and reported a failure; the message is its exit code and the redacted last line that it wrote."""
 
 
 class Compose(Protocol):

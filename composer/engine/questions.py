@@ -115,8 +115,7 @@ def understood(said: str, read: Callable[[], Read]) -> Read:
     try:
         return read()
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):  # of another form than Compose's JSON has
-        begins = last_line(said.lstrip()[:80].partition("\n")[0])
-        message = f"what docker compose answers is not understood; it begins: {begins}"
+        message = f"what docker compose answers is not understood; it begins: {first_line(said)}"
         raise ConfigurationError(message, f"something stands between Docker and Compose? {TRY_IT}") from None
 
 
@@ -163,6 +162,11 @@ def release(version: str) -> str:
     """Return the numbers of a version of Compose: distributions add to what it says of itself, and not to its labels."""
     found = re.match(r"v?(\d+(?:\.\d+)*)", version.strip())
     return found[1] if found else version.strip()
+
+
+def first_line(text: str) -> str:
+    """Return how an answer begins, without control characters, shortened."""
+    return last_line(text.lstrip()[:80].partition("\n")[0])
 
 
 def last_line(text: str) -> str:

@@ -1,6 +1,7 @@
 """Bad input gets a message that names the place and the fix, its own exit code, and changes nothing."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -144,6 +145,40 @@ def test_a_compose_that_is_too_old_is_refused(lab: Lab, before: list[dict[str, s
     plugin.write_text(f"#!/bin/sh\ncase $* in *metadata*) echo '{metadata}';; *version*) echo 2.35.0;; *) echo '{{}}';; esac\n")
     plugin.chmod(0o755)
     refused(lab, before, 3, "2.35.0; spark-mode needs 2.36 or later", "training", DOCKER_CONFIG=str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("first", "begins"),
+    [("echo '\033[2JEmulate Docker CLI using podman'; ", "it begins: [2JEmulate Docker"), ("exit 0; ", "it said nothing")],
+)
+def test_an_answer_that_is_no_version_is_not_called_an_old_one(
+    lab: Lab, before: list[dict[str, str]], tmp_path: Path, first: str, begins: str
+) -> None:
+    wrapper(tmp_path, f'case $* in *version*) {first};; esac; exec {which("docker")} "$@"')
+    refused(lab, before, 3, begins, "training", PATH=f"{tmp_path}:{os.environ['PATH']}")
+    said = lab.run("training", expect=3, PATH=f"{tmp_path}:{os.environ['PATH']}").err
+    assert "needs 2.36" not in said
+    assert "type docker" in said
+    assert len(said.splitlines()) == 2
+
+
+def test_a_command_that_fails_is_not_explained_by_its_success(lab: Lab, tmp_path: Path) -> None:
+    wrapper(tmp_path, f'{which("docker")} "$@" || exit; case $* in *no-start*) exit 17;; esac')
+    said = lab.run("training", expect=1, PATH=f"{tmp_path}:{os.environ['PATH']}").err
+    assert "training could not be created: docker compose create ended with exit code 17" in said
+
+
+def wrapper(folder: Path, script: str) -> None:
+    """Have a folder with a `docker` of somebody's own."""
+    (folder / "docker").write_text(f"#!/bin/sh\n{script}\n")
+    (folder / "docker").chmod(0o755)
+
+
+def which(command: str) -> str:
+    """Return where the real one is."""
+    found = shutil.which(command)
+    assert found
+    return found
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not use the socket")
