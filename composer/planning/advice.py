@@ -33,6 +33,15 @@ def warnings(work: Work) -> Iterator[str]:
     yield from _hosts(work)
     yield from _page_cache(work)
     yield from _made_otherwise(work)
+    yield from _replicas(work)
+
+
+def _replicas(work: Work) -> Iterator[str]:
+    """Say of which services more containers are stopped than come back: the files know one of each."""
+    for name in (one.name for one in work.stopped if not one.is_model):
+        count = sum(one.service == name and not one.one_off for one in work.observed.active)
+        if count > 1:
+            yield f"{name} runs {count} times and is stopped with all of them; restore brings one back"
 
 
 def _made_otherwise(work: Work) -> Iterator[str]:

@@ -35,7 +35,7 @@ from composer.switching.lock import Lock
 from composer.switching.measurements import Measurement
 from composer.switching.memory_watch import MemoryWatch
 from composer.switching.observe import Observer
-from composer.switching.readiness import SETTLE_SECONDS, await_ready, described, judge
+from composer.switching.readiness import SETTLE_SECONDS, await_ready, described, judge, remark_on
 from composer.switching.report import Watcher
 from composer.switching.restart_policies import RestartPolicies
 from composer.switching.switch_log import SwitchLog
@@ -74,8 +74,7 @@ class Executor:
     def __post_init__(self) -> None:
         self._memory = MemoryWatch(self.doors, self.project, self.rules, self.observer, self.watcher, self._tick)
         self._policies = RestartPolicies(self.doors.docker, self.log)
-        doors, warn = self.doors, self.watcher.warned
-        lock = self.lock
+        doors, warn, lock = self.doors, self.watcher.warned, self.lock
         self.sides = TwoSides(doors.docker, doors.clock, self.project, self.rules, self.observer, self.log, warn, lock)
         self._models = HostedModels(self.doors, self.observer, self._memory)
 
@@ -192,16 +191,15 @@ class Executor:
                 self.doors.docker.start(container.id)
         except (ComposeFailed, StartFailed) as error:
             self._fail(step.service, str(error))
-        container = self._await_ready(step.service, step.completes, step.ready_seconds)
-        self._memory.gauge.settle(container)
+        self._memory.gauge.settle(self._await_ready(step.service, step.completes, step.ready_seconds))
 
     def _verify(self, step: Verify) -> None:
         seen = self.observer.glance()
         for service in step.services:
             container, completes = seen.container_of(service), service in step.completes
-            if container and judge(container, container, completes, SETTLE_SECONDS).verdict == "ready":
-                continue
-            if container is None or container.health != "unhealthy" or service in self._ready:
+            is_ready = container and judge(container, container, completes, SETTLE_SECONDS).verdict == "ready"
+            is_kept = container and container.health == "unhealthy" and service not in self._ready
+            if not (is_ready or is_kept):
                 self._await_ready(service, completes, READY_SECONDS)
         self._tick(hint=True)
         seen = self.observer.glance()
@@ -209,10 +207,8 @@ class Executor:
         for service in step.services:
             if container := seen.container_of(service):
                 self._policies.give_back(container)
-                if container.health == "unhealthy" and service not in step.unhealthy:
-                    self.watcher.warned(f"{service} is unhealthy; look at its log: docker logs {container.name}")
-                if container.state == "exited" and service in self.started:
-                    self.watcher.warned(f"{service} has ended by itself, with exit code 0; its log: docker logs {container.name}")
+                if remark := remark_on(container, service in step.unhealthy, service in self.started):
+                    self.watcher.warned(f"{service} {remark}: docker logs {container.name}")
 
     def _await_ready(self, service: str, completes: bool, bound: float) -> Container:
         found = self.observer.glance().container_of(service)

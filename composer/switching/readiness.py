@@ -87,3 +87,10 @@ def described(container: Container) -> str:
     code = f", exit code {container.exit_code}" if container.state != "running" or container.restart_count else ""
     restarts = f", restarted {container.restart_count} times" if container.restart_count else ""
     return f"{container.state}{health}{code}{restarts}"
+
+
+def remark_on(container: Container, is_known_unhealthy: bool, is_started: bool) -> str | None:
+    """Return what its log should be read for at the end of a switch."""
+    if container.health == "unhealthy" and not is_known_unhealthy:
+        return "is unhealthy; look at its log"
+    return "has ended by itself, with exit code 0; its log" if container.state == "exited" and is_started else None

@@ -90,6 +90,16 @@ def test_a_plan_stops_before_it_starts_and_leads_where_nothing_is_left_to_do(run
         assert current_mode(again, PROJECT, RULES) == made.mode
 
 
+@pytest.mark.parametrize("request_", [Request(verb="training"), Request(verb="stop")], ids=str)
+def test_of_several_containers_of_one_service_it_is_said_that_one_comes_back(request_: Request) -> None:
+    seen = observed(["omni"], [], 100, [])
+    said = "omni runs 2 times and is stopped with all of them; restore brings one back"
+    assert said not in plan(request_, seen).warnings
+    second = container("omni", "running").model_copy(update={"id": "omni-1", "name": "lab-omni-2"})
+    seen = seen.model_copy(update={"containers": (*seen.containers, second)})
+    assert said in plan(request_, seen).warnings
+
+
 @pytest.mark.parametrize("names", [("nothing",), ("training:huge",)])
 def test_an_unknown_name_is_a_usage_fault(names: tuple[str, ...]) -> None:
     with pytest.raises(UsageFault):
