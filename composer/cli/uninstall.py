@@ -11,10 +11,15 @@ from composer.cli.context import Globals, output_options
 @click.pass_obj
 def uninstall(known: Globals, shared: bool) -> None:
     """Take away what all users of this machine share. What was written there is kept for the next set-up."""
-    from composer.enforcement.shared import kept_state, take_down
+    from composer.enforcement.shared import give_back_by_hand, kept_state, take_down
 
     if not shared:
         raise click.UsageError("say what to take away: --shared")
     there = take_down()
+    owed = give_back_by_hand() if there else []
     said = f"each user has a lock and a journal again; the shared ones are kept in {kept_state()}"
-    known.show({"kept": str(kept_state()) if there else None}, lambda: said if there else "nothing was shared")
+    if owed:
+        said += f"\nrestarted by nothing until the next setup --shared, or: {'; '.join(owed)}"
+    known.show(
+        {"kept": str(kept_state()) if there else None, "restart_policies": owed}, lambda: said if there else "nothing was shared"
+    )

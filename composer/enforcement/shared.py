@@ -15,7 +15,7 @@ from pathlib import Path
 from composer.enforcement.own_file import put, remove, require_ours
 from composer.errors import ConfigurationError, LockBusy, Refused
 from composer.switching.directories import SHARED_LOCKS, SHARED_STATE, STATE_OF_A_USER, shared_directories
-from composer.switching.journal import JournalFailed, past
+from composer.switching.journal import JournalFailed, Past, past
 from composer.switching.journal_file import JournalFile
 from composer.switching.leases import Leases
 from composer.switching.shared_file import takes
@@ -66,8 +66,9 @@ def comes_back(root: Path = Path("/")) -> bool:
 def take_down(root: Path = Path("/")) -> bool:
     """Take the directories away, so that each user has a lock and a journal again; return whether they were there.
 
-    The state is put aside and not removed. Raises LockBusy or Refused while something runs or is unfinished there, and
-    ConfigurationError as `set_up` does.
+    The state is put aside and not removed. Raises LockBusy or Refused while something runs, is unfinished or is held there,
+    and ConfigurationError as `set_up` does. It may be killed anywhere and asked for again: no boot makes the directories
+    anew once the state was put aside.
     """
     conf = root / TMPFILES
     require_ours(conf, MARK)
@@ -76,14 +77,21 @@ def take_down(root: Path = Path("/")) -> bool:
     try:
         with _nobody_uses(locks):
             _require_finished(locks, state)
+            _require_room(state, kept_state(root))
+            remove(conf, MARK, FIX)
             if state.is_dir():
                 state.rename(kept_state(root))
             if locks.is_dir():
                 shutil.rmtree(locks)
     except OSError as error:
         raise ConfigurationError(f"{error.filename}: {error.strerror}", FIX) from None
-    remove(conf, MARK, FIX)
     return there
+
+
+def give_back_by_hand(root: Path = Path("/")) -> list[str]:
+    """Return the commands that give containers back the restart policies that stand in the state that was put aside."""
+    owed = [one for path in sorted(kept_state(root).glob("*.journal")) for one in _past(path).policies.values()]
+    return [f"docker update --restart {one.policy}{f':{one.retries}' * bool(one.retries)} {one.container[:12]}" for one in owed]
 
 
 def kept_state(root: Path = Path("/")) -> Path:
@@ -136,16 +144,38 @@ def _nobody_uses(locks: Path) -> Iterator[None]:
             os.close(descriptor)
 
 
+def _require_room(state: Path, kept: Path) -> None:
+    """Raise ConfigurationError when the state would be put where another one is that was put aside, and not taken back."""
+    if state.is_dir() and kept.is_dir() and any(kept.iterdir()):
+        message = f"{kept} is there already, from an earlier time, and nothing in it is written over"
+        raise ConfigurationError(message, f"move it away first: mv {kept} {kept}.old")
+
+
 def _require_finished(locks: Path, state: Path) -> None:
-    """Raise Refused while a switch is unfinished, something is held, or plain Compose is about to start something."""
+    """Raise Refused for what would be forgotten, or is about to start: see `_unfinished`, and plain Compose's starts."""
     for path in sorted(state.glob("*.journal")):
-        try:
-            known = past(JournalFile(path).records())
-        except JournalFailed as error:
-            raise ConfigurationError(str(error), error.fix) from None
-        if known.open or known.unreadable:
-            why = known.open or f"{known.unreadable} records are not understood, and may be of an unfinished switch"
-            raise Refused(f"{path}: {why}", "first, in that lab: spark-mode recover")
+        if unfinished := _unfinished(_past(path)):
+            why, verb = unfinished
+            raise Refused(f"{path}: {why}", f"first, in that lab: spark-mode {verb}; if it is gone: mv {path} {path}.old")
     for path in sorted(locks.glob("*leases.json")):
         if live := Leases(path).live():
             raise Refused(f"{live[0].service} is about to start, by process {live[0].pid}", "wait until it is started")
+
+
+def _past(journal: Path) -> Past:
+    try:
+        return past(JournalFile(journal).records())
+    except JournalFailed as error:
+        raise ConfigurationError(str(error), error.fix) from None
+
+
+def _unfinished(known: Past) -> tuple[str, str] | None:
+    """Return what of a journal is unfinished, is held or still to come, and the verb that ends that."""
+    if known.open or known.unreadable:
+        why = known.open or f"{known.unreadable} records are not understood, and may be of an unfinished switch"
+        return str(why), "recover"
+    if known.holds:
+        return "; ".join(map(str, known.holds)), "release"
+    if known.restores:
+        return "what ran before training is still to come back", "restore"
+    return None

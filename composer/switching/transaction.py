@@ -174,6 +174,8 @@ class Transaction:
         mode = session.mode(before)
         was = before_of(before, session.project, session.rules)
         self._entry.keep_intent(request, plan, before, self._options, session.past.last_change)
+        if request.verb == "restore" and session.past.restores:
+            self._entry.follow(None)  # it has come back
         admitted = plan.models != session.state.models
         state = after(session.state, plan, was, mode, touched=False) if admitted else None
         self._entry.record(self._entry.ended(plan.request, "unchanged", state=state))

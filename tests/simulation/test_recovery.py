@@ -127,6 +127,15 @@ def test_what_follows_a_training_that_ended_before_the_recovery_is_not_forgotten
     assert ask(one, tmp_path, RESTORE).mode == "audio omni"
 
 
+def test_a_restore_that_has_nothing_to_do_ends_what_was_to_come_back(tmp_path: Path) -> None:
+    one = machine()
+    ask(one, tmp_path, TRAINING, then=True)
+    one.die("training", 0)
+    assert past(one.journal.records()).restores
+    assert ask(one, tmp_path, RESTORE).outcome == "unchanged"
+    assert not past(one.journal.records()).restores
+
+
 def test_where_neither_way_is_possible_the_next_request_is_judged_by_what_runs(tmp_path: Path) -> None:
     one = cut_off(tmp_path, XTTS, OMNI, "compose stop xtts")
     one.put("training", "exited")

@@ -14,12 +14,12 @@ import pytest
 from composer.enforcement import shared
 from composer.enforcement.presence import directories_all_the_same
 from composer.errors import ConfigurationError, LockBusy, Refused
-from composer.planning.observed import Observed
+from composer.planning.observed import Hold, Observed
 from composer.planning.request import Request
 from composer.switching.directories import directories, shared_directories
 from composer.switching.journal_file import JournalFile
 from composer.switching.leases import Lease, Leases, process_began
-from composer.switching.records import Began
+from composer.switching.records import Began, Ended, Held, Policy, Record, Then
 
 GROUP = grp.getgrgid(os.getegid()).gr_name
 
@@ -169,6 +169,92 @@ def test_nothing_is_taken_away_while_a_switch_runs_or_is_unfinished(root: Path, 
         shared.take_down(root)
     assert lock.exists()
     assert directories(root).shared
+
+
+ENDED = Ended(switch="1", at="now", by="ann", request="training", outcome="applied", seconds=1.0)
+
+
+@pytest.mark.parametrize(
+    ("records", "why", "verb"),
+    [
+        (
+            [Held(holds=(Hold(request="audio omni", by="ann", since="noon", services=("omni",)),))],
+            "ann holds audio omni",
+            "release",
+        ),
+        ([Then(switch="1"), ENDED], "what ran before training is still to come back", "restore"),
+    ],
+)
+def test_nothing_is_taken_away_or_set_up_over_what_is_held_or_still_to_come_back(
+    root: Path, records: list[Record], why: str, verb: str
+) -> None:
+    def write(folder: Path) -> None:
+        for record in records:
+            JournalFile(folder / "engine.lab.journal").append(record)
+
+    own = directories(root).state
+    write(own)
+    with pytest.raises(Refused, match=why) as refused:
+        shared.set_up(root, GROUP, [own])
+    assert not directories(root).shared
+    shared.set_up(root, GROUP)
+    write(shared_directories(root)[1])
+    with pytest.raises(Refused, match=why) as refused:
+        shared.take_down(root)
+    assert f"first, in that lab: spark-mode {verb};" in (refused.value.hint or "")
+    assert shared.comes_back(root)
+    assert directories(root).shared
+
+
+def test_restart_policies_that_are_owed_are_kept_and_said_with_what_gives_them_back(root: Path) -> None:
+    shared.set_up(root, GROUP)
+    journal = JournalFile(shared_directories(root)[1] / "engine.lab.journal")
+    for owed in (("always", 0), ("on-failure", 3)):
+        journal.append(Policy(container=owed[0] * 3, service="omni", policy=owed[0], retries=owed[1]))
+    assert shared.take_down(root)
+    assert shared.give_back_by_hand(root) == [
+        "docker update --restart always alwaysalways",
+        "docker update --restart on-failure:3 on-failureon",
+    ]
+
+
+def test_what_was_put_aside_before_is_not_written_over_and_the_way_out_is_named(root: Path) -> None:
+    shared.set_up(root, GROUP)
+    kept = shared.kept_state(root)
+    kept.mkdir()
+    (kept / "engine.lab.journal").write_text("of an earlier time")
+    with pytest.raises(ConfigurationError, match=r"spark-mode\.kept is there already") as refused:
+        shared.take_down(root)
+    assert refused.value.hint == f"move it away first: mv {kept} {kept}.old"
+    assert shared.comes_back(root)
+    kept.rename(f"{kept}.old")
+    assert shared.take_down(root)
+
+
+@pytest.mark.parametrize("call", ["unlink", "rename", "rmdir"])
+@pytest.mark.parametrize("boots", [False, True])
+def test_what_was_cut_off_while_it_was_taken_away_is_taken_away_by_the_next_whether_it_boots_between(
+    root: Path, call: str, boots: bool
+) -> None:
+    """A process of its own is killed between the first call of a kind and its next one below the root."""
+    conf = shared.set_up(root, GROUP)
+    locks, state = shared_directories(root)
+    (state / "engine.lab.measured.jsonl").write_text("records")
+    program = (
+        "import os, sys; from pathlib import Path; from composer.enforcement.shared import take_down\n"
+        "def audit(event, arguments):\n"
+        f"    if before and {str(root)!r} in str(arguments): os._exit(9)\n"
+        f"    if event == 'os.{'remove' if call == 'unlink' else call}': before.append(event)\n"
+        f"before = []; sys.addaudithook(audit); take_down(Path({str(root)!r}))"
+    )
+    subprocess.run([sys.executable, "-c", program], check=False)
+    if boots:  # what /run and systemd-tmpfiles make of it
+        shutil.rmtree(locks, ignore_errors=True)
+        for folder in (locks, state) if conf.exists() else ():
+            folder.mkdir(exist_ok=True)
+    shared.take_down(root)
+    assert not any(map(os.path.lexists, (locks, state, conf)))
+    assert (shared.kept_state(root) / "engine.lab.measured.jsonl").read_text() == "records"
 
 
 @pytest.mark.parametrize("name", ["leases.json", "engine.lab.leases.json"])
