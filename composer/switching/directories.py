@@ -47,6 +47,12 @@ def directories(root: Path = Path("/")) -> Directories:
     return Directories(locks, state, shared=True)
 
 
+def state_directory(root: Path = Path("/")) -> Path:
+    """Return where the state lies, whether or not the locks are there. Raises ConfigurationError for the user's own."""
+    shared = shared_directories(root)
+    return shared[1] if any(map(os.path.lexists, shared)) else directories(root).state
+
+
 def shared_directories(root: Path = Path("/")) -> tuple[Path, Path]:
     """Return where the locks and the state of all users lie, whether they are there or not."""
     return root / SHARED_LOCKS, root / SHARED_STATE

@@ -6,7 +6,7 @@ from composer.engine.compose_files import ComposeFiles
 from composer.engine.early import EarlyInfo
 from composer.engine.local import local_socket
 from composer.engine.project_cache import ProjectCache, inputs_of
-from composer.switching.directories import directories
+from composer.switching.directories import state_directory
 from composer.switching.discovery import FoundFiles
 from composer.switching.inputs import digests
 
@@ -31,7 +31,7 @@ def ask_early(files: "LabPaths") -> Asked:
 def ask_compose(files: "LabPaths") -> Asked:
     """Ask Compose about a lab's files. Raises ConfigurationError and EngineUnavailable as `Session.open` does."""
     socket, before = local_socket(), digests(inputs_of(files))
-    asked = ComposeFiles(files, socket, ProjectCache(files, socket, directories().state))
+    asked = ComposeFiles(files, socket, ProjectCache(files, socket, state_directory()))
     asked.prefetch()
     return Asked(asked, before)
 

@@ -21,7 +21,7 @@ from composer.planning.planner import plan as make_plan
 from composer.planning.request import Request
 from composer.switching.admitted import explained
 from composer.switching.children import children_lock
-from composer.switching.directories import Directories, directories
+from composer.switching.directories import Directories, directories, shared_directories
 from composer.switching.disk import LOCK_SECONDS, RealDisk
 from composer.switching.forgiveness import Forgiveness
 from composer.switching.holders import find_holders
@@ -114,8 +114,12 @@ class Session:
 
     @cached_property
     def directories(self) -> Directories:
-        """Where locks and state lie."""
-        return directories()
+        """Where locks and state lie; where they should, for those who are not held up by what is broken."""
+        try:
+            return directories()
+        except ConfigurationError as error:
+            self.forgiveness.forgive(error)
+            return Directories(*shared_directories(), shared=True)
 
     @cached_property
     def _identity(self) -> Identity:

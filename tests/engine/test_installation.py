@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.conftest import PROJECT
-from tests.engine.lab import RULES, ends, until
+from tests.engine.lab import RULES, docker, ends, interrupt, until
 from tests.engine.own_machine import LabThere, OwnMachine, own_machine
 
 UNIT = f"/etc/systemd/system/spark-mode-guard@{PROJECT}.service"
@@ -45,6 +45,20 @@ def test_after_a_boot_without_the_locks_nothing_is_switched_in_a_private_state(l
     assert not lab.state_folder.exists()
     lab.run("setup", "--shared")
     assert "is held" in lab.run("training", "--yes", expect=4).err
+
+
+def test_after_a_boot_without_the_locks_a_stop_stops_and_a_guard_guards(lab: LabThere, machine: OwnMachine) -> None:
+    lab.run("setup", "--shared")
+    lab.run("audio", "omni")
+    lab.run("training", "--yes")
+    boot(machine)
+    guard = lab.spawn("guard")
+    docker("start", lab.id_of("omni"))
+    until(lambda: set(lab.running()) == {"training"})
+    interrupt(guard)
+    assert "/run/spark-mode is missing" in ends(guard).out
+    assert "/run/spark-mode is missing" in lab.run("stop", "--yes").err
+    assert lab.running() == {}
 
 
 def test_a_boot_with_systemd_brings_the_locks_back(lab: LabThere, machine: OwnMachine) -> None:
