@@ -70,7 +70,7 @@ def _first(seen: Status) -> Iterator[str]:
     if seen.switching:
         yield f"now     {readable(seen.switching)}"
     if seen.restores:
-        yield "then    what ran before comes back when training ends, by the guard"
+        yield "then    when training has ended, a guard or who waits for it brings back what ran before; else: spark-mode restore"
     if seen.interrupted:
         yield f"CUT OFF: {readable(seen.interrupted)}"
         yield "  → finish it or bring back what ran before: spark-mode recover"

@@ -125,7 +125,7 @@ class Recovery:
         elif follow and cut_off.began.then:
             self._entry.follow(cut_off.began.switch)
         if follow and cut_off.began.then:
-            note += "; when training ends, a guard brings back what ran before"
+            note += "; when training has ended, a guard brings back what ran before; without one: spark-mode restore"
         self._entry.record(self._entry.ended_for(cut_off, "recovered", note, state))
         self._session.look_again()
         return Report(

@@ -96,6 +96,10 @@ class Transaction:
             if self._entry.has_begun:
                 raise NeedsAttention(f"{error}\nThe switch may not be finished.", LOOK) from error
             raise SwitchFailed(f"{error}\n{sentence(self._entry.enforced)}") from error
+        except KeyboardInterrupt:
+            if cut_off := self._session.past.open:
+                raise Interrupted(f"interrupted, and still unfinished: {cut_off}", LOOK) from None
+            raise
 
     def _in_rounds(self, request: Request) -> Report:
         """Carry a request out under the lock; let go of it to ask, and then plan again."""

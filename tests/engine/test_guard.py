@@ -195,7 +195,7 @@ def test_a_second_signal_ends_a_guard_without_a_traceback(guard: Guarding) -> No
 def test_status_says_what_waits_and_what_is_going_on(apart: Lab, guard: Guarding) -> None:
     apart.run("audio", "omni")
     apart.run("training", "--yes", "--then", "restore")
-    assert "comes back when training ends" in apart.run("status").out
+    assert "when training has ended, a guard or who waits for it brings back what ran before" in apart.run("status").out
     switch = apart.spawn("audio", "xtts", "--yes", XTTS_LOAD="20")
     until(lambda: "another switch is running: audio xtts" in apart.run("status").out)
     interrupt(switch)

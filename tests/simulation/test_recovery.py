@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from composer.errors import ConfigurationError, LockBusy, NeedsAttention, Refused, SwitchFailed
+from composer.errors import ConfigurationError, Interrupted, LockBusy, NeedsAttention, Refused, SwitchFailed
 from composer.planning.observed import LEASED
 from composer.planning.request import Request
 from composer.planning.steps import READY_SECONDS
@@ -48,6 +48,23 @@ def test_a_switch_that_had_begun_to_stop_is_finished(tmp_path: Path) -> None:
     report = recover(one, tmp_path)
     assert (report.outcome, report.mode, report.note) == ("recovered", "training", "it was finished")
     assert [event.outcome for event in history(SimulatedSession(one, tmp_path))] == ["applied", "recovered"]
+
+
+class Impatient(Nobody):
+    """Presses Ctrl-C when it hears of the recovery."""
+
+    def recovering(self, what: str) -> None:
+        raise KeyboardInterrupt(what)
+
+
+@pytest.mark.parametrize("request_", [XTTS, None], ids=["before a switch", "asked for"])
+def test_whoever_interrupts_a_recovery_is_told_what_is_still_unfinished(request_: Request | None, tmp_path: Path) -> None:
+    one = cut_off(tmp_path, OMNI, TRAINING, "compose stop omni")
+    transaction = Transaction(SimulatedSession(one, tmp_path), SwitchOptions(yes=True), Impatient(), None)
+    with pytest.raises(Interrupted, match="interrupted, and still unfinished: training") as told:
+        transaction.switch(request_) if request_ else transaction.recover()
+    assert "spark-mode recover" in (told.value.hint or "")
+    assert recover(one, tmp_path).outcome == "recovered"
 
 
 def test_a_switch_that_had_only_created_touched_nothing(tmp_path: Path) -> None:
@@ -108,7 +125,9 @@ def test_a_switch_that_fails_where_both_sides_ran_leaves_one_side_and_nothing_to
 def test_a_hold_and_what_follows_a_training_are_applied_by_the_recovery_that_finishes_it(tmp_path: Path) -> None:
     one = cut_off(tmp_path, OMNI, TRAINING, "start training", hold=True, then=True)
     report = recover(one, tmp_path)
-    assert report.note == "it was finished; when training ends, a guard brings back what ran before"
+    assert report.note == (
+        "it was finished; when training has ended, a guard brings back what ran before; without one: spark-mode restore"
+    )
     known = past(one.journal.records())
     assert [hold.services for hold in known.holds] == [("training",)]
     assert known.restores
