@@ -35,6 +35,8 @@ SETTLE_SECONDS = 1.0
 PASSING_SECONDS = 10.0
 """How long a process is waited for whose service ran when it asked; Compose has looked at what to start by then."""
 POLL_SECONDS = 0.1
+ROUNDED_SECONDS = 0.001
+"""By how much a sum of seconds and a difference may be apart; more than that is another boot."""
 _REMOVE = "remove it, when no docker compose runs"
 
 
@@ -63,7 +65,7 @@ class Lease(Frozen):
 
     def is_passing(self, at: float) -> bool:
         """Whether its process may still start again what ran when it asked, `at` monotonic seconds of this boot."""
-        return self.passes_until is not None and 0 < self.passes_until - at <= PASSING_SECONDS
+        return self.passes_until is not None and 0 < self.passes_until - at < PASSING_SECONDS + ROUNDED_SECONDS
 
     @property
     def is_alive(self) -> bool:

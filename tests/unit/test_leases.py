@@ -10,7 +10,7 @@ import pytest
 
 from composer.errors import ConfigurationError, EngineUnavailable
 from composer.planning.observed import Container
-from composer.switching.leases import LOCK_SECONDS, SETTLE_SECONDS, Lease, Leases, is_running, process_began
+from composer.switching.leases import LOCK_SECONDS, PASSING_SECONDS, SETTLE_SECONDS, Lease, Leases, is_running, process_began
 from tests.clock import PassingClock
 
 NEVER = "0001-01-01T00:00:00Z"
@@ -115,6 +115,14 @@ def test_a_lease_whose_start_was_seen_is_over_though_its_process_stays_and_its_c
     leases.settle(PassingClock(), lambda _: [started(LATER)])
     leases.settle(PassingClock(), lambda _: [started(NEVER, id="2")])
     assert leases.live() == ()
+
+
+@pytest.mark.parametrize("asked_at", [0.1, 7.729999999999988, 12345.6789])
+def test_a_process_is_waited_for_from_the_moment_at_which_it_asked(asked_at: float) -> None:
+    given = lease().model_copy(update={"passes_until": asked_at + PASSING_SECONDS})
+    assert given.is_passing(asked_at)
+    assert not given.is_passing(asked_at + PASSING_SECONDS)
+    assert not given.is_passing(asked_at - 1), "the machine has started again since"
 
 
 def test_two_judgements_wait_for_each_other_and_not_for_ever(tmp_path: Path) -> None:
