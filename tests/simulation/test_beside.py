@@ -19,16 +19,6 @@ from tests.simulation.machine import SimulatedMachine
 OMNI, TRAINING = Request(verb="audio", names=("omni",)), Request(verb="training")
 
 
-@pytest.fixture
-def both(tmp_path: Path) -> SimulatedMachine:
-    """A machine on which training runs, and somebody has started omni beside it."""
-    one = machine()
-    ask(one, tmp_path, OMNI)
-    ask(one, tmp_path, TRAINING)
-    one.outside_start("omni")
-    return one
-
-
 def test_the_guard_leaves_two_sides_to_a_switch_that_makes_progress(both: SimulatedMachine, tmp_path: Path) -> None:
     session = SimulatedSession(both, tmp_path)
     with switch_lock(tmp_path, "up whisper", 0.0, Nobody(), both), pytest.raises(LockBusy):

@@ -130,16 +130,6 @@ def events(one: SimulatedMachine, folder: Path) -> list[tuple[str, str]]:
     return [(event.request, event.outcome) for event in history(SimulatedSession(one, folder))]
 
 
-@pytest.fixture
-def both(tmp_path: Path) -> SimulatedMachine:
-    """A machine on which training runs, and somebody has started omni beside it."""
-    one = machine()
-    ask(one, tmp_path, OMNI)
-    ask(one, tmp_path, TRAINING)
-    one.outside_start("omni")
-    return one
-
-
 def test_what_a_switch_stopped_at_once_is_in_the_history_with_who_did_it_and_why(both: SimulatedMachine, tmp_path: Path) -> None:
     ask(both, tmp_path, LARGE)
     *_, stopped, last = history(SimulatedSession(both, tmp_path))
