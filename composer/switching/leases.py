@@ -5,11 +5,13 @@ lives as long as the Compose process that asked, and until a container of its se
 was given: the engine's ids and start times are compared for being the same, never with a clock, which may jump.
 
 A process whose service runs already has nothing to start, and holds nothing up while it shows what is written. But stopped
-before Compose gets to its own start, the service would be started again: so a switch waits a while for such a process.
+before Compose gets to its own start, the service would be started again: so a switch waits a while for such a process. The
+same is true of all that were to start a service once one of them has.
 """
 
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -112,16 +114,23 @@ class Leases:
     def settle(self, clock: Clock, containers: Callable[[str], Sequence[Container]]) -> None:
         """Drop the leases that are over: what they were for was started, or their process has died.
 
-        What one that died may just have asked the engine for is waited for. `containers` gives those of a project.
+        What one that died may just have asked the engine for is waited for. Where several were for the same start nobody can
+        tell whose it was: the others may start again what has ended by then, as one may whose service ran when it asked.
+        `containers` gives those of a project.
         """
         found = self._read()
-        used = [one for one in found if one.is_used(containers(one.project))]
+        first = Counter((one.project, one.service) for one in found if one.passes_until is None)
+        seen = [one for one in found if one.is_used(containers(one.project))]
+        unclear = [one for one in seen if one.passes_until is None and first[one.project, one.service] > 1]
+        used = [one for one in seen if one not in unclear]
         over = [one for one in found if not one.is_alive or (one in used and one.passes_until is None)]
         acting = [one for one in over if one not in used and (one.passes_until is None or one.is_passing(clock.now()))]
         if acting:
             clock.sleep(SETTLE_SECONDS)
-        if over:
-            self._write(tuple(one for one in found if one not in over))
+        if over or unclear:
+            until = {"passes_until": clock.now() + PASSING_SECONDS}
+            left = (one for one in found if one not in over)
+            self._write(tuple(one.model_copy(update=until) if one in unclear else one for one in left))
 
     @contextmanager
     def judging(self, clock: Clock) -> Iterator[None]:

@@ -14,7 +14,7 @@ from composer.engine.local import local_socket
 from composer.engine.project_cache import ProjectCache
 from composer.errors import ConfigurationError, EngineUnavailable
 from composer.lab.files import LabFiles
-from tests.engine.lab import FILES
+from tests.engine.lab import FILES, until
 
 PROJECT = "spark-mode-test-doors"
 FILE = """
@@ -91,6 +91,7 @@ def test_the_verbs_start_and_stop_what_they_are_told(files: LabFiles, tmp_path: 
     compose.start("one")
     (container,) = engine.containers(PROJECT)
     assert container.state == "running"
+    until(lambda: engine.last_lines(container.id, 1))  # before it listens to signals a first process does not even get them
     compose.stop("one", 30)
     (container,) = engine.containers(PROJECT)
     assert engine.last_lines(container.id, 1) == ("whisper stopped",)

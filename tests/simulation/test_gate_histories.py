@@ -114,8 +114,15 @@ class GatedLab(RuleBasedStateMachine):
     @precondition(lambda self: self.starting)
     @rule(which=st.integers(0, 10), stays=st.booleans())
     def compose_starts(self, which: int, stays: bool) -> None:
-        """It starts what it was allowed to, once, and ends, or stays to show what is written."""
+        """It starts what it was allowed to, once, and ends, or stays to show what is written.
+
+        Whoever else was allowed to start the same is about to: it starts again, soon, what has ended by then.
+        """
         one = self.starting.pop(which % len(self.starting))
+        for other in [also for also in self.starting if also.service == one.service]:
+            self.starting.remove(other)
+            self.machine.outside_start_later(other.service, SOON)
+            end(other.process)
         if self.machine.of(one.service) is None:
             self.machine.put(one.service, "created", id=f"{one.service}-by-compose-{self.machine.time}")
         self.machine.outside_start(one.service)

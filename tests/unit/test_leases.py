@@ -101,8 +101,8 @@ def test_nothing_is_waited_for_when_it_was_started_or_nobody_died(tmp_path: Path
     leases, clock = Leases(tmp_path / "leases.json"), PassingClock()
     leases.add(lease())
     leases.settle(clock, lambda _: ())
-    leases.add(dead)
-    leases.settle(clock, lambda _: [started(LATER)])
+    leases.add(dead.model_copy(update={"service": "xtts"}))
+    leases.settle(clock, lambda _: [started(LATER), started(LATER, "2", "xtts")])
     assert clock.time == 0
     assert leases.live() == ()
 
@@ -115,6 +115,29 @@ def test_a_lease_whose_start_was_seen_is_over_though_its_process_stays_and_its_c
     leases.settle(PassingClock(), lambda _: [started(LATER)])
     leases.settle(PassingClock(), lambda _: [started(NEVER, id="2")])
     assert leases.live() == ()
+
+
+def test_where_two_may_start_a_service_and_one_did_the_other_is_waited_for_as_nobody_can_tell_which(tmp_path: Path) -> None:
+    leases, clock = Leases(tmp_path / "leases.json"), PassingClock()
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as other:  # it ends with this
+        for one in (lease(), lease(other.pid)):
+            leases.add(one)
+        leases.settle(clock, lambda _: [started(LATER)])
+        assert (leases.live(), clock.time) == ((), 0)
+        assert {one.pid for one in leases.passing(clock.now())} == {os.getpid(), other.pid}
+        leases.settle(clock, lambda _: [started(LATER)])
+        assert leases.passing(PASSING_SECONDS) == (), "once, not each time anew"
+
+
+def test_where_two_might_have_started_a_service_and_died_what_they_asked_for_last_is_waited_for(tmp_path: Path) -> None:
+    leases, clock = Leases(tmp_path / "leases.json"), PassingClock()
+    with subprocess.Popen(["sleep", "60"]) as one, subprocess.Popen(["sleep", "60"]) as other:
+        for process in (one, other):
+            leases.add(lease(process.pid))
+        one.kill()
+        other.kill()
+    leases.settle(clock, lambda _: [started(LATER)])
+    assert clock.time == SETTLE_SECONDS
 
 
 @pytest.mark.parametrize("asked_at", [0.1, 7.729999999999988, 12345.6789])
