@@ -5,7 +5,8 @@ import re
 import signal
 import statistics
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,20 @@ def apart(tmp_path: Path) -> Iterator[Lab]:
     lab.down()
 
 
-def test_two_sides_that_others_start_together_are_ended_at_once_whatever_anybody_does(apart: Lab) -> None:
+@pytest.fixture
+def tell(capsys: pytest.CaptureFixture[str]) -> Callable[[str], object]:
+    """What says how long it was: of the long histories for everybody to see."""
+
+    def said(text: str) -> None:
+        with capsys.disabled() if DEEP else nullcontext():
+            sys.stderr.write(text)
+
+    return said
+
+
+def test_two_sides_that_others_start_together_are_ended_at_once_whatever_anybody_does(
+    apart: Lab, tell: Callable[[str], object]
+) -> None:
     apart.run("audio", "omni")
     apart.run("training", "--yes")
     with Diary(apart) as diary, Witness(PROJECT) as witness:
@@ -69,7 +83,7 @@ def test_two_sides_that_others_start_together_are_ended_at_once_whatever_anybody
     held = sum(one * share for one, share in found) / total if total else 0.0
     median, longest = (statistics.median(seconds), max(seconds)) if seconds else (0.0, 0.0)
     (apart.folder / "diary").write_text(diary.of())
-    sys.stderr.write(
+    tell(
         f"\n{SECONDS:g} s, seed {SEED}, {witness.starts} starts: two sides {len(found)} times, {total:.1f} s in all; "
         f"median {median:.2f} s, longest {longest:.2f} s, {held:.0%} of it while a switch held the lock; "
         f"who did what: {apart.folder / 'diary'}\n"
@@ -77,15 +91,17 @@ def test_two_sides_that_others_start_together_are_ended_at_once_whatever_anybody
     long = [(begin, end) for begin, end in witness.overlaps if (end - begin) / 1e9 > TOLD_SECONDS]
     for begin, end in long:
         told = diary.of(begin - BEFORE_SECONDS * 1e9, end)
-        sys.stderr.write(f"\n{(end - begin) / 1e9:.2f} s, from {BEFORE_SECONDS:g} s before:\n{told}\n")
+        tell(f"\n{(end - begin) / 1e9:.2f} s, from {BEFORE_SECONDS:g} s before:\n{told}\n")
     assert longest <= LONGEST_SECONDS + GRACE_SECONDS, sorted(seconds)
     assert median <= MEDIAN_SECONDS or not DEEP, sorted(seconds)
 
 
-def test_where_only_spark_mode_acts_no_two_sides_ever_run_together_whatever_is_killed(apart: Lab) -> None:
+def test_where_only_spark_mode_acts_no_two_sides_ever_run_together_whatever_is_killed(
+    apart: Lab, tell: Callable[[str], object]
+) -> None:
     with Diary(apart) as diary, Witness(PROJECT) as witness:
         switches = tuple(switch(apart, diary, f"switch {number}", KILLED) for number in (1, 2, 3))
         Everybody(SECONDS, SEED, switches, lambda: witness.starts >= STARTS).act()
-    sys.stderr.write(f"\n{SECONDS:g} s, seed {SEED}, {witness.starts} starts by spark-mode alone: {witness.overlaps}\n")
+    tell(f"\n{SECONDS:g} s, seed {SEED}, {witness.starts} starts by spark-mode alone: {witness.overlaps}\n")
     told = [diary.of(begin - BEFORE_SECONDS * 1e9, end) for begin, end in witness.overlaps]
     assert told == [], "\n\n".join(told)
