@@ -36,7 +36,7 @@ demo: setup engine ## Switch the stand-in lab back and forth, explained; leaves 
 test: lint systemd stand-in torch ## Lint, types, and all tests, on a real engine
 	@sh scripts/test.sh $(PYTHON)
 
-test-deep: lint systemd stand-in torch ## The same with 10,000 histories and labs, every crash of every recovery, 100 kills and 20 minutes of everybody acting at once on a real engine; hours
+test-deep: lint systemd stand-in torch ## The same with 10,000 histories and labs, every crash of every recovery, 100 kills and 20 minutes of everybody acting at once on a real engine; the better part of an hour
 	@SPARK_MODE_DEEP=1 SPARK_MODE_HISTORIES=10000 SPARK_MODE_LABS=10000 sh scripts/test.sh $(PYTHON)
 
 lint: setup ## Style and types
