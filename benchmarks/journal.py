@@ -11,13 +11,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from composer.planning.observed import Observed
-from composer.planning.plan import Start, Stop
-from composer.planning.request import Request
-from composer.switching.journal import past
-from composer.switching.journal_file import LIMIT, JournalFile
-from composer.switching.records import Began, Ended, Record, StepBegun, StepEnded
-from composer.switching.state import State
+from spark_mode.planning.observed import Observed
+from spark_mode.planning.plan import Start, Stop
+from spark_mode.planning.request import Request
+from spark_mode.switching.journal import past
+from spark_mode.switching.journal_file import LIMIT, JournalFile
+from spark_mode.switching.records import Began, Ended, Record, StepBegun, StepEnded
+from spark_mode.switching.state import State
 from tests.audio_lab import seen
 
 RUNS = 50

@@ -97,7 +97,7 @@ def gate(lab: Lab) -> None:
     lab.run(lab.tool("spark-mode"), "gate", "install")
     asked = [f"--lab={lab.folder}", f"--rules={lab.folder}/rules.yaml", "--service=omni", "gate"]
     program = [str(lab.folder / "spark-mode.gate.sh"), "compose", f"--project-name={PROJECT}", "up", *asked]
-    plugin = [sys.executable, "-m", "composer.cli", "docker-cli-plugin-metadata"]
+    plugin = [sys.executable, "-m", "spark_mode.cli", "docker-cli-plugin-metadata"]
     ways = {"docker compose ps": ["docker", "compose", "ps"], "gate": program, "plugin": plugin}
     lab.run(*program)
     figures: dict[str, list[float]] = {name: [] for name in ways}

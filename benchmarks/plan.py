@@ -8,12 +8,12 @@ import random
 import statistics
 import time
 
-from composer.lab.project import Project, Service
-from composer.lab.rules import Rules
-from composer.lab.size import GB
-from composer.planning.observed import Container, Memory, Observed
-from composer.planning.planner import plan
-from composer.planning.request import Request
+from spark_mode.lab.project import Project, Service
+from spark_mode.lab.rules import Rules
+from spark_mode.lab.size import GB
+from spark_mode.planning.observed import Container, Memory, Observed
+from spark_mode.planning.planner import plan
+from spark_mode.planning.request import Request
 from tests.audio_lab import CAPACITY, PROJECT, RULES, seen
 
 RUNS = 200

@@ -21,8 +21,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from composer.engine.docker import EngineApi
-from composer.engine.local import local_socket
+from spark_mode.engine.docker import EngineApi
+from spark_mode.engine.local import local_socket
 
 ROOT = Path(__file__).parents[1]
 PROJECT = "spark-mode-bench"

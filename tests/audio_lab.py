@@ -5,12 +5,12 @@ from typing import Any
 
 import yaml
 
-from composer.lab.project import Project, read_project
-from composer.lab.rules import Rules
-from composer.lab.rules_reading import read_rules
-from composer.lab.size import GB
-from composer.planning.observed import Container, Foreign, Memory, Observed
-from composer.planning.request import Request, Verb
+from spark_mode.lab.project import Project, read_project
+from spark_mode.lab.rules import Rules
+from spark_mode.lab.rules_reading import read_rules
+from spark_mode.lab.size import GB
+from spark_mode.planning.observed import Container, Foreign, Memory, Observed
+from spark_mode.planning.request import Request, Verb
 
 ROOT = Path(__file__).parents[1]
 CASES = ROOT / "tests" / "cases"

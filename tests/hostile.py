@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-_MODULES = ("composer/__init__", "composer/cli/__init__", "composer/cli/__main__", "composer/enforcement/gate")
+_MODULES = ("spark_mode/__init__", "spark_mode/cli/__init__", "spark_mode/cli/__main__", "spark_mode/enforcement/gate")
 _OF_OTHERS = ("sitecustomize", "usercustomize", "click", "yaml", "json", "pydantic", "runpy")
 _PROGRAMS = ("spark-mode", "python", "python3")
 

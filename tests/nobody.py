@@ -1,6 +1,6 @@
 """Who follows a switch in the tests: nobody, who keeps the warnings."""
 
-from composer.planning.plan import Plan, Step
+from spark_mode.planning.plan import Plan, Step
 
 
 class Nobody:

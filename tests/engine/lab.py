@@ -53,7 +53,7 @@ class Lab:
         files = [part for file in self.files for part in ("-f", file)]
         rules = ["--rules", self.rules] if self.rules else []
         project = ["-p", self.project] if self.files else []
-        return [sys.executable, "-m", "composer.cli", *project, *files, *rules, *arguments]
+        return [sys.executable, "-m", "spark_mode.cli", *project, *files, *rules, *arguments]
 
     def run(self, *arguments: str, expect: int | None = 0, **environment: str) -> Outcome:
         """Run spark-mode to its end; it must exit with the code that is expected, and never show a traceback."""

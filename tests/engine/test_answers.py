@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from composer.engine import docker as engine_api
-from composer.engine.compose_files import ComposeFiles
-from composer.engine.docker import EngineApi
-from composer.engine.early import EarlyInfo
-from composer.engine.local import local_socket
-from composer.errors import ConfigurationError, EngineUnavailable
-from composer.lab.files import LabFiles
+from spark_mode.engine import docker as engine_api
+from spark_mode.engine.compose_files import ComposeFiles
+from spark_mode.engine.docker import EngineApi
+from spark_mode.engine.early import EarlyInfo
+from spark_mode.engine.local import local_socket
+from spark_mode.errors import ConfigurationError, EngineUnavailable
+from spark_mode.lab.files import LabFiles
 from tests.engine.lab import Lab
 from tests.fake_engine import fake_engine
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from composer.engine.local import local_socket
-from composer.errors import ConfigurationError
+from spark_mode.engine.local import local_socket
+from spark_mode.errors import ConfigurationError
 from tests.engine.lab import ROOT, Lab, docker
 
 
@@ -184,7 +184,7 @@ def which(command: str) -> str:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not use the socket")
 def test_somebody_who_may_not_use_the_socket_is_told_how(lab: Lab) -> None:
     program = (
-        "import os; from composer.engine.docker import EngineApi\n"
+        "import os; from spark_mode.engine.docker import EngineApi\n"
         "os.setgroups([]); os.setgid(65534); os.setuid(65534); EngineApi('/var/run/docker.sock').identity()"
     )
     done = subprocess.run(

@@ -7,12 +7,12 @@ from typing import Protocol
 
 import pytest
 
-from composer.engine.compose import ComposeVerbs
-from composer.engine.docker import EngineApi
-from composer.engine.doors import Compose, ComposeFailed, Docker, StartFailed
-from composer.lab.files import LabFiles
-from composer.lab.project import Project
-from composer.planning.observed import Container
+from spark_mode.engine.compose import ComposeVerbs
+from spark_mode.engine.docker import EngineApi
+from spark_mode.engine.doors import Compose, ComposeFailed, Docker, StartFailed
+from spark_mode.lab.files import LabFiles
+from spark_mode.lab.project import Project
+from spark_mode.planning.observed import Container
 from tests.engine.lab import until
 from tests.engine.private import PrivateEngine
 from tests.simulation.engine import SimulatedEngine

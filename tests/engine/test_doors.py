@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from composer.engine.compose import ComposeVerbs
-from composer.engine.compose_files import ComposeFiles
-from composer.engine.docker import EngineApi
-from composer.engine.doors import ChosenVariant, ComposeFailed
-from composer.engine.local import local_socket
-from composer.engine.project_cache import ProjectCache
-from composer.errors import ConfigurationError, EngineUnavailable
-from composer.lab.files import LabFiles
+from spark_mode.engine.compose import ComposeVerbs
+from spark_mode.engine.compose_files import ComposeFiles
+from spark_mode.engine.docker import EngineApi
+from spark_mode.engine.doors import ChosenVariant, ComposeFailed
+from spark_mode.engine.local import local_socket
+from spark_mode.engine.project_cache import ProjectCache
+from spark_mode.errors import ConfigurationError, EngineUnavailable
+from spark_mode.lab.files import LabFiles
 from tests.engine.lab import FILES, until
 
 PROJECT = "spark-mode-test-doors"

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from composer.enforcement import gate_file
-from composer.engine.compose_files import ComposeFiles
-from composer.engine.env_files import compose_settings, plain_values
-from composer.engine.local import local_socket
-from composer.errors import ConfigurationError
-from composer.lab.files import LabFiles
-from composer.lab.project import Project
-from composer.switching.discovery import Flags, find_lab
+from spark_mode.enforcement import gate_file
+from spark_mode.engine.compose_files import ComposeFiles
+from spark_mode.engine.env_files import compose_settings, plain_values
+from spark_mode.engine.local import local_socket
+from spark_mode.errors import ConfigurationError
+from spark_mode.lab.files import LabFiles
+from spark_mode.lab.project import Project
+from spark_mode.switching.discovery import Flags, find_lab
 
 LINES = (
     "COMPOSE_FILE=a.yaml:b.yaml",

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from composer.engine import questions
-from composer.engine.compose_files import ComposeFiles
-from composer.engine.local import local_socket
-from composer.errors import ConfigurationError, EngineUnavailable
-from composer.lab.files import LabFiles
-from composer.plain_file import fault, read_plain
+from spark_mode.engine import questions
+from spark_mode.engine.compose_files import ComposeFiles
+from spark_mode.engine.local import local_socket
+from spark_mode.errors import ConfigurationError, EngineUnavailable
+from spark_mode.lab.files import LabFiles
+from spark_mode.plain_file import fault, read_plain
 from tests.engine.lab import DEADLINE, ROOT, Lab, docker, ends, until
 
 
@@ -234,7 +234,7 @@ def test_ctrl_c_while_modules_are_loaded_ends_it_plainly(lab: Lab) -> None:
 
 def test_a_working_directory_that_is_gone_is_said(lab: Lab, tmp_path: Path) -> None:
     (tmp_path / "gone").mkdir()
-    command = f"cd {tmp_path}/gone && rmdir {tmp_path}/gone && '{sys.executable}' -m composer.cli status"
+    command = f"cd {tmp_path}/gone && rmdir {tmp_path}/gone && '{sys.executable}' -m spark_mode.cli status"
     done = subprocess.run(
         ["sh", "-c", command], check=False, env=lab.environment, capture_output=True, text=True, timeout=DEADLINE
     )
@@ -282,7 +282,7 @@ def test_a_context_of_docker_that_is_not_what_docker_writes_names_no_engine(
 
 
 def test_a_file_of_leases_that_is_a_pipe_is_an_error(tmp_path: Path) -> None:
-    from composer.switching.leases import Leases  # beside the command line tests above
+    from spark_mode.switching.leases import Leases  # beside the command line tests above
 
     os.mkfifo(tmp_path / "leases.json")
     with pytest.raises(ConfigurationError, match="is a pipe and no file"):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from composer.lab.rules import Rules
+from spark_mode.lab.rules import Rules
 from tests.audio_lab import RULES
 from tests.engine.lab import ROOT, Lab
 from tests.engine.outside import lab_in_folder

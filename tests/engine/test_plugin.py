@@ -102,7 +102,7 @@ def test_completion_runs_nothing_of_the_folder_it_is_typed_in(lab: Lab, tmp_path
 def test_other_shells_get_a_script_that_they_can_read(lab: Lab, shell: str) -> None:
     script = lab.run("completion", shell).out
     assert f"_SPARK_MODE_COMPLETE={shell}_complete" in script
-    assert f"{sys.executable} -P -E -m composer.cli" in script, "what is run is not found by its name"
+    assert f"{sys.executable} -P -E -m spark_mode.cli" in script, "what is run is not found by its name"
     if shutil.which(shell):
         read = subprocess.run([shell, "-n"], check=False, input=script, capture_output=True, text=True)
         assert read.returncode == 0, read.stderr

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from composer.planning.request import Request
+from spark_mode.planning.request import Request
 from tests.simulation.lab import ask, machine
 from tests.simulation.machine import SimulatedMachine
 

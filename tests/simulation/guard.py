@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from composer.enforcement.guard import Did, Guard
+from spark_mode.enforcement.guard import Did, Guard
 from tests.simulation.lab import SimulatedSession
 from tests.simulation.machine import SimulatedMachine
 

@@ -2,20 +2,20 @@
 
 from pathlib import Path
 
-from composer.engine.doors import Compose, Identity
-from composer.lab.files import LabFiles
-from composer.lab.project import Dependency, Healthcheck, Project, Service
-from composer.lab.rules_reading import read_rules
-from composer.lab.size import GB
-from composer.planning.plan import StoppedTraining
-from composer.planning.request import Request
-from composer.switching.directories import Directories
-from composer.switching.doors import Doors
-from composer.switching.journal import Journal
-from composer.switching.lock import is_switching
-from composer.switching.report import Report, SwitchOptions
-from composer.switching.session import Session
-from composer.switching.transaction import Transaction
+from spark_mode.engine.doors import Compose, Identity
+from spark_mode.lab.files import LabFiles
+from spark_mode.lab.project import Dependency, Healthcheck, Project, Service
+from spark_mode.lab.rules_reading import read_rules
+from spark_mode.lab.size import GB
+from spark_mode.planning.plan import StoppedTraining
+from spark_mode.planning.request import Request
+from spark_mode.switching.directories import Directories
+from spark_mode.switching.doors import Doors
+from spark_mode.switching.journal import Journal
+from spark_mode.switching.lock import is_switching
+from spark_mode.switching.report import Report, SwitchOptions
+from spark_mode.switching.session import Session
+from spark_mode.switching.transaction import Transaction
 from tests.nobody import Nobody
 from tests.simulation.engine import FILE
 from tests.simulation.machine import ComposeOf, NoGpu, NoModels, SimulatedMachine

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from composer.enforcement.acts import Acts
-from composer.errors import LockBusy
-from composer.lab.rules import GuardPolicy
-from composer.planning.request import Request
-from composer.switching.children import CHILDREN_SECONDS, children_lock
-from composer.switching.lock import SILENT_SECONDS, switch_lock
+from spark_mode.enforcement.acts import Acts
+from spark_mode.errors import LockBusy
+from spark_mode.lab.rules import GuardPolicy
+from spark_mode.planning.request import Request
+from spark_mode.switching.children import CHILDREN_SECONDS, children_lock
+from spark_mode.switching.lock import SILENT_SECONDS, switch_lock
 from tests.nobody import Nobody
 from tests.simulation.lab import SimulatedSession, ask, machine
 from tests.simulation.machine import SimulatedMachine

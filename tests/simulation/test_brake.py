@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from composer.errors import ConfigurationError, SwitchFailed
-from composer.lab.no_rules import NO_RULES
-from composer.planning.request import Request
-from composer.switching.children import children_lock
-from composer.switching.directories import Directories
-from composer.switching.journal import Journal, JournalFailed, past
-from composer.switching.records import Record
-from composer.switching.report import Report, SwitchOptions
-from composer.switching.transaction import Transaction
+from spark_mode.errors import ConfigurationError, SwitchFailed
+from spark_mode.lab.no_rules import NO_RULES
+from spark_mode.planning.request import Request
+from spark_mode.switching.children import children_lock
+from spark_mode.switching.directories import Directories
+from spark_mode.switching.journal import Journal, JournalFailed, past
+from spark_mode.switching.records import Record
+from spark_mode.switching.report import Report, SwitchOptions
+from spark_mode.switching.transaction import Transaction
 from tests.nobody import Nobody
 from tests.simulation.engine import Killed
 from tests.simulation.lab import PROJECT, REQUESTS, RULES, SimulatedSession, ask, machine, recover

@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 import pytest
 
-from composer.errors import SparkModeError
-from composer.lab.size import GB
-from composer.planning.request import Request
-from composer.switching.journal import past
-from composer.switching.records import Ended
+from spark_mode.errors import SparkModeError
+from spark_mode.lab.size import GB
+from spark_mode.planning.request import Request
+from spark_mode.switching.journal import past
+from spark_mode.switching.records import Ended
 from tests.simulation.engine import LATE_SECONDS, Killed, When
 from tests.simulation.lab import PROJECT, REQUESTS, ask, machine, recover
 from tests.simulation.machine import JOURNAL_LIMIT, SimulatedMachine

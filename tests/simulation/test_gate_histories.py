@@ -13,15 +13,15 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from composer.enforcement.gate import judge
-from composer.errors import Refused, SparkModeError
-from composer.lab.size import GB
-from composer.planning.plan import Plan
-from composer.planning.request import Request
-from composer.switching.leases import PASSING_SECONDS, process_began
-from composer.switching.lock import is_acting
-from composer.switching.report import SwitchOptions
-from composer.switching.transaction import Transaction
+from spark_mode.enforcement.gate import judge
+from spark_mode.errors import Refused, SparkModeError
+from spark_mode.lab.size import GB
+from spark_mode.planning.plan import Plan
+from spark_mode.planning.request import Request
+from spark_mode.switching.leases import PASSING_SECONDS, process_began
+from spark_mode.switching.lock import is_acting
+from spark_mode.switching.report import SwitchOptions
+from spark_mode.switching.transaction import Transaction
 from tests.nobody import Nobody
 from tests.simulation.engine import WHEN, Killed, When
 from tests.simulation.lab import PROJECT, REQUESTS, SimulatedSession, ask, machine, recover

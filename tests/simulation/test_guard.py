@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from composer.enforcement.guard import SAMPLE_SECONDS, Guard
-from composer.engine.doors import Identity
-from composer.lab.rules import GuardPolicy
-from composer.lab.size import GB
-from composer.planning.observed import Memory
-from composer.planning.request import Request
-from composer.switching.history import Event, history
+from spark_mode.enforcement.guard import SAMPLE_SECONDS, Guard
+from spark_mode.engine.doors import Identity
+from spark_mode.lab.rules import GuardPolicy
+from spark_mode.lab.size import GB
+from spark_mode.planning.observed import Memory
+from spark_mode.planning.request import Request
+from spark_mode.switching.history import Event, history
 from tests.simulation.broken import BROKEN, Broken, broken
 from tests.simulation.lab import PROJECT, RULES, SimulatedSession, ask, machine
 from tests.simulation.machine import SimulatedMachine

@@ -9,12 +9,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from composer.engine.doors import Other
-from composer.errors import SparkModeError
-from composer.lab.size import GB
-from composer.planning.observed import Container
-from composer.planning.request import Request
-from composer.switching.journal import past
+from spark_mode.engine.doors import Other
+from spark_mode.errors import SparkModeError
+from spark_mode.lab.size import GB
+from spark_mode.planning.observed import Container
+from spark_mode.planning.request import Request
+from spark_mode.switching.journal import past
 from tests.simulation.broken import BROKEN, Broken, broken
 from tests.simulation.engine import WHEN, Killed, When
 from tests.simulation.guard import SimulatedGuard

@@ -2,16 +2,16 @@
 
 import pytest
 
-from composer.engine.doors import GpuProcess, Process
-from composer.errors import NeedsAttention, SwitchFailed
-from composer.lab.size import GB
-from composer.planning.observed import Memory
-from composer.planning.planner import plan as make_plan
-from composer.planning.request import Request
-from composer.switching.doors import Doors
-from composer.switching.observe import Observer
-from composer.switching.switch import Switch
-from composer.switching.switch_log import SwitchLog
+from spark_mode.engine.doors import GpuProcess, Process
+from spark_mode.errors import NeedsAttention, SwitchFailed
+from spark_mode.lab.size import GB
+from spark_mode.planning.observed import Memory
+from spark_mode.planning.planner import plan as make_plan
+from spark_mode.planning.request import Request
+from spark_mode.switching.doors import Doors
+from spark_mode.switching.observe import Observer
+from spark_mode.switching.switch import Switch
+from spark_mode.switching.switch_log import SwitchLog
 from tests.nobody import Nobody
 from tests.simulation.lab import PROJECT, RULES
 from tests.simulation.machine import ComposeOf, NoGpu, NoModels, SimulatedMachine

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from composer.errors import Refused
-from composer.planning.request import Request
-from composer.switching.report import Report, SwitchOptions
-from composer.switching.transaction import Transaction
+from spark_mode.errors import Refused
+from spark_mode.planning.request import Request
+from spark_mode.switching.report import Report, SwitchOptions
+from spark_mode.switching.transaction import Transaction
 from tests.nobody import Nobody
 from tests.simulation.engine import Killed
 from tests.simulation.lab import REQUESTS, Agrees, SimulatedSession, ask, machine

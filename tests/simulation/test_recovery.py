@@ -6,19 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from composer.errors import ConfigurationError, Interrupted, LockBusy, NeedsAttention, Refused, SwitchFailed
-from composer.planning.observed import LEASED
-from composer.planning.request import Request
-from composer.planning.steps import READY_SECONDS
-from composer.switching.aftermath import QUIET_DEADLINE_SECONDS, QUIET_SECONDS
-from composer.switching.entry import release_holds
-from composer.switching.history import history
-from composer.switching.journal import past
-from composer.switching.leases import Lease, process_began
-from composer.switching.lock import switch_lock
-from composer.switching.records import StepEnded
-from composer.switching.report import SwitchOptions
-from composer.switching.transaction import Transaction
+from spark_mode.errors import ConfigurationError, Interrupted, LockBusy, NeedsAttention, Refused, SwitchFailed
+from spark_mode.planning.observed import LEASED
+from spark_mode.planning.request import Request
+from spark_mode.planning.steps import READY_SECONDS
+from spark_mode.switching.aftermath import QUIET_DEADLINE_SECONDS, QUIET_SECONDS
+from spark_mode.switching.entry import release_holds
+from spark_mode.switching.history import history
+from spark_mode.switching.journal import past
+from spark_mode.switching.leases import Lease, process_began
+from spark_mode.switching.lock import switch_lock
+from spark_mode.switching.records import StepEnded
+from spark_mode.switching.report import SwitchOptions
+from spark_mode.switching.transaction import Transaction
 from tests.nobody import Nobody
 from tests.simulation.engine import Killed
 from tests.simulation.lab import SimulatedSession, ask, machine, recover

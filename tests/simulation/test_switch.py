@@ -4,18 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from composer.engine.doors import Other
-from composer.errors import EngineUnavailable, NeedsAttention, SparkModeError, SwitchFailed
-from composer.lab.size import GB
-from composer.planning.observed import Container
-from composer.planning.plan import Plan, Step
-from composer.planning.planner import plan as make_plan
-from composer.planning.request import Request
-from composer.switching.doors import Doors
-from composer.switching.observe import Observer
-from composer.switching.report import Watcher
-from composer.switching.switch import Switch
-from composer.switching.switch_log import SwitchLog
+from spark_mode.engine.doors import Other
+from spark_mode.errors import EngineUnavailable, NeedsAttention, SparkModeError, SwitchFailed
+from spark_mode.lab.size import GB
+from spark_mode.planning.observed import Container
+from spark_mode.planning.plan import Plan, Step
+from spark_mode.planning.planner import plan as make_plan
+from spark_mode.planning.request import Request
+from spark_mode.switching.doors import Doors
+from spark_mode.switching.observe import Observer
+from spark_mode.switching.report import Watcher
+from spark_mode.switching.switch import Switch
+from spark_mode.switching.switch_log import SwitchLog
 from tests.nobody import Nobody
 from tests.simulation.lab import PROJECT, REQUESTS, RULES
 from tests.simulation.machine import ComposeOf, NoGpu, NoModels, SimulatedMachine

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from composer.errors import Refused, SparkModeError
-from composer.planning.request import Request
-from composer.switching.leases import Lease, process_began
-from composer.switching.lock import switch_lock
+from spark_mode.errors import Refused, SparkModeError
+from spark_mode.planning.request import Request
+from spark_mode.switching.leases import Lease, process_began
+from spark_mode.switching.lock import switch_lock
 from tests.nobody import Nobody
 from tests.simulation.engine import LATE_SECONDS, WHEN, Killed, When
 from tests.simulation.lab import HELPED, REQUESTS, SimulatedSession, ask, recover, two_names

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from composer.errors import ConfigurationError, Interrupted, NeedsAttention, Refused, SparkModeError, SwitchFailed
-from composer.lab.rules import GuardPolicy
-from composer.planning.plan import StoppedTraining
-from composer.planning.request import Request
-from composer.switching.history import history
-from composer.switching.lock import is_acting, is_switching, user_name
-from composer.switching.report import SwitchOptions
-from composer.switching.transaction import Transaction
+from spark_mode.errors import ConfigurationError, Interrupted, NeedsAttention, Refused, SparkModeError, SwitchFailed
+from spark_mode.lab.rules import GuardPolicy
+from spark_mode.planning.plan import StoppedTraining
+from spark_mode.planning.request import Request
+from spark_mode.switching.history import history
+from spark_mode.switching.lock import is_acting, is_switching, user_name
+from spark_mode.switching.report import SwitchOptions
+from spark_mode.switching.transaction import Transaction
 from tests.nobody import Nobody
 from tests.simulation.engine import Killed
 from tests.simulation.lab import SimulatedSession, ask, machine, recover

@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 import pytest
 
-from composer.engine.doors import Compose
-from composer.errors import SparkModeError
-from composer.planning.request import Request
-from composer.switching.doors import Doors
-from composer.switching.journal import Journal, past
-from composer.switching.report import SwitchOptions
-from composer.switching.transaction import Transaction
+from spark_mode.engine.doors import Compose
+from spark_mode.errors import SparkModeError
+from spark_mode.planning.request import Request
+from spark_mode.switching.doors import Doors
+from spark_mode.switching.journal import Journal, past
+from spark_mode.switching.report import SwitchOptions
+from spark_mode.switching.transaction import Transaction
 from tests.nobody import Nobody
 from tests.simulation.engine import Killed
 from tests.simulation.faulty_door import Calls, Moment

@@ -5,15 +5,15 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from composer.errors import Interrupted, SwitchFailed
-from composer.lab.size import GB
-from composer.planning.plan import Plan
-from composer.planning.planner import plan as make_plan
-from composer.planning.request import Request
-from composer.switching.doors import Doors
-from composer.switching.observe import Observer
-from composer.switching.switch import Switch
-from composer.switching.switch_log import SwitchLog
+from spark_mode.errors import Interrupted, SwitchFailed
+from spark_mode.lab.size import GB
+from spark_mode.planning.plan import Plan
+from spark_mode.planning.planner import plan as make_plan
+from spark_mode.planning.request import Request
+from spark_mode.switching.doors import Doors
+from spark_mode.switching.observe import Observer
+from spark_mode.switching.switch import Switch
+from spark_mode.switching.switch_log import SwitchLog
 from tests.nobody import Nobody
 from tests.simulation.lab import PROJECT, RULES, machine
 from tests.simulation.machine import ComposeOf, NoGpu, NoModels, SimulatedMachine

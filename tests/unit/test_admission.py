@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from composer.errors import ConfigurationError
-from composer.lab.size import GB
-from composer.planning.observed import Container, Made, Memory, Observed
-from composer.planning.plan import Refusal
-from composer.planning.planner import plan
+from spark_mode.errors import ConfigurationError
+from spark_mode.lab.size import GB
+from spark_mode.planning.observed import Container, Made, Memory, Observed
+from spark_mode.planning.plan import Refusal
+from spark_mode.planning.planner import plan
 from tests.audio_lab import CAPACITY, PROJECT, RULES, foreign, request, seen
 
 

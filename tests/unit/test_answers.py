@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from composer.engine.docker import EngineApi
-from composer.engine.doors import Identity, Other
-from composer.errors import EngineUnavailable
-from composer.frozen import Frozen
-from composer.planning.observed import Container, Made
+from spark_mode.engine.docker import EngineApi
+from spark_mode.engine.doors import Identity, Other
+from spark_mode.errors import EngineUnavailable
+from spark_mode.frozen import Frozen
+from spark_mode.planning.observed import Container, Made
 from tests.fake_engine import FakeEngine, fake_engine
 from tests.mutated import STRANGE, mutated
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from composer.atomic_file import replace_file
-from composer.enforcement.own_file import put
-from composer.errors import ConfigurationError
+from spark_mode.atomic_file import replace_file
+from spark_mode.enforcement.own_file import put
+from spark_mode.errors import ConfigurationError
 
 
 def mode_of(path: Path) -> int:

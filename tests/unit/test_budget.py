@@ -8,12 +8,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from composer.lab.rules import Rules
-from composer.lab.rules_reading import read_rules
-from composer.lab.size import GB
-from composer.lab.workload import Footprint
-from composer.planning.budget import budget, memory_verdict
-from composer.planning.conflicts import exclusive, member
+from spark_mode.lab.rules import Rules
+from spark_mode.lab.rules_reading import read_rules
+from spark_mode.lab.size import GB
+from spark_mode.lab.workload import Footprint
+from spark_mode.planning.budget import budget, memory_verdict
+from spark_mode.planning.conflicts import exclusive, member
 
 ROOT = Path(__file__).parents[2]
 RULES = read_rules((ROOT / "rules.yaml").read_text(), "rules.yaml", str)

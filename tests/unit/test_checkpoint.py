@@ -2,8 +2,8 @@
 
 import pytest
 
-from composer.planning.observed import Container
-from composer.switching.checkpoint import lost_checkpoint
+from spark_mode.planning.observed import Container
+from spark_mode.switching.checkpoint import lost_checkpoint
 
 
 def ended(code: int, state: str = "exited") -> Container:

@@ -7,17 +7,17 @@ from typing import Any
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from composer.lab.project import Dependency, Project, Service
-from composer.lab.rules import Rules
-from composer.lab.size import GB
-from composer.lab.workload import Workload
-from composer.planning.budget import budget
-from composer.planning.conflicts import conflicts, exclusive, member
-from composer.planning.observed import Container, LoadedModel, Memory, Observed
-from composer.planning.plan import Plan
-from composer.planning.planner import plan
-from composer.planning.request import Request, resolve
-from composer.planning.target import members
+from spark_mode.lab.project import Dependency, Project, Service
+from spark_mode.lab.rules import Rules
+from spark_mode.lab.size import GB
+from spark_mode.lab.workload import Workload
+from spark_mode.planning.budget import budget
+from spark_mode.planning.conflicts import conflicts, exclusive, member
+from spark_mode.planning.observed import Container, LoadedModel, Memory, Observed
+from spark_mode.planning.plan import Plan
+from spark_mode.planning.planner import plan
+from spark_mode.planning.request import Request, resolve
+from spark_mode.planning.target import members
 
 LABS = int(os.environ.get("SPARK_MODE_LABS", "1000"))
 CLASSES = ("red", "green", "training")

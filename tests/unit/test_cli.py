@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from composer.cli.context import Globals
-from composer.cli.main import VERBS, cli
-from composer.cli.progress import ask
-from composer.errors import ConfigurationError, Interrupted, UsageFault
-from composer.planning.plan import StoppedTraining
-from composer.switching.discovery import Flags, find_lab, lab_setting
+from spark_mode.cli.context import Globals
+from spark_mode.cli.main import VERBS, cli
+from spark_mode.cli.progress import ask
+from spark_mode.errors import ConfigurationError, Interrupted, UsageFault
+from spark_mode.planning.plan import StoppedTraining
+from spark_mode.switching.discovery import Flags, find_lab, lab_setting
 
 ROOT = Path(__file__).parents[2]
 

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from composer.cli.docker_plugin import metadata, own_arguments
-from composer.enforcement import gate_file
-from composer.enforcement.gate import Question, read_question
-from composer.enforcement.notify import notify
-from composer.enforcement.patience import once_ready
-from composer.errors import ConfigurationError, EngineUnavailable, SparkModeError, UsageFault
-from composer.lab.files import LabFiles
-from composer.planning.outsiders import start_refusal, the_command
-from composer.planning.planner import plan
-from composer.switching.leases import Lease
+from spark_mode.cli.docker_plugin import metadata, own_arguments
+from spark_mode.enforcement import gate_file
+from spark_mode.enforcement.gate import Question, read_question
+from spark_mode.enforcement.notify import notify
+from spark_mode.enforcement.patience import once_ready
+from spark_mode.errors import ConfigurationError, EngineUnavailable, SparkModeError, UsageFault
+from spark_mode.lab.files import LabFiles
+from spark_mode.planning.outsiders import start_refusal, the_command
+from spark_mode.planning.planner import plan
+from spark_mode.switching.leases import Lease
 from tests.audio_lab import CAPACITY, PROJECT, RULES, request, seen
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from composer.engine.doors import Other
-from composer.lab.size import GB
-from composer.planning.mode import violations
-from composer.planning.observed import Container, Foreign, Observed
-from composer.planning.settlement import losers
-from composer.switching.foreign import foreign_workloads, hidden_from_others
+from spark_mode.engine.doors import Other
+from spark_mode.lab.size import GB
+from spark_mode.planning.mode import violations
+from spark_mode.planning.observed import Container, Foreign, Observed
+from spark_mode.planning.settlement import losers
+from spark_mode.switching.foreign import foreign_workloads, hidden_from_others
 from tests.audio_lab import PROJECT, ROOT, RULES, container, rules_of, seen
 from tests.unit.test_admission import refusal
 

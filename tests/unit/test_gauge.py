@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 import pytest
 
-from composer.engine.doors import GpuProcess, Process
-from composer.planning.observed import Memory
-from composer.switching.gauge import Gauge
-from composer.switching.measurements import Measurement
+from spark_mode.engine.doors import GpuProcess, Process
+from spark_mode.planning.observed import Memory
+from spark_mode.switching.gauge import Gauge
+from spark_mode.switching.measurements import Measurement
 from tests.audio_lab import PROJECT, RULES, container
 from tests.simulation.machine import NoGpu, SimulatedMachine
 

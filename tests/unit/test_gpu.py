@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import pynvml
 import pytest
 
-from composer.engine.doors import GpuProcess, GpuReading
-from composer.engine.gpu import NvidiaGpu, container_of_pid
+from spark_mode.engine.doors import GpuProcess, GpuReading
+from spark_mode.engine.gpu import NvidiaGpu, container_of_pid
 
 TOTAL = 130_662_000_000
 """MemTotal of a GB10, which some drivers give as the device's memory."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from composer.lab.size import GB
+from spark_mode.lab.size import GB
 from tests.audio_lab import RULES
 
 ROOT = Path(__file__).parents[2]

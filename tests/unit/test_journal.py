@@ -12,15 +12,15 @@ from threading import Thread
 
 import pytest
 
-from composer.errors import NeedsAttention
-from composer.planning.observed import Hold, Observed
-from composer.planning.plan import Start, Stop
-from composer.planning.request import Request
-from composer.switching import journal_file
-from composer.switching.disk import RealDisk
-from composer.switching.journal import JournalFailed, Past, past, refusal
-from composer.switching.journal_file import JournalFile
-from composer.switching.records import (
+from spark_mode.errors import NeedsAttention
+from spark_mode.planning.observed import Hold, Observed
+from spark_mode.planning.plan import Start, Stop
+from spark_mode.planning.request import Request
+from spark_mode.switching import journal_file
+from spark_mode.switching.disk import RealDisk
+from spark_mode.switching.journal import JournalFailed, Past, past, refusal
+from spark_mode.switching.journal_file import JournalFile
+from spark_mode.switching.records import (
     VERSION,
     Began,
     Ended,
@@ -35,8 +35,8 @@ from composer.switching.records import (
     StepEnded,
     Then,
 )
-from composer.switching.state import State
-from composer.switching.understanding import require_understood
+from spark_mode.switching.state import State
+from spark_mode.switching.understanding import require_understood
 from tests.simulation.disk import SimulatedDisk
 from tests.simulation.lab import machine
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from composer.errors import ConfigurationError, EngineUnavailable
-from composer.planning.observed import Container
-from composer.switching.leases import LOCK_SECONDS, PASSING_SECONDS, SETTLE_SECONDS, Lease, Leases, is_running, process_began
+from spark_mode.errors import ConfigurationError, EngineUnavailable
+from spark_mode.planning.observed import Container
+from spark_mode.switching.leases import LOCK_SECONDS, PASSING_SECONDS, SETTLE_SECONDS, Lease, Leases, is_running, process_began
 from tests.clock import PassingClock
 
 NEVER = "0001-01-01T00:00:00Z"

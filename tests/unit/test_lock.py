@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from composer.engine.doors import Clock
-from composer.engine.machine import SystemClock
-from composer.errors import ConfigurationError, LockBusy
-from composer.switching.children import children_lock
-from composer.switching.lock import NAME, Lock, LockLost, is_acting, is_switching, switch_lock, who_switches
+from spark_mode.engine.doors import Clock
+from spark_mode.engine.machine import SystemClock
+from spark_mode.errors import ConfigurationError, LockBusy
+from spark_mode.switching.children import children_lock
+from spark_mode.switching.lock import NAME, Lock, LockLost, is_acting, is_switching, switch_lock, who_switches
 from tests.nobody import Nobody
 from tests.simulation.engine import Killed
 from tests.unit.test_readiness import Clock as FakeClock
@@ -228,8 +228,8 @@ def test_a_holder_that_goes_on_shows_it(tmp_path: Path) -> None:
 
 def test_a_holder_that_was_stopped_is_held_up_and_those_who_wait_are_told(tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from composer.switching.lock import switch_lock;"
-        "from composer.engine.machine import SystemClock; from tests.nobody import Nobody\n"
+        "import sys; from pathlib import Path; from spark_mode.switching.lock import switch_lock;"
+        "from spark_mode.engine.machine import SystemClock; from tests.nobody import Nobody\n"
         "with switch_lock(Path(sys.argv[1]), 'training', 0.0, Nobody(), SystemClock()):\n"
         " print('held', flush=True)\n"
         " input()"

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from composer.cli.show_map import map_text
-from composer.lab.size import GB
-from composer.planning.observed import Memory
-from composer.switching.resources import Addition, Item, Resources, Sharing
+from spark_mode.cli.show_map import map_text
+from spark_mode.lab.size import GB
+from spark_mode.planning.observed import Memory
+from spark_mode.switching.resources import Addition, Item, Resources, Sharing
 
 SEEN = Resources(
     machine="NVIDIA DGX Spark (GB10)",

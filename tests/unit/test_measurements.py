@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from composer.cli.show_calibration import calibration_text
-from composer.switching.measurements import MOST_RECORDS, Measurement, add_measurements, footprints, read_measurements
+from spark_mode.cli.show_calibration import calibration_text
+from spark_mode.switching.measurements import MOST_RECORDS, Measurement, add_measurements, footprints, read_measurements
 
 MB = 10**6
 

@@ -3,10 +3,10 @@
 import click
 import pytest
 
-from composer.cli.context import Globals
-from composer.cli.main import cli
-from composer.cli.mistakes import explained
-from composer.errors import UsageFault
+from spark_mode.cli.context import Globals
+from spark_mode.cli.main import cli
+from spark_mode.cli.mistakes import explained
+from spark_mode.errors import UsageFault
 from tests.audio_lab import ROOT
 
 RULES = ("--rules", str(ROOT / "rules.yaml"))

@@ -2,9 +2,9 @@
 
 import pytest
 
-from composer.lab.project import Service
-from composer.planning.mode import current_mode, known_models, violations
-from composer.planning.observed import Container, Observed
+from spark_mode.lab.project import Service
+from spark_mode.planning.mode import current_mode, known_models, violations
+from spark_mode.planning.observed import Container, Observed
 from tests.audio_lab import PROJECT, RULES, SPEECH, foreign, rules_of, seen
 
 HELPED = SPEECH[1:]

@@ -1,6 +1,6 @@
 """What the engine says of a container in the moment in which it is removed."""
 
-from composer.engine.answers import others
+from spark_mode.engine.answers import others
 
 
 def test_a_container_that_is_being_removed_and_has_lost_its_name_is_known_by_its_id() -> None:

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from composer.engine import ollama
-from composer.engine.doors import HostAbsent, HostedModel, HostFailed
-from composer.engine.ollama import OllamaApi
-from composer.errors import Interrupted
-from composer.lab.rules import Host
-from composer.planning.plan import Load
-from composer.switching.doors import Doors, StepFailed
-from composer.switching.hosted import HostedModels
-from composer.switching.memory_watch import MemoryWatch
-from composer.switching.observe import Observer
+from spark_mode.engine import ollama
+from spark_mode.engine.doors import HostAbsent, HostedModel, HostFailed
+from spark_mode.engine.ollama import OllamaApi
+from spark_mode.errors import Interrupted
+from spark_mode.lab.rules import Host
+from spark_mode.planning.plan import Load
+from spark_mode.switching.doors import Doors, StepFailed
+from spark_mode.switching.hosted import HostedModels
+from spark_mode.switching.memory_watch import MemoryWatch
+from spark_mode.switching.observe import Observer
 from tests.hosted import address, start
 from tests.mutated import mutated
 from tests.nobody import Nobody

@@ -8,13 +8,13 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from composer.errors import ConfigurationError, UsageFault
-from composer.lab.size import GB
-from composer.planning.mode import current_mode
-from composer.planning.observed import Container, Memory, Observed
-from composer.planning.plan import Create, Plan, Start, Stop
-from composer.planning.planner import plan as make_plan
-from composer.planning.request import Request
+from spark_mode.errors import ConfigurationError, UsageFault
+from spark_mode.lab.size import GB
+from spark_mode.planning.mode import current_mode
+from spark_mode.planning.observed import Container, Memory, Observed
+from spark_mode.planning.plan import Create, Plan, Start, Stop
+from spark_mode.planning.planner import plan as make_plan
+from spark_mode.planning.request import Request
 from tests.simulation.lab import PROJECT, RULES
 
 CASES: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parents[1] / "cases/plans.yaml").read_text())

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from composer.errors import UsageFault
-from composer.lab.project import Dependency, Project
-from composer.planning.mode import current_mode, known_models, violations
-from composer.planning.plan import Plan, Start, Stop
-from composer.planning.planner import plan
+from spark_mode.errors import UsageFault
+from spark_mode.lab.project import Dependency, Project
+from spark_mode.planning.mode import current_mode, known_models, violations
+from spark_mode.planning.plan import Plan, Start, Stop
+from spark_mode.planning.planner import plan
 from tests.audio_lab import CAPACITY, PROJECT, RULES, SPEECH, request, seen
 
 ALONE = "training runs alone: it saturates the SMs and inference stalls"

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from composer.lab.project import Dependency, Project, Service
-from composer.lab.rules import Rules
-from composer.lab.size import GB
-from composer.planning.observed import Hold, LoadedModel, Observed
-from composer.planning.pressure import AHEAD_SECONDS, Releases, Sample, shortfall, trend, victims
+from spark_mode.lab.project import Dependency, Project, Service
+from spark_mode.lab.rules import Rules
+from spark_mode.lab.size import GB
+from spark_mode.planning.observed import Hold, LoadedModel, Observed
+from spark_mode.planning.pressure import AHEAD_SECONDS, Releases, Sample, shortfall, trend, victims
 from tests.audio_lab import PROJECT, RULES, container, seen
 
 FLOOR, HEADROOM = RULES.limits.floor, RULES.limits.headroom

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from composer.lab.project import Project, read_project
+from spark_mode.lab.project import Project, read_project
 from tests.audio_lab import PROJECT, SPEECH
 
 

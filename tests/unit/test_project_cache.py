@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from composer.engine.project_cache import Kept, ProjectCache
-from composer.lab.files import LabFiles
+from spark_mode.engine.project_cache import Kept, ProjectCache
+from spark_mode.lab.files import LabFiles
 
 TEXT = "services: {omni: {image: '$IMAGE', environment: {TOKEN: , MODE: '${MODE:-${FALLBACK}}'}}}\n"
 PROJECT = {"name": "lab", "services": {}}

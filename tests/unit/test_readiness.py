@@ -5,10 +5,10 @@ import socket
 
 import pytest
 
-from composer.engine.events import EventStream
-from composer.engine.machine import SystemClock
-from composer.planning.observed import Container
-from composer.switching.readiness import SETTLE_SECONDS, await_ready, judge
+from spark_mode.engine.events import EventStream
+from spark_mode.engine.machine import SystemClock
+from spark_mode.planning.observed import Container
+from spark_mode.switching.readiness import SETTLE_SECONDS, await_ready, judge
 from tests.clock import PassingClock
 
 RUNNING = Container(id="a", name="a", state="running", started_at="1", health="none")

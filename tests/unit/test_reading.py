@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from composer.errors import ConfigurationError, EngineUnavailable
-from composer.lab.files import LabFiles
-from composer.switching.prefetch import ask_compose
-from composer.switching.session import Session
+from spark_mode.errors import ConfigurationError, EngineUnavailable
+from spark_mode.lab.files import LabFiles
+from spark_mode.switching.prefetch import ask_compose
+from spark_mode.switching.session import Session
 from tests.audio_lab import RULES_TEXT
 
 COMPOSE = """#!/bin/sh

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from composer.errors import ConfigurationError, UsageFault
-from composer.lab.project import Service
-from composer.planning.request import Request, Target, resolve
+from spark_mode.errors import ConfigurationError, UsageFault
+from spark_mode.lab.project import Service
+from spark_mode.planning.request import Request, Target, resolve
 from tests.audio_lab import PROJECT, RULES, SPEECH, request
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[2] / "composer"
+PACKAGE = Path(__file__).parents[2] / "composer" / "spark_mode"
 FILES = sorted(PACKAGE.rglob("*.py"))
 IMPURE = {
     *("click", "docker", "python_on_whales", "psutil", "rich"),
@@ -38,7 +38,7 @@ def test_a_room_imports_only_what_lies_below_it(path: Path) -> None:
     room = path.relative_to(PACKAGE).parts[0]
     if room not in MAY_IMPORT:
         return
-    ours = {parts[1] for name in imports(path) if len(parts := name.split(".")) > 1 and parts[0] == "composer"}
+    ours = {parts[1] for name in imports(path) if len(parts := name.split(".")) > 1 and parts[0] == "spark_mode"}
     assert ours - {"errors", "frozen", "plain_file", "atomic_file"} <= MAY_IMPORT[room]
 
 

@@ -8,9 +8,9 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from composer.errors import ConfigurationError
-from composer.lab.rules_reading import read_rules
-from composer.lab.size import parse_size
+from spark_mode.errors import ConfigurationError
+from spark_mode.lab.rules_reading import read_rules
+from spark_mode.lab.size import parse_size
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "rules.yaml").read_text()

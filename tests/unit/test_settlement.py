@@ -4,10 +4,10 @@ from itertools import permutations
 
 import pytest
 
-from composer.lab.rules import AtMost, Exclusive, GuardPolicy, Rules
-from composer.planning.mode import mode_services
-from composer.planning.observed import Container, Hold, Observed
-from composer.planning.settlement import losers
+from spark_mode.lab.rules import AtMost, Exclusive, GuardPolicy, Rules
+from spark_mode.planning.mode import mode_services
+from spark_mode.planning.observed import Container, Hold, Observed
+from spark_mode.planning.settlement import losers
 from tests.audio_lab import PROJECT, RULES, container, foreign, seen
 
 

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from composer.enforcement import shared
-from composer.enforcement.presence import directories_all_the_same
-from composer.errors import ConfigurationError, LockBusy, Refused
-from composer.planning.observed import Hold, Observed
-from composer.planning.request import Request
-from composer.switching.directories import directories, shared_directories
-from composer.switching.journal_file import JournalFile
-from composer.switching.leases import Lease, Leases, process_began
-from composer.switching.records import Began, Ended, Held, Policy, Record, Then
+from spark_mode.enforcement import shared
+from spark_mode.enforcement.presence import directories_all_the_same
+from spark_mode.errors import ConfigurationError, LockBusy, Refused
+from spark_mode.planning.observed import Hold, Observed
+from spark_mode.planning.request import Request
+from spark_mode.switching.directories import directories, shared_directories
+from spark_mode.switching.journal_file import JournalFile
+from spark_mode.switching.leases import Lease, Leases, process_began
+from spark_mode.switching.records import Began, Ended, Held, Policy, Record, Then
 
 GROUP = grp.getgrgid(os.getegid()).gr_name
 
@@ -103,7 +103,7 @@ def test_somebody_who_may_not_write_the_shared_ones_is_told_the_group_and_gets_n
     for folder in (root.parent, *root.parents[1:4]):
         folder.chmod(0o755)
     program = (
-        "import os; from pathlib import Path; from composer.switching.directories import directories\n"
+        "import os; from pathlib import Path; from spark_mode.switching.directories import directories\n"
         f"os.setgroups([]); os.setgid(65534); os.setuid(65534); directories(Path({str(root)!r}))"
     )
     asked = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True)
@@ -241,7 +241,7 @@ def test_what_was_cut_off_while_it_was_taken_away_is_taken_away_by_the_next_whet
     locks, state = shared_directories(root)
     (state / "engine.lab.measured.jsonl").write_text("records")
     program = (
-        "import os, sys; from pathlib import Path; from composer.enforcement.shared import take_down\n"
+        "import os, sys; from pathlib import Path; from spark_mode.enforcement.shared import take_down\n"
         "def audit(event, arguments):\n"
         f"    if before and {str(root)!r} in str(arguments): os._exit(9)\n"
         f"    if event == 'os.{'remove' if call == 'unlink' else call}': before.append(event)\n"

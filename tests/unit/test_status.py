@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from composer.lab.size import GB
-from composer.switching.status import SAMPLES, busy, notes
-from composer.switching.status_model import ServiceStatus
+from spark_mode.lab.size import GB
+from spark_mode.switching.status import SAMPLES, busy, notes
+from spark_mode.switching.status_model import ServiceStatus
 from tests.simulation.lab import PROJECT, RULES
 from tests.simulation.machine import NoGpu, SimulatedMachine
 

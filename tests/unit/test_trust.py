@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from composer.enforcement.trust import require_trusted
-from composer.errors import ConfigurationError
-from composer.lab.drawn_in import drawn_in
-from composer.lab.files import LabFiles
+from spark_mode.enforcement.trust import require_trusted
+from spark_mode.errors import ConfigurationError
+from spark_mode.lab.drawn_in import drawn_in
+from spark_mode.lab.files import LabFiles
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="root alone can give a file away")
 ANN, MALLORY = 64001, 64002
@@ -121,7 +121,7 @@ def test_a_lab_that_others_may_change_is_refused_before_anything_of_it_is_read(l
         Path(file).write_text("{")
     Path(lab.rules).chmod(0o666)
     named = ["--file", lab.compose[0], "--rules", lab.rules]
-    guard = [sys.executable, "-m", "composer.cli", *named, "guard"]
+    guard = [sys.executable, "-m", "spark_mode.cli", *named, "guard"]
     environment = os.environ | {"XDG_STATE_HOME": str(tmp_path / "state")}
     done = subprocess.run(guard, check=False, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert (done.returncode, "rules.yaml may be written by everybody" in done.stderr) == (3, True), done.stderr

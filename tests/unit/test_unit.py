@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from composer.enforcement import unit
-from composer.enforcement.shared import tmpfiles_text
-from composer.errors import ConfigurationError, UsageFault
-from composer.lab.files import LabFiles
+from spark_mode.enforcement import unit
+from spark_mode.enforcement.shared import tmpfiles_text
+from spark_mode.errors import ConfigurationError, UsageFault
+from spark_mode.lab.files import LabFiles
 from tests.hostile import lay_traps
 
 LAB = LabFiles(compose=("/srv/lab/compose.yaml", "/srv/lab/more.yaml"), rules="/srv/lab/rules.yaml")
@@ -153,4 +153,4 @@ def test_without_systemd_nothing_is_installed(tmp_path: Path) -> None:
 
 
 def test_the_program_of_the_unit_is_the_python_that_installed_it() -> None:
-    assert command(unit.unit_text(LAB, "aa", Path("/srv")))[:5] == [sys.executable, "-P", "-E", "-m", "composer.cli"]
+    assert command(unit.unit_text(LAB, "aa", Path("/srv")))[:5] == [sys.executable, "-P", "-E", "-m", "spark_mode.cli"]

@@ -1,0 +1,17 @@
+"""`spark-mode audio PROFILE`."""
+
+from typing import Any
+
+import click
+
+from spark_mode.cli.context import Globals, completed_by
+from spark_mode.cli.switching import carry_out, switch_options
+
+
+@click.command()
+@click.argument("profile", shell_complete=completed_by("audio"))
+@switch_options()
+@click.pass_obj
+def audio(known: Globals, /, profile: str, **options: Any) -> None:
+    """Switch to an audio PROFILE: exactly its services of audio; training is stopped, other classes stay."""
+    carry_out(known, "audio", (profile,), options)

@@ -1,0 +1,36 @@
+"""`spark-mode calibrate`."""
+
+import click
+
+from spark_mode.cli.context import Globals, output_options
+
+
+@click.command()
+@output_options
+@click.pass_obj
+def calibrate(known: Globals) -> None:
+    """Show what each workload was seen to take, over all switches, and the lines for rules.yaml."""
+    session = known.session()
+    from spark_mode.cli.show_calibration import calibration_text
+    from spark_mode.lab.size import gb
+    from spark_mode.switching.measurements import footprints, read_measurements
+
+    known.notice(session)
+    seen = footprints(read_measurements(session.measurements_path))
+    data = [
+        {
+            "workload": one.workload,
+            "declared_gb": gb(one.declared),
+            "count": one.count,
+            "disturbed": one.disturbed,
+            "agrees": one.agrees,
+            "median_gb": gb(one.median),
+            "low_gb": gb(one.low),
+            "high_gb": gb(one.high),
+            "peak_gb": gb(one.peak),
+            "since": one.since,
+            "until": one.until,
+        }
+        for one in seen
+    ]
+    known.show(data, lambda: calibration_text(seen))

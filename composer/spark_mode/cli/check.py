@@ -1,0 +1,44 @@
+"""`spark-mode check`."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from spark_mode.cli.context import Globals, output_options
+from spark_mode.cli.plugin import plugin_path
+
+if TYPE_CHECKING:
+    from spark_mode.switching.finding import Finding
+
+
+@click.command()
+@output_options
+@click.pass_obj
+def check(known: Globals) -> None:
+    """Look for mistakes in rules.yaml, the Compose files, the engine and this machine; each with its fix."""
+    session = known.session()
+    from spark_mode.cli.tables import readable  # after Compose was asked
+    from spark_mode.enforcement.layers import layers
+    from spark_mode.switching.check import check as find
+
+    findings = [*find(session, session.compose_version), *layers(session), _plugin()]
+
+    def text() -> str:
+        marks = {"ok": "ok      ", "info": "info    ", "warning": "warning ", "error": "ERROR   "}
+        return "\n".join(
+            f"{marks[one.level]} {readable(one.where)}: {readable(one.message)}" + (f"\n          → {one.fix}" if one.fix else "")
+            for one in findings
+        )
+
+    known.show([one.model_dump() for one in findings], text)
+    if any(one.level == "error" for one in findings):
+        known.exit_code = 3
+
+
+def _plugin() -> "Finding":
+    from spark_mode.switching.finding import Finding
+
+    where = [str(path) for path in (plugin_path(system=False), plugin_path(system=True)) if path.exists()]
+    if where:
+        return Finding(level="ok", where="plugin", message=f"`docker spark` is spark-mode: {', '.join(where)}")
+    return Finding(level="ok", where="plugin", message="`docker spark` is not installed: spark-mode plugin install")

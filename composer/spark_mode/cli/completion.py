@@ -1,0 +1,77 @@
+"""What may come next on the command line: the lab's profiles, modes and workloads, for shells and for Docker."""
+
+import re
+import shlex
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+from click.shell_completion import CompletionItem, ShellComplete, get_completion_class
+
+from spark_mode.cli.context import Globals
+from spark_mode.cli.plan import SWITCHES
+from spark_mode.enforcement.own_file import own_command
+from spark_mode.errors import SparkModeError
+
+if TYPE_CHECKING:
+    from spark_mode.lab.rules import Rules
+    from spark_mode.switching.session import Session
+
+VARIABLE = "_SPARK_MODE_COMPLETE"
+_CALL = re.compile(r"(=\w+_complete.*) (?:\$1|spark-mode)\)")
+"""Where click's scripts call the program: by the word that was typed in bash, by its name elsewhere."""
+_NO_FILES = 4
+"""Cobra's directive that a shell shall not offer files where there is nothing else."""
+
+
+def complete(kind: str, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    """Return what an argument may be that begins so; nothing where the lab cannot be read."""
+    known = Globals.of(ctx.find_root().params)
+    try:
+        if kind == "switch" and not ctx.params.get("switch"):
+            found: Sequence[str] = SWITCHES
+        elif kind == "audio":
+            found = _audio_profiles(known.rules())
+        else:
+            found = _names(known.session(need_project=False))
+    except SparkModeError:
+        return []
+    return [CompletionItem(one) for one in found if one.startswith(incomplete)]
+
+
+def _audio_profiles(rules: "Rules") -> Sequence[str]:
+    return rules.modes["audio"].profiles if "audio" in rules.modes else ()
+
+
+def _names(session: "Session") -> Sequence[str]:
+    """Return all that may run: profiles, workloads and their variants."""
+    variants = [f"{one.name}:{variant}" for one in session.rules.workloads.values() for variant in one.variants]
+    return [*dict.fromkeys([*session.project.profiles, *session.rules.workloads, *variants])]
+
+
+def answer_docker(cli: click.Command, words: Sequence[str]) -> str:
+    """Return what may come after `docker spark`, in the form that Docker's own commands answer."""
+    *before, incomplete = words or [""]
+    found = ShellComplete(cli, {"obj": Globals()}, "docker spark", VARIABLE).get_completions(list(before), incomplete)
+    lines = [f"{one.value}\t{one.help}" if one.help else str(one.value) for one in found if one.type == "plain"]
+    return "\n".join([*lines, f":{_NO_FILES}"])
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(ctx: click.Context, shell: str) -> None:
+    """Print what a SHELL needs to complete spark-mode: `eval "$(spark-mode completion bash)"`."""
+    found = get_completion_class(shell)
+    if found is None:
+        raise click.UsageError(f"{shell} is not supported")
+    click.echo(_calling_us(found(ctx.find_root().command, {}, "spark-mode", VARIABLE).source()))
+
+
+def _calling_us(script: str) -> str:
+    """Return click's script with our own command line for the word that was typed, which may be `./spark-mode`."""
+    command = shlex.join(own_command())
+    calling, times = _CALL.subn(lambda found: f"{found[1]} {command})", script)
+    if times != 1:
+        raise click.ClickException("this version of click completes another way; please tell us")
+    return calling

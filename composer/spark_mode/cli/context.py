@@ -1,0 +1,102 @@
+"""What every verb shares: the global options, the lab in hand, and how results are printed."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from spark_mode.cli.tables import readable_lines
+from spark_mode.errors import SparkModeError
+from spark_mode.switching.discovery import Flags, find_lab, find_rules, here
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    from spark_mode.lab.rules import Rules
+    from spark_mode.switching.session import Session
+
+Verb = TypeVar("Verb", bound=Callable[..., Any])
+
+
+class Globals:
+    """The global options. `exit_code` is what a verb that printed a result asks for; `variant` is of `training:X`."""
+
+    def __init__(self) -> None:
+        self.flags = Flags()
+        self.format = "table"
+        self.quiet = False
+        self.variant: str | None = None
+        self.exit_code = 0
+        self.printed = False
+
+    @classmethod
+    def of(cls, options: dict[str, Any]) -> "Globals":
+        """Return the global options that click has read."""
+        known = cls()
+        known.take(options)
+        return known
+
+    def take(self, options: dict[str, Any]) -> None:
+        """Take over what click has read."""
+        self.format, self.quiet = options["format"], options["quiet"]
+        self.flags = Flags(**{name: options[name] for name in Flags._fields})
+
+    def session(self, need_project: bool = True, lenient: bool = False) -> "Session":
+        """Open the lab; Compose is asked first and answers while the rest is imported."""
+        from spark_mode.switching.prefetch import open_lab
+
+        return open_lab(find_lab(self.flags, os.environ, here()), need_project, lenient)
+
+    def notice(self, session: "Session") -> None:
+        """Say on standard error that a switch was cut off, for verbs that show something else."""
+        try:
+            cut_off = session.cut_off or session.past.puzzle
+        except SparkModeError:
+            return  # the verb will say so itself
+        if cut_off:
+            click.echo(f"note: {cut_off}; spark-mode recover", err=True)
+
+    def rules(self) -> "Rules":
+        """Read the rules alone."""
+        from spark_mode.switching.rules_file import read_rules_file
+
+        return read_rules_file(find_rules(self.flags, os.environ, here()))
+
+    def show(self, data: Any, text: Callable[[], str]) -> None:
+        """Print a result: its JSON form, or the text that `text` makes."""
+        said = json.dumps(data, indent=2) if self.format == "json" else readable_lines(text())
+        try:
+            click.echo(said)
+        except BrokenPipeError:  # whoever reads has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except OSError as error:
+            raise SparkModeError(f"the result cannot be written: {error.strerror}") from None
+        self.printed = True
+
+
+def completed_by(kind: str) -> Callable[[click.Context, click.Parameter, str], "list[CompletionItem]"]:
+    """Have an argument completed with what the lab knows of this kind; see `completion.py`, imported when a shell asks."""
+
+    def ask(ctx: click.Context, _: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+        from spark_mode.cli.completion import complete
+
+        return complete(kind, ctx, incomplete)
+
+    return ask
+
+
+def output_options(command: Verb) -> Verb:
+    """Accept --format and --quiet after the verb too."""
+
+    def set_format(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
+        ctx.ensure_object(Globals).format = value or ctx.ensure_object(Globals).format
+
+    def set_quiet(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+        ctx.ensure_object(Globals).quiet |= value
+
+    formats = click.Choice(["table", "json"])
+    command = click.option("--format", type=formats, callback=set_format, expose_value=False, help="How to print.")(command)
+    return click.option("--quiet", is_flag=True, callback=set_quiet, expose_value=False, help="No progress.")(command)

@@ -1,0 +1,162 @@
+"""The edge: the command's name, its global options, and how an error leaves the process.
+
+`--help` and the commands that only look import as little as they can; each verb is loaded when it is called.
+"""
+
+import gc
+import json
+import os
+import sys
+from contextlib import suppress
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+
+from spark_mode import __version__
+from spark_mode.cli.context import Globals
+from spark_mode.cli.docker_plugin import own_arguments
+from spark_mode.cli.tables import readable, readable_lines
+from spark_mode.cli.unfailing import Unfailing
+from spark_mode.errors import SparkModeError, UsageFault
+from spark_mode.switching.interruption import LeftAtOnce
+
+VERBS = {
+    "audio": "Switch to an audio profile, and to nothing else of audio",
+    "training": "Switch to training; training:large picks a variant",
+    "up": "Add profiles or workloads to what runs",
+    "stop": "Stop everything of the lab, or what is named",
+    "restore": "Go back to the mode before",
+    "plan": "Show what a switch would do, and change nothing",
+    "budget": "Show the memory arithmetic of exactly the named set",
+    "matrix": "Show which sets and modes may run together",
+    "status": "Show what runs and the machine's memory",
+    "map": "Show the machine on one card: what runs, what could be added",
+    "recover": "Finish or undo a switch that was cut off",
+    "release": "Let other switches stop what is held",
+    "history": "Show what was switched, by whom, and how it ended",
+    "calibrate": "Show what workloads really took, and the lines for rules.yaml",
+    "check": "Look for mistakes in the lab, the engine and this machine",
+    "lab": "Set or show the lab that is used from anywhere",
+    "setup": "Have one lock and one journal for all users of this machine",
+    "uninstall": "Take that away again",
+    "gate": "Have plain `docker compose up` ask the rules first",
+    "guard": "Watch what others start, and hold the rules against it",
+    "plugin": "Install spark-mode as a Docker command",
+    "completion": "Print what bash, zsh or fish needs to complete this",
+}
+
+
+class Verbs(click.Group):
+    """The verbs, each loaded from its own file when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's interface
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        name, _, variant = cmd_name.partition(":")
+        if name not in VERBS or (variant and name != "training"):
+            return None
+        ctx.obj.variant = variant or None
+        command: click.Command = getattr(import_module(f"spark_mode.cli.{name}"), name)
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        asked = args[0]
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError:  # which may have read `args` for options
+            from spark_mode.cli.mistakes import meant  # a mistake may take its time
+            from spark_mode.lab.rules_reading import suggest
+
+            if hint := meant(asked, ctx):
+                raise UsageFault(f'no such command "{asked}"', hint) from None
+            raise click.UsageError(f'no such command "{asked}"{suggest(asked, VERBS)}', ctx) from None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's interface
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("-f", "--file", "files", multiple=True, metavar="FILE", help="A Compose file; may be repeated.")
+@click.option("--project-directory", metavar="PATH", help="Compose's project directory.")
+@click.option("-p", "--project-name", metavar="NAME", help="Compose's project name.")
+@click.option("--env-file", "env_files", multiple=True, metavar="FILE", help="An environment file for Compose.")
+@click.option("--rules", metavar="FILE", help="The rules file; else rules.yaml near the Compose file.")
+@click.option("--format", "format", type=click.Choice(["table", "json"]), default="table", help="How to print results.")
+@click.option("--quiet", is_flag=True, help="No progress; only results, warnings and errors.")
+@click.version_option(__version__, prog_name="spark-mode")
+@click.pass_context
+def cli(ctx: click.Context, /, files: tuple[str, ...], **options: Any) -> None:
+    """Decide what runs on a DGX Spark.
+
+    Training and audio are never active together, and nothing starts that does not fit in memory.
+    """
+    known = ctx.ensure_object(Globals)
+    known.take({"files": files, **options})
+
+
+def run() -> NoReturn:
+    """Run as `spark-mode`, or as `docker spark` when Docker calls it so. Never returns."""
+    gc.disable()  # nothing to collect while modules load; a switch turns it on again
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # looking for plugins takes longer than reading the rules
+    arguments, name, known = sys.argv[1:], "spark-mode", Globals()
+    if called := own_arguments(arguments):
+        (wanted, arguments), name = called, "docker spark"
+        if wanted == "complete":
+            from spark_mode.cli.completion import answer_docker  # which no other command needs
+
+            click.echo(answer_docker(cli, arguments))
+            _leave(0)
+    _leave(_code(arguments, name, known))
+
+
+def _code(arguments: list[str], name: str, known: Globals) -> int:
+    """Run the command and return its exit code; every expected error is a message here, never a traceback."""
+    try:
+        _require_text(arguments)
+        cli.main(arguments, prog_name=name, standalone_mode=False, obj=known)
+    except SparkModeError as error:
+        _say(known, error.message, error.hint, error.exit_code)
+        return error.exit_code
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
+    except click.ClickException as error:
+        if isinstance(error, click.exceptions.NoArgsIsHelpError):
+            click.echo(error.format_message(), err=True)
+        elif isinstance(error, click.UsageError):
+            from spark_mode.cli.mistakes import explained  # a mistake may take its time
+
+            _say(known, *explained(error), 2)
+        else:
+            _say(known, error.format_message(), None, 2)
+        return 2
+    except (KeyboardInterrupt, click.Abort, LeftAtOnce):
+        _say(known, "interrupted", "see what runs: spark-mode status", 130)
+        return 130
+    return known.exit_code
+
+
+def _require_text(arguments: list[str]) -> None:
+    """Raise UsageFault for an argument with control characters: no name has any, and a line break could pass for our words."""
+    if strange := next(
+        (one for one in arguments if any(ord(character) < 32 or 127 <= ord(character) < 160 for character in one)), None
+    ):
+        raise UsageFault(f'"{readable(strange)}" has control characters', "type it anew")
+
+
+def _say(known: Globals, message: str, hint: str | None, code: int) -> None:
+    out = Unfailing(sys.stderr)
+    out.write(readable_lines(f"spark-mode: {message}") + "\n" + (f"  → {readable_lines(hint)}\n" if hint else ""))
+    out.flush()
+    if known.format == "json" and not known.printed:
+        Unfailing(sys.stdout).write(f"{json.dumps({'error': {'message': message, 'hint': hint, 'exit_code': code}}, indent=2)}\n")
+
+
+def _leave(code: int) -> NoReturn:
+    """End without taking the interpreter apart, which costs a tenth of a second and has nothing left to save."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, AttributeError):  # said already, where there was anywhere to say it
+            stream.flush()
+    os._exit(code)

@@ -1,0 +1,24 @@
+"""`spark-mode map`: the quick reference card of the machine, drawn from rules.yaml and what is there now."""
+
+import shutil
+
+import click
+
+from spark_mode.cli.context import Globals, output_options
+
+NARROWEST, WIDEST = 80, 110
+
+
+@click.command()
+@output_options
+@click.pass_obj
+def map(known: Globals) -> None:  # noqa: A001 - a verb's function is named like the verb
+    """Show the machine on one card: memory, compute and bandwidth, what runs and what could be added now."""
+    session = known.session()
+    from spark_mode.cli.show_map import map_text
+    from spark_mode.switching.resources import resources
+
+    known.notice(session)
+    seen = resources(session)
+    width = min(max(shutil.get_terminal_size().columns, NARROWEST), WIDEST)
+    known.show(seen.as_json(), lambda: map_text(seen, width))

@@ -1,0 +1,20 @@
+"""`spark-mode release`."""
+
+import click
+
+from spark_mode.cli.context import Globals, output_options
+
+
+@click.command()
+@output_options
+@click.pass_obj
+def release(known: Globals) -> None:
+    """Let other switches stop what --hold protects."""
+    session = known.session(need_project=False)
+    from spark_mode.cli.progress import watcher_for  # after Compose was asked
+    from spark_mode.switching.entry import release_holds
+
+    watcher, _ = watcher_for(known)
+    with watcher:
+        released = release_holds(session, watcher)
+    known.show({"released": released}, lambda: "\n".join(f"released: {one}" for one in released) or "nothing is held")

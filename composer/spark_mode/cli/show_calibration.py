@@ -1,0 +1,54 @@
+"""What was measured, as a table, and as lines to copy into rules.yaml."""
+
+from collections.abc import Sequence
+
+from spark_mode.cli.tables import columns
+from spark_mode.lab.size import gb_text
+from spark_mode.switching.measurements import Footprints
+
+STEP = 10**7
+"""Sizes for rules.yaml are rounded up to so many bytes."""
+
+
+def calibration_text(seen: Sequence[Footprints]) -> str:
+    """Return the table, the lines, and what keeps a workload from having one."""
+    if not seen:
+        return "nothing is measured yet: every start of a switch is"
+    head = ("WORKLOAD", "DECLARED", "MEDIAN", "LOW", "HIGH", "PEAK", "STARTS", "SEEN")
+    rows = [
+        (
+            one.workload,
+            *(_mb(size) for size in (one.declared, one.median, one.low, one.high, one.peak)),
+            str(one.count),
+            f"{one.since[:10]} to {one.until[:10]}" + ("  far from what is declared" if one.is_far else ""),
+        )
+        for one in seen
+    ]
+    lines = [columns([head, *rows], right=(1, 2, 3, 4, 5, 6))]
+    if proposed := [f"  {one.workload}: {{{_footprint(one)}}}" for one in seen if one.agrees]:
+        which = "planned is the median, high the highest peak"
+        lines += ["", f"for rules.yaml, under the workload or its variant; {which}:", *proposed]
+    if lacking := [f"  {one.workload}: {_lack(one)}" for one in seen if not one.agrees]:
+        lines += ["", "no line yet, for want of two starts that agree:", *lacking]
+    if disturbed := [f"{one.workload} {one.disturbed}" for one in seen if one.disturbed]:
+        lines += ["", f"starts that do not count, because others' memory moved meanwhile: {', '.join(disturbed)}"]
+    lines += ["", "What others take for a moment, or unseen by the kernel and the GPU's list, counts as the workload's own."]
+    return "\n".join(lines)
+
+
+def _lack(one: Footprints) -> str:
+    if one.count > 1:
+        return f"its {one.count} starts differ, from {_mb(one.low)} to {_mb(one.high)}: switch to it again"
+    return f"{'1 start is little' if one.count else 'no start counts yet'}: switch to it again"
+
+
+def _footprint(one: Footprints) -> str:
+    return f"footprint: {{planned: {_up(one.median)}, low: {_up(one.low)}, high: {_up(max(one.high, one.peak))}}}"
+
+
+def _mb(size: int) -> str:
+    return gb_text(size) if size >= 10**10 else f"{size / 10**9:.2f} GB"
+
+
+def _up(size: int) -> str:
+    return f"{-(-size // STEP) * STEP / 10**9:g}GB"

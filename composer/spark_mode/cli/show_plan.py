@@ -1,0 +1,34 @@
+"""A plan as the dry run shows it: the steps with their causes, what is kept, the budget in a line, and warnings."""
+
+from spark_mode.cli.context import Globals
+from spark_mode.lab.size import gb_text
+from spark_mode.planning.plan import Plan
+from spark_mode.switching.admitted import refuse
+
+
+def show_plan(known: Globals, plan: Plan) -> None:
+    """Print a plan. Raises the error of its refusal, after its JSON, so that a plan exits as the switch would."""
+    if plan.refusal is None or known.format == "json":
+        known.show(plan.as_json(), lambda: plan_text(plan))
+    if plan.refusal:
+        raise refuse(plan.refusal)
+
+
+def plan_text(plan: Plan) -> str:
+    """Return the plan for people."""
+    lines = [str(plan), ""]
+    if plan.keep:
+        lines.append(f"kept: {', '.join(plan.keep)}")
+    lines.append(budget_line(plan))
+    lines += [f"note: {warning}" for warning in plan.warnings]
+    return "\n".join(lines)
+
+
+def budget_line(plan: Plan) -> str:
+    """Return the budget in a line: the sum, and the judgement."""
+    reckoned = plan.budget
+    parts = " + ".join(f"{one.label} {one.footprint.planned / 10**9:g}" for one in reckoned.workloads)
+    total, remaining = gb_text(reckoned.total), gb_text(reckoned.remaining)
+    parts = f"{parts} + overhead" if parts else "overhead"
+    judged = f"{reckoned.memory}, compute {reckoned.compute}"
+    return f"budget: {parts} {reckoned.overhead / 10**9:g} = {total}; {remaining} remain: {judged}"

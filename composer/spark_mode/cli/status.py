@@ -1,0 +1,18 @@
+"""`spark-mode status`."""
+
+import click
+
+from spark_mode.cli.context import Globals, output_options
+
+
+@click.command()
+@output_options
+@click.pass_obj
+def status(known: Globals) -> None:
+    """Show the mode, the services, the machine's memory, and what would not be allowed now."""
+    session = known.session()
+    from spark_mode.cli.show_status import status_text  # after Compose was asked
+    from spark_mode.switching.status import status as look
+
+    seen = look(session)
+    known.show(seen.as_json(), lambda: status_text(seen))

@@ -1,0 +1,17 @@
+"""`spark-mode stop [NAME…]`."""
+
+from typing import Any
+
+import click
+
+from spark_mode.cli.context import Globals, completed_by
+from spark_mode.cli.switching import carry_out, switch_options
+
+
+@click.command()
+@click.argument("names", nargs=-1, shell_complete=completed_by("names"))
+@switch_options(models=False)
+@click.pass_obj
+def stop(known: Globals, /, names: tuple[str, ...], **options: Any) -> None:
+    """Stop everything of the lab, or the named workloads, services or profiles. Needs no valid Compose file."""
+    carry_out(known, "stop", names, options)

@@ -1,0 +1,127 @@
+"""What the verbs that switch have in common: their options, the one question, and how a switch is shown."""
+
+import gc
+import signal
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from spark_mode.cli.context import Globals, Verb, output_options
+from spark_mode.cli.unfailing import Unfailing
+from spark_mode.errors import SparkModeError
+
+if TYPE_CHECKING:
+    from spark_mode.switching.report import Report, Watcher
+    from spark_mode.switching.session import Session
+
+WITHOUT_END = -1.0
+_OF_REQUEST = {"force": "force", "drop_caches": "drop_caches", "ready_seconds": "timeout"}
+"""Fields of a request and the options that set them."""
+
+
+wait_option = click.option(
+    "--wait",
+    type=float,
+    is_flag=False,
+    flag_value=WITHOUT_END,
+    default=0.0,
+    metavar="[SECONDS]",
+    help="Wait for another switch to end; --wait=SECONDS at most so long.",
+)
+
+
+def switch_options(models: bool = True) -> Callable[[Verb], Verb]:
+    """Add the options of a switch; `--with` and `--hold` only where something can be added."""
+
+    def add(command: Verb) -> Verb:
+        if models:
+            command = click.option("--with", "extra", multiple=True, metavar="NAME", help="Also this workload or model.")(command)
+            command = click.option("--hold", is_flag=True, help="Have no other switch stop it, until it ends or is released.")(
+                command
+            )
+        for option in (
+            click.option("--dry-run", is_flag=True, help="Show the plan and change nothing."),
+            wait_option,
+            click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Bound of readiness."),
+            click.option("--force", is_flag=True, help="Admit oom-risk and unknown memory."),
+            click.option("--drop-caches", is_flag=True, help="Have the kernel give the page cache back before the start (root)."),
+            click.option("--no-restore", is_flag=True, help="After a failure leave stopped what was stopped."),
+            click.option("-y", "--yes", is_flag=True, help="Agree to stopping a training that runs."),
+        ):
+            command = option(command)
+        return output_options(command)
+
+    return add
+
+
+def carry_out(known: Globals, verb: str, names: tuple[str, ...], options: dict[str, Any]) -> None:
+    """Switch, or with --dry-run show the plan."""
+    from spark_mode.planning.request import Request  # after --help has had its chance
+
+    session = known.session(need_project=verb != "stop", lenient=verb == "stop")
+    if verb == "restore":
+        request = session.restore_request()
+    else:
+        request = Request.model_validate({"verb": verb, "names": names, "extra": options.get("extra", ())})
+    request = request.model_copy(update={key: options[name] for key, name in _OF_REQUEST.items()})
+    if options["dry_run"]:
+        from spark_mode.cli.show_plan import show_plan
+
+        show_plan(known, session.plan(request))
+        return
+    from spark_mode.cli.progress import watcher_for
+    from spark_mode.switching.report import SwitchOptions
+    from spark_mode.switching.transaction import Transaction
+
+    wait = None if options["wait"] == WITHOUT_END else max(0.0, options["wait"])
+    how = SwitchOptions(
+        wait_seconds=wait,
+        restore_on_failure=not options["no_restore"],
+        yes=options["yes"],
+        hold=options.get("hold", False),
+        then=bool(options.get("then")),
+    )
+    watcher, confirm = watcher_for(known)
+    gc.freeze()  # what was imported stays; a collection need not look at it
+    gc.enable()
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # from here on a terminal has to be left as it was
+    with watcher:
+        report = Transaction(session, how, watcher, confirm).switch(request)
+        if options.get("then"):
+            report = _then_restore(session, watcher, report)
+    show_report(known, report)
+
+
+def _then_restore(session: "Session", watcher: "Watcher", report: "Report") -> "Report":
+    """Leave it to the guard to bring back what ran before, where one runs; else stay until training has ended."""
+    from spark_mode.enforcement.presence import guard_runs
+    from spark_mode.switching.following import restore_after_training
+
+    click.echo(summary(report), err=True)
+    if not guard_runs(session):
+        return restore_after_training(session, watcher)
+    return report.model_copy(update={"note": "when training ends, the guard brings back what ran before"})
+
+
+def show_report(known: Globals, report: "Report") -> None:
+    """Print how a switch or a recovery ended."""
+    from spark_mode.planning.plan import steps_as_json
+
+    data = report.model_dump(include={"request", "outcome", "mode", "seconds", "note", "warnings"})
+    try:
+        known.show({**data, "warnings": list(report.warnings), "steps": steps_as_json(report.steps)}, lambda: summary(report))
+    except SparkModeError as error:  # the switch is done, whether or not that can be written
+        Unfailing(sys.stderr).write(f"{error.message}\n")
+
+
+def summary(report: "Report") -> str:
+    """Return how it ended in a line, or in the lines that a recovery has to say."""
+    if report.outcome == "unchanged":
+        return f"nothing to do: {report.note}"
+    if report.outcome == "recovered":
+        return f"{report.request} was recovered: {report.note}\n{report.mode}: done in {report.seconds:.1f} s"
+    done = f"{report.mode}: done in {report.seconds:.1f} s"
+    return f"{done}; {report.note}" if report.note else done

@@ -1,0 +1,17 @@
+"""`spark-mode up NAME…`."""
+
+from typing import Any
+
+import click
+
+from spark_mode.cli.context import Globals, completed_by
+from spark_mode.cli.switching import carry_out, switch_options
+
+
+@click.command()
+@click.argument("names", nargs=-1, required=True, shell_complete=completed_by("names"))
+@switch_options()
+@click.pass_obj
+def up(known: Globals, /, names: tuple[str, ...], **options: Any) -> None:
+    """Add profiles or workloads to what runs. NAME is a profile first."""
+    carry_out(known, "up", names, options)

@@ -1,0 +1,54 @@
+"""Which of the layers that hold the rule against others are on, and what each does not cover."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from spark_mode.enforcement.gate_file import NAME, without_gate
+from spark_mode.enforcement.presence import guard_runs
+from spark_mode.enforcement.shared import comes_back
+from spark_mode.errors import SparkModeError
+from spark_mode.switching.directories import SET_UP
+from spark_mode.switching.finding import Finding
+from spark_mode.switching.session import Session
+
+GATE_GAPS = "it does not see `up --no-deps`, `compose start`, `docker start` and restart policies"
+AROUND_GATE = "not where COMPOSE_FILE is exported, or files are named with -f: the lab's .env is not read then"
+GUARD_GAPS = "it sees a start when it has happened: until the stop is done both run"
+
+
+def layers(session: Session) -> list[Finding]:
+    """Return a finding for each layer."""
+    return [*_gate(session), *_guard(session), *_shared(session)]
+
+
+def _gate(session: Session) -> Iterator[Finding]:
+    where, fix = "gate", "spark-mode gate install"
+    named = any(Path(file).name == NAME for file in session.files.compose)
+    if os.environ.get("COMPOSE_FILE") and not named:
+        message = "COMPOSE_FILE is exported here and goes around it: plain `docker compose up` does not ask the rules"
+        yield Finding(level="warning", where=where, message=message, fix="unset COMPOSE_FILE")
+    elif not named:
+        yield Finding(level="warning", where=where, message="plain `docker compose up` does not ask the rules", fix=fix)
+    elif missing := without_gate(session.project):
+        yield Finding(level="warning", where=where, message=f"there is none before {', '.join(missing)}", fix=fix)
+    else:
+        yield Finding(level="ok", where=where, message=f"plain `docker compose up` asks first, {AROUND_GATE}; {GATE_GAPS}")
+
+
+def _guard(session: Session) -> Iterator[Finding]:
+    where, fix = "guard", "sudo spark-mode guard install, or in the foreground: spark-mode guard"
+    try:
+        runs = guard_runs(session)
+    except SparkModeError:
+        return  # the engine's own finding says why
+    if runs:
+        yield Finding(level="ok", where=where, message=f"runs; {GUARD_GAPS}")
+    else:
+        yield Finding(level="warning", where=where, message="does not run: what others start is only seen by `status`", fix=fix)
+
+
+def _shared(session: Session) -> Iterator[Finding]:
+    if session.directories.shared and not comes_back():
+        message = f"{session.directories.locks} is gone after the next boot, and every command refuses then"
+        yield Finding(level="warning", where="locks", message=message, fix=SET_UP)

@@ -1,0 +1,51 @@
+"""Files that spark-mode puts where others look for them: in place at once, and never over what is somebody else's."""
+
+import sys
+from pathlib import Path
+
+from spark_mode.atomic_file import replace_file
+from spark_mode.errors import ConfigurationError
+from spark_mode.plain_file import read_plain
+
+
+def own_command(module: str = "spark_mode.cli") -> list[str]:
+    """Return the command line that is `spark-mode` in every file that is installed, in whatever directory it is called.
+
+    `-P` keeps the working directory out of Python's search path, and `-E` what a variable would put there: an empty entry
+    of PYTHONPATH is the working directory again. It is not `-I`, which leaves out the user's own packages too: `pip install
+    --user` puts spark-mode there.
+    """
+    return [sys.executable, "-P", "-E", "-m", module]
+
+
+def require_ours(path: Path, mark: str) -> None:
+    """Raise ConfigurationError when something lies there that does not bear our mark; nothing is fine, too."""
+    if not path.is_symlink() and not path.exists():
+        return
+    try:
+        ours = mark in read_plain(path, follow=False).decode(errors="replace")
+    except OSError:
+        ours = False
+    if not ours:
+        raise ConfigurationError(f"{path} is not from spark-mode, and stays as it is", "move it away first")
+
+
+def put(path: Path, text: str, mode: int, fix: str) -> None:
+    """Put a file in place; one that is there keeps its mode and its owner. Raises ConfigurationError, with this fix."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, text.encode(), mode, keep=True)
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}", fix) from None
+
+
+def remove(path: Path, mark: str, fix: str) -> bool:
+    """Take a file of ours away; return whether it was there. Raises ConfigurationError as the others do."""
+    require_ours(path, mark)
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}", fix) from None
+    return True

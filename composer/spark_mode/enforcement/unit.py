@@ -1,0 +1,150 @@
+"""The guard as a service of systemd: installed and removed by one command, started at boot, restarted when it ends."""
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from spark_mode.enforcement.own_file import own_command, put, remove, require_ours
+from spark_mode.errors import ConfigurationError, EngineUnavailable, UsageFault
+from spark_mode.lab.files import LabFiles
+from spark_mode.switching.directories import shared_directories
+
+FOLDER = Path("etc/systemd/system")
+RUNNING = Path("run/systemd/system")
+"""There while systemd runs this machine (sd_booted(3)). Both below the root of the file system."""
+ROOT = Path("/")
+PREFIX, SUFFIX = "spark-mode-guard@", ".service"
+MARK = "# Written by: spark-mode guard install"
+SECONDS = 60.0
+UNIT = """{mark}
+[Unit]
+Description=spark-mode guard of {project}: what its rules keep apart is never active together
+After=docker.service
+Wants=docker.service
+StartLimitIntervalSec=0
+
+[Service]
+Type=notify
+ExecStart={command}
+WorkingDirectory={folder}
+Restart=always
+RestartSec=1
+WatchdogSec=15min
+TimeoutStopSec=330
+OOMScoreAdjust=-900
+MemoryMax=256M
+Group=docker
+UMask=0007
+NoNewPrivileges=yes
+CapabilityBoundingSet=CAP_DAC_READ_SEARCH
+ProtectSystem=strict
+ReadWritePaths={shared}
+ProtectHome=read-only
+PrivateTmp=yes
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectControlGroups=yes
+ProtectClock=yes
+ProtectHostname=yes
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
+LockPersonality=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+
+[Install]
+WantedBy=multi-user.target
+"""
+"""It is started again for as long as it takes: by default systemd gives a service up that fails five times in ten seconds.
+A shared directory that is missing is for the guard to say, not for systemd: hence the dash before each."""
+
+
+def unit_name(project: str) -> str:
+    """Return the name of the unit that guards a project. Compose's names need no escape there (systemd.unit(5))."""
+    return f"{PREFIX}{project}{SUFFIX}"
+
+
+def unit_text(files: LabFiles, project: str, folder: Path) -> str:
+    """Return the unit that guards the lab of these files as this project, from a folder, with this Python.
+
+    Raises ConfigurationError for a name that a unit's lines cannot hold.
+    """
+    command = [*own_command(), *_flags(files, project), "guard"]
+    unwritable = [word for word in (*command, str(folder)) if not word.isprintable()]
+    if unwritable:
+        raise ConfigurationError(f"{unwritable[0]!r} cannot stand in a unit", "give it a name without control characters")
+    return UNIT.format(
+        mark=MARK,
+        project=project,
+        command=" ".join(map(_word, command)),
+        folder=str(folder).replace("%", "%%"),
+        shared=" ".join(f"-{path}" for path in shared_directories()),
+    )
+
+
+def _flags(files: LabFiles, project: str) -> Sequence[str]:
+    """Return the flags that name a lab wherever they are given: everything that found it this time, written out."""
+    flags = [("--file", file) for file in files.compose] + [("--env-file", file) for file in files.env_files]
+    if files.project_directory:
+        flags.append(("--project-directory", files.project_directory))
+    return [word for flag in (*flags, ("--project-name", project), ("--rules", files.rules)) for word in flag]
+
+
+def _word(text: str) -> str:
+    """Return a text as one word of a command line of systemd (systemd.service(5)): `%` and `$` mean something there."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    return f'"{escaped}"'
+
+
+def install(files: LabFiles, project: str, folder: Path, root: Path = ROOT) -> Path:
+    """Write the unit, and have systemd start it now and at every boot.
+
+    Raises ConfigurationError where there is no systemd, or nothing may be written.
+    """
+    _require_systemd(root)
+    name = unit_name(project)
+    path = root / FOLDER / name
+    require_ours(path, MARK)
+    put(path, unit_text(files, project, folder), 0o644, "use sudo")
+    _systemctl("daemon-reload")
+    _systemctl("enable", name)
+    _systemctl("restart", name)
+    return path
+
+
+def uninstall(project: str | None, root: Path = ROOT) -> str | None:
+    """Stop the service of a project, or the only one, and take its unit away; return its name, None where it was not there.
+
+    Raises UsageFault where there are several and none is named, and ConfigurationError as `install` does.
+    """
+    _require_systemd(root)
+    there = [path.name for path in sorted((root / FOLDER).glob(f"{PREFIX}*{SUFFIX}"))]
+    names = [one for one in there if project is None or one == unit_name(project)]
+    if not names:
+        return None
+    if len(names) > 1:
+        raise UsageFault(f"there are several: {', '.join(names)}", "name one: spark-mode -p PROJECT guard uninstall")
+    path = root / FOLDER / names[0]
+    require_ours(path, MARK)
+    _systemctl("disable", "--now", names[0])
+    remove(path, MARK, "use sudo")
+    _systemctl("daemon-reload")
+    return names[0]
+
+
+def _require_systemd(root: Path) -> None:
+    if not (root / RUNNING).is_dir():
+        raise ConfigurationError("systemd does not run this machine", "run the guard in the foreground: spark-mode guard")
+
+
+def _systemctl(verb: str, *arguments: str) -> None:
+    hint = f"systemctl status '{PREFIX}*'"
+    try:
+        done = subprocess.run(["systemctl", verb, *arguments], check=False, capture_output=True, text=True, timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        raise EngineUnavailable(f"systemctl {verb} did not end within {SECONDS:g} s", hint) from None
+    if done.returncode != 0:
+        said = done.stderr.strip().splitlines() or ["it said nothing"]
+        raise ConfigurationError(f"systemctl {verb}: {said[-1]}", hint)

@@ -1,0 +1,127 @@
+"""Reading the Compose project: Compose resolves its own files, and this asks it for the result.
+
+The three questions (resolved configuration, hashes, version) run at once and can be asked before anything heavy is
+imported: a question costs about 100 ms, most of it Compose's own start.
+"""
+
+import json
+import re
+from typing import TYPE_CHECKING, Protocol
+
+from spark_mode.engine.project_cache import Kept, ProjectCache
+from spark_mode.engine.questions import ask, collect, first_line, release, understood
+from spark_mode.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from spark_mode.lab.project import Project
+
+OLDEST_COMPOSE = (2, 36)
+_REMOTE = re.compile(r"^(oci|https?|git|ssh)://|^git@|\.git(#|$)|^github\.com/")
+_FIX = "correct it; nothing is touched until then"
+_QUESTIONS = {
+    "config": ("--profile", "*", "config", "--format", "json"),
+    "hashes": ("--profile", "*", "config", "--hash", "*"),
+    "version": ("version", "--short"),
+}
+
+
+class LabPaths(Protocol):
+    """The fields of `LabFiles` that Compose is told; a Protocol, because that model takes longer to import."""
+
+    @property
+    def compose(self) -> tuple[str, ...]:
+        """The Compose files."""
+
+    @property
+    def project_directory(self) -> str | None:
+        """Compose's project directory."""
+
+    @property
+    def project_name(self) -> str | None:
+        """Compose's project name."""
+
+    @property
+    def env_files(self) -> tuple[str, ...]:
+        """Compose's environment files."""
+
+
+class ComposeFiles:
+    """The Compose files of a lab, behind the engine's socket. `version` is that of Compose, once the files were read."""
+
+    def __init__(self, files: LabPaths, socket: str, cache: ProjectCache | None = None) -> None:
+        self._files, self._socket, self._cache = files, socket, cache
+        self._kept: Kept | None = None
+        self._asked: dict[str, subprocess.Popen[bytes]] = {}
+        self.version = ""
+
+    def prefetch(self) -> None:
+        """Ask Compose, without waiting for the answers, unless it is known what they would be.
+
+        Raises ConfigurationError for remote files, EngineUnavailable where there is no `docker` command.
+        """
+        if self._asked or self._kept:
+            return
+        if self._cache and (kept := self._cache.find()):
+            self._kept = kept
+            return
+        self._ask()
+
+    def _ask(self) -> None:
+        for file in self._files.compose:
+            if _REMOTE.search(file):
+                raise ConfigurationError(f"{file}: Compose files from elsewhere are not used", "copy it here, and read it first")
+        for name, question in _QUESTIONS.items():
+            self._asked[name] = ask([*_flags(self._files), *question], self._socket)
+
+    def read(self) -> "Project":
+        """Return the project.
+
+        Raises ConfigurationError for what Compose says is wrong with the files or itself, and for an answer of another
+        form; EngineUnavailable when it does not come in time.
+        """
+        from spark_mode.lab.project import Project, read_project
+
+        self.prefetch()
+        if self._kept:
+            try:
+                found, self.version = Project.model_validate(self._kept.project), self._kept.version
+                return found
+            except ValueError:  # somebody has written something else there
+                self._kept = None
+                self._ask()
+        asked, self._asked = self._asked, {}
+        answers = collect(asked)
+        version = answers["version"].text("Docker Compose is missing", "install docker-compose-plugin")
+        self.version = version.strip().removeprefix("v")
+        _check_version(self.version)
+        first = self._files.compose[0] if self._files.compose else "the Compose files"
+        resolved, hashes = answers["config"].text(first, _FIX), answers["hashes"].text(first, _FIX)
+        by_service = understood(hashes, lambda: dict(line.split() for line in hashes.splitlines() if line))
+        project = understood(resolved, lambda: read_project(json.loads(resolved), by_service, release(self.version)))
+        if not project.services:
+            raise ConfigurationError(f"{first}: has no services", _FIX)
+        if self._cache:
+            self._cache.keep(self.version, project.model_dump(mode="json"))
+        return project
+
+
+def _flags(files: LabPaths) -> list[str]:
+    flags = [part for file in files.compose for part in ("--file", file)]
+    if files.project_directory:
+        flags += ["--project-directory", files.project_directory]
+    if files.project_name:
+        flags += ["--project-name", files.project_name]
+    return flags + [part for file in files.env_files for part in ("--env-file", file)]
+
+
+def _check_version(text: str) -> None:
+    """See that Compose is new enough. A `docker` that is a wrapper may say anything else, or nothing."""
+    numbers = re.fullmatch(r"(\d+)\.(\d+)[!-~]*", text)
+    if numbers is None:
+        message = f"the answer of docker compose version --short is not a version; it begins: {first_line(text)}"
+        raise ConfigurationError(message, "see what `docker` is: type docker")
+    if (int(numbers[1]), int(numbers[2])) < OLDEST_COMPOSE:
+        oldest = ".".join(map(str, OLDEST_COMPOSE))
+        raise ConfigurationError(f"Docker Compose is {text}; spark-mode needs {oldest} or later", "update docker-compose-plugin")

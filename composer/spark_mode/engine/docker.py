@@ -1,0 +1,206 @@
+"""The engine over its local socket: the bare Engine API, because a client library costs more to import than to use.
+
+HTTP/1.0 is all it takes: one question a connection, and the answer ends where the connection does.
+
+Reads take 1 to 5 ms. Every call has one deadline, from its first byte to its last, and a bound on what it may bring; every
+failure of the transport is EngineUnavailable. So is every answer that has not the form that is needed.
+"""
+
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from threading import Thread
+from typing import TypeVar
+from urllib.parse import quote, urlencode
+
+from spark_mode.engine import answers
+from spark_mode.engine.answers import OTHER_FORM, PROJECT, frames, plain, spellings
+from spark_mode.engine.doors import Identity, Other, StartFailed
+from spark_mode.engine.early import MOST_BYTES, EarlyInfo, TooLong, read_answer
+from spark_mode.engine.events import EventStream
+from spark_mode.errors import EngineUnavailable
+from spark_mode.planning.observed import Container, Made
+
+Read = TypeVar("Read")
+
+READ_SECONDS = 10.0
+STOP_MARGIN_SECONDS = 15.0
+START_SECONDS = 60.0
+
+
+class EngineApi:
+    """The engine behind a Unix socket."""
+
+    def __init__(self, socket_path: str, early: EarlyInfo | None = None) -> None:
+        self._path, self._early = socket_path, early
+
+    def identity(self) -> Identity:
+        return self._identity
+
+    @cached_property
+    def _identity(self) -> Identity:
+        """The engine does not become another one during a command, and this is the slowest question to it."""
+        early = self._early.answer() if self._early else None
+        if early:
+            return _read("GET /info", *_parts(early), answers.identity)
+        return self._get("/info", answers.identity)
+
+    def containers(self, project: str) -> tuple[Container, ...]:
+        seen = (self.container(id_) for id_ in self._listed(answers.ids, {"label": [f"{PROJECT}={project}"]}))
+        return tuple(sorted((one for one in seen if one), key=lambda container: container.name))
+
+    def others(self, project: str) -> tuple[Other, ...]:
+        active = {"status": ["running", "paused", "restarting", "removing"]}
+        return self._listed(lambda listed: answers.others(listed, project), active)
+
+    def container(self, id: str) -> Container | None:
+        path = f"/containers/{id}/json"
+        status, body = self._call("GET", path)
+        return None if status == 404 else _read(f"GET {path}", status, body, answers.read_container)
+
+    def images(self, names: Sequence[str]) -> dict[str, str]:
+        wanted, found = set(names), self._get("/images/json", answers.images)
+        return {name: found[full] for name in wanted for full in spellings(name) if full in found}
+
+    def networks(self, project: str) -> dict[str, Made]:
+        return self._get("/networks", answers.made, {"label": [f"{PROJECT}={project}"]})
+
+    def volumes(self, project: str) -> dict[str, Made]:
+        return self._get("/volumes", answers.volumes, {"label": [f"{PROJECT}={project}"]})
+
+    def project_of_file(self, file: str) -> str | None:
+        return self._listed(lambda listed: answers.project_of(listed, file), {"label": [PROJECT]})
+
+    def stop(self, id: str, seconds: int) -> None:
+        status, body = self._call("POST", f"/containers/{id}/stop?t={seconds}", seconds + STOP_MARGIN_SECONDS)
+        if status not in (204, 304, 404, 500):  # 500: it could not be killed, and whoever looks will see that
+            raise EngineUnavailable(f"Docker refused: {_message(body)}", "the state of the container is unknown; look: docker ps")
+
+    def stop_all(self, graces: Mapping[str, int]) -> None:
+        failed: list[EngineUnavailable] = []
+
+        def stop(id_: str, seconds: int) -> None:
+            try:
+                self.stop(id_, seconds)
+            except EngineUnavailable as error:
+                failed.append(error)
+
+        threads = [Thread(target=stop, args=one, daemon=True) for one in graces.items()]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for error in failed:
+            raise error
+
+    def start(self, id: str) -> None:
+        status, body = self._call("POST", f"/containers/{id}/start", START_SECONDS)
+        if status not in (204, 304):
+            raise StartFailed(_message(body))
+
+    def unpause(self, id: str) -> None:
+        self._act(f"/containers/{id}/unpause", STOP_MARGIN_SECONDS)
+
+    def set_restart_policy(self, id: str, policy: str, retries: int) -> None:
+        wanted = {"RestartPolicy": {"Name": policy, "MaximumRetryCount": retries}}
+        status, body = self._call("POST", f"/containers/{id}/update", STOP_MARGIN_SECONDS, json.dumps(wanted))
+        if status not in (200, 404):
+            raise EngineUnavailable(f"Docker refused: {_message(body)}", "its restart policy is unknown; look: docker inspect")
+
+    def held(self, id: str) -> int | None:
+        path = f"/containers/{id}/stats"
+        status, body = self._call("GET", f"{path}?stream=false&one-shot=true")
+        return _read(f"GET {path}", status, body, answers.held) if status == 200 else None
+
+    @contextmanager
+    def changes(self, project: str) -> Iterator[EventStream]:
+        wanted = ["start", "die", "oom", "pause", "unpause", "destroy", "health_status"]
+        filters = {"label": [f"{PROJECT}={project}"], "type": ["container"], "event": wanted}
+        query = urlencode({"filters": json.dumps(filters)}, quote_via=quote)
+        with socket.socket(socket.AF_UNIX) as connection:
+            stream = EventStream(connection)
+            try:
+                connection.settimeout(READ_SECONDS)
+                connection.connect(self._path)
+                connection.sendall(f"GET /events?{query} HTTP/1.0\r\nHost: docker\r\n\r\n".encode())
+            except OSError:
+                stream.ended = True  # whoever looks next will say so
+            yield stream
+
+    def last_lines(self, id: str, count: int, since: float = 0.0) -> tuple[str, ...]:
+        status, body = self._call("GET", f"/containers/{id}/logs?stdout=1&stderr=1&tail={count}&since={since:.9f}")
+        text = b"".join(frames(body)) if status == 200 else b""
+        return tuple(plain(line) for line in text.decode(errors="replace").splitlines()[-count:])
+
+    def _listed(self, read: Callable[[object], Read], filters: dict[str, list[str]]) -> Read:
+        return self._get("/containers/json?all=1", read, filters)
+
+    def _get(self, path: str, read: Callable[[object], Read], filters: dict[str, list[str]] | None = None) -> Read:
+        asked = f"GET {path.partition('?')[0]}"
+        if filters:
+            path += ("&" if "?" in path else "?") + urlencode({"filters": json.dumps(filters)}, quote_via=quote)
+        return _read(asked, *self._call("GET", path), read)
+
+    def _act(self, path: str, seconds: float) -> None:
+        """Do something to a container; one that is gone, or already so, is as good."""
+        status, body = self._call("POST", path, seconds)
+        if status not in (204, 304, 404):
+            raise EngineUnavailable(f"Docker refused: {_message(body)}", "the state of the container is unknown; look: docker ps")
+
+    def _call(self, method: str, path: str, seconds: float | None = None, content: str = "") -> tuple[int, bytes]:
+        seconds = READ_SECONDS if seconds is None else seconds
+        kind = "Content-Type: application/json\r\n" if content else ""
+        request = f"{method} {path} HTTP/1.0\r\nHost: docker\r\n{kind}Content-Length: {len(content)}\r\n\r\n{content}"
+        deadline = time.monotonic() + seconds
+        try:
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.settimeout(seconds)
+                connection.connect(self._path)
+                connection.sendall(request.encode())
+                answer = read_answer(connection, deadline)
+        except TooLong:
+            raise EngineUnavailable(
+                f"Docker answers more than {MOST_BYTES >> 20} MiB", "look at the engine: docker info"
+            ) from None
+        except TimeoutError:
+            raise EngineUnavailable(f"Docker did not answer within {seconds:g} s", "look at the engine: docker info") from None
+        except PermissionError:
+            raise EngineUnavailable(
+                f"you may not use Docker's socket {self._path}", "sudo usermod -aG docker $USER, then log in again"
+            ) from None
+        except OSError as error:
+            raise EngineUnavailable(
+                f"Docker does not answer at {self._path}: {error.strerror or error}", "start it: sudo systemctl start docker"
+            ) from None
+        return _parts(answer)
+
+
+def _parts(answer: bytes) -> tuple[int, bytes]:
+    """Return status and body of an HTTP/1.0 answer, which ends where the connection does."""
+    head, separator, body = answer.partition(b"\r\n\r\n")
+    status = head.split(None, 2)[1:2]
+    if not separator or not status or not status[0].isdigit() or len(status[0]) != 3:
+        raise EngineUnavailable("Docker broke its answer off", "look at the engine: docker info")
+    return int(status[0]), body
+
+
+def _read(asked: str, status: int, body: bytes, read: Callable[[object], Read]) -> Read:
+    """Return what `read` makes of an answer. Raises EngineUnavailable for any other than the one that is needed."""
+    if status != 200:
+        raise EngineUnavailable(f"Docker answered {status}: {_message(body)}", "look at the engine: docker info")
+    try:
+        return read(json.loads(body))
+    except OTHER_FORM:
+        begins = plain(body[:80].decode(errors="replace")) or "it said nothing"
+        message = f"the engine's answer to {asked} has not the expected form; it begins: {begins}"
+        raise EngineUnavailable(message, "see what answers there: docker info") from None
+
+
+def _message(body: bytes) -> str:
+    try:
+        return plain(str(json.loads(body)["message"]))[:500]
+    except OTHER_FORM:
+        return plain(body[:200].decode(errors="replace"))

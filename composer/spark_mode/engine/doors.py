@@ -1,0 +1,239 @@
+"""What switching asks of the world. Every call is bounded in time.
+
+Every door raises EngineUnavailable when the engine cannot be asked, refuses, or does not answer in time: the state of
+containers is then unknown. Containers and memory come back as the models that planning reads.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from spark_mode.frozen import Frozen
+from spark_mode.planning.observed import Container, Made, Memory
+
+
+class Identity(Frozen):
+    """Which engine this is, and what it can do."""
+
+    id: str
+    version: str
+    gpu_runtime: bool
+
+
+class Other(Frozen):
+    """An active container that is not of the lab's project, with what rules may know it by."""
+
+    container: Container
+    image: str
+    labels: dict[str, str]
+    project: str | None = None
+
+
+class GpuProcess(Frozen):
+    """A process that computes on the GPU, and the bytes that the GPU holds for it; None is unknown."""
+
+    pid: int
+    used: int | None = None
+
+
+class GpuReading(Frozen):
+    """What the GPU says: utilisation in percent, memory in bytes. None is unknown, never zero."""
+
+    name: str | None = None
+    driver: str | None = None
+    cuda: str | None = None
+    utilisation: int | None = None
+    used: int | None = None
+    total: int | None = None
+    processes: tuple[GpuProcess, ...] | None = None
+
+
+class Process(Frozen):
+    """A process with the bytes that it holds of its own, and the id of the container it runs in."""
+
+    pid: int
+    name: str
+    user: str
+    container: str | None
+    size: int
+
+
+class HostedModel(Frozen):
+    """A model as its host lists it: real size in bytes, context in tokens, and when it is unloaded (ISO 8601)."""
+
+    model: str
+    size: int
+    context_length: int | None = None
+    expires_at: str | None = None
+
+
+class HostFailed(Exception):
+    """A host of models did not do what it should within its time; the message says what was seen."""
+
+
+class HostAbsent(HostFailed):
+    """Nobody listens where the host should be, so it has nothing loaded."""
+
+
+class ModelHost(Protocol):
+    """Something that serves models, such as Ollama. Every call is bounded, and raises HostFailed."""
+
+    def loaded(self) -> tuple[HostedModel, ...]:
+        """Return the models that are in memory, and what they really take."""
+
+    def unload(self, model: str, seconds: float) -> None:
+        """Have a model's memory given back, and return when it is no longer listed, after at most so many seconds."""
+
+    def load(self, model: str, seconds: float, tick: Callable[[], None]) -> None:
+        """Have a model loaded, and return when that is done, after at most so many seconds.
+
+        `tick` is called all the while; what it raises closes the request.
+        """
+
+
+class Gpu(Protocol):
+    """The GPU; what it does not tell is None."""
+
+    def read(self) -> GpuReading:
+        """Return all that can be read."""
+
+    def utilisation(self) -> int | None:
+        """Return how busy it is, in percent."""
+
+    def processes(self) -> tuple[GpuProcess, ...] | None:
+        """Return the processes that compute."""
+
+
+class Changes(Protocol):
+    """What happens to containers, as it happens: a hint to look, never the truth.
+
+    Once it has `ended`, as when the engine went away, nothing more is told, and waiting takes its time.
+    """
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will be told."""
+
+    def wait(self, seconds: float) -> bool:
+        """Return when something has happened, after so many seconds at the latest; return whether something has."""
+
+
+class Docker(Protocol):
+    """The engine: what is there, and the acts that need no Compose file."""
+
+    def identity(self) -> Identity:
+        """Return which engine answers."""
+
+    def containers(self, project: str) -> tuple[Container, ...]:
+        """Return all containers with the project's label, stopped and one-off ones included, in order of name."""
+
+    def others(self, project: str) -> tuple[Other, ...]:
+        """Return all active containers without the project's label, in order of name."""
+
+    def container(self, id: str) -> Container | None:
+        """Return one container as it is now, or None when it is gone."""
+
+    def images(self, names: Sequence[str]) -> dict[str, str]:
+        """Return the id of each of these images; one that does not exist is absent."""
+
+    def networks(self, project: str) -> dict[str, Made]:
+        """Return what Compose wrote on each of the project's networks, by full name."""
+
+    def volumes(self, project: str) -> dict[str, Made]:
+        """Return what Compose wrote on each of the project's volumes, by full name."""
+
+    def project_of_file(self, file: str) -> str | None:
+        """Return the project whose containers were made from this Compose file, or None when there are none."""
+
+    def stop(self, id: str, seconds: int) -> None:
+        """Send SIGTERM and, after so many seconds, SIGKILL; return when the container has stopped, is gone, or will not die."""
+
+    def stop_all(self, graces: Mapping[str, int]) -> None:
+        """Stop containers at once, none after another's grace: the seconds of each by its id. Returns as `stop` does."""
+
+    def start(self, id: str) -> None:
+        """Start a stopped container as it is; one that runs goes on. Raises StartFailed."""
+
+    def unpause(self, id: str) -> None:
+        """Let a paused container go on."""
+
+    def set_restart_policy(self, id: str, policy: str, retries: int) -> None:
+        """Give a container a restart policy; `retries` counts for `on-failure` alone. One that is gone has none."""
+
+    def held(self, id: str) -> int | None:
+        """Return the bytes that a container's processes and shared memory hold, without the page cache and the GPU.
+
+        None where the engine does not say.
+        """
+
+    def changes(self, project: str) -> AbstractContextManager[Changes]:
+        """Follow what happens to the project's containers."""
+
+    def last_lines(self, id: str, count: int, since: float = 0.0) -> tuple[str, ...]:
+        """Return the last lines that a container wrote since a time, in seconds since the epoch; no control characters."""
+
+
+class ChosenVariant(Frozen):
+    """A variant other than the default one, and the environment that its service gets for it."""
+
+    name: str
+    environment: dict[str, str]
+
+
+class StartFailed(Exception):
+    """The engine could not start a container; the message is its reason."""
+
+
+class ComposeFailed(Exception):
+    """Compose ran and reported a failure; the message is its exit code and the redacted last line that it wrote."""
+
+
+class Compose(Protocol):
+    """The Compose verbs that change something; always by service name. Raises ComposeFailed when Compose reports one."""
+
+    def prepare(self) -> None:
+        """Get ready for the first verb, in the background."""
+
+    def create(self, services: Sequence[str], variants: Mapping[str, ChosenVariant]) -> None:
+        """Create the containers of these services without starting any; replaces outdated stopped ones, builds nothing.
+
+        `variants` are by service. The container of one carries the label `spark-mode.variant`.
+        """
+
+    def start(self, service: str) -> None:
+        """Start one service alone, with the container that exists; never create, build or pull."""
+
+    def stop(self, service: str, seconds: int) -> None:
+        """Stop one service with its own grace; `seconds` is how long that may take in all."""
+
+
+class Machine(Protocol):
+    """The memory of the machine that the engine runs on."""
+
+    def memory(self) -> Memory:
+        """Return the bytes of memory and swap, None where they cannot be read."""
+
+    def processes(self, least: int) -> tuple[Process, ...]:
+        """Return the processes that hold at least so many bytes of their own."""
+
+    def process(self, pid: int) -> Process | None:
+        """Return one process, without a size; None when it is gone."""
+
+    def shared_memory(self) -> int:
+        """Return the bytes of files in the machine's shared memory."""
+
+    def may_drop_caches(self) -> bool:
+        """Whether this user may have the page cache given back."""
+
+    def drop_caches(self) -> None:
+        """Have the kernel write what is dirty and give the page cache back."""
+
+
+class Clock(Protocol):
+    """Monotonic time and waiting."""
+
+    def now(self) -> float:
+        """Return monotonic seconds."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait so long."""

@@ -1,0 +1,132 @@
+"""What Compose answered last, for as long as everything that it had read is the same.
+
+Compose takes a tenth of a second and more to resolve its files. What it answered is kept under a digest of all that goes
+into the answer: the files and `.env`, the variables whose names stand in them, Docker's own settings, the directory, and
+the programs. Files that draw in others (`include`, `extends`, `env_file`, `label_file`) are asked about every time.
+What is kept is the `Project` as we read it, which drops everything that may be secret.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from spark_mode import __version__
+from spark_mode.atomic_file import replace_file
+from spark_mode.plain_file import read_plain
+
+if TYPE_CHECKING:
+    from spark_mode.engine.compose_files import LabPaths
+
+_WORD = re.compile(r"[A-Za-z_]\w*")
+_DRAWS_IN = frozenset({"include", "extends", "env_file", "label_file"})
+_PLUGINS = ("/usr/local/lib", "/usr/local/libexec", "/usr/lib", "/usr/libexec")
+"""Where Docker looks for plugins beside the user's own (docker/cli, cli-plugins/manager)."""
+_PLUGINS_ELSEWHERE = "cliPluginsExtraDirs"
+_READER = Path(__file__).parents[1] / "lab" / "project.py"
+
+
+class Kept(NamedTuple):
+    """What was kept: Compose's version, and the fields of the project."""
+
+    version: str
+    project: dict[str, Any]
+
+
+def inputs_of(files: "LabPaths") -> list[Path]:
+    """Return the files that Compose reads for a lab, whether they exist or not; not what those draw in."""
+    compose = [Path(file) for file in files.compose]
+    folder = Path(files.project_directory or compose[0].parent) if compose else Path.cwd()
+    return [*compose, *(Path(file) for file in files.env_files), folder / ".env", Path.cwd() / ".env"]
+
+
+class ProjectCache:
+    """What is kept for one lab in a folder. Whatever cannot be read or written there is as if nothing were kept."""
+
+    def __init__(self, files: "LabPaths", socket: str, folder: Path) -> None:
+        self._files, self._socket = files, socket
+        self._path = folder / f"compose-{_digest(files.compose, files.project_name)[:16]}.json"
+        self._asked_for: str | None = None
+
+    def find(self) -> Kept | None:
+        """Return what is known to be Compose's answer now, or None."""
+        self._asked_for = self._key(self._texts())
+        if self._asked_for is None:
+            return None
+        try:
+            found = json.loads(read_plain(self._path, follow=False))
+            is_known = found["key"] == self._asked_for and isinstance(found["version"], str)
+            return Kept(found["version"], found["project"]) if is_known else None
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return None
+
+    def keep(self, version: str, project: dict[str, Any]) -> None:
+        """Keep an answer, if what it was made from is still what it was when Compose was asked."""
+        texts = self._texts()
+        key = self._key(texts)
+        if key is None or key != self._asked_for or not _plainly_spelled(texts, self._files.compose):
+            return
+        with suppress(OSError):
+            text = json.dumps({"key": key, "version": version, "project": project})
+            replace_file(self._path, text.encode(), 0o660)
+
+    def _texts(self) -> dict[str, str | None]:
+        return {str(file): _text(file) for file in inputs_of(self._files)}
+
+    def _key(self, texts: dict[str, str | None]) -> str | None:
+        """Return the digest of everything that Compose's answer is made from, or None where that is not known."""
+        words = {word for text in texts.values() for word in _WORD.findall(text or "")}
+        programs = _programs()
+        if words & _DRAWS_IN or None in (texts.get(file) for file in self._files.compose) or programs is None:
+            return None
+        docker = {name for name in os.environ if name.startswith("DOCKER_")}
+        variables = sorted((name, os.environ[name]) for name in (words | docker | {"HOME"}) & os.environ.keys())
+        files = [self._files.project_directory, self._files.project_name, self._files.env_files]
+        reader = (__version__, _identity(_READER))
+        return _digest(reader, self._socket, str(Path.cwd()), files, list(texts.items()), variables, programs)
+
+
+def _digest(*parts: object) -> str:
+    return sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _text(file: Path) -> str | None:
+    try:
+        return read_plain(file).decode(errors="surrogateescape")
+    except OSError:
+        return None
+
+
+def _programs() -> list[object] | None:
+    """Return what tells one `docker`, one Compose and one configuration of theirs from another; None if it cannot be told."""
+    own = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    config = _text(own / "config.json") or ""
+    plugins = [own / "cli-plugins", *(Path(folder, "docker/cli-plugins") for folder in _PLUGINS)]
+    found = [_identity(folder / "docker-compose") for folder in plugins]
+    docker = next((file for folder in os.get_exec_path() if os.access(file := f"{folder}/docker", os.X_OK)), None)
+    if docker is None or not any(found) or _PLUGINS_ELSEWHERE in config:
+        return None
+    return [docker, _identity(Path(docker)), found, config]
+
+
+def _identity(file: Path) -> list[int] | None:
+    try:
+        seen = file.stat()
+    except OSError:
+        return None
+    return [seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns]
+
+
+def _plainly_spelled(texts: dict[str, str | None], compose: Iterable[str]) -> bool:
+    """Whether no escape in YAML spells a word that does not stand in the text: such a word would be in no key."""
+    from spark_mode.lab.document import scalars  # only when there is something to keep; the rules need it by then as well
+
+    for text in (texts.get(file) or "" for file in compose):
+        read = scalars(text)
+        if read is None or not set(_WORD.findall("\n".join(read))) <= set(_WORD.findall(text)):
+            return False
+    return True

@@ -1,0 +1,197 @@
+"""The Compose project as Compose itself resolves it: only the fields that decisions need.
+
+Read from `docker compose --profile '*' config --format json`, never from YAML by hand: interpolation, merging,
+`extends`, `include` and defaults are Compose's business. The resolved configuration holds secrets; everything that is
+not named here is dropped at once.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, ConfigDict, Field
+
+from spark_mode.frozen import Frozen
+
+OLLAMA_SETTINGS = ("OLLAMA_CONTEXT_LENGTH", "OLLAMA_MAX_LOADED_MODELS")
+SCOPE = "org.spark-mode.scope"
+"""The label with the scope `project` of a lab of its own: its containers count for no other lab."""
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|us|ns|m|s)")
+_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+
+
+def _seconds(text: object) -> object:
+    """Read Compose's durations, such as `1m30s`."""
+    if not isinstance(text, str):
+        return text
+    return sum(float(number) * _SECONDS[unit] for number, unit in _DURATION.findall(text))
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds)]
+
+
+class _Part(Frozen):
+    """Frozen, and drops every field it does not name."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Dependency(_Part):
+    """What must be true of another service before this one starts."""
+
+    condition: str = "service_started"
+    required: bool = True
+
+
+class Healthcheck(_Part):
+    """Whether and how long Compose lets a service become healthy; seconds."""
+
+    disable: bool = False
+    start_period: Seconds = 0.0
+
+
+class Service(_Part):
+    """A service of the project. `ollama` are its settings for Ollama; the rest of an environment may be secret.
+
+    `image` is the name that Compose gives to what it `builds`, where the file gives none.
+    `scope` is what its label of that name says: whether its containers count for other labs.
+    `start_by_compose`: it has what Compose adds at each start (`post_start`, configs and secrets that it copies in).
+    """
+
+    name: str
+    image: str | None = None
+    builds: bool = False
+    profiles: tuple[str, ...] = ()
+    depends_on: dict[str, Dependency] = Field(default_factory=dict)
+    shares: tuple[str, ...] = ()
+    provider: bool = False
+    reserves_gpu: bool = False
+    restart: str = "no"
+    stop_grace_seconds: float = 10.0
+    healthcheck: Healthcheck | None = None
+    config_hash: str | None = None
+    ollama: dict[str, str] = Field(default_factory=dict)
+    scope: str | None = None
+    pre_stop: bool = False
+    start_by_compose: bool = False
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The services that must run for this one to run: dependencies and shared namespaces and volumes."""
+        required = [name for name, dependency in self.depends_on.items() if dependency.required]
+        return tuple(dict.fromkeys([*required, *self.shares]))
+
+
+class Project(_Part):
+    """The whole project, all profiles included. `compose` is the version of Compose that resolved it."""
+
+    name: str
+    services: dict[str, Service] = Field(default_factory=dict)
+    networks: dict[str, str] = Field(default_factory=dict)
+    volumes: dict[str, str] = Field(default_factory=dict)
+    compose: str = ""
+
+    @property
+    def profiles(self) -> tuple[str, ...]:
+        """All profiles, in the order of their first service."""
+        return tuple(dict.fromkeys(profile for service in self.services.values() for profile in service.profiles))
+
+    @property
+    def without_profile(self) -> tuple[str, ...]:
+        """The services that belong to every target, as in Compose; provider services are never in a target."""
+        return tuple(name for name, service in self.services.items() if not service.profiles and not service.provider)
+
+    def of_profile(self, profile: str) -> tuple[str, ...]:
+        """Return the services of a profile without what they depend on."""
+        return tuple(name for name, service in self.services.items() if profile in service.profiles and not service.provider)
+
+    def closure(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return these services and all they need, dependencies before dependents.
+
+        An optional dependency (`required: false`) does not come along; it only comes first where it is asked for.
+        Ties keep the order of `names` and of the file, so that the same request always gives the same order.
+        """
+        wanted = tuple(names)
+        ordered: dict[str, None] = {}
+
+        def visit(name: str, path: tuple[str, ...]) -> None:
+            service = self.services.get(name)
+            if service is None or service.provider or name in ordered or name in path:
+                return
+            for needed in (*service.needs, *(other for other in service.depends_on if other in wanted)):
+                visit(needed, (*path, name))
+            ordered[name] = None
+
+        for name in wanted:
+            visit(name, ())
+        return tuple(ordered)
+
+    def dependents(self, name: str, among: Iterable[str]) -> tuple[str, ...]:
+        """Return those of `among` that need a service, directly or through others."""
+        return tuple(other for other in among if other != name and name in self.closure([other]))
+
+
+def read_project(resolved: dict[str, Any], hashes: dict[str, str], compose: str = "") -> Project:
+    """Return the project as this version of Compose resolved it; `hashes` are its own of each service's configuration."""
+    project, services = resolved["name"], resolved.get("services") or {}
+    return Project(
+        name=project,
+        compose=compose,
+        services={name: _service(project, name, service, hashes.get(name)) for name, service in services.items()},
+        networks=_hashes(resolved.get("networks"), {}),
+        volumes=_hashes(resolved.get("volumes"), {"driver": "local"}),
+    )
+
+
+def _service(project: str, name: str, raw: dict[str, Any], config_hash: str | None) -> Service:
+    shared = [raw.get(key) or "" for key in ("network_mode", "ipc", "pid")]
+    shares = [value.removeprefix("service:") for value in shared if value.startswith("service:")]
+    shares += [value.split(":")[0] for value in raw.get("volumes_from") or () if not value.startswith("container:")]
+    return Service(
+        name=name,
+        image=raw.get("image") or (f"{project}-{name}" if "build" in raw else None),
+        builds="build" in raw,
+        profiles=tuple(raw.get("profiles") or ()),
+        depends_on=raw.get("depends_on") or {},
+        shares=tuple(shares),
+        provider="provider" in raw,
+        reserves_gpu=_reserves_gpu(raw),
+        restart=raw.get("restart") or "no",
+        stop_grace_seconds=_seconds(raw.get("stop_grace_period") or "10s"),
+        healthcheck=raw.get("healthcheck"),
+        config_hash=config_hash,
+        scope=(raw.get("labels") or {}).get(SCOPE),
+        pre_stop=bool(raw.get("pre_stop")),
+        start_by_compose=any(raw.get(key) for key in ("post_start", "configs", "secrets")),
+        ollama={key: value or "" for key, value in (raw.get("environment") or {}).items() if key in OLLAMA_SETTINGS},
+    )
+
+
+def _reserves_gpu(raw: dict[str, Any]) -> bool:
+    devices = (((raw.get("deploy") or {}).get("resources") or {}).get("reservations") or {}).get("devices") or ()
+    return bool(raw.get("gpus") or raw.get("runtime") == "nvidia") or any(
+        "gpu" in (device.get("capabilities") or ()) or device.get("driver") in ("nvidia", "cdi") for device in devices
+    )
+
+
+def _hashes(parts: dict[str, Any] | None, defaults: dict[str, str]) -> dict[str, str]:
+    """Return Compose's own configuration hash of each network or volume that it creates, by its full name.
+
+    Compose writes this hash on what it creates and, when it differs, stops containers to replace a network and asks
+    to lose a volume's data. It is the SHA-256 of the part's JSON (docker/compose, pkg/compose/hash.go); a test on the
+    real engine holds the two together.
+    """
+    return {
+        part["name"]: hashlib.sha256(_as_go_writes({"name": part["name"]} | defaults | part).encode()).hexdigest()
+        for part in (parts or {}).values()
+        if not part.get("external")
+    }
+
+
+def _as_go_writes(part: dict[str, Any]) -> str:
+    text = json.dumps(part, separators=(",", ":"), ensure_ascii=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text

@@ -1,0 +1,201 @@
+"""From the text of rules.yaml to `Rules`: every mistake is found here, with its path and, where one is near, a suggestion."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from fractions import Fraction
+from itertools import islice
+from reprlib import repr as short_repr
+from typing import Any
+
+from pydantic import ValidationError
+
+from spark_mode.errors import ConfigurationError
+from spark_mode.lab.document import parse_document
+from spark_mode.lab.rules import RULE_KINDS, Alternate, AtMost, Careful, Exclusive, Rules
+from spark_mode.lab.workload import Workload
+
+MOST_MISTAKES = 20
+_SCALE = re.compile(r"\d{1,6}(?:/0*[1-9]\d{0,5}|\.\d{1,6})?", re.ASCII)
+_TAGS = tuple(f"<{kind}>" for kind in RULE_KINDS)
+_OURS = {"name": "", "variant": '; did you mean "variants"?', "class_": '; did you mean "class"?'}
+"""Fields of a workload or mode that are not keys of the file, and what was meant."""
+
+
+def read_rules(text: str, name: str, read_other: Callable[[str], str]) -> Rules:
+    """Return the rules in `text`; `name` is the file's name for messages.
+
+    A file with `extends: OTHER` and `scale: 1/16` is OTHER with every size scaled, and with its own keys in place of
+    OTHER's; `read_other` returns OTHER's text. Raises ConfigurationError with all mistakes, a line each.
+    """
+    data = parse_document(text, name)
+    if not isinstance(data, dict):
+        raise ConfigurationError(f"{name}: expected keys such as hardware, limits and workloads")
+    scale = Fraction(1)
+    if "extends" in data:
+        scale = _scale(data.pop("scale", 1), name)
+        other = data.pop("extends")
+        if not isinstance(other, str) or not other.isprintable():
+            raise ConfigurationError(f"{name}: extends: write the path of another rules file, not {short_repr(other)}")
+        base = parse_document(read_other(other), other)
+        if not isinstance(base, dict) or "extends" in base:
+            raise ConfigurationError(f"{name}: extends: {other} must be a complete rules file")
+        data = {**base, **data}
+    if reserved := list(_reserved(data)):
+        raise _as_configuration_error(name, reserved)
+    try:
+        rules = Rules.model_validate(data, context={"scale": scale})
+    except ValidationError as error:
+        raise _as_configuration_error(name, (_message(detail, data) for detail in error.errors())) from None
+    if mistakes := list(_wrong_references(rules)):
+        raise _as_configuration_error(name, mistakes)
+    return rules
+
+
+def suggest(wrong: str, known: Iterable[str]) -> str:
+    """Return `; did you mean "x"?` for the nearest known name, or nothing when none is near."""
+    from difflib import get_close_matches  # a mistake may take its time
+
+    near = get_close_matches(wrong, list(known), n=1, cutoff=0.6)
+    return f'; did you mean "{near[0]}"?' if near else ""
+
+
+def _scale(value: object, name: str) -> Fraction:
+    scale = Fraction(str(value)) if isinstance(value, str | int | float) and _SCALE.fullmatch(str(value)) else Fraction(0)
+    if scale <= 0:
+        raise ConfigurationError(f"{name}: scale: write a positive number or fraction such as 1/16, not {short_repr(value)}")
+    return scale
+
+
+def _reserved(data: dict[str, Any]) -> Iterator[str]:
+    for section in ("workloads", "modes"):
+        entries = data.get(section)
+        for key, entry in entries.items() if isinstance(entries, dict) else ():
+            for field, meant in _OURS.items():
+                if isinstance(entry, dict) and field in entry:
+                    yield f'{section}/{key}/{field}: unknown key "{field}"{meant}'
+
+
+def _as_configuration_error(name: str, mistakes: Iterable[str]) -> ConfigurationError:
+    told = [f"{name}: {mistake}" for mistake in islice(mistakes, MOST_MISTAKES + 1)]
+    if len(told) > MOST_MISTAKES:
+        told[-1] = f"{name}: and more; these {MOST_MISTAKES} are the first"
+    return ConfigurationError("\n".join(told), f"correct {name}; nothing is touched until then")
+
+
+def _message(detail: Any, data: dict[str, Any]) -> str:
+    path = [str(part) for depth, part in enumerate(detail["loc"]) if not (depth == 2 and part in _TAGS)]
+    where = "/".join(path)
+    match detail["type"]:
+        case "extra_forbidden":
+            return f'{where}: unknown key "{path[-1]}"{suggest(path[-1], _known_keys(path, data))}'
+        case "missing":
+            return f"{where}: is missing"
+        case "union_tag_not_found" | "union_tag_invalid":
+            return f"{where}: a rule has exactly one of exclusive, at_most (with of), careful and alternate"
+        case _:
+            return f"{where}: {detail['msg'].removeprefix('Value error, ')}"
+
+
+def _known_keys(path: list[str], data: dict[str, Any]) -> list[str]:
+    """Return the keys that a correct file may have where an unknown one was found."""
+    schema = Rules.model_json_schema()
+    if len(path) == 1:
+        return list(schema["properties"])
+    return sorted({key for model in schema["$defs"].values() for key in model.get("properties", {})} | set(data))
+
+
+def _wrong_references(rules: Rules) -> Iterator[str]:
+    yield from _wrong_workloads(rules)
+    for name, needs in rules.profiles.items():
+        for position, model in enumerate(needs.models):
+            if (workload := rules.workloads.get(model)) is None or workload.model is None:
+                models = [known for known, workload in rules.workloads.items() if workload.model]
+                yield f'profiles/{name}/models/{position}: unknown model "{model}"{suggest(model, models)}'
+    for name, mode in rules.modes.items():
+        if mode.class_ not in rules.classes:
+            yield f'modes/{name}/class: unknown class "{mode.class_}"{suggest(mode.class_, rules.classes)}'
+    yield from _wrong_rules(rules)
+    for index, named in enumerate(rules.sets):
+        for position, member in enumerate(named.workloads):
+            if rules.find(member) is None:
+                yield f'sets/{index}/workloads/{position}: unknown workload "{member}"{suggest(member, rules.workloads)}'
+
+
+def _wrong_workloads(rules: Rules) -> Iterator[str]:
+    services: dict[str, str] = {}
+    for name, host in rules.hosts.items():
+        if host.service is None:
+            continue
+        if host.service in services:
+            yield f"hosts/{name}/service: {host.service} is already {services[host.service]}"
+        services[host.service] = f"the host {name}"
+    names = set(rules.workloads)
+    for name, workload in rules.workloads.items():
+        where = f"workloads/{name}"
+        if workload.class_ not in rules.classes:
+            yield f'{where}/class: unknown class "{workload.class_}"{suggest(workload.class_, rules.classes)}'
+        yield from _wrong_runner(rules, workload, where)
+        if workload.service:
+            if workload.service in services:
+                yield f"{where}/service: {workload.service} is already {services[workload.service]}"
+            services.setdefault(workload.service, f"the workload {name}")
+        for alias in workload.aliases:
+            if alias in names:
+                yield f'{where}/aliases: "{alias}" already names another workload'
+            names.add(alias)
+        yield from _wrong_variants(workload, where)
+
+
+def _wrong_runner(rules: Rules, workload: Workload, where: str) -> Iterator[str]:
+    if (workload.service is None) == (workload.model is None):
+        yield f"{where}: needs either a service or a model with its host"
+    if (workload.model is None) != (workload.host is None):
+        yield f"{where}: model and host belong together"
+    if workload.host is not None and workload.host not in rules.hosts:
+        yield f'{where}/host: unknown host "{workload.host}"{suggest(workload.host, rules.hosts)}'
+
+
+def _wrong_variants(workload: Workload, where: str) -> Iterator[str]:
+    default = workload.default_variant
+    if workload.variants and default not in workload.variants:
+        yield f"{where}/default_variant: must be one of {', '.join(workload.variants)}"
+    if default is not None and default in workload.variants:
+        variant = workload.variants[default]
+        if variant.footprint.planned != workload.footprint.planned:
+            yield f"{where}/variants/{default}: is the default and must have the workload's own footprint"
+        if variant.environment:
+            yield f"{where}/variants/{default}/environment: the default variant is what the Compose file says; leave it out"
+
+
+def _wrong_rules(rules: Rules) -> Iterator[str]:
+    names: set[str] = set()
+    for index, rule in enumerate(rules.rules):
+        if rule.name in names:
+            yield f'rules/{index}/name: "{rule.name}" already names another rule'
+        names.add(rule.name)
+        yield from _wrong_members(rules, index, rule)
+    spared = rules.guard.spares if "guard" in rules.model_fields_set else ()
+    for position, name in enumerate(spared):
+        if name not in rules.classes and name not in rules.workloads:
+            yield f'guard/spares/{position}: unknown class "{name}"{suggest(name, rules.classes)}'
+
+
+def _wrong_members(rules: Rules, index: int, rule: Exclusive | AtMost | Careful | Alternate) -> Iterator[str]:
+    match rule:
+        case Exclusive():
+            key, members = "exclusive", rule.exclusive
+        case AtMost():
+            key, members = "of", rule.of
+            if rule.at_most >= len(members):
+                yield f"rules/{index}/at_most: must be less than its {len(members)} workloads, or it forbids nothing"
+        case Careful():
+            key, members = "careful", rule.careful
+        case Alternate():
+            key, members = "alternate", rule.alternate
+    known = [*rules.workloads] if isinstance(rule, AtMost) else [*rules.classes, *rules.workloads]
+    for position, member in enumerate(members):
+        if member not in known:
+            kind = "workload" if isinstance(rule, AtMost) else "class"
+            yield f'rules/{index}/{key}/{position}: unknown {kind} "{member}"{suggest(member, known)}'
+        if member in members[:position]:
+            yield f'rules/{index}/{key}/{position}: "{member}" is there twice'

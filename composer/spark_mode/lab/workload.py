@@ -1,0 +1,107 @@
+"""What has a footprint, as rules.yaml describes it: a Compose service or a model that a host serves. Sizes are bytes."""
+
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, model_validator
+
+from spark_mode.frozen import Frozen
+from spark_mode.lab.size import Size, parse_size
+
+Name = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.:-]*$", max_length=100)]
+Text = Annotated[str, Field(min_length=1)]
+
+
+class Strict(Frozen):
+    """Frozen, and refuses keys it does not know: a typing mistake in a rule must not switch the rule off."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True)
+
+
+class Range(Strict):
+    """From `low` to `high` bytes."""
+
+    low: Size
+    high: Size
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Range":
+        if self.low > self.high:
+            raise ValueError("low is above high")
+        return self
+
+
+class Footprint(Strict):
+    """The memory that a workload holds: `planned` counts in the budget, `low` and `high` are what was seen."""
+
+    planned: Size
+    low: Size
+    high: Size
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spread(cls, data: Any) -> Any:
+        """Accept `8GB` for a footprint that is always the same, and fill in what is not given."""
+        sizes = data if isinstance(data, dict) else {"planned": data}
+        if "planned" not in sizes:
+            return sizes
+        parse_size(sizes["planned"])  # or the same mistake would be told three times
+        return {"low": sizes["planned"], "high": sizes["planned"], **sizes}
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Footprint":
+        if not 0 < self.low <= self.planned <= self.high:
+            raise ValueError("a footprint needs 0 < low <= planned <= high")
+        return self
+
+
+class Variant(Strict):
+    """A size in which a workload can run, and the environment that its service gets for it."""
+
+    footprint: Footprint
+    environment: dict[Name, str] = Field(default={})
+
+
+class Outside(Strict):
+    """How to know a container of this workload that was started outside the lab's project; one of the three."""
+
+    label: Text | None = None
+    name: Text | None = None
+    image: Text | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "Outside":
+        if sum(value is not None for value in (self.label, self.name, self.image)) != 1:
+            raise ValueError("give exactly one of label, name and image")
+        return self
+
+
+class Workload(Strict):
+    """What has a footprint: a Compose service, or a model that a host serves."""
+
+    name: Name
+    class_: Annotated[Name, Field(alias="class")]
+    footprint: Footprint
+    service: Name | None = None
+    model: Text | None = None
+    host: Name | None = None
+    variants: dict[Name, Variant] = Field(default={})
+    default_variant: Name | None = None
+    priority: Annotated[int, Field(ge=0)] = 0
+    load_seconds: Annotated[int, Field(ge=0)] = 0
+    aliases: tuple[Name, ...] = Field(default=(), strict=False)
+    outside: tuple[Outside, ...] = Field(default=(), strict=False)
+    variant: Name | None = Field(default=None, exclude=True)
+
+    @property
+    def label(self) -> str:
+        """The name as a user writes it, with the variant if it is not the default one."""
+        return self.name if self.variant in (None, self.default_variant) else f"{self.name}:{self.variant}"
+
+    def in_variant(self, variant: str) -> "Workload":
+        """Return this workload with the footprint of one of its variants. Raises KeyError for an unknown one."""
+        return self.model_copy(update={"footprint": self.variants[variant].footprint, "variant": variant})
+
+
+def tagged(model: str) -> str:
+    """Return a model's name with its tag: `devstral` is `devstral:latest`."""
+    return model if ":" in model.rpartition("/")[2] else f"{model}:latest"

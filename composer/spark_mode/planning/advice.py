@@ -1,0 +1,116 @@
+"""What a plan says beside its steps: nothing here stops a switch, and a careful person would want to know it."""
+
+from collections.abc import Iterator
+
+from spark_mode.lab.project import Project
+from spark_mode.lab.rules import Rules
+from spark_mode.lab.size import gb_text
+from spark_mode.planning.admission import changed_parts, required_memory
+from spark_mode.planning.conflicts import exclusive, member
+from spark_mode.planning.observed import Container, Observed
+from spark_mode.planning.request import Target
+from spark_mode.planning.target import members, variant_of
+from spark_mode.planning.work import Work
+
+SHORT_GRACE = 60
+"""Seconds; a training that gets less to write its checkpoint may lose it."""
+
+
+def warnings(work: Work) -> Iterator[str]:
+    """Yield what is worth knowing of the target, of what stays and of what is stopped."""
+    target, project, rules, observed = work.target, work.project, work.rules, work.observed
+    for container in work.remaining.active:
+        if container.service in project.services and container.service in target.services:
+            yield from _kept(container, target, project, rules, observed)
+        elif container.one_off:
+            yield f"{container.name} is a one-off container of {container.service} and stays"
+    for name in _with_training(target, rules, observed):
+        yield from _grace(name, project, observed)
+    loaded_now = {rules.workloads[one].name for one in target.models if one in work.request.extra}
+    lazily = [one for one in target.models if one not in observed.models and one not in loaded_now]
+    if lazily:
+        yield f"{', '.join(lazily)}: budgeted; the first request to its host loads it"
+    yield from _hosts(work)
+    yield from _page_cache(work)
+    yield from _made_otherwise(work)
+    yield from _replicas(work)
+
+
+def _replicas(work: Work) -> Iterator[str]:
+    """Say of which services more containers are stopped than come back: the files know one of each."""
+    for name in (one.name for one in work.stopped if not one.is_model):
+        count = sum(one.service == name and not one.one_off for one in work.observed.active)
+        if count > 1:
+            yield f"{name} runs {count} times and is stopped with all of them; restore brings one back"
+
+
+def _made_otherwise(work: Work) -> Iterator[str]:
+    """Say which networks and volumes the Compose in use may take for changed, though only another one made them."""
+    for kind, name, maker in changed_parts(work, by_this_compose=False) if work.to_start else ():
+        yield (
+            f'the {kind} "{name}" was made by Compose {maker or "of an unknown version"}, and {work.project.compose} is in use: '
+            "whether its definition changed is not known; if it did, Compose replaces it"
+        )
+
+
+def _hosts(work: Work) -> Iterator[str]:
+    """Say which hosts did not answer, and which could load an excluded model again at any time."""
+    wanted = members(work.target, work.rules)
+    for host, loaded in work.observed.loaded.items():
+        daemon = work.rules.daemon(host)
+        if loaded is None and not daemon:
+            yield f"{host} does not say which models it has loaded; those admitted count as loaded"
+        if daemon and any(exclusive(work.rules, member(work.rules, host), other) for other in wanted):
+            address = work.rules.hosts[host].address
+            yield f"{host} at {address} is outside Docker: any client can load a model there again, and nothing prevents it"
+
+
+def _page_cache(work: Work) -> Iterator[str]:
+    """CUDA on unified memory counts only what is free, not what the page cache would give back."""
+    memory = work.observed.memory
+    if memory.free is None or memory.available is None or not work.to_start or work.request.drop_caches:
+        return
+    planned = required_memory(work.starting_workloads, work.rules, force=True)
+    released = sum(one.footprint.planned for one in work.released)
+    if memory.free + released < planned <= memory.available + released:
+        yield (
+            f"only {gb_text(memory.free)} are free without the page cache, and CUDA counts only those; if a model fails to load, "
+            "ask again with --drop-caches as root, or run: sudo sh -c 'sync; echo 3 > /proc/sys/vm/drop_caches'"
+        )
+
+
+def _kept(container: Container, target: Target, project: Project, rules: Rules, observed: Observed) -> Iterator[str]:
+    service = project.services[container.service or ""]
+    varied = container.variant or variant_of(service.name, target, rules, observed) != _default(service.name, rules)
+    if container.config_hash != service.config_hash and not varied:
+        yield (
+            f"{service.name} runs with an earlier definition and is kept; "
+            f"spark-mode stop {service.name}, then the same request, applies the new one"
+        )
+    if container.health == "unhealthy":
+        yield f"{service.name} is unhealthy and is kept; look at its log: docker logs {container.name}"
+
+
+def _default(service: str, rules: Rules) -> str | None:
+    workload = rules.of_service(service)
+    return workload.default_variant if workload else None
+
+
+def _with_training(target: Target, rules: Rules, observed: Observed) -> tuple[str, ...]:
+    names = dict.fromkeys([*target.services, *observed.active_services])
+    return tuple(name for name in names if (one := rules.of_service(name)) and one.class_ == "training")
+
+
+def _grace(name: str, project: Project, observed: Observed) -> Iterator[str]:
+    container = observed.container_of(name)
+    if container and container.active:
+        grace: float = container.stop_seconds
+    elif name in project.services:
+        grace = project.services[name].stop_grace_seconds
+    else:
+        return
+    if grace < SHORT_GRACE:
+        yield f"{name} has {grace:g} s to write its checkpoint before it is killed; raise its stop_grace_period"
+    file_grace = project.services[name].stop_grace_seconds if name in project.services else grace
+    if container and container.active and file_grace != container.stop_seconds:
+        yield f"{name} keeps the {container.stop_seconds} s of grace it was created with; the file now says {file_grace:g} s"

@@ -1,0 +1,216 @@
+"""Which of the running to stop so that the rest satisfies every rule and limit, at the least cost: exact, not greedy.
+
+The candidates are decided one after another, the dearest for its size first; each stays or stops. Of the ways that leave
+the same possibilities open only those are kept that free more than every cheaper one, and those are given up that cannot
+end cheaper than an answer already at hand. A few hundred ways remain where trying every subset means millions.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+from typing import NamedTuple
+
+from spark_mode.lab.rules import AtMost, Rules
+from spark_mode.planning.conflicts import Member, exclusive
+
+FIRST_LOOK = 6
+"""How many ways the quick look keeps that finds an answer to measure the others by."""
+
+
+class Candidate(NamedTuple):
+    """Something that runs and may be stopped: a service, or a model.
+
+    `needs` are the candidates without which it cannot run. `size` is what it is planned with, bytes. `unneeded` says
+    that stopping it costs nothing.
+    """
+
+    member: Member
+    needs: frozenset[str] = frozenset()
+    size: int = 0
+    class_: str = ""
+    priority: int = 0
+    load_seconds: int = 0
+    unneeded: bool = False
+
+
+class Lack(NamedTuple):
+    """What must become free, bytes: of the declared total, overhead included, and of the memory that is available."""
+
+    declared: int = 0
+    available: int = 0
+
+
+class _Way(NamedTuple):
+    """One way to decide the candidates so far. `staying` is a set of bits, `vanished` counts the classes that are gone."""
+
+    cost: int
+    freed: int
+    staying: int
+    vanished: int
+
+
+def cheapest(
+    candidates: Sequence[Candidate], fixed: Sequence[Member], kept: frozenset[str], rules: Rules, lack: Lack
+) -> frozenset[str] | None:
+    """Return the names to stop, or None where no choice satisfies the rules and frees what is lacking.
+
+    `fixed` is what is active in any case, `kept` are the classes of it. The best choice has the least sum of priorities,
+    then of seconds to load again, then the fewest stops; of equal ones it is the one that keeps what comes first.
+    """
+    costs = _costs(candidates)
+    order = sorted(range(len(candidates)), key=lambda index: -(costs[index] << 64) // max(1, candidates[index].size))
+    problem = _Problem([candidates[index] for index in order], [costs[index] for index in order], fixed, kept, rules, lack)
+    near = problem.solve(at_most=None, width=FIRST_LOOK)
+    best = problem.solve(at_most=near.cost if near else None, width=None)
+    if best is None:
+        return None
+    return frozenset(candidates[index].member.name for bit, index in enumerate(order) if not best.staying >> bit & 1)
+
+
+class _Problem:
+    """The candidates as bits, so that a decision is a few operations on integers."""
+
+    def __init__(
+        self,
+        candidates: Sequence[Candidate],
+        costs: Sequence[int],
+        fixed: Sequence[Member],
+        kept: frozenset[str],
+        rules: Rules,
+        lack: Lack,
+    ) -> None:
+        self._lack, self._per_class, self._count = lack, rules.overhead.per_class, len(candidates)
+        self._sizes, self._costs = [one.size for one in candidates], costs
+        bits = {one.member.name: 1 << index for index, one in enumerate(candidates)}
+        self._needs = [_union(bits[need] for need in one.needs) for one in candidates]
+        self._needed_by = [
+            _union(1 << other for other, needs in enumerate(self._needs) if needs >> index & 1) for index in range(self._count)
+        ]
+        self._clashes = _clashes(candidates, rules)
+        self._banned = [any(exclusive(rules, one.member, other) for other in fixed) for one in candidates]
+        self._crowds = [_crowd(rule, candidates, fixed) for rule in rules.rules if isinstance(rule, AtMost)]
+        counted = {one.class_ for one in candidates if one.class_ in rules.classes} - kept
+        self._classes = [
+            _union(1 << index for index, one in enumerate(candidates) if one.class_ == name) for name in sorted(counted)
+        ]
+        self._open = [[members for members in self._classes if members >> index] for index in range(self._count + 1)]
+        self._bounds = [_Bound(self._sizes[index:], costs[index:]) for index in range(self._count + 1)]
+
+    def solve(self, at_most: int | None, width: int | None) -> _Way | None:
+        """Return the cheapest way, or None. `width` bounds the ways that are kept: then it may miss the cheapest."""
+        if any(room < 0 for _, room in self._crowds):
+            return None
+        ways = [_Way(0, 0, 0, 0)]
+        for index in range(self._count):
+            ways = self._decide(index, ways, at_most)
+            if width:
+                ways = sorted(ways, key=lambda way: way.cost + (self._least_more(index + 1, way) or 0))[:width]
+        return min((way for way in ways if self._least_more(self._count, way) == 0), default=None)
+
+    def _decide(self, index: int, ways: list[_Way], at_most: int | None) -> list[_Way]:
+        """Return the ways after one more decision, without those that another one beats."""
+        later = (1 << self._count) - (2 << index)
+        linked = _union(
+            1 << other
+            for other in range(index + 1)
+            if (self._needs[other] | self._needed_by[other] | self._clashes[other]) & later
+        )
+        classes = [members for members in self._classes if members & later]
+        crowds = [members for members, _ in self._crowds if members & later]
+        groups: dict[tuple[object, ...], list[_Way]] = {}
+        for way in ways:
+            for after in self._both(index, way):
+                more = self._least_more(index + 1, after)
+                if more is None or (at_most is not None and after.cost + more > at_most):
+                    continue
+                staying = after.staying
+                present = [bool(staying & members) for members in classes]
+                counts = [(staying & members).bit_count() for members in crowds]
+                groups.setdefault((staying & linked, after.vanished, *present, *counts), []).append(after)
+        return [way for group in groups.values() for way in _unbeaten(group)]
+
+    def _both(self, index: int, way: _Way) -> Iterable[_Way]:
+        bit = 1 << index
+        decided, staying = bit - 1, way.staying | bit
+        if not self._needed_by[index] & way.staying:
+            gone = sum(
+                1 for members in self._classes if members & bit and not members >> (index + 1) and not members & way.staying
+            )
+            yield _Way(way.cost + self._costs[index], way.freed + self._sizes[index], way.staying, way.vanished + gone)
+        if self._banned[index] or self._clashes[index] & way.staying or self._needs[index] & decided & ~way.staying:
+            return
+        if all((staying & members).bit_count() <= room for members, room in self._crowds):
+            yield _Way(way.cost, way.freed, staying, way.vanished)
+
+    def _least_more(self, index: int, way: _Way) -> int | None:
+        """Return a cost that no completion from a candidate on stays under; None where none frees enough."""
+        possible = way.vanished + sum(1 for members in self._open[index] if not members & way.staying)
+        declared = self._lack.declared - self._per_class * possible
+        return self._bounds[index].cost(max(self._lack.available, declared) - way.freed)
+
+
+class _Bound:
+    """What freeing so many bytes costs at least, if candidates could be stopped in part."""
+
+    def __init__(self, sizes: Sequence[int], costs: Sequence[int]) -> None:
+        pairs = [(cost, size) for cost, size in zip(costs, sizes, strict=True) if size]
+        pairs.sort(key=lambda pair: (pair[0] << 64) // pair[1])
+        self._pairs = pairs
+        self._freed = list(accumulate(size for _, size in pairs))
+        self._cost = [0, *accumulate(cost for cost, _ in pairs)]
+
+    def cost(self, wanted: int) -> int | None:
+        if wanted <= 0:
+            return 0
+        at = bisect_left(self._freed, wanted)
+        if at == len(self._freed):
+            return None
+        cost, size = self._pairs[at]
+        return self._cost[at] + cost * (wanted - self._freed[at] + size) // size
+
+
+def _unbeaten(ways: list[_Way]) -> list[_Way]:
+    """Return those that free more than every cheaper one."""
+    kept, most = [], -1
+    for way in sorted(ways):
+        if way.freed > most:
+            kept.append(way)
+            most = way.freed
+    return kept
+
+
+def _costs(candidates: Sequence[Candidate]) -> list[int]:
+    """Return what stopping each costs, as one number that sums up: priority, seconds, the count, then the order."""
+    count = len(candidates)
+    seconds = 1 + sum(one.load_seconds for one in candidates)
+    return [
+        0
+        if one.unneeded
+        else (((one.priority * seconds + one.load_seconds) * (count + 1) + 1) << count) + (1 << (count - 1 - index))
+        for index, one in enumerate(candidates)
+    ]
+
+
+def _clashes(candidates: Sequence[Candidate], rules: Rules) -> list[int]:
+    """Return for each candidate those that a rule excludes beside it."""
+    found = [0] * len(candidates)
+    for index, one in enumerate(candidates):
+        for other in range(index):
+            if exclusive(rules, one.member, candidates[other].member):
+                found[index] |= 1 << other
+                found[other] |= 1 << index
+    return found
+
+
+def _crowd(rule: AtMost, candidates: Sequence[Candidate], fixed: Sequence[Member]) -> tuple[int, int]:
+    """Return the candidates of an at-most rule, and how many of them it leaves room for."""
+    taken = len(set(rule.of) & {one.workload for one in fixed})
+    members = _union(1 << index for index, one in enumerate(candidates) if one.member.workload in rule.of)
+    return members, rule.at_most - taken
+
+
+def _union(sets: Iterable[int]) -> int:
+    found = 0
+    for one in sets:
+        found |= one
+    return found

@@ -1,0 +1,77 @@
+"""Which mode a lab is in, judged by what is active, and which exclusive sides are active together."""
+
+from collections.abc import Collection, Iterator
+
+from spark_mode.lab.project import Project
+from spark_mode.lab.rules import Rules
+from spark_mode.planning.conflicts import Conflict, conflicts, member
+from spark_mode.planning.observed import Observed
+
+
+def current_mode(observed: Observed, project: Project, rules: Rules) -> str:
+    """Return `audio PROFILE`, `training`, `idle`, `custom` or `unknown`.
+
+    A mode is on when its class is active exactly with its closure; other classes, and services without a profile,
+    don't change it. Where no engine was asked the mode is unknown. Nothing with a footprint active is idle.
+    """
+    if not observed.complete:
+        return "unknown"
+    active = {container.service or "" for container in observed.active}
+    if not active and not observed.foreign:
+        return "idle"
+    matching = list(_matching(active, project, rules))
+    if len(matching) == 1:
+        return matching[0]
+    has_footprint = observed.workloads(rules) or any(rules.host_of_service(service) is None for service in active)
+    return "custom" if has_footprint or matching else "idle"
+
+
+def _matching(active: set[str], project: Project, rules: Rules) -> Iterator[str]:
+    always = set(project.closure(project.without_profile))
+    for name, mode in rules.modes.items():
+        running = {service for service in active if (one := rules.of_service(service)) and one.class_ == mode.class_}
+        for profile in mode.profiles:
+            closure = set(project.closure(project.of_profile(profile)))
+            if closure & running and closure <= active and running <= closure | always:
+                yield name if name == "training" else f"{name} {profile}"
+
+
+def mode_services(mode: str | None, project: Project, rules: Rules) -> tuple[str, ...]:
+    """Return the services of a mode as `current_mode` names it; none of one that is no mode of the rules."""
+    for name, one in rules.modes.items():
+        for profile in one.profiles:
+            if mode == (name if name == "training" else f"{name} {profile}"):
+                return project.closure(project.of_profile(profile))
+    return ()
+
+
+def violations(observed: Observed, rules: Rules) -> tuple[Conflict, ...]:
+    """Return what is active together against the rules.
+
+    A host in Docker counts by the models that it may serve, a daemon by those that it has loaded.
+    """
+    loaded = [one.workload for host in observed.loaded if rules.daemon(host) for one in observed.loaded_on(host)]
+    foreign = [one.name for one in observed.foreign]
+    names = dict.fromkeys([*observed.active_services, *foreign, *(name for name in loaded if name)])
+    return tuple(conflicts(rules, (member(rules, name) for name in names)))
+
+
+def known_models(observed: Observed, project: Project, rules: Rules, admitted: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the models that count as active: loaded ones, those admitted by the last switch, those of active profiles.
+
+    One that is not loaded counts only while its host's service is active: any client may have it loaded again. One
+    that was admitted on a daemon counts only while it is loaded there.
+    """
+    active = set(observed.active_services)
+    loaded = dict.fromkeys(one.workload for host in observed.loaded for one in observed.loaded_on(host) if one.workload)
+    wanted = dict.fromkeys([*(name for name in admitted if name in rules.workloads), *needed_models(active, project, rules)])
+    possible = [name for name in wanted if rules.service_of(rules.workloads[name]) in active]
+    return tuple(dict.fromkeys([*possible, *loaded]))
+
+
+def needed_models(active: Collection[str], project: Project, rules: Rules) -> Iterator[str]:
+    """Yield the models that the profiles need whose services are all active."""
+    for profile, needs in rules.profiles.items():
+        own = project.of_profile(profile) if needs.models else ()
+        if own and set(active).issuperset(own) and set(active).issuperset(project.closure(own)):
+            yield from needs.models

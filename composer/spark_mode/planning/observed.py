@@ -1,0 +1,232 @@
+"""What was seen at one instant: a snapshot that the planner reads instead of asking the world."""
+
+from collections.abc import Collection
+from typing import Literal
+
+from pydantic import Field
+
+from spark_mode.frozen import Frozen
+from spark_mode.lab.rules import Rules
+from spark_mode.lab.size import gb_text
+from spark_mode.lab.workload import Workload
+
+LEASED = "leased"
+"""The state of a container that somebody else was allowed to start and has not started yet."""
+ACTIVE_STATES = frozenset({"running", "paused", "restarting", "removing", "unknown", LEASED})
+"""A paused container holds its memory and a restarting one takes it again; what cannot be told counts as active."""
+
+Health = Literal["none", "starting", "healthy", "unhealthy"]
+
+
+class Container(Frozen):
+    """A container as the engine reported it. Times are the engine's: ISO 8601, and seconds since the epoch to compare them."""
+
+    id: str
+    name: str
+    state: str
+    service: str | None = None
+    health: Health = "none"
+    exit_code: int = 0
+    oom_killed: bool = False
+    restart_count: int = 0
+    started_at: str = ""
+    started_seconds: float = 0.0
+    one_off: bool = False
+    variant: str | None = None
+    config_hash: str | None = None
+    image_id: str | None = None
+    depends_on: tuple[str, ...] = ()
+    stop_seconds: int = 10
+    restart_policy: str = "no"
+    restart_retries: int = 0
+    address: str | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether it holds memory, or may hold it at any moment."""
+        return self.state in ACTIVE_STATES
+
+
+class Made(Frozen):
+    """What Compose wrote on a network or volume when it made it: the hash of its configuration, and its own version."""
+
+    config_hash: str
+    compose: str = ""
+
+
+class Foreign(Frozen):
+    """An active container that is not of the lab's project and that the rules speak of. It counts, and is never stopped.
+
+    `name` is a workload, a model that the container may serve, or the service of a host or of what rules.yaml leaves out.
+    `project` is the one that Compose started it for.
+    """
+
+    name: str
+    container: Container
+    project: str | None = None
+
+    def __str__(self) -> str:
+        whose = f"of the project {self.project}" if self.project else "outside this lab"
+        return f'"{self.container.name}" {whose} is {self.container.state}'
+
+
+class Memory(Frozen):
+    """The machine's memory in bytes; None is unknown, never zero. `free` leaves out what the page cache could give back.
+
+    `programs` is what programs hold of it, as far as the kernel counts it: not what CUDA takes.
+    """
+
+    total: int | None
+    available: int | None
+    free: int | None = None
+    swap_total: int | None = None
+    swap_free: int | None = None
+    programs: int | None = None
+
+    @property
+    def swap_used(self) -> int | None:
+        """Return the bytes that were moved out to swap."""
+        return None if self.swap_total is None or self.swap_free is None else self.swap_total - self.swap_free
+
+
+class LoadedModel(Frozen):
+    """A model that a host has in memory, with its real size in bytes. `expires_at` is the host's time, ISO 8601."""
+
+    host: str
+    model: str
+    size: int
+    workload: str | None = None
+    context_length: int | None = None
+    expires_at: str | None = None
+
+
+class Hold(Frozen):
+    """A running mode that its owner protects from other switches; `since` is ISO 8601. It ends with its containers.
+
+    With a `process` it is what that process was allowed to start, and ends with it.
+    """
+
+    request: str
+    by: str
+    since: str
+    services: tuple[str, ...]
+    containers: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    process: int | None = None
+
+    def __str__(self) -> str:
+        if self.process is not None:
+            return f"{self.by} starts it with {self.request} (process {self.process}) since {self.since}"
+        return f"{self.by} holds {self.request} since {self.since}"
+
+
+class Holder(Frozen):
+    """Something that holds memory and that no workload declares: a container, a process, a model; `size` in bytes."""
+
+    name: str
+    owner: str
+    size: int
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.owner}) {gb_text(self.size)}"
+
+
+class Observed(Frozen):
+    """One snapshot: the project's containers, what else matters to the rules, and the machine's memory.
+
+    `complete` is False when no engine was asked. `models` are those admitted and still possible, and those that are
+    loaded. `loaded` has what each host that was asked has loaded, None for one that did not say. `images` has the id
+    of each image by the name that a service uses for it, `networks` and `volumes` what Compose wrote
+    on them, by their full names; what does not exist is absent. `held` is what somebody protects and still runs.
+    """
+
+    containers: tuple[Container, ...] = ()
+    foreign: tuple[Foreign, ...] = ()
+    models: tuple[str, ...] = ()
+    loaded: dict[str, tuple[LoadedModel, ...] | None] = Field(default_factory=dict)
+    memory: Memory = Memory(total=None, available=None)
+    gpu_runtime: bool = True
+    images: dict[str, str] = Field(default_factory=dict)
+    networks: dict[str, Made] = Field(default_factory=dict)
+    volumes: dict[str, Made] = Field(default_factory=dict)
+    held: tuple[Hold, ...] = ()
+    complete: bool = True
+
+    @property
+    def active(self) -> tuple[Container, ...]:
+        """The project's active containers, one-offs and those of removed services included."""
+        return tuple(container for container in self.containers if container.active)
+
+    def container_of(self, service: str) -> Container | None:
+        """Return the container that Compose uses for a service, active ones first."""
+        mine = [container for container in self.containers if container.service == service and not container.one_off]
+        return min(mine, key=lambda container: (not container.active, container.name), default=None)
+
+    @property
+    def active_services(self) -> tuple[str, ...]:
+        """The services with an active container, in order of name."""
+        return tuple(sorted({container.service for container in self.active if container.service}))
+
+    def hold_of(self, name: str) -> Hold | None:
+        """Return who holds a service or a model."""
+        return next((one for one in self.held if name in (*one.services, *one.models)), None)
+
+    def loaded_on(self, host: str) -> tuple[LoadedModel, ...]:
+        """Return what a host is known to have loaded."""
+        return self.loaded.get(host) or ()
+
+    def holds(self, model: Workload) -> bool:
+        """Whether a model counts as having its memory already: it is loaded, or admitted on a host that does not say."""
+        on_host = self.loaded.get(model.host or "")
+        if on_host is None:
+            return model.name in self.models
+        return any(one.workload == model.name for one in on_host)
+
+    def without(self, services: Collection[str], models: Collection[str]) -> "Observed":
+        """Return the snapshot as it will be once these services and models are gone."""
+        return self.model_copy(
+            update={
+                "containers": tuple(one for one in self.containers if not (one.active and one.service in services)),
+                "models": tuple(model for model in self.models if model not in models),
+            }
+        )
+
+    def workloads(self, rules: Rules) -> tuple[Workload, ...]:
+        """Return the active workloads in the order of rules.yaml: services in the variant that runs, and models.
+
+        A service that rules.yaml does not describe counts with its default footprint, where there is one.
+        """
+        found: dict[str, Workload] = {}
+        for service in self.active_services:
+            container = next(one for one in self.active if one.service == service)
+            if workload := running_workload(rules, service, container.variant):
+                found[workload.name] = workload
+        for name in self.models:
+            found[name] = rules.workloads[name]
+        for workload in self.foreign_workloads(rules):
+            found.setdefault(workload.name, workload)
+        return tuple(sorted(found.values(), key=lambda workload: (rules.position(workload.name), workload.name)))
+
+    def foreign_workloads(self, rules: Rules) -> tuple[Workload, ...]:
+        """Return the workloads that foreign containers are, in the variant that runs; a host of models is none."""
+        found = (
+            _in_variant(known, one.container.variant)
+            if (known := rules.workloads.get(one.name))
+            else running_workload(rules, one.name, one.container.variant)
+            for one in self.foreign
+        )
+        return tuple(filter(None, found))
+
+
+def running_workload(rules: Rules, service: str, variant: str | None) -> Workload | None:
+    """Return the workload that a service is in a variant, a stand-in for an undescribed one, or None for a host."""
+    workload = rules.of_service(service)
+    if workload is not None:
+        return _in_variant(workload, variant)
+    if rules.host_of_service(service) or rules.default_footprint is None:
+        return None
+    return Workload.model_construct(name=service, class_="", footprint=rules.default_footprint, service=service)
+
+
+def _in_variant(workload: Workload, variant: str | None) -> Workload:
+    return workload.in_variant(variant) if variant is not None and variant in workload.variants else workload

@@ -1,0 +1,217 @@
+"""What must go to admit a target, and why: what a rule excludes, what the mode does not need, what memory asks for.
+
+Never what the target needs or somebody holds, and training only where a rule excludes it from the target. Of all ways
+to satisfy every rule and limit it takes the one of least cost, so nothing is stopped that could have stayed.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple
+
+from spark_mode.lab.size import gb_text
+from spark_mode.lab.workload import Workload
+from spark_mode.planning.admission import lacking
+from spark_mode.planning.choice import Candidate, Lack, cheapest
+from spark_mode.planning.conflicts import Conflict, Member, conflicts, exclusive, member
+from spark_mode.planning.observed import running_workload
+from spark_mode.planning.plan import Preemption, Refusal
+from spark_mode.planning.request import find_workload
+from spark_mode.planning.target import members
+from spark_mode.planning.work import Stopping, Work
+
+
+class _Running(NamedTuple):
+    """Something active that the target does not need: a service, a model, or a daemon's model."""
+
+    name: str
+    member: Member
+    workload: Workload | None
+    conflict: Conflict | None
+    unneeded: bool
+
+    @property
+    def is_training(self) -> bool:
+        return self.workload is not None and self.workload.class_ == "training"
+
+
+def stopping(work: Work, capacity: int) -> tuple[Stopping, ...]:
+    """Return the services that a request stops and the models that it unloads, services first, in order of name.
+
+    `capacity` is the declared memory in bytes. Where nothing that may be stopped makes enough room, it is what the
+    rules alone ask for, and the plan is refused.
+    """
+    if work.request.verb == "stop":
+        return _asked_for(work)
+    wanted = members(work.target, work.rules)
+    running = _running(work, wanted)
+    protected = [one.name for one in running if one.conflict is None and (one.is_training or work.observed.hold_of(one.name))]
+    kept_up = {*protected, *work.project.closure(name for name in protected if name in work.project.services)}
+    staying = [one for one in running if one.conflict is None and one.name in kept_up]
+    others = [one for one in running if one not in staying]
+    fixed = [*wanted, *(member(work.rules, one.name) for one in work.observed.foreign), *(one.member for one in staying)]
+    candidates = [_candidate(one, work, others) for one in others]
+    kept = _classes_kept(work, staying)
+    lack = lacking(work, capacity)
+    gone = cheapest(candidates, fixed, kept, work.rules, lack)
+    if gone is None:
+        gone = cheapest(candidates, fixed, kept, work.rules, Lack()) or frozenset(one.name for one in others if one.conflict)
+    gone |= _needless(others, candidates, gone)
+    remaining = [*fixed, *(one.member for one in others if one.name not in gone)]
+    stopped = [
+        _stopping(one, remaining, candidates, work) for one in others if one.name in gone and not _goes_with_host(one, gone, work)
+    ]
+    return (*stopped, *_strangers(wanted, work))
+
+
+def dependents_refusal(work: Work) -> Refusal | None:
+    """Return the refusal of stopping services that something active, and not stopped itself, depends on."""
+    going = work.gone_services
+    staying = [name for name in work.observed.active_services if name not in going]
+    for name in sorted(going):
+        if needing := work.project.dependents(name, staying):
+            also = " ".join([*sorted(going), *needing])
+            return Refusal(message=f"{', '.join(needing)} depends on {name}", hint=f"stop both: spark-mode stop {also}")
+    return None
+
+
+def _running(work: Work, wanted: Sequence[Member]) -> list[_Running]:
+    """Return what is active beside the target: services in order of rules.yaml, the hosts after them, then models."""
+    rules, observed, target = work.rules, work.observed, work.target
+    services = sorted(
+        (name for name in observed.active_services if name not in target.services),
+        key=lambda name: (rules.position(one.name) if (one := rules.of_service(name)) else len(rules.workloads), name),
+    )
+    models = sorted((name for name in observed.models if name not in target.models), key=rules.position)
+    found = []
+    for name in (*services, *models):
+        one = member(rules, name)
+        conflict = next((hit for other in wanted if (hit := exclusive(rules, one, other))), None)
+        found.append(_Running(name, one, _workload(name, work), conflict, is_unneeded(name, work)))
+    return found
+
+
+def _workload(name: str, work: Work) -> Workload | None:
+    container = work.observed.container_of(name)
+    if name in work.observed.models:
+        return work.rules.workloads[name]
+    return running_workload(work.rules, name, container.variant if container else None)
+
+
+def is_unneeded(name: str, work: Work) -> bool:
+    """Whether a mode, which sets its class exactly, has no use for a service or model."""
+    rules, scope = work.rules, work.target.scope
+    if scope is None:
+        return True
+    if name in work.observed.models:
+        return rules.workloads[name].class_ in scope
+    if host := rules.host_of_service(name):
+        served = [one for one in rules.models_of_host(host) if one.name in work.observed.models]
+        return bool(served) and all(one.class_ in scope and one.name not in work.target.models for one in served)
+    workload = rules.of_service(name)
+    return workload is not None and workload.class_ in scope
+
+
+def _candidate(one: _Running, work: Work, others: Iterable[_Running]) -> Candidate:
+    if one.workload and one.workload.model:
+        needed = {work.rules.service_of(one.workload) or ""}
+    else:
+        needed = set(work.project.closure([one.name])) - {one.name}
+    return Candidate(
+        member=one.member,
+        needs=frozenset(other.name for other in others if other.name in needed),
+        size=one.workload.footprint.planned if one.workload else 0,
+        class_=one.workload.class_ if one.workload else "",
+        priority=one.workload.priority if one.workload else 0,
+        load_seconds=one.workload.load_seconds if one.workload else 0,
+        unneeded=one.unneeded,
+    )
+
+
+def _classes_kept(work: Work, staying: Iterable[_Running]) -> frozenset[str]:
+    foreign = work.observed.foreign_workloads(work.rules)
+    return frozenset(one.class_ for one in (*work.asked_for, *foreign, *(one.workload for one in staying)) if one)
+
+
+def _needless(others: Iterable[_Running], candidates: Iterable[Candidate], gone: frozenset[str]) -> frozenset[str]:
+    """Return what a mode does not need and nothing that stays needs."""
+    needs = {one.member.name: one.needs for one in candidates}
+    kept = {one.name for one in others if one.name not in gone and not one.unneeded}
+    while more := {need for name in kept for need in needs[name]} - kept:
+        kept |= more
+    return frozenset(one.name for one in others if one.unneeded) - kept
+
+
+def _goes_with_host(one: _Running, gone: frozenset[str], work: Work) -> bool:
+    return bool(one.workload and one.workload.model and work.rules.service_of(one.workload) in gone)
+
+
+def _stopping(one: _Running, remaining: Sequence[Member], candidates: Sequence[Candidate], work: Work) -> Stopping:
+    if one.conflict:
+        served = [model for model in work.observed.models if model in one.member.serves] or one.member.serves
+        because = one.conflict.rule.because
+        cause = f"serves {', '.join(served)}, and {because}" if served else because
+        return _preempted(one, cause, "exclusive", one.conflict.rule.name, work)
+    needs = next(candidate.needs for candidate in candidates if candidate.member.name == one.name)
+    back = [candidate.member for candidate in candidates if candidate.member.name in {one.name, *needs}]
+    new = [other for other in back if other not in remaining]
+    broken = next((hit for hit in conflicts(work.rules, [*remaining, *new]) if hit.one in new or hit.other in new), None)
+    if broken:
+        needed = next((other.name for other in (broken.one, broken.other) if other in new and other.name != one.name), None)
+        cause = (
+            f"needs {needed}, and {broken.rule.because}"
+            if needed and one.member not in (broken.one, broken.other)
+            else broken.rule.because
+        )
+        return _preempted(one, cause, "exclusive", broken.rule.name, work)
+    if one.unneeded:
+        return _preempted(one, f"{work.target.mode or 'the mode before'} does not need it", "mode", None, work)
+    frees = one.workload.footprint.planned if one.workload else 0
+    names = ", ".join(starting.label for starting in work.starting_workloads)
+    priority = one.workload.priority if one.workload else 0
+    cause = f"frees {gb_text(frees)}, at priority {priority}: {names} would not fit beside it"
+    return _preempted(one, cause, "memory", None, work)
+
+
+def _preempted(
+    one: _Running, cause: str, reason: Literal["exclusive", "mode", "memory"], rule: str | None, work: Work
+) -> Stopping:
+    is_model = bool(one.workload and one.workload.model)
+    frees = one.workload.footprint.planned if one.workload and reason == "memory" else None
+    preemption = Preemption(name=one.name, reason=reason, rule=rule, frees=frees)
+    held = not (is_model and one.workload) or work.observed.holds(one.workload)
+    return Stopping(name=one.name, cause=cause, preemption=preemption if held else None, is_model=is_model)
+
+
+def _strangers(wanted: Sequence[Member], work: Work) -> Iterable[Stopping]:
+    """Yield the models that no workload describes, on daemons whose models a rule excludes."""
+    for host in work.rules.hosts:
+        if work.rules.daemon(host):
+            daemon = member(work.rules, host)
+            conflict = next((hit for other in wanted if (hit := exclusive(work.rules, daemon, other))), None)
+            for one in work.observed.loaded_on(host) if conflict else ():
+                if one.workload is None and conflict:
+                    preemption = Preemption(name=one.model, reason="exclusive", rule=conflict.rule.name)
+                    yield Stopping(name=one.model, cause=conflict.rule.because, preemption=preemption, is_model=True, host=host)
+
+
+def _asked_for(work: Work) -> tuple[Stopping, ...]:
+    """Return what `stop` stops: everything active, or what is named and active."""
+    observed = work.observed
+    names = _named(work) if work.request.names else observed.active_services
+    return tuple(Stopping(name=name, cause="requested", preemption=None, is_model=name in observed.models) for name in names)
+
+
+def _named(work: Work) -> tuple[str, ...]:
+    """Return the active services and models that `stop NAME…` means: workloads first, then services, then profiles."""
+    rules, project, active = work.rules, work.project, work.observed.active_services
+    found: list[str] = []
+    for name in work.request.names:
+        workload = rules.find(name)
+        if workload:
+            found.append(workload.service or workload.name)
+        elif name in project.services or name in active:
+            found.append(name)
+        elif name in project.profiles:
+            found += [one for one in project.of_profile(name) if project.services[one].profiles == (name,)]
+        else:
+            find_workload(rules, name, (*project.services, *project.profiles))
+    return tuple(name for name in dict.fromkeys(found) if name in (*active, *work.observed.models))

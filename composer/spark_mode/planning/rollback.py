@@ -1,0 +1,126 @@
+"""The way back: what a switch started is stopped, and what it stopped is started again. Pure, like the plan.
+
+It is worked out from what is observed after the failure, not from what the switch believes it has done. Where what ran before
+was against the rules, it comes back without what has to go by the guard's policy.
+"""
+
+from collections.abc import Mapping
+
+from spark_mode.frozen import Frozen
+from spark_mode.lab.project import Project
+from spark_mode.lab.rules import Rules
+from spark_mode.lab.workload import Workload
+from spark_mode.planning.foreign import foreign_conflict
+from spark_mode.planning.observed import Container, Observed, running_workload
+from spark_mode.planning.plan import Create, Load, Start, StartContainer, Step, Stop, Unload
+from spark_mode.planning.settlement import losers
+from spark_mode.planning.steps import await_release, has_stop_hook, in_stop_order, start, verify
+
+
+class Rollback(Frozen):
+    """The steps back, and what cannot be brought back, in words: one-off containers, and what foreign ones are in the way of."""
+
+    steps: tuple[Step, ...]
+    lost: tuple[str, ...] = ()
+
+
+def rollback(carried_out: tuple[Step, ...], project: Project, rules: Rules, before: Observed, now: Observed) -> Rollback:
+    """Return the steps from `now` to what ran `before` these steps; only what they touch is touched.
+
+    The memory that must be free is what comes back and the floor: it ran before, with what was left then.
+    """
+    stopped = [step for step in carried_out if isinstance(step, Stop)]
+    known = dict.fromkeys(id_ for step in stopped for id_ in step.containers)
+    missing = [was for id_ in known if (was := _missing(id_, before, now))]
+    met = {was.id: met for was in missing if (met := foreign_conflict((was.service or "",), rules, now))}
+    victims = {one.service: one.cause for one in losers(before, project, rules, kept=())} if missing else {}
+    returning = [was for was in missing if was.id not in met and was.service not in victims]
+    services = _services(returning, project)
+    by_id = [one for one in returning if one.service not in services and not one.one_off]
+    lost = (
+        *(f"{one.name} was a one-off container and is not started again" for one in returning if one.one_off),
+        *(f"{one.name} is not started again: the container {met[one.id]}" for one in missing if one.id in met),
+        *(f"{one.name} does not come back: {victims[one.service]}" for one in missing if one.service in victims),
+    )
+    back = [
+        *_unloads(carried_out, rules, before, now),
+        *_stops(carried_out, victims, project, rules, before, now),
+        *_creates(services, before, now),
+    ]
+    workloads: list[Workload | None] = []
+    if services or by_id:
+        workloads = [running_workload(rules, one.service or "", one.variant) for one in returning if not one.one_off]
+        back.append(await_release(tuple(filter(None, workloads)), rules, now.memory, force=True))
+    done = frozenset(name for name in services if (one := rules.of_service(name)) and one.class_ == "training")
+    back += [StartContainer(container=one.id, subject=one.name, cause="it ran before") for one in by_id]
+    sizes = {one.service: one.footprint.planned for one in workloads if one}
+    floor = rules.limits.floor
+    back += [start(name, project, "it ran before", done, None, sizes.get(name, 0) + floor) for name in services]
+    if services:
+        back.append(verify(services, done, rules))
+    return Rollback(steps=tuple(back), lost=lost)
+
+
+def _missing(known: str, before: Observed, now: Observed) -> Container | None:
+    """Return the container as it was before, if neither it nor its successor is active now."""
+    was = next((one for one in before.containers if one.id == known), None)
+    if was is None or any(one.id == known or _succeeds(one, was) for one in now.active):
+        return None
+    return was
+
+
+def _succeeds(one: Container, was: Container) -> bool:
+    """Whether a container is what came back for another one, which no longer exists: an earlier way back was cut off."""
+    return not (one.one_off or was.one_off) and (one.service, one.variant) == (was.service, was.variant)
+
+
+def _services(returning: list[Container], project: Project) -> tuple[str, ...]:
+    names = {one.service for one in returning if one.service in project.services and not one.one_off}
+    return tuple(name for name in project.closure(sorted(name for name in names if name)) if name in names)
+
+
+def _stops(
+    carried_out: tuple[Step, ...], victims: Mapping[str, str], project: Project, rules: Rules, before: Observed, now: Observed
+) -> list[Step]:
+    """Stop what runs now and did not before, of the services that the steps start, and the victims that still run."""
+    started = {step.service for step in carried_out if isinstance(step, Start)}
+    ran = before.active
+    new = [
+        one
+        for one in now.active
+        if one.service in victims or (one.service in started and not any(one.id == was.id or _succeeds(one, was) for was in ran))
+    ]
+    names = in_stop_order((one.service for one in new if one.service), project, rules, now)
+    return [
+        Stop(
+            service=name,
+            subject=name,
+            cause=victims.get(name, "the switch started it"),
+            containers=tuple(one.id for one in new if one.service == name),
+            by_compose=has_stop_hook(name, project),
+            training=bool((workload := rules.of_service(name)) and workload.class_ == "training"),
+        )
+        for name in names
+    ]
+
+
+def _unloads(carried_out: tuple[Step, ...], rules: Rules, before: Observed, now: Observed) -> list[Step]:
+    """Unload what the switch loaded, where its host was there before and has it now."""
+    return [
+        Unload(host=step.host, model=step.model, subject=step.subject, cause="the switch loaded it")
+        for step in carried_out
+        if isinstance(step, Load)
+        and any(one.workload == step.subject for one in now.loaded_on(step.host))
+        and (rules.daemon(step.host) or rules.hosts[step.host].service in before.active_services)
+    ]
+
+
+def _creates(services: tuple[str, ...], before: Observed, now: Observed) -> list[Step]:
+    """Create again what was replaced: a container of another variant, or one that is gone."""
+    kept = {one.id for one in now.containers}
+    replaced = [one for one in before.active if one.service in services and not one.one_off and one.id not in kept]
+    if not replaced:
+        return []
+    variants = {one.service: one.variant for one in replaced if one.service and one.variant}
+    names = tuple(name for name in services if any(one.service == name for one in replaced))
+    return [Create(services=names, variants=variants, subject=", ".join(names), cause="it ran before")]

@@ -1,0 +1,99 @@
+"""Who has to go when others have started what the rules keep apart: the same rules as for a plan, and a policy."""
+
+from collections.abc import Iterator
+
+from spark_mode.frozen import Frozen
+from spark_mode.lab.project import Project
+from spark_mode.lab.rules import Rules
+from spark_mode.planning.conflicts import Member
+from spark_mode.planning.mode import violations
+from spark_mode.planning.observed import LEASED, Observed
+from spark_mode.planning.steps import in_stop_order
+
+TOGETHER_SECONDS = 10.0
+"""What started within so many seconds of each other started together, as after a boot: there is no newcomer."""
+
+
+class Loser(Frozen):
+    """A service that has to stop, with its containers and the rule; no containers means that it can only be warned of."""
+
+    service: str
+    containers: tuple[str, ...]
+    rule: str
+    cause: str
+
+
+class _Side(Frozen):
+    """One of the two that a rule keeps apart; `started` is in seconds since the epoch, the latest of its containers."""
+
+    name: str
+    containers: tuple[str, ...]
+    spared: bool
+    held: bool
+    kept: bool
+    priority: int
+    started: float
+
+
+def losers(observed: Observed, project: Project, rules: Rules, kept: tuple[str, ...]) -> tuple[Loser, ...]:
+    """Return what has to stop so that no rule is broken, in the order of stops; `kept` is what the last switch left.
+
+    Under `newcomer` it is what started later, under `lower-priority` what has the lower priority. What the rules spare,
+    training unless they say otherwise, and what is held, goes only against its like; what is not the lab's never does.
+    """
+    found: dict[str, Loser] = {}
+    left = observed
+    while more := {name: one for name, one in _clashing(left, rules, kept).items() if name not in found}:
+        found |= more  # who stays may clash in turn: a rule names two of those that are too many
+        left = observed.model_copy(update={"containers": tuple(one for one in observed.containers if one.service not in found)})
+    order = in_stop_order(found, project, rules, observed)
+    return tuple(found[name] for name in order)
+
+
+def _clashing(observed: Observed, rules: Rules, kept: tuple[str, ...]) -> dict[str, Loser]:
+    """Return who goes of each two that a rule names, unless one of them goes already."""
+    found: dict[str, Loser] = {}
+    for conflict in violations(observed, rules):
+        one, other = (_side(each, observed, rules, kept) for each in (conflict.one, conflict.other))
+        if one.name in found or other.name in found:
+            continue
+        loser = _loser(one, other, rules)
+        cause = f"{other.name if loser is one else one.name} runs, and {conflict.rule.because}"
+        found[loser.name] = Loser(service=loser.name, containers=loser.containers, rule=conflict.rule.name, cause=cause)
+    return found
+
+
+def _loser(one: _Side, other: _Side, rules: Rules) -> _Side:
+    """Return the one of two that goes."""
+    movable = [side for side in (one, other) if side.containers]
+    if len(movable) == 1 and not movable[0].spared:
+        return movable[0]
+    together = abs(one.started - other.started) < TOGETHER_SECONDS
+
+    def claim(side: _Side) -> tuple[object, ...]:
+        """Order two sides by how good their claim to stay is."""
+        youth = 0.0 if together else -side.started
+        policy = (side.priority, youth) if rules.guard.on_violation == "lower-priority" else (youth, side.kept, side.priority)
+        return (side.spared, side.held, *policy, side.kept, side.name)
+
+    return min((one, other), key=claim)
+
+
+def _side(one: Member, observed: Observed, rules: Rules, kept: tuple[str, ...]) -> _Side:
+    mine = [container for container in observed.active if container.service == one.name and container.state != LEASED]
+    return _Side(
+        name=one.name,
+        containers=tuple(container.id for container in mine),
+        spared=any(label in rules.guard.spares for label in one.labels),
+        held=observed.hold_of(one.name) is not None,
+        kept=one.name in kept,
+        priority=max(_priorities(one, observed, rules), default=0),
+        started=max((container.started_seconds for container in mine), default=0.0),
+    )
+
+
+def _priorities(one: Member, observed: Observed, rules: Rules) -> Iterator[int]:
+    """Yield the priority of a workload, or those of the models that a host has."""
+    if one.workload:
+        yield rules.workloads[one.workload].priority
+    yield from (rules.workloads[name].priority for name in one.serves if name in observed.models)

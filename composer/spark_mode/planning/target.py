@@ -1,0 +1,82 @@
+"""What a target means to the rules and the budget, beside what already runs."""
+
+from spark_mode.errors import ConfigurationError
+from spark_mode.lab.project import Project
+from spark_mode.lab.rules import Rules
+from spark_mode.lab.workload import Workload
+from spark_mode.planning.conflicts import Member, exclusive, member
+from spark_mode.planning.observed import Observed, running_workload
+from spark_mode.planning.request import Target
+
+
+def members(target: Target, rules: Rules) -> tuple[Member, ...]:
+    """Return what the rules see of a target: its services and models.
+
+    A host in the target stands for the models that are asked of it, and for all it may serve when none is.
+    """
+    hosts_with_models = {rules.service_of(rules.workloads[model]) for model in target.models}
+    names = [*(name for name in target.services if name not in hosts_with_models), *target.models]
+    return tuple(member(rules, name) for name in names)
+
+
+def leave_out_excluded(target: Target, rules: Rules) -> Target:
+    """Return the target without services that only came along (no profile) and that a rule excludes beside the rest."""
+    asked_for = members(target.model_copy(update={"services": target.named}), rules)
+    kept, warnings = [], list(target.warnings)
+    for name in target.services:
+        found = None if name in target.named else _first_conflict(rules, member(rules, name), asked_for)
+        if found is None:
+            kept.append(name)
+        else:
+            warnings.append(f"{name} has no profile and is left out: {found}")
+    return target.model_copy(update={"services": tuple(kept), "warnings": tuple(warnings)})
+
+
+def _first_conflict(rules: Rules, one: Member, others: tuple[Member, ...]) -> str | None:
+    return next((found.rule.because for other in others if (found := exclusive(rules, one, other))), None)
+
+
+def require_described(target: Target, rules: Rules) -> None:
+    """Raise ConfigurationError when a service of the target has no workload, host or default footprint."""
+    for name in target.services:
+        if rules.host_of_service(name) is None and running_workload(rules, name, None) is None:
+            raise ConfigurationError(
+                f'the service "{name}" has no workload in rules.yaml, so its memory is not known',
+                "describe it under workloads in rules.yaml, or give all such services a default_footprint",
+            )
+
+
+def variant_of(service: str, target: Target, rules: Rules, observed: Observed) -> str | None:
+    """Return the variant in which a service of the target shall run: as asked, else as it runs, else the default."""
+    workload = rules.of_service(service)
+    if workload is None or not workload.variants:
+        return None
+    container = observed.container_of(service)
+    running = container.variant or workload.default_variant if container and container.active else None
+    return target.variants.get(service) or running or workload.default_variant
+
+
+def is_other_variant(service: str, target: Target, rules: Rules, observed: Observed) -> bool:
+    """Whether a service runs in another variant than the one that is asked for."""
+    container, workload = observed.container_of(service), rules.of_service(service)
+    if container is None or not container.active or workload is None or service not in target.variants:
+        return False
+    return (container.variant or workload.default_variant) != target.variants[service]
+
+
+def workloads(target: Target, rules: Rules, observed: Observed) -> tuple[Workload, ...]:
+    """Return the workloads of the target: its services in their variants, and its models."""
+    found = [running_workload(rules, name, variant_of(name, target, rules, observed)) for name in target.services]
+    return (*(one for one in found if one), *(rules.workloads[model] for model in target.models))
+
+
+def completes(target: Target, project: Project, rules: Rules) -> frozenset[str]:
+    """Return the services of the target for which exit 0 is success: training, and what others wait to complete."""
+    training = {name for name in target.services if (one := rules.of_service(name)) and one.class_ == "training"}
+    awaited = {
+        needed
+        for name in target.services
+        for needed, dependency in project.services[name].depends_on.items()
+        if dependency.condition == "service_completed_successfully"
+    }
+    return frozenset(training | awaited)

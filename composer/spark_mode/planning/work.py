@@ -1,0 +1,123 @@
+"""What a plan has to do: the target beside what was observed, worked out once for all who plan."""
+
+from functools import cached_property
+
+from spark_mode.frozen import Frozen
+from spark_mode.lab.project import Project, Service
+from spark_mode.lab.rules import Rules
+from spark_mode.lab.workload import Workload
+from spark_mode.planning.observed import Container, Observed
+from spark_mode.planning.plan import Preemption
+from spark_mode.planning.request import Request, Target
+from spark_mode.planning.target import completes, is_other_variant, variant_of, workloads
+
+
+class Stopping(Frozen):
+    """A service to stop, or a model to unload, the cause in words, and the preemption that it is.
+
+    One that was asked for is none. `host` is given for a model that no workload describes.
+    """
+
+    name: str
+    cause: str
+    preemption: Preemption | None
+    is_model: bool = False
+    host: str | None = None
+
+
+class Work(Frozen):
+    """What a plan has to do. `stopped` is what must go for the target; everything else here does not depend on it."""
+
+    request: Request
+    target: Target
+    project: Project
+    rules: Rules
+    observed: Observed
+    stopped: tuple[Stopping, ...] = ()
+
+    @cached_property
+    def done(self) -> frozenset[str]:
+        """The services of the target for which exit 0 is success."""
+        return completes(self.target, self.project, self.rules)
+
+    @cached_property
+    def other_variants(self) -> tuple[str, ...]:
+        """The services that run in another variant than the one asked for: stopped, created and started."""
+        return tuple(name for name in self.target.services if is_other_variant(name, self.target, self.rules, self.observed))
+
+    @cached_property
+    def to_start(self) -> tuple[str, ...]:
+        """The services to start, dependencies first."""
+        return tuple(name for name in self.target.services if name in self.other_variants or not self._is_up(name))
+
+    @cached_property
+    def to_create(self) -> tuple[str, ...]:
+        """The services whose container is missing or no longer what the files say, those in another variant included."""
+        return tuple(name for name in self.to_start if name in self.other_variants or self._is_outdated(name))
+
+    @cached_property
+    def asked_for(self) -> tuple[Workload, ...]:
+        """The workloads of the target, in their variants."""
+        return workloads(self.target, self.rules, self.observed)
+
+    @cached_property
+    def gone_services(self) -> frozenset[str]:
+        """The services that are stopped."""
+        return frozenset(one.name for one in self.stopped if not one.is_model)
+
+    @cached_property
+    def gone_models(self) -> frozenset[str]:
+        """The models that are no longer there: unloaded, no longer wanted, or gone with their host."""
+        hosted = {
+            name for name in self.observed.models if self.rules.service_of(self.rules.workloads[name]) in self.gone_services
+        }
+        return frozenset(hosted | {one.name for one in self.stopped if one.is_model})
+
+    @cached_property
+    def remaining(self) -> Observed:
+        """What is still there once everything that must go is gone."""
+        return self.observed.without(self.gone_services, self.gone_models)
+
+    @cached_property
+    def starting_workloads(self) -> tuple[Workload, ...]:
+        """The workloads that will take memory: services to start, and models that are admitted and not loaded yet."""
+        services, models = set(self.to_start), dict.fromkeys([*self.target.models, *self.remaining.models])
+        starting = [one for one in self.asked_for if one.service in services]
+        return (*starting, *(one for name in models if not self.observed.holds(one := self.rules.workloads[name])))
+
+    @cached_property
+    def released(self) -> tuple[Workload, ...]:
+        """The workloads whose memory comes back before anything starts."""
+        staying = {one.name for one in self.remaining.workloads(self.rules) if one.service not in self.other_variants}
+        going = (one for one in self.observed.workloads(self.rules) if one.name not in staying)
+        return tuple(one for one in going if not one.model or self.observed.holds(one))
+
+    def _is_up(self, name: str) -> bool:
+        container = self.observed.container_of(name)
+        if container is None:
+            return False
+        workload = self.rules.of_service(name)
+        is_one_shot = name in self.done and not (workload and workload.class_ == "training")
+        finished = is_one_shot and container.state == "exited" and container.exit_code == 0 and not self._is_outdated(name)
+        return container.active or finished
+
+    def _is_outdated(self, name: str) -> bool:
+        """Whether the stopped container is not what the files and the variant say; with a variant Compose decides."""
+        container, service = self.observed.container_of(name), self.project.services[name]
+        if container is None:
+            return True
+        if is_varied(name, self.target, self.rules, self.observed) or container.variant:
+            return True
+        return not is_current(container, service, self.observed)
+
+
+def is_current(container: Container, service: Service, observed: Observed) -> bool:
+    """Whether a container has the configuration and the image that its service has now."""
+    image = observed.images.get(service.image or "", container.image_id)
+    return container.config_hash == service.config_hash and container.image_id == image
+
+
+def is_varied(name: str, target: Target, rules: Rules, observed: Observed) -> bool:
+    """Whether a service shall run in a variant other than the one that the Compose file says."""
+    workload = rules.of_service(name)
+    return workload is not None and variant_of(name, target, rules, observed) != workload.default_variant

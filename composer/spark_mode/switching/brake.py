@@ -1,0 +1,119 @@
+"""`stop` is a brake: it stops what can be stopped and names what is left; it waits for nothing and starts nothing.
+
+What is broken does not hold it up: without rules, journal or lock it goes by what runs and its labels, with a warning.
+"""
+
+from spark_mode.errors import ConfigurationError, Interrupted, SwitchFailed
+from spark_mode.planning.observed import LEASED, Container, Observed
+from spark_mode.planning.plan import Plan, Stop
+from spark_mode.planning.request import Request
+from spark_mode.switching.admitted import admitted
+from spark_mode.switching.aftermath import comes_late
+from spark_mode.switching.agreement import Agreement
+from spark_mode.switching.entry import Entry
+from spark_mode.switching.lock import Lock
+from spark_mode.switching.records import Outcome
+from spark_mode.switching.report import Report, SwitchOptions, Watcher
+from spark_mode.switching.session import Session
+from spark_mode.switching.state import after, before_of
+
+AGAIN = "see what runs, and ask again: spark-mode status"
+
+
+class Brake:
+    """One stop, under the lock where there is one. Two of them, or one beside a switch, only stop what the other stops too."""
+
+    def __init__(self, session: Session, options: SwitchOptions, watcher: Watcher, agreement: Agreement, entry: Entry) -> None:
+        self._session, self._options, self._watcher = session, options, watcher
+        self._agreement, self._entry = agreement, entry
+
+    def run(self, request: Request, lock: Lock | None) -> Report:
+        """Stop what was asked for. Raises SwitchFailed with what is left, Unasked, and what any request raises."""
+        session = self._session
+        session.look_again()
+        given_up = None if request.names else session.past.open
+        before = session.observe()
+        plan = admitted(session, request, before)
+        self._agreement.require(plan)
+        if given_up:
+            self._entry.gives_up(given_up, str(request))
+        report = self._carry_out(request, plan, before, lock)
+        if given_up and comes_late(given_up, before, session.observer, session.clock):
+            return self.run(request, lock)
+        return report
+
+    def _carry_out(self, request: Request, plan: Plan, before: Observed, lock: Lock | None) -> Report:
+        session = self._session
+        for fault in session.forgiveness.faults:
+            self._watcher.warned(f"{fault}; what runs is stopped all the same, by its labels")
+        if not plan.steps:
+            return self._report(plan, "unchanged", before)
+        self._watcher.planned(plan)
+        return self._stop(request, plan, before, lock)
+
+    def _stop(self, request: Request, plan: Plan, before: Observed, lock: Lock | None) -> Report:
+        session = self._session
+        if session.past.open is None or not request.names:  # else that one is still to be recovered, after this
+            self._begin(request, plan, before)
+        switch = self._entry.attempt(lock)
+        try:
+            failed = switch.brake(plan)
+        except Interrupted as error:
+            if switch.ended:
+                self._end(plan, before, "interrupted", error.message)
+            raise
+        seen = session.observer.glance()
+        left = _left(plan, seen)
+        if left or (failed and any(not isinstance(step, Stop) for step in plan.steps)):
+            raise self._failed(plan, before, left, failed)
+        self._end(plan, before, "applied")
+        return self._report(plan, "applied", seen, switch.warnings)
+
+    def _failed(self, plan: Plan, before: Observed, left: tuple[Container, ...], failed: tuple[str, ...]) -> SwitchFailed:
+        """Write and return what is left, why, and whether others are at it: then no other stop would do better."""
+        names = ", ".join(one.name for one in left)
+        said = [f"{names} still {'runs' if len(left) == 1 else 'run'}" if left else "not everything was unloaded", *failed]
+        known = {(one.id, one.started_at) for one in before.active}
+        again = [one.name for one in left if (one.id, one.started_at) not in known]
+        if again:
+            said.append(f"{', '.join(again)} {'is' if len(again) == 1 else 'are'} started again by others")
+        self._end(plan, before, "failed", "\n".join(said))
+        who = " ".join(f"--filter container={name}" for name in again)
+        message = "\n".join([*said, "Everything else that was to be stopped is."])
+        return SwitchFailed(message, f"see by whom: docker events {who}" if again else AGAIN)
+
+    def _begin(self, request: Request, plan: Plan, before: Observed) -> None:
+        try:
+            self._entry.began(request, before, plan.steps, self._options.model_copy(update={"restore_on_failure": False}))
+        except ConfigurationError as error:
+            self._watcher.warned(f"{error.message.removesuffix('; nothing was touched')}; what runs is stopped all the same")
+
+    def _end(self, plan: Plan, before: Observed, outcome: Outcome, note: str | None = None) -> None:
+        """Write how it ended; `restore` brings back what ran before it, however it did."""
+        session = self._session
+        was = before_of(before, session.project, session.rules)
+        state = after(session.state, plan, was, session.mode(session.observer.glance()), touched=True)
+        self._entry.record(self._entry.ended(plan.request, outcome, note, state))
+
+    def _report(self, plan: Plan, outcome: Outcome, seen: Observed, warnings: tuple[str, ...] = ()) -> Report:
+        unchanged = outcome == "unchanged"
+        if unchanged:
+            self._entry.record(self._entry.ended(plan.request, outcome))
+        return Report(
+            switch=self._entry.switch,
+            request=plan.request,
+            outcome="unchanged" if unchanged else "applied",
+            mode=self._session.mode(seen),
+            seconds=self._entry.seconds,
+            steps=plan.steps,
+            note=plan.nothing_to_do,
+            warnings=(*plan.warnings, *warnings),
+        )
+
+
+def _left(plan: Plan, seen: Observed) -> tuple[Container, ...]:
+    """Return what still runs, or runs again, of what was to be stopped."""
+    stops = [step for step in plan.steps if isinstance(step, Stop)]
+    services, ids = {step.service for step in stops if step.service}, {id_ for step in stops for id_ in step.containers}
+    active = (one for one in seen.active if one.state != LEASED)
+    return tuple(one for one in active if one.service in services or one.id in ids)

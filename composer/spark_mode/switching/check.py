@@ -1,0 +1,196 @@
+"""Looking for mistakes before they cost a switch: in the rules, the Compose files, the engine and the machine."""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from spark_mode.engine.env_files import named_in
+from spark_mode.engine.host import read_host
+from spark_mode.errors import ConfigurationError, EngineUnavailable
+from spark_mode.lab.files import LabFiles
+from spark_mode.lab.project import SCOPE, Service
+from spark_mode.lab.size import gb_text
+from spark_mode.lab.workload import Workload
+from spark_mode.planning.advice import SHORT_GRACE
+from spark_mode.planning.budget import budget
+from spark_mode.planning.observed import Observed
+from spark_mode.switching.directories import SET_UP
+from spark_mode.switching.finding import Finding
+from spark_mode.switching.foreign import hidden_from_others
+from spark_mode.switching.host_check import look
+from spark_mode.switching.measurements import footprints, read_measurements
+from spark_mode.switching.session import Session
+from spark_mode.switching.understanding import UNDERSTOOD
+
+RESURRECTING = ("always",)
+
+
+def check(session: Session, compose_version: str) -> list[Finding]:
+    """Return all findings. The files were read without error when the session was opened."""
+    rules, project = session.rules, session.project
+    services = sum(not one.provider for one in project.services.values())
+    found = [
+        Finding(level="ok", where="rules", message=f"{len(rules.workloads)} workloads, {len(rules.rules)} rules"),
+        Finding(
+            level="ok",
+            where="compose",
+            message=f"project {project.name}, {services} services",
+        ),
+        *_variables(session.files),
+        *_modes(session),
+        *_services(session),
+        *_uncertain(session),
+        *_hosts(session),
+        *_compose(compose_version),
+    ]
+    try:
+        observed = session.observe()
+    except EngineUnavailable as error:
+        return [*found, Finding(level="error", where="engine", message=error.message, fix=error.hint)]
+    except ConfigurationError as error:
+        return [*found, Finding(level="error", where="journal", message=error.message, fix=error.hint)]
+    if cut_off := session.cut_off:
+        found.append(Finding(level="error", where="journal", message=str(cut_off), fix="spark-mode recover"))
+    if puzzle := session.past.puzzle:
+        found.append(Finding(level="error", where="journal", message=puzzle, fix=UNDERSTOOD))
+    return [*found, *_engine(session, observed), *_hidden(session), *_machine(session, observed), *_measured(session)]
+
+
+def _variables(files: LabFiles) -> Iterator[Finding]:
+    """Look for variables of ours where Compose reads its own: for us they have no effect there."""
+    folder = Path(files.project_directory or Path(files.compose[0]).parent)
+    for file in files.env_files or (str(folder / ".env"),):
+        if names := [name for name in named_in(Path(file), "SPARK_MODE_") if name not in os.environ]:
+            message = f"{', '.join(names)} has no effect in this file: SPARK_MODE_RULES counts only as an exported variable"
+            yield Finding(level="warning", where=file, message=message, fix="export SPARK_MODE_RULES=FILE, or --rules FILE")
+
+
+def _modes(session: Session) -> Iterator[Finding]:
+    for name, mode in session.rules.modes.items():
+        for profile in mode.profiles:
+            if profile not in session.project.profiles:
+                message = f"the profile {profile} is not in the Compose files"
+                yield Finding(level="error", where=f"rules: modes/{name}", message=message, fix="correct one of the two")
+    for name, workload in session.rules.workloads.items():
+        service = session.rules.service_of(workload)
+        if service not in session.project.services:
+            message = f"its service {service} is not in the Compose files"
+            yield Finding(level="warning", where=f"rules: workloads/{name}", message=message, fix="correct one of the two")
+
+
+def _services(session: Session) -> Iterator[Finding]:
+    rules = session.rules
+    for name, service in session.project.services.items():
+        if service.provider:
+            continue
+        where, workload = f"compose: {name}", rules.of_service(name)
+        if workload is None and rules.host_of_service(name) is None and rules.default_footprint is None:
+            fix = "describe it under workloads in rules.yaml"
+            yield Finding(level="error", where=where, message="no workload describes it: a switch refuses it", fix=fix)
+        if service.restart in RESURRECTING:
+            message = f"restart: {service.restart} starts it again with the engine, beside whatever runs"
+            yield Finding(level="warning", where=where, message=message, fix="restart: unless-stopped")
+        if workload and workload.class_ == "training" and service.stop_grace_seconds < SHORT_GRACE:
+            message = f"{service.stop_grace_seconds:g} s to write a checkpoint before it is killed"
+            yield Finding(level="warning", where=where, message=message, fix="stop_grace_period: 5m")
+        if service.healthcheck is None and not (workload and workload.class_ == "training"):
+            message = "no health check: it counts as ready once it keeps running"
+            yield Finding(level="warning", where=where, message=message, fix="give it a healthcheck")
+
+
+def _uncertain(session: Session) -> Iterator[Finding]:
+    """Look for what may take so much more than planned that a start with just the headroom free ends at the floor."""
+    limits = session.rules.limits
+    for name, workload in session.rules.workloads.items():
+        planned, high = workload.footprint.planned, workload.footprint.high
+        if high > planned + limits.headroom - limits.floor:
+            message = f"is planned with {gb_text(planned)} and may take {gb_text(high)}: with little free its start is aborted"
+            yield Finding(
+                level="warning",
+                where=f"rules: workloads/{name}",
+                message=message,
+                fix="plan what it takes, which spark-mode calibrate tells",
+            )
+
+
+def _hosts(session: Session) -> Iterator[Finding]:
+    """Look at what decides how much a model takes beyond its weights, and how many are loaded at once."""
+    for name, host in session.rules.hosts.items():
+        if host.service is None:
+            message = f"is outside Docker, at {host.address}: models are unloaded for training, and a client may load them again"
+            yield Finding(level="warning", where=f"rules: hosts/{name}", message=message, fix="run it as a service of the lab")
+        elif service := session.project.services.get(host.service):
+            yield from _ollama(session, service, session.rules.models_of_host(name))
+        for one in session.rules.models_of_host(name):
+            if _verdict(session, [one]) == "does-not-fit":
+                message = f"{gb_text(one.footprint.planned)} never fit this machine; a 70B in FP16 takes 140 GB, in Q4 40 GB"
+                yield Finding(level="warning", where=f"rules: workloads/{one.name}", message=message, fix="use a Q4 quantisation")
+
+
+def _ollama(session: Session, service: Service, models: Sequence[Workload]) -> Iterator[Finding]:
+    where = f"compose: {service.name}"
+    if not service.ollama.get("OLLAMA_CONTEXT_LENGTH"):
+        message = "its context is not pinned: on a Spark Ollama takes 256k tokens, 16 GiB more for an 8B model, 40 GiB for a 70B"
+        yield Finding(level="warning", where=where, message=message, fix='OLLAMA_CONTEXT_LENGTH: "8192"')
+    fitting = [one for one in models if _verdict(session, [one]) not in ("oom-risk", "does-not-fit")]
+    largest = sorted(fitting, key=lambda one: -one.footprint.planned)[:2]
+    verdict = _verdict(session, largest)
+    if service.ollama.get("OLLAMA_MAX_LOADED_MODELS") != "1" and verdict in ("tight", "oom-risk", "does-not-fit"):
+        message = f"more than one model may be loaded, and {' and '.join(one.name for one in largest)} together are {verdict}"
+        yield Finding(level="warning", where=where, message=message, fix='OLLAMA_MAX_LOADED_MODELS: "1"')
+
+
+def _verdict(session: Session, workloads: Sequence[Workload]) -> str:
+    return budget(workloads, session.rules, session.capacity).memory
+
+
+def _measured(session: Session) -> Iterator[Finding]:
+    for one in footprints(read_measurements(session.measurements_path)):
+        if one.is_far:
+            message = f"{gb_text(one.declared)} are declared, and it took {gb_text(one.median)} (median of {one.count} starts)"
+            yield Finding(level="warning", where=f"rules: workloads/{one.workload}", message=message, fix="spark-mode calibrate")
+
+
+def _compose(version: str) -> Iterator[Finding]:
+    numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:3])
+    if numbers <= (2, 40, 2):
+        message = f"version {version} has CVE-2025-62725"
+        yield Finding(level="warning", where="compose", message=message, fix="update to 2.40.3 or later")
+    else:
+        yield Finding(level="ok", where="compose", message=f"version {version}")
+
+
+def _engine(session: Session, observed: Observed) -> Iterator[Finding]:
+    yield Finding(level="ok", where="engine", message=f"version {session.identity().version}")
+    needing = [name for name, service in session.project.services.items() if service.reserves_gpu]
+    if needing and not observed.gpu_runtime:
+        fix = "install the NVIDIA Container Toolkit, then: nvidia-ctk runtime configure --runtime=docker, and restart Docker"
+        message = f"no NVIDIA runtime, and these reserve a GPU: {', '.join(needing)}"
+        yield Finding(level="error", where="engine", message=message, fix=fix)
+    for container in observed.containers:
+        service = session.project.services.get(container.service or "")
+        if service and not container.one_off and container.stop_seconds != service.stop_grace_seconds:
+            message = f"keeps {container.stop_seconds} s of grace; the file now says {service.stop_grace_seconds:g} s"
+            fix = f"spark-mode stop {service.name}; it is created anew with its next start"
+            yield Finding(level="warning", where=f"container {container.name}", message=message, fix=fix)
+
+
+def _hidden(session: Session) -> Iterator[Finding]:
+    if names := hidden_from_others(session.docker.others(""), session.rules, session.project):
+        message = f"no other lab sees {', '.join(names)}: the label {SCOPE}: project says so, and the rules do not"
+        fix = "take the label away and have them created anew; or, for a lab of its own, scope: project in rules.yaml"
+        yield Finding(level="warning", where="scope", message=message, fix=fix)
+
+
+def _machine(session: Session, observed: Observed) -> Iterator[Finding]:
+    yield from look(read_host(), session.gpu.read(), observed.memory, session.capacity)
+    if observed.memory.available is None:
+        fix = "a switch needs --force here"
+        yield Finding(level="error", where="machine", message="MemAvailable is unknown", fix=fix)
+    where = session.directories
+    if where.shared:
+        yield Finding(level="ok", where="locks", message=f"shared by all users, in {where.locks}")
+    else:
+        message = f"only your own switches exclude each other: the lock is in {where.locks}"
+        yield Finding(level="warning", where="locks", message=message, fix=f"for all users: {SET_UP}")

@@ -1,0 +1,28 @@
+"""Having Compose create what a switch starts, before anything is stopped."""
+
+from spark_mode.engine.doors import ChosenVariant, ComposeFailed
+from spark_mode.lab.project import Project
+from spark_mode.lab.rules import Rules
+from spark_mode.planning.plan import Create
+from spark_mode.switching.doors import Doors, StepFailed
+from spark_mode.switching.last_look import require_stopped
+from spark_mode.switching.observe import Observer
+
+
+def create(step: Create, doors: Doors, project: Project, rules: Rules, observer: Observer) -> None:
+    """Create containers, and see that they are those of the plan. Raises StepFailed; EngineUnavailable."""
+    variants = {
+        service: ChosenVariant(name=name, environment=workload.variants[name].environment)
+        for service, name in step.variants.items()
+        if (workload := rules.of_service(service))
+    }
+    require_stopped(step.services, observer)
+    try:
+        doors.compose.create(step.services, variants)
+    except ComposeFailed as error:
+        raise StepFailed(f"{step.subject} could not be created: {error}") from None
+    seen = observer.glance()
+    for service in step.services:
+        made, wanted = seen.container_of(service), project.services[service].config_hash
+        if made and wanted and service not in variants and made.config_hash != wanted:
+            raise StepFailed(f"the Compose files changed while {service} was created; ask again")

@@ -1,0 +1,151 @@
+"""Which lab is meant: flags, then the environment, then the working directory, then the lab that the user has set.
+
+It imports nothing heavy, because the questions to Compose start as soon as the files are known.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from spark_mode.engine.env_files import FILE, NAME, SEPARATOR, compose_settings
+from spark_mode.errors import ConfigurationError
+from spark_mode.plain_file import read_plain
+
+COMPOSE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
+OVERRIDE_NAMES = ("compose.override.yml", "compose.override.yaml", "docker-compose.override.yml", "docker-compose.override.yaml")
+"""What Compose adds by itself, the first that is there, where no file is named (compose-go, cli/options.go)."""
+RULES_NAME = "rules.yaml"
+
+
+class Flags(NamedTuple):
+    """The options of the command line that say which lab is meant."""
+
+    files: tuple[str, ...] = ()
+    project_directory: str | None = None
+    project_name: str | None = None
+    env_files: tuple[str, ...] = ()
+    rules: str | None = None
+
+
+class FoundFiles(NamedTuple):
+    """The files of a lab, as absolute paths; the fields of `LabFiles`, which takes longer to import."""
+
+    compose: tuple[str, ...]
+    rules: str
+    project_directory: str | None
+    project_name: str | None
+    env_files: tuple[str, ...]
+
+
+def here() -> Path:
+    """Return the working directory. Raises ConfigurationError when it was removed."""
+    try:
+        return Path.cwd()
+    except OSError as error:
+        raise ConfigurationError(f"the working directory is gone: {error.strerror}", "go to another one: cd") from None
+
+
+def find_lab(flags: Flags, environment: Mapping[str, str], here: Path) -> FoundFiles:
+    """Return the files of the lab.
+
+    Raises ConfigurationError when there is none, no rules file with it, or an `.env` that Compose cannot read.
+    """
+    named = named_env_files(flags, environment, here)
+    folder, compose = _compose_files(flags, environment, here, named)
+    rules = flags.rules or environment.get("SPARK_MODE_RULES")
+    project = None if flags.files else _settings(folder, named).get(NAME)  # as Compose does
+    directory = here / flags.project_directory if flags.project_directory else None
+    return FoundFiles(
+        compose=tuple(file if "://" in file else str(folder / file) for file in compose),
+        rules=str(here / rules) if rules else _rules_beside(folder / compose[0], folder),
+        project_directory=str(directory) if directory else None,
+        project_name=flags.project_name or environment.get(NAME) or project,
+        env_files=named or (() if flags.files else _own_env_files(directory or (folder / compose[0]).parent, folder)),
+    )
+
+
+def named_env_files(flags: Flags, environment: Mapping[str, str], here: Path) -> tuple[str, ...]:
+    """Return the files of variables that are named, by flags or else by COMPOSE_ENV_FILES; Compose reads no `.env` then."""
+    named = flags.env_files or [file for file in environment.get("COMPOSE_ENV_FILES", "").split(",") if file]
+    return tuple(str(here / file) for file in named)
+
+
+def _own_env_files(directory: Path, folder: Path) -> tuple[str, ...]:
+    """Return what Compose reads where no file of variables is named; once the Compose files are named it must be told.
+
+    It is the `.env` of the folder that Compose is called in, and the first Compose file's for what that one leaves open.
+    """
+    return tuple(str(file) for file in dict.fromkeys((directory / ".env", folder / ".env")) if file.is_file())
+
+
+def _settings(folder: Path, named: Sequence[str]) -> dict[str, str]:
+    return compose_settings([Path(file) for file in named] or [folder / ".env"])
+
+
+def find_rules(flags: Flags, environment: Mapping[str, str], here: Path) -> str:
+    """Return the rules file alone, for what needs no Compose file. Raises ConfigurationError when there is none."""
+    rules = flags.rules or environment.get("SPARK_MODE_RULES")
+    return str(here / rules) if rules else find_lab(flags, environment, here).rules
+
+
+def lab_setting(environment: Mapping[str, str]) -> Path:
+    """Return the file in which the user's own lab is kept."""
+    return Path(environment.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "spark-mode" / "lab"
+
+
+def _compose_files(flags: Flags, environment: Mapping[str, str], here: Path, named: Sequence[str]) -> tuple[Path, Sequence[str]]:
+    if flags.files:
+        return here, flags.files
+    if set_files := environment.get(FILE):
+        return here, _split(set_files, environment, _settings(here, named))
+    if found := _in_folder(here, environment, named):
+        return here, found
+    folder = _set_folder(here, environment)
+    if found := _in_folder(folder, environment, named):
+        return folder, found
+    setting = lab_setting(environment)
+    raise ConfigurationError(f"the lab in {setting}, {folder}, has no Compose file with a {RULES_NAME}", "spark-mode lab PATH")
+
+
+def _set_folder(here: Path, environment: Mapping[str, str]) -> Path:
+    setting = lab_setting(environment)
+    if not setting.is_file():
+        raise ConfigurationError(
+            f"no lab here: {here} has no Compose file with a {RULES_NAME}",
+            "go to the lab's directory, name its files with -f, or set it once: spark-mode lab PATH",
+        )
+    try:
+        return Path(read_plain(setting).decode().strip()).resolve(strict=True)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is not a path"
+        raise ConfigurationError(f"the lab that is set in {setting}: {reason}", "set it anew: spark-mode lab PATH") from None
+
+
+def lab_folder(environment: Mapping[str, str], here: Path) -> Path:
+    """Return the directory of the lab that is used without flags. Raises ConfigurationError when there is none."""
+    return here if _in_folder(here, environment) else _set_folder(here, environment)
+
+
+def _in_folder(folder: Path, environment: Mapping[str, str], named: Sequence[str] = ()) -> Sequence[str]:
+    """Return the Compose files of a folder that is a lab: named in its `.env`, or under a usual name with its rules."""
+    settings = _settings(folder, named)
+    if in_env := settings.get(FILE):
+        return _split(in_env, environment, settings)
+    usual = [name for name in COMPOSE_NAMES if (folder / name).is_file()]
+    overrides = [name for name in OVERRIDE_NAMES if (folder / name).is_file()]
+    return [*usual[:1], *overrides[:1]] if usual and (folder / RULES_NAME).is_file() else ()
+
+
+def _split(files: str, environment: Mapping[str, str], settings: Mapping[str, str]) -> Sequence[str]:
+    return [file for file in files.split(environment.get(SEPARATOR) or settings.get(SEPARATOR) or os.pathsep) if file]
+
+
+def _rules_beside(first: Path, here: Path) -> str:
+    for folder in (first.parent, first.parent.parent, here):
+        if (folder / RULES_NAME).is_file():
+            return str(folder / RULES_NAME)
+    raise ConfigurationError(
+        f"no {RULES_NAME} beside {first}, in its parent or in {here}",
+        "write one, or name it: --rules FILE, or export SPARK_MODE_RULES=FILE",
+    )

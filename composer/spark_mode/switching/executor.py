@@ -1,0 +1,250 @@
+"""Carrying out steps: one action of the engine each, with a fresh look before anything starts.
+
+It never trusts a command's exit code about a container's state, and never starts a service before it has seen that
+nothing which a rule excludes beside it is active.
+"""
+
+from dataclasses import dataclass, field
+from typing import NoReturn, assert_never
+
+from spark_mode.engine.doors import ComposeFailed, StartFailed
+from spark_mode.lab.project import Project
+from spark_mode.lab.rules import Rules
+from spark_mode.planning.observed import Container
+from spark_mode.planning.plan import (
+    AwaitRelease,
+    Create,
+    DropCaches,
+    Load,
+    Start,
+    StartContainer,
+    Step,
+    Stop,
+    Unload,
+    Unpause,
+    Verify,
+)
+from spark_mode.planning.steps import READY_SECONDS
+from spark_mode.switching.checkpoint import lost_checkpoint
+from spark_mode.switching.creating import create
+from spark_mode.switching.doors import Doors, StepFailed
+from spark_mode.switching.hosted import HostedModels
+from spark_mode.switching.interruption import Interruption
+from spark_mode.switching.last_look import require_clear
+from spark_mode.switching.lock import Lock
+from spark_mode.switching.measurements import Measurement
+from spark_mode.switching.memory_watch import MemoryWatch
+from spark_mode.switching.observe import Observer
+from spark_mode.switching.readiness import SETTLE_SECONDS, await_ready, described, judge, remark_on
+from spark_mode.switching.report import Watcher
+from spark_mode.switching.restart_policies import RestartPolicies
+from spark_mode.switching.switch_log import SwitchLog
+from spark_mode.switching.two_sides import TwoSides
+
+STOP_MARGIN_SECONDS = 15
+FAILED_GRACE_SECONDS = 2
+"""What a failed start is given between SIGTERM and SIGKILL: it has nothing to save."""
+LAST_LINES = 5
+
+
+@dataclass
+class Executor:
+    """Carries out the steps of one plan, or of one rollback. `touched` says whether anything was stopped or started.
+
+    `started` are the services that this switch started: one of them that fails is stopped. `awaits` is what the running
+    step waits for, in words. `sides` ends it when two that a rule keeps apart are active together.
+    `patience` is how many seconds the release of memory may take; None is what rules.yaml says.
+    """
+
+    doors: Doors
+    project: Project
+    rules: Rules
+    observer: Observer
+    watcher: Watcher
+    interruption: Interruption
+    log: SwitchLog
+    lock: Lock | None = None
+    touched: bool = False
+    awaits: str = ""
+    patience: float | None = None
+    started: set[str] = field(default_factory=set)
+    _ready: set[str] = field(default_factory=set)
+    _since: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._memory = MemoryWatch(self.doors, self.project, self.rules, self.observer, self.watcher, self._tick)
+        self._policies = RestartPolicies(self.doors.docker, self.log)
+        doors, warn, lock = self.doors, self.watcher.warned, self.lock
+        self.sides = TwoSides(doors.docker, doors.clock, self.project, self.rules, self.observer, self.log, warn, lock)
+        self._models = HostedModels(self.doors, self.observer, self._memory)
+
+    @property
+    def measured(self) -> tuple[Measurement, ...]:
+        """What the starts that settled were seen to take."""
+        return tuple(self._memory.gauge.taken)
+
+    def run(self, steps: tuple[Step, ...]) -> None:
+        """Carry out steps in order.
+
+        Raises StepFailed, Interrupted between and during waits, EngineUnavailable when the state of things is unknown,
+        NeedsAttention when two exclusive sides are seen active and neither is this lab's to stop.
+        """
+        self.sides.kept = next((step.services for step in steps if isinstance(step, Verify)), ())
+        if any(step.action == "create" or (isinstance(step, (Start, Stop)) and step.by_compose) for step in steps):
+            self.doors.compose.prepare()
+        for number, step in enumerate(steps, 1):
+            self._tick()
+            self.awaits = ""
+            self.watcher.started(number, step)
+            self.log.begin(step)
+            self._carry_out(step)
+            self.log.done()
+            self.watcher.finished(number, step)
+
+    def _tick(self, hint: bool = False) -> None:
+        """Whatever a step waits for: answer a signal, show progress, and end it when two sides are active together."""
+        self.interruption.check()
+        if self.lock:
+            self.lock.goes_on()
+        for one in self.sides.end(hint):
+            if one.service in self.started or one.service in self.sides.kept:
+                self.touched = True
+                raise StepFailed(f"{one.service} was stopped: {one.cause}")
+
+    def _carry_out(self, step: Step) -> None:  # noqa: C901 - one branch for each kind of step, and nothing else
+        match step:
+            case Create():
+                create(step, self.doors, self.project, self.rules, self.observer)
+            case Stop():
+                self._stop(step)
+            case Unload():
+                self.touched = True
+                self._models.unload(step)
+            case DropCaches():
+                self.doors.machine.drop_caches()
+            case AwaitRelease():
+                self._memory.await_release(step, self.patience)
+            case Unpause():
+                self._unpause(step)
+            case Start():
+                self._start(step)
+            case StartContainer():
+                self._start_container(step)
+            case Load():
+                self.touched = True
+                self._models.load(step)
+            case Verify():
+                self._verify(step)
+            case _:
+                assert_never(step)
+
+    def _stop(self, step: Stop) -> None:
+        containers = [one for id_ in step.containers if (one := self.doors.docker.container(id_))]
+        self._memory.stopping(step.containers)
+        self.touched = True
+        for one in containers:
+            self._policies.disarm(one)
+        grace = max((one.stop_seconds for one in containers), default=10)
+        self.awaits = f"it has up to {grace} s to end"
+        if step.by_compose and step.service:
+            try:
+                self.doors.compose.stop(step.service, grace + STOP_MARGIN_SECONDS)
+            except ComposeFailed as error:
+                self.watcher.warned(f"Compose did not stop {step.service}, so it is stopped by its id: {error}")
+        for one in containers:
+            now = self.doors.docker.container(one.id)
+            if now and now.active:
+                self.doors.docker.stop(one.id, one.stop_seconds)
+                now = self.doors.docker.container(one.id)
+            if now and now.active:
+                raise StepFailed(f"{one.name} is still {now.state} after its stop")
+            if now and step.training and (lost := lost_checkpoint(now)):
+                self.watcher.warned(lost)
+
+    def _start_container(self, step: StartContainer) -> None:
+        known = self.doors.docker.container(step.container)
+        require_clear((known and known.service) or "", self.observer, self.rules)
+        self.touched = True
+        try:
+            self.doors.docker.start(step.container)
+        except StartFailed as error:
+            raise StepFailed(f"{step.subject} did not start: {error}") from None
+        if (now := self.doors.docker.container(step.container)) and now.state == "running":
+            self._policies.give_back(now)
+
+    def _unpause(self, step: Unpause) -> None:
+        require_clear(step.service, self.observer, self.rules)
+        self.touched = True
+        self.doors.docker.unpause(step.container)
+        self._await_ready(step.service, step.completes, step.ready_seconds)
+
+    def _start(self, step: Start) -> None:
+        container = require_clear(step.service, self.observer, self.rules).container_of(step.service)
+        self._memory.require(step)
+        self.touched = True
+        self.started.add(step.service)
+        self._memory.gauge.begin()
+        try:
+            if step.by_compose or container is None:
+                self.doors.compose.start(step.service)
+            else:
+                self.doors.docker.start(container.id)
+        except (ComposeFailed, StartFailed) as error:
+            self._fail(step.service, str(error))
+        self._memory.gauge.settle(self._await_ready(step.service, step.completes, step.ready_seconds))
+
+    def _verify(self, step: Verify) -> None:
+        seen = self.observer.glance()
+        for service in step.services:
+            container, completes = seen.container_of(service), service in step.completes
+            is_ready = container and judge(container, container, completes, SETTLE_SECONDS).verdict == "ready"
+            is_kept = container and container.health == "unhealthy" and service not in self._ready
+            if not (is_ready or is_kept):
+                self._await_ready(service, completes, READY_SECONDS)
+        self._tick(hint=True)
+        seen = self.observer.glance()
+        self.sides.require_one(seen, self.started)
+        for service in step.services:
+            if container := seen.container_of(service):
+                self._policies.give_back(container)
+                if remark := remark_on(container, service in step.unhealthy, service in self.started):
+                    self.watcher.warned(f"{service} {remark}: docker logs {container.name}")
+
+    def _await_ready(self, service: str, completes: bool, bound: float) -> Container:
+        found = self.observer.glance().container_of(service)
+        if found is None:
+            self._fail(service, "its container is gone")
+        docker, machine, starting = self.doors.docker, self.doors.machine, service in self.started
+        self._since[service] = found.started_seconds
+        said = -1
+
+        def tick(waited: float, happened: bool) -> None:
+            nonlocal said
+            self._tick(happened)
+            available = self._memory.above_floor() if starting else machine.memory().available
+            if int(waited) > said:
+                said = int(waited)
+                self.watcher.progress(available, " ".join(docker.last_lines(found.id, 1, found.started_seconds)))
+
+        try:
+            with docker.changes(self.project.name) as changes:
+                end = await_ready(lambda: docker.container(found.id), found, completes, bound, self.doors.clock, changes, tick)
+        except StepFailed as error:
+            self._fail(service, str(error))
+        if end.verdict == "failed":
+            self._fail(service, end.reason)
+        self._ready.add(service)
+        return found
+
+    def _fail(self, service: str, reason: str) -> NoReturn:
+        """Say how a service was last seen, stop it if this switch started it, and fail."""
+        container = self.observer.glance().container_of(service)
+        message = f"{service} {'did not start' if service in self.started else 'is not ready'}: {reason}"
+        if container is not None:
+            message += f"\n  last state: {described(container)}"
+            since = self._since.get(service, container.started_seconds)  # not what it wrote when it ran before
+            message += "".join(f"\n  log: {line}" for line in self.doors.docker.last_lines(container.id, LAST_LINES, since))
+            if container.active and service in self.started:
+                self._policies.disarm(container)
+                self.doors.docker.stop(container.id, FAILED_GRACE_SECONDS)
+        raise StepFailed(message)

@@ -1,0 +1,61 @@
+"""`training --then restore`: stay until training has ended, however it ended, and bring back what ran before."""
+
+from collections.abc import Iterable
+from contextlib import suppress
+
+from spark_mode.errors import EngineUnavailable, Interrupted
+from spark_mode.lab.rules import Rules
+from spark_mode.planning.observed import Container
+from spark_mode.switching.interruption import Interruption
+from spark_mode.switching.journal import JournalFailed
+from spark_mode.switching.records import Then
+from spark_mode.switching.report import Report, SwitchOptions, Watcher
+from spark_mode.switching.session import Session
+from spark_mode.switching.transaction import Transaction
+
+POLL_SECONDS = 0.5
+OUTAGE_SECONDS = 600.0
+"""How long the engine may be away, such as for its own update, before this gives up."""
+
+
+def restore_after_training(session: Session, watcher: Watcher) -> Report:
+    """Wait until nothing of class training is active, then restore, unless another switch came meanwhile.
+
+    Raises as a switch does; Interrupted when a signal comes while training runs, which goes on.
+    """
+    session.look_again()
+    followed = session.past.last_change
+    try:
+        _await_end(session, watcher)
+    except Interrupted:
+        with suppress(JournalFailed):  # then a guard may do what nobody waits for any more
+            session.journal.append(Then(switch=None))
+        raise
+    session.look_again()
+    options = SwitchOptions(wait_seconds=None, only_after=followed)
+    return Transaction(session, options, watcher, None).switch(session.restore_request())
+
+
+def _await_end(session: Session, watcher: Watcher) -> None:
+    interruption, answered_at = Interruption(), session.clock.now()
+    with interruption.listening():
+        watcher.waiting("training runs; when it ends, what ran before comes back")
+        while True:
+            try:
+                if not any_training(session.containers(), session.rules):
+                    return
+                answered_at = session.clock.now()
+            except EngineUnavailable as error:
+                if session.clock.now() - answered_at > OUTAGE_SECONDS:
+                    hint = "when training has ended: spark-mode restore"
+                    raise EngineUnavailable(f"{error.message}, for {OUTAGE_SECONDS:g} s", hint) from None
+            if interruption.requested:
+                message = "training goes on, and what ran before will not come back by itself"
+                raise Interrupted(message, "when it has ended: spark-mode restore")
+            session.clock.sleep(POLL_SECONDS)
+
+
+def any_training(containers: Iterable[Container], rules: Rules) -> bool:
+    """Whether one of these containers is active and of class training."""
+    running = (rules.of_service(one.service or "") for one in containers if one.active)
+    return any(workload is not None and workload.class_ == "training" for workload in running)

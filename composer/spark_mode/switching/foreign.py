@@ -1,0 +1,113 @@
+"""Which containers that are not of the lab's project are its workloads all the same: the lab under another name, and others."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from os.path import realpath
+
+from spark_mode.engine.answers import PROJECT
+from spark_mode.engine.doors import Other
+from spark_mode.lab.project import SCOPE, Project
+from spark_mode.lab.rules import Rules
+from spark_mode.lab.workload import Outside
+from spark_mode.planning.mode import needed_models
+from spark_mode.planning.observed import Foreign
+from spark_mode.switching.leases import Lease
+
+WORKLOAD = "org.spark-mode.workload"
+"""The label with which a container says which workload or host of models it is, whoever started it."""
+
+
+def foreign_workloads(others: Sequence[Other], rules: Rules, project: Project, files: Sequence[str]) -> tuple[Foreign, ...]:
+    """Return what of these the rules speak of: each under every name that it has, and the models that its profiles need.
+
+    `files` are the lab's own Compose files. A lab of its own has nothing foreign.
+    """
+    if rules.scope == "project":
+        return ()
+    own = frozenset(map(realpath, files))
+    found = [
+        Foreign(name=name, container=other.container, project=other.project)
+        for other in others
+        if other.labels.get(SCOPE) != "project"
+        for name in dict.fromkeys(_names(other, rules, project, own))
+    ]
+    return (*found, *_models(found, rules, project))
+
+
+def hidden_from_others(others: Sequence[Other], rules: Rules, project: Project) -> tuple[str, ...]:
+    """Return the services, and running containers, of a lab of the machine that no other lab sees: their label says so.
+
+    `others` are the active containers of all projects, this one's included.
+    """
+    if rules.scope == "project":
+        return ()
+    services = [name for name, service in project.services.items() if service.scope == "project"]
+    own = [other for other in others if other.project == project.name and other.labels.get(SCOPE) == "project"]
+    return (*services, *(other.container.name for other in own if other.container.service not in services))
+
+
+def leased_workloads(leases: Iterable[Lease], rules: Rules, project: Project) -> Iterator[Foreign]:
+    """Yield what others were allowed to start under other names, and have not started yet."""
+    for one in leases:
+        if name := _of_service(one.service, rules, project):
+            yield Foreign(name=name, container=one.as_container(), project=one.project)
+
+
+def _names(other: Other, rules: Rules, project: Project, own: frozenset[str]) -> Iterator[str]:
+    """Yield the names of the lab that another container has."""
+    service = other.container.service
+    is_own = _is_of(other.labels.get(f"{PROJECT}.config_files", ""), own)
+    if service and is_own and (name := _of_service(service, rules, project)):
+        yield name
+    if label := other.labels.get(WORKLOAD):
+        yield from _labelled(label, rules)
+    for workload in rules.workloads.values():
+        if any(_matches(pattern, other) for pattern in workload.outside):
+            yield workload.name
+
+
+def _of_service(service: str, rules: Rules, project: Project) -> str | None:
+    """Return how the rules speak of a service of the lab; its own name for one that they leave out."""
+    if workload := rules.of_service(service):
+        return workload.name
+    return service if rules.host_of_service(service) or service in project.services else None
+
+
+def _is_of(config_files: str, own: frozenset[str]) -> bool:
+    """Whether Compose made a container from one of these files; it writes their absolute paths with commas between."""
+    return any(realpath(file) in own for file in config_files.split(",") if file.startswith("/"))
+
+
+def _labelled(label: str, rules: Rules) -> Iterator[str]:
+    """Yield what a label names: a workload by its name, alias or service, or a host of models by its name or service."""
+    if workload := rules.find(label) or rules.of_service(label):
+        yield workload.name
+    elif rules.host_of_service(label):
+        yield label
+    elif (host := rules.hosts.get(label)) and host.service:
+        yield host.service
+
+
+def _models(found: Iterable[Foreign], rules: Rules, project: Project) -> Iterator[Foreign]:
+    """Yield the models that any client may have a foreign host load: those of the profiles that run whole beside it."""
+    by_project: dict[str | None, dict[str, Foreign]] = {}
+    for one in found:
+        by_project.setdefault(one.project, {})[one.container.service or one.name] = one
+    for there in by_project.values():
+        for name in needed_models(there.keys(), project, rules):
+            if host := there.get(rules.service_of(rules.workloads[name]) or ""):
+                yield host.model_copy(update={"name": name})
+
+
+def _matches(pattern: Outside, other: Other) -> bool:
+    if pattern.label is not None:
+        key, _, value = pattern.label.partition("=")
+        return key in other.labels and (not value or other.labels[key] == value)
+    if pattern.name is not None:
+        return other.container.name == pattern.name
+    return _repository(other.image) == pattern.image or _repository(other.image).endswith(f"/{pattern.image}")
+
+
+def _repository(image: str) -> str:
+    """Return an image's name without tag and digest: `host:5000/team/ssd-tetris:1` is `host:5000/team/ssd-tetris`."""
+    path, slash, last = image.partition("@")[0].rpartition("/")
+    return f"{path}{slash}{last.partition(':')[0]}"

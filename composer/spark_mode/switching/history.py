@@ -1,0 +1,51 @@
+"""What was switched, from the journal: oldest first."""
+
+from spark_mode.errors import ConfigurationError
+from spark_mode.frozen import Frozen
+from spark_mode.switching.journal import JournalFailed, past
+from spark_mode.switching.records import Ended
+from spark_mode.switching.session import Session
+
+
+class Event(Frozen):
+    """A request and how it ended. `at` is ISO 8601; `seconds` is None for a switch that was cut off."""
+
+    at: str
+    request: str
+    by: str
+    outcome: str
+    seconds: float | None
+    note: str | None = None
+
+    @property
+    def took(self) -> str:
+        """How long it took, for people."""
+        return "-" if self.seconds is None else f"{self.seconds:.1f} s"
+
+    @property
+    def said(self) -> str:
+        """The outcome, with the first line of what there is to say of it."""
+        return f"{self.outcome}: {self.note.splitlines()[0]}" if self.note else self.outcome
+
+    def as_json(self) -> dict[str, object]:
+        """Return the stable JSON form."""
+        return self.model_dump()
+
+
+def history(session: Session) -> list[Event]:
+    """Return all that the journal has, a switch that was cut off last. Raises EngineUnavailable, ConfigurationError."""
+    found = [
+        Event(at=one.at, request=one.request, by=one.by, outcome=one.outcome, seconds=one.seconds, note=one.note)
+        for one in _ended(session)
+    ]
+    if cut_off := session.cut_off:
+        began, note = cut_off.began, f"cut off during {cut_off.at}; spark-mode recover"
+        found.append(Event(at=began.at, request=str(began.request), by=began.by, outcome="interrupted", seconds=None, note=note))
+    return found
+
+
+def _ended(session: Session) -> tuple[Ended, ...]:
+    try:
+        return past(session.journal.history()).ended
+    except JournalFailed as error:
+        raise ConfigurationError(str(error), error.fix) from None

@@ -1,0 +1,64 @@
+"""Who holds memory that no workload of the lab declares: a container of others, a process, a model, shared memory."""
+
+from collections import Counter
+
+from spark_mode.engine.doors import Docker, Gpu, Machine
+from spark_mode.lab.project import Project
+from spark_mode.planning.observed import Holder, Memory, Observed
+
+SMALLEST_SHARE = 200
+"""What holds less than one part in so many of the machine's memory is not worth naming."""
+SMALLEST_BYTES = 100 * 10**6
+MOST = 5
+
+
+def find_holders(docker: Docker, machine: Machine, gpu: Gpu, project: Project, observed: Observed) -> tuple[Holder, ...]:
+    """Return who holds undeclared memory, the largest first.
+
+    Sizes are what can be seen from outside: a process's own memory and what the GPU lists for it. They are a lower bound.
+    """
+    least = max(SMALLEST_BYTES, (observed.memory.total or 0) // SMALLEST_SHARE)
+    on_gpu = {one.pid: one.used or 0 for one in gpu.processes() or ()}
+    large = {one.pid: one for one in machine.processes(least)}
+    for pid in on_gpu.keys() - large.keys():
+        if seen := machine.process(pid):
+            large[pid] = seen
+    declared = {one.id for one in observed.active} | {one.container.id for one in observed.foreign}
+    others = {one.container.id: one for one in docker.others(project.name) if one.container.id not in declared}
+    gpu_of_container: Counter[str] = Counter()
+    found: list[Holder] = []
+    for pid, one in large.items():
+        if one.container in declared:
+            continue
+        if one.container in others:
+            gpu_of_container[one.container] += on_gpu.get(pid, 0)
+        else:
+            owner = f"process {pid} of {one.user}" + (", its container is gone" if one.container else "")
+            found.append(Holder(name=one.name, owner=owner, size=one.size + on_gpu.get(pid, 0)))
+    for id_, other in others.items():
+        owner = f"container of {other.project}" if other.project else "container"
+        found.append(Holder(name=other.container.name, owner=owner, size=(docker.held(id_) or 0) + gpu_of_container[id_]))
+    for host in observed.loaded:
+        for model in observed.loaded_on(host):
+            if model.workload is None:
+                found.append(Holder(name=model.model, owner=f"a model in {host}", size=model.size))
+    found.append(Holder(name="/dev/shm", owner="files in shared memory", size=machine.shared_memory()))  # noqa: S108 - a name
+    return tuple(sorted((one for one in found if one.size >= least), key=lambda one: (-one.size, one.name)))
+
+
+def held_by(container: str, docker: Docker, machine: Machine, gpu: Gpu) -> int | None:
+    """Return the bytes that a container holds, with what the GPU lists for its processes; None where it is unknown."""
+    own = docker.held(container)
+    if own is None:
+        return None
+    listed = gpu.processes() or ()
+    return own + sum(one.used or 0 for one in listed if (seen := machine.process(one.pid)) and seen.container == container)
+
+
+def holders_text(holders: tuple[Holder, ...], memory: Memory) -> str:
+    """Return a sentence for a refusal or a failure."""
+    if holders:
+        return f"Held by what no workload declares: {', '.join(str(one) for one in holders[:MOST])}."
+    if memory.total is None or memory.available is None:
+        return "Who holds it cannot be seen."
+    return "Who holds it cannot be seen from outside: no process, container or file in shared memory that is large enough."

@@ -1,0 +1,88 @@
+"""What this machine is, as far as it matters here, and what to do where it is not as it should be."""
+
+import re
+from collections.abc import Iterator
+
+from spark_mode.engine.doors import GpuReading
+from spark_mode.engine.host import Host
+from spark_mode.lab.size import gb_text
+from spark_mode.planning.observed import Memory
+from spark_mode.switching.finding import Finding, Level
+
+UPDATE = "update DGX OS in the DGX Dashboard, and reboot"
+TOOLKIT = (
+    "sudo apt install nvidia-container-toolkit; sudo nvidia-ctk runtime configure --runtime=docker; sudo systemctl restart docker"
+)
+CUDA = "pip install 'spark-mode[gpu]'"
+EARLYOOM = (
+    "sudo apt install earlyoom, and in /etc/default/earlyoom: EARLYOOM_ARGS=\"-m 4,2 -s 100 --avoid '^(sshd|systemd|dockerd)$'\""
+)
+SWAP = "sudo swapoff --all"
+GB = 10**9
+
+
+def look(host: Host, gpu: GpuReading, memory: Memory, capacity: int) -> Iterator[Finding]:
+    """Yield what was found. On a machine that is no DGX Spark what is missing is told, and is no fault.
+
+    NVIDIA's porting guide of the DGX Spark (2026-04) asks for CUDA 13.0 and the toolkit 1.17.7, its first driver for CUDA 13
+    is 580, and the release notes of DGX OS 7.5 (2026-07) say that it handles running out of memory better.
+    """
+    spark = "a DGX Spark (GB10)" if host.is_gb10 else "not a DGX Spark (GB10)"
+    yield Finding(level="ok", where="machine", message=f"{spark}: {host.product}" if host.product else spark)
+    yield _total(memory, capacity)
+    on_a_spark = (
+        _least("DGX OS", host.dgx_os, "7.5", "warning", UPDATE),
+        _least("driver", host.driver, "580", "error", UPDATE),
+        _least("CUDA", gpu.cuda, "13.0", "error" if gpu.cuda else "warning", UPDATE if gpu.cuda else CUDA),
+        _least("container toolkit", host.toolkit, "1.17.7", "warning", TOOLKIT),
+        _swap(memory),
+        _killer(host, memory),
+    )
+    elsewhere: dict[str, str | None] = {"level": "info", "fix": None}
+    yield from on_a_spark if host.is_gb10 else (one.model_copy(update=elsewhere) for one in on_a_spark)
+
+
+def _total(memory: Memory, capacity: int) -> Finding:
+    total = "unknown" if memory.total is None else gb_text(memory.total)
+    message = f"MemTotal is {total}; budgets reckon with {gb_text(capacity)}"
+    if memory.total is not None and memory.total >= capacity:
+        return Finding(level="ok", where="memory", message=message)
+    return Finding(level="warning", where="memory", message=message, fix="rules.yaml: hardware: {capacity: auto}")
+
+
+def _least(where: str, version: str | None, least: str, level: Level, fix: str) -> Finding:
+    """Hold a version against the least that a DGX Spark should have."""
+    if version and _numbers(version) >= _numbers(least):
+        return Finding(level="ok", where=where, message=f"version {version}")
+    seen = f"version {version}" if version else "not found"
+    return Finding(level=level, where=where, message=f"{seen}; a DGX Spark should have {least} or later", fix=fix)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version))
+
+
+def _swap(memory: Memory) -> Finding:
+    """Look at the swap: what the GPU holds is never swapped out, so it delays the end without preventing it."""
+    if not memory.swap_total:
+        return Finding(level="ok", where="swap", message="unknown" if memory.swap_total is None else "none")
+    used = memory.swap_total - (memory.swap_free or 0)
+    message = (
+        f"{gb_text(memory.swap_total)}, {gb_text(used)} of it used; it is never counted, and what the GPU holds never goes there"
+    )
+    if used < GB:
+        return Finding(level="ok", where="swap", message=message)
+    return Finding(level="warning", where="swap", message=message, fix=f"stop something, then: {SWAP}")
+
+
+def _killer(host: Host, memory: Memory) -> Finding:
+    """Look at what ends processes before memory runs out: the kernel itself is too late on a machine of this kind."""
+    where = "out of memory"
+    if not host.killers:
+        message = "no daemon ends processes before memory runs out, and a Spark then freezes as a whole"
+        return Finding(level="warning", where=where, message=message, fix=EARLYOOM)
+    message = f"{', '.join(host.killers)} runs"
+    if any("earlyoom" in one and not re.search(r"-s\s*100\b", one) for one in host.killers) and memory.swap_total:
+        message += "; earlyoom does nothing before swap is short, too"
+        return Finding(level="warning", where=where, message=message, fix=f"add -s 100 to EARLYOOM_ARGS, or: {SWAP}")
+    return Finding(level="ok", where=where, message=f"{message}; it sees the memory of processes, not what CUDA takes for them")

@@ -1,0 +1,58 @@
+"""Ctrl-C, SIGTERM and SIGHUP during a switch: the first one asks it to go back, the second leaves at once.
+
+Ctrl-Z is not taken in the middle of a switch: stopped, it would keep everybody else from switching, without end.
+"""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from spark_mode.errors import Interrupted
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class LeftAtOnce(BaseException):
+    """A second signal came: nothing more is done, and whatever runs is left running."""
+
+
+class Interruption:
+    """Remembers the first signal until somebody can act on it.
+
+    `heard` belongs to a switch: it is told of each signal that is not acted on at once, in the signal's own handler.
+    """
+
+    def __init__(self, heard: Callable[[signal.Signals], None] | None = None) -> None:
+        self.requested = False
+        self._ignored = False
+        self._heard = heard
+
+    def check(self) -> None:
+        """Raise Interrupted once a signal has come; not during a rollback, which is what it asks for."""
+        if self.requested and not self._ignored:
+            raise Interrupted("interrupted")
+
+    def going_back(self) -> None:
+        """From now on the first signal is answered; only a second one counts."""
+        self._ignored = True
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Take the signals over while a switch runs; those that are ignored, as under `nohup`, stay ignored."""
+        wanted = SIGNALS if self._heard is None else (*SIGNALS, signal.SIGTSTP)
+        heard = [number for number in wanted if signal.getsignal(number) is not signal.SIG_IGN]
+        former = {number: signal.signal(number, self._on_signal) for number in heard}
+        try:
+            yield
+        finally:
+            for number, how in former.items():
+                signal.signal(number, how)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the interface of signal.signal
+        if number != signal.SIGTSTP:
+            if self.requested:
+                raise LeftAtOnce
+            self.requested = True
+        if self._heard:
+            self._heard(signal.Signals(number))

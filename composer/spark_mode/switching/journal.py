@@ -1,0 +1,245 @@
+"""What a switch means to do, written down before it is done; Docker is the truth, this is the intent.
+
+A journal is a list of records. `Past` is what they say together: the switches that ended, the one that did not, which
+restart policies containers are owed, who holds what, and the state that the last switch left. A record that cannot be
+understood, because it was damaged or a newer release wrote it, may be of an unfinished switch, and counts as one.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+from pydantic import Field, ValidationError
+
+from spark_mode.frozen import Frozen
+from spark_mode.planning.observed import Hold
+from spark_mode.planning.plan import Start, Step
+from spark_mode.switching.records import (
+    AnyStep,
+    Began,
+    Carried,
+    Ended,
+    GoingBack,
+    Held,
+    PassedOver,
+    Policy,
+    Record,
+    Recovering,
+    Signalled,
+    StepBegun,
+    StepEnded,
+    Then,
+)
+from spark_mode.switching.state import State
+
+
+class JournalFailed(Exception):
+    """A record could not be written, or none be read; the message is the system's reason, and `fix` the way out."""
+
+    def __init__(self, message: str, fix: str) -> None:
+        super().__init__(message)
+        self.fix = fix
+
+
+class Journal(Protocol):
+    """A list of records that grows, and forgets what is not needed. An appended one is on the disk when the call returns."""
+
+    def records(self) -> list[Mapping[str, Any]]:
+        """Return the records from which everything that is in force follows, oldest first. Raises JournalFailed.
+
+        One that was written and cannot be read any more is there too, as one of no known kind.
+        """
+
+    def history(self) -> list[Mapping[str, Any]]:
+        """Return the records of how requests ended, oldest first, as far as they are kept. Raises JournalFailed."""
+
+    def append(self, record: Record) -> None:
+        """Add a record. Raises JournalFailed when it is not on the disk for certain.
+
+        That a step has ended is on the disk with the next record: Docker says it, too.
+        """
+
+
+class Open(Frozen):
+    """A switch that began and did not end: running, or cut off. `steps` are those that were begun, both ways.
+
+    `ready` are the services whose start was done.
+    """
+
+    began: Began
+    steps: tuple[AnyStep, ...] = ()
+    back: bool = False
+    ready: tuple[str, ...] = ()
+
+    @property
+    def at(self) -> str:
+        """The step that was begun last, for people."""
+        return f"{self.steps[-1].action} {self.steps[-1].subject}" if self.steps else "the beginning"
+
+    @property
+    def starts(self) -> frozenset[str]:
+        """The services whose start was begun."""
+        return frozenset(step.service for step in self.steps if isinstance(step, Start))
+
+    def __str__(self) -> str:
+        return f"{self.began.request}, by {self.began.by} at {self.began.at}, was cut off during: {self.at}"
+
+
+class Past(Frozen):
+    """What the records say together. `unreadable` counts those that are not understood.
+
+    `then` is the switch after whose training what ran before comes back, `last_change` the one that changed something
+    last. `refused` are the refusals since, as `refusal` gives them. `kept` are the places of the records that are needed as
+    they are, beside what stands here.
+    """
+
+    ended: tuple[Ended, ...] = ()
+    open: Open | None = None
+    policies: dict[str, Policy] = Field(default_factory=dict)
+    holds: tuple[Hold, ...] = ()
+    state: State = State()
+    then: str | None = None
+    last_change: str | None = None
+    refused: frozenset[str] = frozenset()
+    unreadable: int = 0
+    kept: tuple[int, ...] = ()
+
+    @property
+    def puzzle(self) -> str | None:
+        """What is to be said of records that are not understood: a switch may be unfinished."""
+        if not self.unreadable:
+            return None
+        return (
+            f"the journal has {self.unreadable} record{'s' * (self.unreadable > 1)} that this release does not understand, "
+            "damaged or of a newer one: a switch may be unfinished"
+        )
+
+    @property
+    def restores(self) -> bool:
+        """Whether what ran before comes back when training ends: nothing was switched since that was asked for."""
+        return self.then is not None and self.then == self.last_change
+
+
+NO_CHANGE = ("refused", "unchanged", "enforced", "warned")
+"""Outcomes after which what was switched last is still what was switched last."""
+_KINDS: dict[str, type[Record]] = {
+    "began": Began,
+    "recovering": Recovering,
+    "step": StepBegun,
+    "step-ended": StepEnded,
+    "going-back": GoingBack,
+    "signalled": Signalled,
+    "policy": Policy,
+    "held": Held,
+    "then": Then,
+    "ended": Ended,
+    "passed-over": PassedOver,
+    "carried": Carried,
+}
+_NUMBERS = re.compile(r"\d+")
+
+
+def past(records: Iterable[Mapping[str, Any]]) -> Past:
+    """Return what the records say together."""
+    found = _Fold()
+    for place, raw in enumerate(records):
+        kind = _KINDS.get(str(raw.get("kind")))
+        try:
+            found.add(place, None if kind is None else kind.model_validate(raw))
+        except ValidationError:
+            found.add(place, None)
+    return found.result()
+
+
+def refusal(by: str, request: str, note: str) -> str:
+    """Return what makes two refusals the same: who asked for what, and why not, whatever the figures in it."""
+    return _NUMBERS.sub("0", f"{by}\n{request}\n{note}")
+
+
+class _Fold:
+    def __init__(self) -> None:
+        self.ended: list[Ended] = []
+        self.open: Open | None = None
+        self.policies: dict[str, Policy] = {}
+        self.holds: tuple[Hold, ...] = ()
+        self.state = State()
+        self.then: str | None = None
+        self.last_change: str | None = None
+        self.refused: set[str] = set()
+        self.puzzles: list[int] = []
+        self.open_at: list[int] = []
+
+    def add(self, place: int, record: Record | None) -> None:
+        """Add the record at a place; None is one that is not understood."""
+        if record is None:
+            self.puzzles.append(place)
+            return
+        if isinstance(record, Began):
+            self.open, self.open_at = Open(began=record), []
+        if not isinstance(record, Then) and self._is_open(getattr(record, "switch", "")):
+            self.open_at.append(place)
+        self._take(record)
+
+    def _take(self, record: Record) -> None:  # noqa: C901 - one branch for each kind of record, and nothing else
+        match record:
+            case StepBegun() if self._is_open(record.switch):
+                self._grow(steps=(*self.steps, record.step))
+            case StepEnded(failed=None) if self._is_open(record.switch):
+                self._finish_step()
+            case GoingBack() if self._is_open(record.switch):
+                self._grow(back=True)
+            case Policy():
+                self.policies.pop(record.container, None)
+                if not record.given_back:
+                    self.policies[record.container] = record
+            case Held():
+                self.holds = record.holds
+            case Then():
+                self.then = record.switch
+            case Ended():
+                self._end(record)
+            case PassedOver():
+                self.open, self.puzzles = None, []
+            case Carried():
+                self.then, self.last_change = record.then, record.last_change
+                self.policies = {one.container: one for one in record.policies}
+                self.holds, self.state = record.holds, record.state
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        return self.open.steps if self.open else ()
+
+    def _is_open(self, switch: str) -> bool:
+        return self.open is not None and self.open.began.switch == switch
+
+    def _finish_step(self) -> None:
+        if self.open and self.steps and isinstance(step := self.steps[-1], Start):
+            self._grow(ready=(*self.open.ready, step.service))
+
+    def _grow(self, **fields: object) -> None:
+        if self.open:
+            self.open = self.open.model_copy(update=fields)
+
+    def _end(self, record: Ended) -> None:
+        self.ended.append(record)
+        self.state = record.state or self.state
+        if record.outcome == "refused":
+            self.refused.add(refusal(record.by, record.request, record.note or ""))
+        elif record.outcome not in NO_CHANGE:
+            self.last_change, self.refused = record.switch, set()
+        if self._is_open(record.switch):
+            self.open = None
+
+    def result(self) -> Past:
+        return Past(
+            ended=tuple(self.ended),
+            open=self.open,
+            policies=self.policies,
+            holds=self.holds,
+            state=self.state,
+            then=self.then,
+            last_change=self.last_change,
+            refused=frozenset(self.refused),
+            unreadable=len(self.puzzles),
+            kept=tuple(sorted([*self.puzzles, *(self.open_at if self.open else ())])),
+        )

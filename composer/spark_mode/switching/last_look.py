@@ -1,0 +1,34 @@
+"""The last look before a start: the rule that two sides are never active together is held here, against what is seen.
+
+Whatever brings something up, or creates it, comes right after one of these looks: a create, a start, an unpause, a load. So
+a switch that was held up, for a second or for a day, does nothing that rests on what it had seen before.
+"""
+
+from spark_mode.lab.rules import Rules
+from spark_mode.planning.conflicts import exclusive, member
+from spark_mode.planning.observed import Observed
+from spark_mode.switching.doors import StepFailed
+from spark_mode.switching.observe import Observer
+
+
+def require_stopped(services: tuple[str, ...], observer: Observer) -> None:
+    """Raise StepFailed when one of these is active: to create it, Compose would stop and replace what runs."""
+    running = observer.glance().active_services
+    active = [name for name in services if name in running]
+    if active:
+        raise StepFailed(f"{', '.join(active)} was started by somebody meanwhile; ask again")
+
+
+def require_clear(service: str, observer: Observer, rules: Rules) -> Observed:
+    """Return what was seen. Raises StepFailed when something is active that a rule excludes beside this service."""
+    seen, one = observer.glance(), member(rules, service)
+    for other in (*seen.active_services, *(foreign.name for foreign in seen.foreign)):
+        if other != service and (found := exclusive(rules, one, member(rules, other))):
+            raise StepFailed(f"{service} is not started: {other} became active meanwhile, and {found.rule.because}")
+    for host, loaded in seen.loaded.items():
+        if loaded is None and exclusive(rules, one, member(rules, host)):
+            raise StepFailed(f"{service} is not started: {host} no longer says which models it has loaded")
+        for model in loaded or ():
+            if found := exclusive(rules, one, member(rules, model.workload or host)):
+                raise StepFailed(f"{service} is not started: {model.model} is loaded in {host} again, and {found.rule.because}")
+    return seen

@@ -1,0 +1,118 @@
+"""Looking: from the doors to one snapshot that planning can read. Every look asks anew; nothing is remembered."""
+
+from collections.abc import Callable, Sequence
+
+from spark_mode.engine.doors import Docker, HostAbsent, HostFailed, Machine, ModelHost
+from spark_mode.lab.project import Project
+from spark_mode.lab.rules import Rules
+from spark_mode.planning.mode import known_models
+from spark_mode.planning.observed import Hold, LoadedModel, Observed
+from spark_mode.switching.foreign import foreign_workloads, leased_workloads
+from spark_mode.switching.leases import Lease
+
+Hosts = Callable[[str], ModelHost]
+"""Gives the host of models at an address."""
+
+
+def host_at(address: str) -> ModelHost:
+    """Return the host at an address."""
+    from spark_mode.engine.ollama import OllamaApi  # 60 ms, which only a lab with a running host pays
+
+    return OllamaApi(address)
+
+
+class Observer:
+    """Sees one lab on one machine. `admitted` are the models that the last switch admitted, `holds` what was ever held.
+
+    `leases` gives what others were allowed to start; it counts as active. `files` are the lab's own Compose files: what was
+    made from one of them under another project name is foreign, and counts.
+
+    All looks raise EngineUnavailable when the engine cannot be asked.
+    """
+
+    def __init__(
+        self,
+        docker: Docker,
+        machine: Machine,
+        hosts: Hosts,
+        project: Project,
+        rules: Rules,
+        admitted: tuple[str, ...],
+        holds: tuple[Hold, ...] = (),
+        leases: Callable[[], tuple[Lease, ...]] = tuple,
+        files: Sequence[str] = (),
+    ) -> None:
+        self._docker, self._machine, self._hosts = docker, machine, hosts
+        self._project, self._rules, self._admitted = project, rules, admitted
+        self._holds, self._leases, self._files = holds, leases, files
+
+    def glance(self, all_hosts: bool = False) -> Observed:
+        """Return what must be seen again before a container is started: what runs, the memory, and daemons' models.
+
+        The models of hosts in Docker are asked for only with `all_hosts`: their containers are what counts.
+        """
+        leases = self._leases()  # first: one that ends while the containers are listed is still seen, or its container is
+        listed = {name: self._docker.containers(name) for name in {self._project.name, *(one.project for one in leases)}}
+        containers = listed[self._project.name]
+        unused = [one for one in leases if not one.is_used(listed[one.project])]
+        waiting = [one for one in unused if one.project == self._project.name]
+        others = self._docker.others(self._project.name)
+        active = {one.service for one in containers if one.active}
+        observed = Observed(
+            containers=(*containers, *(one.as_container() for one in waiting if one.service not in active)),
+            foreign=(
+                *foreign_workloads(others, self._rules, self._project, self._files),
+                *leased_workloads([one for one in unused if one not in waiting], self._rules, self._project),
+            ),
+            memory=self._machine.memory(),
+        )
+        names = [name for name, host in self._rules.hosts.items() if all_hosts or host.service is None]
+        loaded = {name: self._loaded(name, address) for name in names if (address := self.address_of(name, observed))}
+        ids = {one.id for one in observed.active}
+        held = (*(hold for hold in self._holds if ids.intersection(hold.containers)), *(one.as_hold() for one in waiting))
+        observed = observed.model_copy(update={"loaded": loaded, "held": held})
+        models = known_models(observed, self._project, self._rules, self._admitted)
+        return observed.model_copy(update={"models": models})
+
+    def look(self) -> Observed:
+        """Return everything that a plan depends on."""
+        images = dict.fromkeys(service.image for service in self._project.services.values() if service.image)
+        return self.glance(all_hosts=True).model_copy(
+            update={
+                "gpu_runtime": self._docker.identity().gpu_runtime,
+                "images": self._docker.images(tuple(images)),
+                "networks": self._docker.networks(self._project.name),
+                "volumes": self._docker.volumes(self._project.name),
+            }
+        )
+
+    def address_of(self, name: str, observed: Observed) -> str | None:
+        """Return where a host of models answers; None while its service does not run."""
+        host = self._rules.hosts[name]
+        if host.service is None:
+            return host.address
+        container = observed.container_of(host.service)
+        if container is None or container.address is None:
+            return None
+        return host.address or f"http://{container.address}:{host.port}"
+
+    def _loaded(self, name: str, address: str) -> tuple[LoadedModel, ...] | None:
+        """Return what a host has loaded: nothing where nobody listens, None where it does not say."""
+        try:
+            listed = self._hosts(address).loaded()
+        except HostAbsent:
+            return ()
+        except HostFailed:
+            return None
+        known = ((one, self._rules.model_of(name, one.model)) for one in listed)
+        return tuple(
+            LoadedModel(
+                host=name,
+                model=one.model,
+                size=one.size,
+                workload=workload.name if workload else None,
+                context_length=one.context_length,
+                expires_at=one.expires_at,
+            )
+            for one, workload in known
+        )

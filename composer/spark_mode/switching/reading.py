@@ -1,0 +1,58 @@
+"""What was read of a lab's files, as a value: it is taken over whole or not at all."""
+
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+
+from spark_mode.engine.compose_files import ComposeFiles
+from spark_mode.errors import ConfigurationError, SparkModeError
+from spark_mode.lab.no_rules import NO_RULES
+from spark_mode.lab.project import Project
+from spark_mode.lab.rules import Rules
+from spark_mode.switching.rules_file import read_rules_file, text_of
+
+
+class Reading(NamedTuple):
+    """A lab as its files say it is, and the digests (SHA-256 by file) of what was read.
+
+    `fault` is what is wrong with the Compose files, where that was allowed; the project has a name alone then.
+    """
+
+    rules: Rules
+    project: Project
+    compose_version: str
+    fault: SparkModeError | None
+    inputs: dict[str, str]
+
+
+def read_lab(
+    rules: str,
+    source: ComposeFiles,
+    inputs: dict[str, str],
+    name: Callable[[SparkModeError], str] | None,
+    forgive: Callable[[ConfigurationError], None],
+) -> Reading:
+    """Read the rules, and Compose's answer about the files that had the digests `inputs` before it was asked.
+
+    `name` tells the project's name where a broken Compose file is allowed; what is wrong with the rules goes to `forgive`, which
+    raises it unless a lab is in hand without them. Raises ConfigurationError and EngineUnavailable.
+    """
+    read = dict(inputs)
+
+    def text(path: Path) -> str:
+        found = text_of(path)
+        read[str(path)] = sha256(found.encode()).hexdigest()
+        return found
+
+    known = NO_RULES
+    try:
+        known = read_rules_file(rules, text)
+    except ConfigurationError as error:
+        forgive(error)
+    try:
+        return Reading(known, source.read(), source.version, None, read)
+    except SparkModeError as error:
+        if name is None:
+            raise
+        return Reading(known, Project(name=name(error)), "", error, read)

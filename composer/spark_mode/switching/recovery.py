@@ -1,0 +1,155 @@
+"""After a crash: wait, shortly, for what the engine was asked, then finish the switch that was cut off, or undo it.
+
+Only the intent is remembered; what is there is observed. A recovery may be cut off as well, and begun again.
+"""
+
+from spark_mode.errors import ConfigurationError, Interrupted, NeedsAttention, SwitchFailed, UsageFault
+from spark_mode.planning.observed import Observed
+from spark_mode.planning.plan import Plan, Stop
+from spark_mode.planning.steps import unhealthy, verify
+from spark_mode.switching.aftermath import HARMLESS, await_quiet, await_stops
+from spark_mode.switching.entry import Entry
+from spark_mode.switching.journal import Open
+from spark_mode.switching.lock import Lock
+from spark_mode.switching.records import Recovering
+from spark_mode.switching.report import Report, Watcher
+from spark_mode.switching.session import Session
+from spark_mode.switching.state import State, after, before_of, now
+from spark_mode.switching.untouched import untouched
+
+
+class Recovery:
+    """Finishes or undoes one switch, under the lock."""
+
+    def __init__(self, session: Session, cut_off: Open, watcher: Watcher, entry: Entry, lock: Lock) -> None:
+        self._session, self._cut_off, self._watcher, self._entry, self._lock = session, cut_off, watcher, entry, lock
+
+    def run(self, back: bool = False) -> Report:
+        """Finish the switch, or bring back what ran before it: where finishing is not safe, and always with `back`.
+
+        Raises as a switch does. The journal then still has it, unless what was stopped was to stay stopped, or the way back
+        failed: what a recovery could not bring back is `restore`'s, so that no second one says the same.
+        """
+        session, cut_off = self._session, self._cut_off
+        self._watcher.recovering(str(cut_off))
+        self._entry.intend(Recovering(switch=cut_off.began.switch, at=self._entry.at, by=self._entry.by))
+        self._await_quiet()
+        if is_untouched(cut_off, session.observer.glance()):
+            return self._recovered(untouched(self._entry.enforced, "had been stopped or started"))
+        if not back and self._has_ended():
+            return self._recovered("its training has ended since; nothing more is done", self._left(), follow=True)
+        plan = None if back else self._finishing()
+        if plan is None and cut_off.began.request.verb == "stop" and not back:
+            return self._recovered("it is not finished, because that would be refused now; nothing is started", self._left())
+        if plan is None:
+            await_stops(cut_off, session.observer, session.clock, self._end_two_sides)
+        return self._carry_out(plan)
+
+    def _carry_out(self, plan: Plan | None) -> Report:
+        """Carry out the plan that finishes the switch; without one go back."""
+        cut_off, switch = self._cut_off, self._entry.attempt(self._lock, self._cut_off)
+        try:
+            if plan is None:
+                reason = f"{cut_off.began.request} was cut off"
+                return self._recovered(switch.back(cut_off.began.before, restore=True, reason=reason))
+            self._watcher.planned(plan)
+            switch.run(plan, cut_off.began.before, cut_off.began.restore)
+            return self._recovered("it was finished", self._state_after(plan), plan, follow=True)
+        except (SwitchFailed, Interrupted) as error:
+            if switch.ended == "rolled-back":
+                return self._recovered(error.message)
+            if switch.ended:
+                self._entry.record(self._entry.ended_for(cut_off, switch.ended, error.message))
+            raise
+        except NeedsAttention as error:
+            if not switch.stuck:
+                raise
+            self._entry.record(self._entry.ended_for(cut_off, "failed", error.message, self._left()))
+            message = f"{error.message}\nNow it is {self._mode()}, and nothing more is tried."
+            raise NeedsAttention(message, "bring back what ran before, when it can run: spark-mode restore") from None
+        finally:
+            self._entry.keep(switch)
+
+    def _await_quiet(self) -> None:
+        """Wait, shortly, for what the switch had asked the engine for last, and end it when two sides are active together."""
+        self._lock.doing("waiting for what the switch that was cut off had asked for")
+        await_quiet(self._cut_off, self._session.observer, self._session.clock, self._end_two_sides)
+        self._lock.settled()
+
+    def _end_two_sides(self, seen: Observed) -> None:
+        self._lock.goes_on()
+        self._entry.two_sides(self._lock).end_in(seen)
+
+    def _finishing(self) -> Plan | None:
+        """Return the plan that finishes the switch, None where going back is the safe way."""
+        try:
+            seen = self._session.observe()
+            plan = self._session.plan_for(self._cut_off.began.request, seen)
+        except (UsageFault, ConfigurationError):
+            return None  # the files no longer know what was asked for
+        if plan.target and not plan.steps:
+            looking = verify(plan.target, frozenset(), self._session.rules, unhealthy(plan.target, seen))
+            plan = plan.model_copy(update={"steps": (looking,)})
+        return plan if may_finish(self._cut_off, plan) else None
+
+    def _has_ended(self) -> bool:
+        """Whether training was ready and has completed since: it is not started a second time."""
+        seen, rules = self._session.observer.glance(), self._session.rules
+        training = [name for name in self._cut_off.ready if (known := rules.of_service(name)) and known.class_ == "training"]
+        there = (seen.container_of(name) for name in training)
+        ran = {one.id for one in self._cut_off.began.before.active}
+        ended = any(one and one.state == "exited" and one.exit_code == 0 and one.id not in ran for one in there)
+        return ended and not seen.active
+
+    def _state_after(self, plan: Plan) -> State:
+        session = self._session
+        was = before_of(self._cut_off.began.before, session.project, session.rules)
+        return after(session.state, plan, was, self._mode(), touched=True)
+
+    def _mode(self) -> str:
+        return self._session.mode(self._session.observer.glance())
+
+    def _left(self) -> State:
+        """Return the state in which `restore` brings back what ran before the switch."""
+        session = self._session
+        was = before_of(self._cut_off.began.before, session.project, session.rules)
+        return session.state.model_copy(update={"mode": self._mode(), "since": now(), "before": was})
+
+    def _recovered(self, note: str, state: State | None = None, plan: Plan | None = None, follow: bool = False) -> Report:
+        """Write the end, and before it what was part of the intent; `follow` says that its training was started."""
+        cut_off = self._cut_off
+        if plan:
+            self._entry.keep_intent(
+                cut_off.began.request, plan, self._session.observer.glance(), cut_off.began, cut_off.began.switch
+            )
+        elif follow and cut_off.began.then:
+            self._entry.follow(cut_off.began.switch)
+        if follow and cut_off.began.then:
+            note += "; when training has ended, a guard brings back what ran before; without one: spark-mode restore"
+        self._entry.record(self._entry.ended_for(cut_off, "recovered", note, state))
+        self._session.look_again()
+        return Report(
+            switch=cut_off.began.switch,
+            request=str(cut_off.began.request),
+            outcome="recovered",
+            mode=self._mode(),
+            seconds=self._entry.seconds,
+            steps=plan.steps if plan else (),
+            note=note,
+        )
+
+
+def is_untouched(cut_off: Open, seen: Observed) -> bool:
+    """Whether a switch was cut off before it stopped, started, loaded or unloaded anything.
+
+    What it would stop must be seen to run, too: a stop goes on where the disk was too full to write it down.
+    """
+    running = {one.id for one in seen.active}
+    to_stop = (id_ for step in cut_off.began.steps if isinstance(step, Stop) for id_ in step.containers)
+    return all(step.action in HARMLESS for step in cut_off.steps) and running.issuperset(to_stop)
+
+
+def may_finish(cut_off: Open, plan: Plan) -> bool:
+    """Whether a plan, made anew for the same request, finishes a switch: it stops no training that was not agreed to."""
+    agreed = {step.service for step in cut_off.began.steps if isinstance(step, Stop)}
+    return not cut_off.back and plan.refusal is None and all(one.service in agreed for one in plan.stops_training)

@@ -1,0 +1,245 @@
+"""One lab on one machine, from its files to a finished switch: what every command works with."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spark_mode.engine.docker import EngineApi
+from spark_mode.engine.doors import Clock, Docker, Gpu, Identity, Machine, Other
+from spark_mode.engine.early import EarlyInfo
+from spark_mode.engine.gpu import NvidiaGpu
+from spark_mode.engine.local import local_socket
+from spark_mode.engine.machine import HostMemory, SystemClock
+from spark_mode.errors import ConfigurationError, EngineUnavailable, SparkModeError, UsageFault
+from spark_mode.lab.files import LabFiles
+from spark_mode.lab.project import Project
+from spark_mode.lab.rules import Rules
+from spark_mode.planning.mode import current_mode
+from spark_mode.planning.observed import Container, Holder, Observed
+from spark_mode.planning.plan import Plan
+from spark_mode.planning.planner import plan as make_plan
+from spark_mode.planning.request import Request
+from spark_mode.switching.admitted import explained
+from spark_mode.switching.children import children_lock
+from spark_mode.switching.directories import Directories, directories, shared_directories
+from spark_mode.switching.disk import LOCK_SECONDS, RealDisk
+from spark_mode.switching.forgiveness import Forgiveness
+from spark_mode.switching.holders import find_holders
+from spark_mode.switching.inputs import digests
+from spark_mode.switching.journal import Journal, JournalFailed, Open, Past, past
+from spark_mode.switching.journal_file import JournalFile
+from spark_mode.switching.leases import Leases
+from spark_mode.switching.lock import is_switching
+from spark_mode.switching.observe import Observer, host_at
+from spark_mode.switching.prefetch import Asked, ask_compose, ask_early
+from spark_mode.switching.reading import read_lab
+from spark_mode.switching.rules_file import machine_capacity
+from spark_mode.switching.state import State
+from spark_mode.switching.understanding import require_understood
+
+if TYPE_CHECKING:
+    from spark_mode.switching.doors import Doors
+
+READ_AGAIN_SECONDS = 5.0
+"""After so long, such as a wait for the lock or an answer, Compose is asked again: its files may include others."""
+
+
+class Session:
+    """A lab in hand. `project_fault` is what is wrong with its Compose files, where that was allowed at opening.
+
+    `journal_seconds` is how long is waited for somebody else who writes the journal.
+    """
+
+    rules: Rules
+    project: Project
+
+    def __init__(self, files: LabFiles, socket: str, early: EarlyInfo | None = None) -> None:
+        self.files, self.socket = files, socket
+        self.docker: Docker = EngineApi(socket, early)
+        self.machine: Machine = HostMemory()
+        self.gpu: Gpu = NvidiaGpu()
+        self.clock: Clock = SystemClock()
+        self.project_fault: SparkModeError | None = None
+        self.forgiveness = Forgiveness()
+        self.journal_seconds = LOCK_SECONDS
+        self.compose_version = ""
+        self.inputs: dict[str, str] = {}
+        self._read_at = 0.0
+
+    @classmethod
+    def open(cls, files: LabFiles, asked: Asked | None = None, need_project: bool = True, lenient: bool = False) -> "Session":
+        """Read the rules and the Compose project.
+
+        Raises ConfigurationError for both, and EngineUnavailable without a `docker` command. With `need_project` False
+        a broken Compose file is kept as `project_fault`: a stop never needs a valid one, and `lenient` no valid rules either.
+        """
+        asked = asked or ask_early(files)
+        session = cls(files, local_socket(), asked.engine)
+        session.forgiveness.granted = lenient
+        session._read(asked, need_project)
+        return session
+
+    def _read(self, asked: Asked, need_project: bool) -> None:
+        """Take over what is read, once all of it is."""
+        name = None if need_project else self._name_by_labels
+        found = read_lab(self.files.rules, asked.compose, asked.inputs, name, self.forgiveness.forgive)
+        self.rules, self.project, self.compose_version, self.project_fault, self.inputs = found
+        self._read_at = self.clock.now()
+        self.__dict__.pop("capacity", None)
+
+    def read_again(self, after: float = READ_AGAIN_SECONDS) -> bool:
+        """Read the files again where they changed, or may have; return whether the lab is another one now.
+
+        Raises ConfigurationError and EngineUnavailable as `open` does; what was read before counts then.
+        """
+        if digests(map(Path, self.inputs)) == self.inputs and self.clock.now() - self._read_at < after:
+            return False
+        former = (self.rules, self.project)
+        self._read(ask_compose(self.files), need_project=self.project_fault is None)
+        return former != (self.rules, self.project)
+
+    def _name_by_labels(self, fault: SparkModeError) -> str:
+        """Find the project's name where Compose cannot tell it: given, or on the containers made from these files."""
+        if self.files.project_name:
+            return self.files.project_name
+        name = next(filter(None, (self.docker.project_of_file(file) for file in self.files.compose)), None)
+        if name is None:
+            raise fault
+        return name
+
+    @cached_property
+    def capacity(self) -> int:
+        """The machine's memory that budgets reckon with, in bytes."""
+        return machine_capacity(self.rules)
+
+    @cached_property
+    def directories(self) -> Directories:
+        """Where locks and state lie; where they should, for those who are not held up by what is broken."""
+        try:
+            return directories()
+        except ConfigurationError as error:
+            self.forgiveness.forgive(error)
+            return Directories(*shared_directories(), shared=True)
+
+    @cached_property
+    def _identity(self) -> Identity:
+        return self.docker.identity()
+
+    def identity(self) -> Identity:
+        """Return which engine answers. Raises EngineUnavailable."""
+        return self._identity
+
+    def engine_now(self) -> Identity:
+        """Ask anew which engine answers: one that was away may have been replaced. Raises EngineUnavailable."""
+        return EngineApi(self.socket).identity()
+
+    @cached_property
+    def engine_key(self) -> str:
+        """The engine's id as a file name. Raises EngineUnavailable."""
+        return "".join(character if character.isalnum() else "-" for character in self._identity.id)[:64]
+
+    @property
+    def journal(self) -> Journal:
+        """What this lab's switches wrote down. Raises EngineUnavailable: it belongs to an engine."""
+        path = self.directories.state / f"{self.engine_key}.{self.project.name}.journal"
+        return JournalFile(path, RealDisk(self.journal_seconds))
+
+    @property
+    def leases(self) -> Leases:
+        """What others were allowed to start: on the machine, or in a lab of its own. Raises EngineUnavailable."""
+        locks = self.directories.locks
+        places = (locks / "leases.json", locks / f"{self.engine_key}.{self.project.name}.leases.json")
+        path, former = places[::-1] if self.rules.scope == "project" else places
+        return Leases(path, former, self.project.name)
+
+    @cached_property
+    def past(self) -> Past:
+        """What the journal said when it was first asked for, or after `look_again`."""
+        try:
+            return past(self.journal.records())
+        except JournalFailed as error:
+            self.forgiveness.forgive(ConfigurationError(str(error), error.fix))
+            return Past()
+
+    def look_again(self) -> None:
+        """Forget what was read of the journal."""
+        self.__dict__.pop("past", None)
+
+    @property
+    def state(self) -> State:
+        """What the last switch left."""
+        return self.past.state
+
+    @property
+    def cut_off(self) -> Open | None:
+        """The switch that began and neither ended nor runs now."""
+        unfinished = self.past.open
+        return unfinished if unfinished and not is_switching(self.directories.locks) else None
+
+    @property
+    def observer(self) -> Observer:
+        """Who looks at this lab."""
+        known = self.past
+        admitted, leases, files = known.state.models, self.forgiveness.of(self.leases.live), self.files.compose
+        return Observer(self.docker, self.machine, host_at, self.project, self.rules, admitted, known.holds, leases, files)
+
+    def observe(self) -> Observed:
+        """Return what is there now. Raises EngineUnavailable."""
+        return self.observer.look()
+
+    def mode(self, observed: Observed) -> str:
+        """Return the mode that the lab is in, as things were observed."""
+        return current_mode(observed, self.project, self.rules)
+
+    def containers(self) -> tuple[Container, ...]:
+        """Return the containers of this lab. Raises EngineUnavailable."""
+        return self.docker.containers(self.project.name)
+
+    def others(self) -> tuple[Other, ...]:
+        """Return the active containers that are not of this lab's project."""
+        return self.docker.others(self.project.name)
+
+    def plan(self, request: Request) -> Plan:
+        """Return the plan as things are now; without an engine it says what fits (`observed` is False)."""
+        try:
+            observed = self.observe()
+        except EngineUnavailable:
+            observed = Observed(complete=False, memory=self.machine.memory())
+        plan = explained(self, self.plan_for(request, observed), observed)
+        if observed.complete:
+            require_understood(self.past, request)
+        if observed.complete and (cut_off := self.cut_off):
+            note = f"{cut_off}; a switch recovers that first, and this plan is made from what runs now"
+            plan = plan.model_copy(update={"warnings": (*plan.warnings, note)})
+        return plan
+
+    def plan_for(self, request: Request, observed: Observed) -> Plan:
+        """Return the plan for things as they were observed."""
+        return make_plan(request, self.project, self.rules, observed, self.capacity)
+
+    def holders(self, observed: Observed) -> tuple[Holder, ...]:
+        """Return who holds memory that no workload declares."""
+        return find_holders(self.docker, self.machine, self.gpu, self.project, observed)
+
+    @property
+    def measurements_path(self) -> Path:
+        """Where what was measured is kept."""
+        return self.directories.state / f"{self.engine_key}.{self.project.name}.measured.jsonl"
+
+    def restore_request(self) -> Request:
+        """Return the request for the mode before. Raises UsageFault when there is none, NeedsAttention if it is not certain."""
+        require_understood(self.past)
+        before = self.state.before
+        if before is None:
+            raise UsageFault("there is no mode before: nothing was switched here yet", "ask for a mode: spark-mode audio PROFILE")
+        return Request(verb="restore", names=before.services, extra=before.models, variants=before.variants)
+
+    def doors(self) -> "Doors":
+        """Return the doors that a switch uses."""
+        from spark_mode.engine.compose import ComposeVerbs  # only a switch needs it
+        from spark_mode.switching.doors import Doors
+
+        lock = children_lock(self.directories.locks)
+        files = self.files.model_copy(update={"project_name": self.project.name})
+        compose = ComposeVerbs(files, self.socket, str(lock), str(self.directories.state))
+        return Doors(docker=self.docker, compose=compose, machine=self.machine, gpu=self.gpu, hosts=host_at, clock=self.clock)

@@ -1,0 +1,77 @@
+"""What the last switch left: its request, its mode and what ran before it. Docker is the truth; this is the intent."""
+
+from datetime import UTC, datetime
+
+from pydantic import Field
+
+from spark_mode.frozen import Frozen
+from spark_mode.lab.project import Project
+from spark_mode.lab.rules import Rules
+from spark_mode.planning.mode import current_mode
+from spark_mode.planning.observed import LEASED, Observed
+from spark_mode.planning.plan import Plan
+
+
+class Before(Frozen):
+    """What ran before a switch, enough to ask for it again."""
+
+    mode: str
+    services: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    variants: dict[str, str] = Field(default_factory=dict)
+
+
+class State(Frozen):
+    """The last request that succeeded, its mode and since when (ISO 8601, UTC), and what ran before it."""
+
+    request: str | None = None
+    mode: str | None = None
+    since: str | None = None
+    models: tuple[str, ...] = ()
+    variants: dict[str, str] = Field(default_factory=dict)
+    before: Before | None = None
+
+
+def before_of(observed: Observed, project: Project, rules: Rules) -> Before:
+    """Return what runs now as what ran before; services in an explicit variant, so that it comes back in the same."""
+    ran = (one for one in observed.active if one.state != LEASED)
+    known = project.services or {one.service for one in observed.containers}  # a stop needs no valid Compose file
+    active = [one for one in ran if one.service in known and not one.one_off]
+    sized = {one.service: rules.of_service(one.service) for one in active if one.service}
+    return Before(
+        mode=current_mode(observed, project, rules),
+        services=tuple(sorted({one.service for one in active if one.service})),
+        models=observed.models,
+        variants={
+            one.service: variant
+            for one in active
+            if one.service and (workload := sized[one.service]) and (variant := one.variant or workload.default_variant)
+        },
+    )
+
+
+def after(state: State, plan: Plan, before: Before, mode: str, touched: bool) -> State:
+    """Return the state after a switch that `touched` something or not; a mode that was on already keeps its time."""
+    same = state.mode == mode and before.mode == mode
+    return State(
+        request=plan.request,
+        mode=mode,
+        since=state.since if same else now(),
+        models=plan.models,
+        variants=plan.variants,
+        before=before if touched else state.before,
+    )
+
+
+def now() -> str:
+    """Return the wall time for people, ISO 8601 in UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def seconds_since(moment: str) -> float | None:
+    """Return the seconds since an ISO 8601 time of the engine, None for a time that is not one."""
+    try:
+        then = datetime.fromisoformat(moment[:19] + "+00:00")
+    except ValueError:
+        return None
+    return max(0.0, (datetime.now(UTC) - then).total_seconds()) if then.year > 1 else None

@@ -1,0 +1,146 @@
+"""What runs, as data: the mode, the services, the memory, what breaks a rule, and what belongs to others."""
+
+from collections.abc import Iterator
+
+from spark_mode.engine.doors import Clock, Gpu
+from spark_mode.errors import SparkModeError
+from spark_mode.lab.rules import Rules
+from spark_mode.lab.size import gb_text
+from spark_mode.planning.mode import violations
+from spark_mode.planning.observed import Container, Observed, running_workload
+from spark_mode.planning.request import Request
+from spark_mode.switching.holders import held_by
+from spark_mode.switching.lock import who_switches
+from spark_mode.switching.measurements import Measurement, read_measurements
+from spark_mode.switching.session import Session
+from spark_mode.switching.state import seconds_since
+from spark_mode.switching.status_model import ModeChange, ModelStatus, ServiceStatus, Status
+
+SAMPLES, SAMPLE_SECONDS = 5, 0.1
+BUSY = 90
+"""Percent of the GPU that a training should use (the working reference, section 6)."""
+GROWN = 0.1
+"""By what share of its planned memory a service may grow before it is worth a note."""
+
+
+def status(session: Session) -> Status:
+    """Look, and return what is there. Raises EngineUnavailable when the engine cannot be asked."""
+    observed = session.observe()
+    rules, state = session.rules, session.state
+    mode = session.mode(observed)
+    foreign = {one.container.id for one in observed.foreign}
+    records = read_measurements(session.measurements_path)
+    services = tuple(_service(one, session, records) for one in observed.active)
+    utilisation = busy(session.gpu, session.clock) if any(one.class_ == "training" for one in services) else None
+    return Status(
+        mode=mode,
+        since=state.since if state.mode == mode else None,
+        services=services,
+        models=tuple(_models(observed, rules)),
+        memory=observed.memory,
+        declared=sum(one.footprint.planned for one in observed.workloads(rules)),
+        capacity=session.capacity,
+        violations=tuple(str(one) for one in violations(observed, rules)),
+        foreign=tuple(_foreign(observed)),
+        others=tuple(one.container.name for one in session.others() if one.container.id not in foreign),
+        holders=session.holders(observed),
+        utilisation=utilisation,
+        notes=tuple(notes(services, utilisation)),
+        changes=tuple(_changes(session, observed, mode)),
+        switching=who_switches(session.directories.locks),
+        interrupted=str(session.cut_off) if session.cut_off else session.past.puzzle,
+        restores=session.past.restores,
+        held=tuple(map(str, observed.held)),
+        disarmed=tuple(_disarmed(session, observed)),
+    )
+
+
+def _disarmed(session: Session, observed: Observed) -> Iterator[str]:
+    """Yield which containers have no restart policy now, and get their own back once a switch has started them."""
+    for one in observed.containers:
+        owed = session.past.policies.get(one.id)
+        if owed and one.restart_policy == "no":
+            yield f"{one.service or one.name} ({owed.policy})"
+
+
+def _foreign(observed: Observed) -> Iterator[str]:
+    for one in observed.foreign:
+        of = f", of the project {one.project}" if one.project else ""
+        yield f"{one.container.name} ({one.name}, {one.container.state}{of})"
+
+
+def _service(container: Container, session: Session, records: tuple[Measurement, ...]) -> ServiceStatus:
+    name = container.service or container.name
+    workload = running_workload(session.rules, name, container.variant)
+    host = session.rules.host_of_service(name)
+    settled = next((one for one in reversed(records) if one.container == container.id), None)
+    held = held_by(container.id, session.docker, session.machine, session.gpu) if settled else None
+    return ServiceStatus(
+        service=workload.label if workload and not container.one_off else container.name if container.one_off else name,
+        class_=workload.class_ if workload else "host" if host else "unknown",
+        state=container.state,
+        health=container.health,
+        age=seconds_since(container.started_at),
+        planned=workload.footprint.planned if workload else None,
+        measured=settled.took if settled and settled.counts else None,
+        grown=held - settled.held if settled and settled.held is not None and held is not None else None,
+    )
+
+
+def _models(observed: Observed, rules: Rules) -> Iterator[ModelStatus]:
+    """Yield what is expected beside what is loaded: a model may go by itself, and a client may load another."""
+    seen = {(one.host, one.workload or one.model): one for host in observed.loaded for one in observed.loaded_on(host)}
+    expected = {(rules.workloads[name].host or "", name) for name in observed.models}
+    for host, name in sorted(expected | seen.keys()):
+        workload, one = rules.workloads.get(name), seen.get((host, name))
+        yield ModelStatus(
+            name=name,
+            host=host,
+            expected=(host, name) in expected,
+            loaded=None if observed.loaded.get(host) is None else one is not None,
+            planned=workload.footprint.planned if workload else None,
+            size=one.size if one else None,
+            context_length=one.context_length if one else None,
+            expires_at=one.expires_at if one else None,
+        )
+
+
+def busy(gpu: Gpu, clock: Clock) -> int | None:
+    """Return the highest of some samples of the GPU's utilisation, percent: a busy training may rest for a moment."""
+    samples = []
+    for _ in range(SAMPLES):
+        sample = gpu.utilisation()
+        if sample is None:
+            return None
+        samples.append(sample)
+        clock.sleep(SAMPLE_SECONDS)
+    return max(samples)
+
+
+def notes(services: tuple[ServiceStatus, ...], utilisation: int | None) -> Iterator[str]:
+    """Yield what deserves a look: memory that creeps, and a training that leaves the GPU idle."""
+    for one in services:
+        if one.grown is not None and one.planned and one.grown > GROWN * one.planned:
+            yield f"{one.service} holds {gb_text(one.grown)} more than when it settled: look for a leak, or plan it larger"
+    if utilisation is not None and utilisation < BUSY:
+        yield f"training keeps the GPU {utilisation} % busy, not {BUSY} % and more: a larger batch, or faster data, would use it"
+
+
+def _changes(session: Session, observed: Observed, mode: str) -> list[ModeChange]:
+    requests = [
+        Request.model_validate({"verb": name, "names": (profile,) if name == "audio" else ()})
+        for name, one in session.rules.modes.items()
+        if name in ("audio", "training")
+        for profile in one.profiles
+        if profile in session.project.profiles
+    ]
+    return [_change(one, session, observed) for one in requests if str(one) != mode]
+
+
+def _change(request: Request, session: Session, observed: Observed) -> ModeChange:
+    try:
+        plan = session.plan_for(request, observed)
+    except SparkModeError as error:  # the files and rules.yaml disagree about that mode; the status stands
+        return ModeChange(request=str(request), refused=error.message)
+    stops = tuple(one.name for one in plan.preemptions or ())
+    return ModeChange(request=plan.request, stops=stops, refused=plan.refusal.message if plan.refusal else None)

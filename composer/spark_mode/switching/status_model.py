@@ -1,0 +1,127 @@
+"""What `status` shows, as data; what it means is in `status.py`."""
+
+from spark_mode.frozen import Frozen
+from spark_mode.lab.size import gb
+from spark_mode.planning.observed import Holder, Memory
+
+
+class ServiceStatus(Frozen):
+    """A service with an active container. `age` is in seconds, `planned` in bytes, None for a host.
+
+    `measured` is what it took when it settled, `grown` by how much it holds more since; bytes, None where unknown, as what it
+    took is where others' memory moved meanwhile.
+    """
+
+    service: str
+    class_: str
+    state: str
+    health: str
+    age: float | None
+    planned: int | None
+    measured: int | None = None
+    grown: int | None = None
+
+
+class ModelStatus(Frozen):
+    """A model that is expected or loaded. `loaded` is None where its host does not say; sizes in bytes."""
+
+    name: str
+    host: str
+    expected: bool
+    loaded: bool | None
+    planned: int | None
+    size: int | None = None
+    context_length: int | None = None
+    expires_at: str | None = None
+
+
+class ModeChange(Frozen):
+    """What another mode would do now: what it stops, or why it is refused."""
+
+    request: str
+    stops: tuple[str, ...] = ()
+    refused: str | None = None
+
+
+class Status(Frozen):
+    """One look at the lab and the machine. Sizes in bytes; `since` is ISO 8601.
+
+    `switching` is a switch that runs now, `interrupted` one that was cut off, `held` what others may not stop,
+    `disarmed` restart policies to give back; `restores` says that what ran before comes back when training ends.
+    """
+
+    mode: str
+    since: str | None
+    services: tuple[ServiceStatus, ...]
+    models: tuple[ModelStatus, ...]
+    memory: Memory
+    declared: int
+    capacity: int
+    violations: tuple[str, ...]
+    foreign: tuple[str, ...]
+    others: tuple[str, ...]
+    holders: tuple[Holder, ...]
+    utilisation: int | None
+    notes: tuple[str, ...]
+    changes: tuple[ModeChange, ...]
+    switching: str | None = None
+    interrupted: str | None = None
+    restores: bool = False
+    held: tuple[str, ...] = ()
+    disarmed: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, object]:
+        """Return the stable JSON form; sizes in GB."""
+        total, available = self.memory.total, self.memory.available
+        return {
+            "mode": self.mode,
+            "since": self.since,
+            "services": [
+                {
+                    "service": one.service,
+                    "class": one.class_,
+                    "state": one.state,
+                    "health": one.health,
+                    "planned_gb": None if one.planned is None else gb(one.planned),
+                    "age_seconds": one.age,
+                    "measured_gb": _gb(one.measured),
+                    "grown_gb": _gb(one.grown),
+                }
+                for one in self.services
+            ],
+            "ollama": [
+                {
+                    "name": one.name,
+                    "host": one.host,
+                    "expected": one.expected,
+                    "loaded": one.loaded,
+                    "planned_gb": _gb(one.planned),
+                    "size_gb": _gb(one.size),
+                    "context_length": one.context_length,
+                    "expires_at": one.expires_at,
+                }
+                for one in self.models
+            ],
+            "memory": {
+                "total_gb": _gb(total),
+                "available_gb": _gb(available),
+                "swap_used_gb": _gb(self.memory.swap_used),
+                "declared_gb": gb(self.declared),
+            },
+            "holders": [{"name": one.name, "owner": one.owner, "size_gb": gb(one.size)} for one in self.holders],
+            "gpu_utilisation": self.utilisation,
+            "notes": list(self.notes),
+            "violations": list(self.violations),
+            "foreign": list(self.foreign),
+            "others": list(self.others),
+            "changes": [one.model_dump() for one in self.changes],
+            "switching": self.switching,
+            "interrupted": self.interrupted,
+            "restores": self.restores,
+            "held": list(self.held),
+            "restart_policies": list(self.disarmed),
+        }
+
+
+def _gb(size: int | None) -> float | int | None:
+    return None if size is None else gb(size)

@@ -1,0 +1,250 @@
+"""One request from the question to its record: agreed to, locked, recovered, planned again, carried out, journalled."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+
+from spark_mode.errors import ConfigurationError, Interrupted, NeedsAttention, Refused, SparkModeError, SwitchFailed
+from spark_mode.planning.observed import Observed
+from spark_mode.planning.plan import Plan
+from spark_mode.planning.request import Request
+from spark_mode.switching.admitted import admitted
+from spark_mode.switching.aftermath import QUIET_SECONDS
+from spark_mode.switching.agreement import ROUNDS, Agreement, Unasked
+from spark_mode.switching.brake import Brake
+from spark_mode.switching.doors import StepFailed
+from spark_mode.switching.entry import Entry
+from spark_mode.switching.journal import Open
+from spark_mode.switching.leases import POLL_SECONDS
+from spark_mode.switching.lock import Lock, switch_lock
+from spark_mode.switching.net import net
+from spark_mode.switching.recovery import Recovery
+from spark_mode.switching.report import Confirm, Report, SwitchOptions, Watcher
+from spark_mode.switching.session import Session
+from spark_mode.switching.state import after, before_of
+from spark_mode.switching.switch import LOOK
+from spark_mode.switching.two_sides import require_gone
+from spark_mode.switching.understanding import require_understood
+from spark_mode.switching.untouched import sentence, stopped_at_once
+
+
+class Transaction:
+    """One switch, or one recovery, of a lab. Each raises the error, with its exit code, of whatever prevented it."""
+
+    def __init__(self, session: Session, options: SwitchOptions, watcher: Watcher, confirm: Confirm | None) -> None:
+        self._session, self._options, self._watcher = session, options, watcher
+        self._entry = Entry(session, watcher)
+        self._agreement = Agreement(options, confirm, self._entry.enforced)
+
+    def switch(self, request: Request) -> Report:
+        """Carry a request out."""
+        if request.drop_caches and not self._session.machine.may_drop_caches():
+            raise Refused("only root may have the page cache given back", "use sudo, or leave --drop-caches out")
+        self._session.forgiveness.granted = request.verb == "stop"
+        try:
+            with self._told():
+                require_understood(self._session.past, request)
+                if self._session.past.open is None:  # else it runs or is recovered first, and what there is now will not be
+                    self._agreement.ask(admitted(self._session, request, self._session.observe()))
+                return self._in_rounds(request)
+        except Refused as error:
+            self._entry.refused(str(request), error.message)
+            raise
+
+    def recover(self) -> Report:
+        """Finish the switch that was cut off, or bring back what ran before it; do nothing when there is none."""
+        with self._told(), self._locked("recover") as lock:
+            self._await_judgements(lock)
+            self._session.look_again()
+            puzzle = self._session.past.puzzle
+            if cut_off := self._session.past.open:
+                report = Recovery(self._session, cut_off, self._watcher, self._entry, lock).run()
+                self._pass_over()
+                self._one_side(lock, required=True)
+                return report
+            mode = self._session.mode(self._one_side(lock, required=True))
+            note = f"{puzzle}; what runs counts from now on" if puzzle else "no switch was cut off"
+            if puzzle:
+                self._pass_over()
+                self._entry.record(self._entry.ended("recover", "recovered", note))
+            return Report(
+                switch=self._entry.switch,
+                request="recover",
+                outcome="recovered" if puzzle else "unchanged",
+                mode=mode,
+                seconds=self._entry.seconds,
+                note=self._with_enforced(note),
+            )
+
+    def _with_enforced(self, note: str | None) -> str | None:
+        """Return what there is to say, with what was stopped at once."""
+        return "; ".join(filter(None, (note, stopped_at_once(self._entry.enforced)))) or None
+
+    def _pass_over(self) -> None:
+        """Have what cannot be understood count no more, once what can be was recovered."""
+        if count := self._session.past.unreadable:
+            self._entry.pass_over(count)
+            self._session.look_again()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Have what nobody expected, outside the steps of a switch, end as what it is for the lab."""
+        try:
+            with net(SparkModeError, Unasked):
+                self._entry.starts()
+                yield
+        except StepFailed as error:
+            if self._entry.has_begun:
+                raise NeedsAttention(f"{error}\nThe switch may not be finished.", LOOK) from error
+            raise SwitchFailed(f"{error}\n{sentence(self._entry.enforced)}") from error
+        except KeyboardInterrupt:
+            if cut_off := self._session.past.open:
+                raise Interrupted(f"interrupted, and still unfinished: {cut_off}", LOOK) from None
+            raise
+
+    def _in_rounds(self, request: Request) -> Report:
+        """Carry a request out under the lock; let go of it to ask, and then plan again."""
+        act = self._stop if request.verb == "stop" else self._switch
+        for _ in range(ROUNDS):
+            try:
+                return act(request)
+            except Unasked as unasked:
+                self._agreement.ask(unasked.plan)
+        raise Refused("what would be stopped changes faster than it can be asked about", "see who starts it: docker events")
+
+    def _stop(self, request: Request) -> Report:
+        """Stop, under the lock where it can be had; a command that a killed switch left behind is not waited for."""
+        lock: Lock | None = None
+        with ExitStack() as held:
+            try:
+                lock = held.enter_context(self._locked(str(request), self._watcher.warned))
+            except ConfigurationError as error:
+                self._watcher.warned(f"{error.message}; this stops what runs, and cannot keep a switch from starting it again")
+            return Brake(self._session, self._options, self._watcher, self._agreement, self._entry).run(request, lock)
+
+    def _switch(self, request: Request) -> Report:
+        with self._locked(str(request)) as lock:
+            return self._under_lock(request, lock)
+
+    def _locked(self, request: str, left_behind: Callable[[str], None] | None = None) -> AbstractContextManager[Lock]:
+        session, seconds = self._session, self._options.wait_seconds
+        return switch_lock(session.directories.locks, request, seconds, self._watcher, session.clock, left_behind)
+
+    def _await_judgements(self, lock: Lock) -> None:
+        """See that whoever was just allowed to start something is seen: from now on nobody is, until this has ended."""
+        leases, clock = self._session.leases, self._session.clock
+        with leases.judging(clock):
+            leases.settle(clock, self._session.docker.containers)
+        while passing := leases.passing(clock.now()):
+            one = passing[0]
+            lock.doing(f"waiting for docker compose, process {one.pid}: it may start {one.service} again", waits=True)
+            clock.sleep(POLL_SECONDS)
+        lock.doing("looking")
+
+    def _under_lock(self, request: Request, lock: Lock) -> Report:
+        session = self._session
+        self._await_judgements(lock)
+        session.look_again()
+        if lock.was_killed and not session.past.open:
+            session.clock.sleep(QUIET_SECONDS)  # a switch under another name: what it asked the engine for may still come
+            lock.settled()
+        if session.read_again():
+            self._watcher.warned("the Compose files or rules.yaml changed meanwhile, so the plan is made again")
+        require_understood(session.past, request)
+        if session.past.open and (report := self._recover_first(request, session.past.open, lock)):
+            return report
+        if request.verb == "restore":
+            request = request.model_copy(update=session.restore_request().model_dump(include={"names", "extra", "variants"}))
+        self._require_last()
+        before = self._one_side(lock)
+        plan = admitted(session, request, before)
+        self._agreement.require(plan)
+        self._watcher.planned(plan)
+        return self._carry_out(request, plan, before, lock) if plan.steps else self._unchanged(request, plan, before)
+
+    def _one_side(self, lock: Lock | None, required: bool = False) -> Observed:
+        """Return what is there, once what the rules keep apart was ended by the guard's policy.
+
+        Raises NeedsAttention where that is `required` and something that had to go will not die.
+        """
+        seen = self._session.observe()
+        ended = self._entry.two_sides(lock).end_in(seen)
+        now = self._session.observe() if ended else seen
+        if required:
+            require_gone(ended, now)
+        return now
+
+    def _unchanged(self, request: Request, plan: Plan, before: Observed) -> Report:
+        session = self._session
+        mode = session.mode(before)
+        was = before_of(before, session.project, session.rules)
+        self._entry.keep_intent(request, plan, before, self._options, session.past.last_change)
+        if request.verb == "restore" and session.past.restores:
+            self._entry.follow(None)  # it has come back
+        admitted = plan.models != session.state.models
+        state = after(session.state, plan, was, mode, touched=False) if admitted else None
+        self._entry.record(self._entry.ended(plan.request, "unchanged", state=state))
+        note = f"{plan.nothing_to_do}; held from now on" if self._options.hold else plan.nothing_to_do
+        return Report(
+            switch=self._entry.switch,
+            request=plan.request,
+            outcome="unchanged",
+            mode=mode,
+            seconds=self._entry.seconds,
+            note=self._with_enforced(note),
+            warnings=plan.warnings,
+        )
+
+    def _carry_out(self, request: Request, plan: Plan, before: Observed, lock: Lock) -> Report:
+        session = self._session
+        self._entry.drop_gone(before)
+        self._entry.began(request, before, plan.steps, self._options)
+        was = before_of(before, session.project, session.rules)
+        switch = self._entry.attempt(lock)
+        try:
+            switch.run(plan, before, self._options.restore_on_failure)
+        except (SwitchFailed, Interrupted) as error:
+            if switch.ended:
+                seen = session.mode(session.observer.glance())
+                state = after(session.state, plan, was, seen, touched=True) if switch.left_stopped else None
+                self._entry.record(self._entry.ended(plan.request, switch.ended, note=error.message, state=state))
+            raise
+        finally:
+            self._entry.keep(switch)
+        running = session.observer.glance()
+        mode = session.mode(running)
+        self._entry.keep_intent(request, plan, running, self._options, self._entry.switch)
+        self._entry.record(self._entry.ended(plan.request, "applied", state=after(session.state, plan, was, mode, touched=True)))
+        return Report(
+            switch=self._entry.switch,
+            request=plan.request,
+            outcome="applied",
+            mode=mode,
+            seconds=self._entry.seconds,
+            steps=plan.steps,
+            warnings=(*plan.warnings, *switch.warnings),
+        )
+
+    def _require_last(self) -> None:
+        """Raise Refused when another switch came after the one that this request follows."""
+        followed = self._options.only_after
+        if followed and self._session.past.last_change != followed:
+            raise Refused("another switch came after it, so what ran before does not come back", "see it: spark-mode history")
+
+    def _recover_first(self, request: Request, cut_off: Open, lock: Lock) -> Report | None:
+        """Finish or undo what was cut off before a request; return a report where that is all that was asked for.
+
+        Where neither is possible the request is judged by what runs: nobody is locked out of a lab.
+        """
+        try:
+            report = Recovery(self._session, cut_off, self._watcher, self._entry, lock).run(back=request.verb == "restore")
+            if request.verb == "restore":
+                return report
+        except (NeedsAttention, SwitchFailed) as error:
+            if request.verb == "restore":
+                raise
+            self._watcher.warned(f"{error.message}\nThe request is judged by what runs now.")
+            self._session.look_again()
+            if self._session.past.open:
+                self._entry.gives_up(cut_off, str(request))
+        self._session.look_again()
+        return None

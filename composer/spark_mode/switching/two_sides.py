@@ -1,0 +1,113 @@
+"""Two sides that a rule keeps apart, seen active together by whoever holds the lock: one goes at once, as the guard has it."""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+
+from spark_mode.engine.doors import Clock, Docker
+from spark_mode.errors import NeedsAttention
+from spark_mode.lab.project import Project
+from spark_mode.lab.rules import Rules
+from spark_mode.planning.mode import violations
+from spark_mode.planning.observed import LEASED, Observed
+from spark_mode.planning.settlement import Loser, losers
+from spark_mode.switching.checkpoint import lost_checkpoint
+from spark_mode.switching.doors import StepFailed
+from spark_mode.switching.lock import Lock
+from spark_mode.switching.observe import Observer
+from spark_mode.switching.restart_policies import RestartPolicies
+from spark_mode.switching.switch_log import SwitchLog
+
+LOOK_SECONDS = 0.25
+"""How often is looked without a hint, at most: a look takes some 10 ms."""
+
+
+@dataclass
+class TwoSides:
+    """Looks again and again, while the lock is held, and stops what the guard's policy says has to go.
+
+    `kept` are the services that stay in doubt, `leaving` those that are being stopped anyway: nothing else has to go because of
+    them. What is not the lab's to stop is left, and with `on_violation: warn` everything is, with a warning. While a stop takes
+    its grace the holder of `lock` only waits, so the guard may act.
+    """
+
+    docker: Docker
+    clock: Clock
+    project: Project
+    rules: Rules
+    observer: Observer
+    log: SwitchLog
+    warn: Callable[[str], None]
+    lock: Lock | None = None
+    kept: tuple[str, ...] = ()
+    leaving: frozenset[str] = frozenset()
+    _looked_at: float = float("-inf")
+    _warned: set[str] = field(default_factory=set)
+
+    def end(self, hint: bool = True) -> tuple[Loser, ...]:
+        """Look, without a hint only when it is time, and return what was stopped. Raises EngineUnavailable."""
+        now = self.clock.now()
+        if not hint and now - self._looked_at < LOOK_SECONDS:
+            return ()
+        self._looked_at = now
+        return self.end_in(self.observer.glance().without(self.leaving, ()))
+
+    def end_in(self, seen: Observed) -> tuple[Loser, ...]:
+        """Stop what has to go of what was seen, each with its own grace, and return it. Raises EngineUnavailable."""
+        found = tuple(one for one in losers(seen, self.project, self.rules, self.kept) if one.containers)
+        if self.rules.guard.on_violation == "warn":
+            for one in found:
+                if one.service not in self._warned:
+                    self._warned.add(one.service)
+                    self.warn(
+                        f"{one.service} runs against the rules: {one.cause}; it is not stopped: rules.yaml says to warn only"
+                    )
+            return ()
+        for one in found:
+            self.warn(f"{one.service} is stopped at once: {one.cause}")
+        begun = self.clock.now()
+        self.stop(tuple(id_ for one in found for id_ in one.containers))
+        for one in found:
+            there = (left.state for id_ in one.containers if (left := self.docker.container(id_)) and left.active)
+            self.log.enforce(one, self.clock.now() - begun, next(there, None))
+        return found
+
+    def stop(self, containers: tuple[str, ...]) -> None:
+        """Stop containers together, each with its own grace."""
+        active = [one for id_ in containers if (one := self.docker.container(id_)) and one.active]
+        if not active:
+            return
+        policies = RestartPolicies(self.docker, self.log)
+        for one in active:
+            policies.disarm(one)
+        names = ", ".join(one.service or one.name for one in active)
+        with self.lock.waiting(f"stop {names}") if self.lock else nullcontext():
+            self.docker.stop_all({one.id: one.stop_seconds for one in active})
+        for one in active:
+            workload, now = self.rules.of_service(one.service or ""), self.docker.container(one.id)
+            if now and workload and workload.class_ == "training" and (lost := lost_checkpoint(now)):
+                self.warn(lost)
+
+    def require_one(self, seen: Observed, started: set[str]) -> None:
+        """Raise where two sides are active together that the policy leaves alone, as what is not the lab's to stop.
+
+        StepFailed when this switch `started` one of them: that one is stopped. Else NeedsAttention.
+        """
+        broken = violations(seen, self.rules)
+        if not broken:
+            return
+        told = f"two sides are active together: {'; '.join(map(str, broken))}"
+        mine = started & {side.name for conflict in broken for side in (conflict.one, conflict.other)}
+        if not mine or self.rules.guard.on_violation == "warn":
+            raise NeedsAttention(told, "stop one: spark-mode stop NAME")
+        self.stop(tuple(one.id for one in seen.active if one.service in mine and one.state != LEASED))
+        raise StepFailed(f"{told}; what was started of them was stopped again: {', '.join(sorted(mine))}")
+
+
+def require_gone(ended: tuple[Loser, ...], seen: Observed) -> None:
+    """Raise NeedsAttention when something that was stopped because of the other side is still active."""
+    active = {one.id for one in seen.active}
+    for one in ended:
+        if active & set(one.containers):
+            told = f"{one.service} was stopped, and does not die or runs again, though {one.cause}"
+            raise NeedsAttention(told, f"see why: docker events --filter label=com.docker.compose.service={one.service}")
