@@ -11,13 +11,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from spark_mode.journal.journal import past
+from spark_mode.journal.journal_file import LIMIT, JournalFile
+from spark_mode.journal.records import Began, Ended, Record, StepBegun, StepEnded
+from spark_mode.journal.state import State
 from spark_mode.planning.observed import Observed
 from spark_mode.planning.plan import Start, Stop
 from spark_mode.planning.request import Request
-from spark_mode.switching.journal import past
-from spark_mode.switching.journal_file import LIMIT, JournalFile
-from spark_mode.switching.records import Began, Ended, Record, StepBegun, StepEnded
-from spark_mode.switching.state import State
 from tests.audio_lab import seen
 
 RUNS = 50

@@ -9,6 +9,8 @@
   x EngineUnavailable     6    Docker does not answer, or its state is unknown; nothing is started after this
   x NeedsAttention        7    a rollback is incomplete, or two exclusive sides were seen active
   x Interrupted         130    the user stopped the switch
+
+* StepFailed                   one step of a switch was not done; the switch takes its way back, and says how it ended
 """
 
 
@@ -69,3 +71,7 @@ class Interrupted(SparkModeError):
     """The user interrupted a switch (Ctrl-C, SIGTERM or SIGHUP); the message says where the lab stands."""
 
     exit_code = 130
+
+
+class StepFailed(Exception):
+    """A step could not be carried out; the message says what was seen. No user sees it: a switch ends as one of the above."""

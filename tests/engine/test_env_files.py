@@ -15,7 +15,7 @@ from spark_mode.engine.local import local_socket
 from spark_mode.errors import ConfigurationError
 from spark_mode.lab.files import LabFiles
 from spark_mode.lab.project import Project
-from spark_mode.switching.discovery import Flags, find_lab
+from spark_mode.session.discovery import Flags, find_lab
 
 LINES = (
     "COMPOSE_FILE=a.yaml:b.yaml",

@@ -282,7 +282,7 @@ def test_a_context_of_docker_that_is_not_what_docker_writes_names_no_engine(
 
 
 def test_a_file_of_leases_that_is_a_pipe_is_an_error(tmp_path: Path) -> None:
-    from spark_mode.switching.leases import Leases  # beside the command line tests above
+    from spark_mode.sharing.leases import Leases  # beside the command line tests above
 
     os.mkfifo(tmp_path / "leases.json")
     with pytest.raises(ConfigurationError, match="is a pipe and no file"):

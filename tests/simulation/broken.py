@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, get_args
 
-from spark_mode.switching.lock import NAME
+from spark_mode.sharing.lock import NAME
 from tests.simulation.machine import SimulatedMachine
 
 Broken = Literal[

@@ -3,18 +3,18 @@
 from pathlib import Path
 
 from spark_mode.engine.doors import Compose, Identity
+from spark_mode.journal.journal import Journal
 from spark_mode.lab.files import LabFiles
 from spark_mode.lab.project import Dependency, Healthcheck, Project, Service
 from spark_mode.lab.rules_reading import read_rules
 from spark_mode.lab.size import GB
 from spark_mode.planning.plan import StoppedTraining
 from spark_mode.planning.request import Request
-from spark_mode.switching.directories import Directories
-from spark_mode.switching.doors import Doors
-from spark_mode.switching.journal import Journal
-from spark_mode.switching.lock import is_switching
+from spark_mode.session.doors import Doors
+from spark_mode.session.session import Session
+from spark_mode.sharing.directories import Directories
+from spark_mode.sharing.lock import is_switching
 from spark_mode.switching.report import Report, SwitchOptions
-from spark_mode.switching.session import Session
 from spark_mode.switching.transaction import Transaction
 from tests.nobody import Nobody
 from tests.simulation.engine import FILE

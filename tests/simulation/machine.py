@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from spark_mode.engine.doors import ChosenVariant, GpuProcess, GpuReading, HostedModel, Process
+from spark_mode.journal.journal_file import JournalFile
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.planning.observed import Container, Memory, running_workload
-from spark_mode.switching.journal_file import JournalFile
 from tests.simulation.disk import SimulatedDisk, forget
 from tests.simulation.engine import SimulatedEngine
 

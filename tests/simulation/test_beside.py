@@ -10,8 +10,8 @@ from spark_mode.enforcement.acts import Acts
 from spark_mode.errors import LockBusy
 from spark_mode.lab.rules import GuardPolicy
 from spark_mode.planning.request import Request
-from spark_mode.switching.children import CHILDREN_SECONDS, children_lock
-from spark_mode.switching.lock import SILENT_SECONDS, switch_lock
+from spark_mode.sharing.children import CHILDREN_SECONDS, children_lock
+from spark_mode.sharing.lock import SILENT_SECONDS, switch_lock
 from tests.nobody import Nobody
 from tests.simulation.lab import SimulatedSession, ask, machine
 from tests.simulation.machine import SimulatedMachine
@@ -21,7 +21,7 @@ OMNI, TRAINING = Request(verb="audio", names=("omni",)), Request(verb="training"
 
 def test_the_guard_leaves_two_sides_to_a_switch_that_makes_progress(both: SimulatedMachine, tmp_path: Path) -> None:
     session = SimulatedSession(both, tmp_path)
-    with switch_lock(tmp_path, "up whisper", 0.0, Nobody(), both), pytest.raises(LockBusy):
+    with switch_lock(tmp_path, "up whisper", 0.0, Nobody().waiting, both), pytest.raises(LockBusy):
         Acts(session, lambda _: None, both.beside).settle()
     assert set(both.running()) == {"training", "omni"}
 
@@ -29,7 +29,7 @@ def test_the_guard_leaves_two_sides_to_a_switch_that_makes_progress(both: Simula
 @pytest.mark.parametrize("why", ["it only waits", "it is silent"])
 def test_the_guard_ends_two_sides_beside_a_switch_that_is_held_up(both: SimulatedMachine, tmp_path: Path, why: str) -> None:
     session, said = SimulatedSession(both, tmp_path), list[str]()
-    with switch_lock(tmp_path, "up whisper", 0.0, Nobody(), both) as lock:
+    with switch_lock(tmp_path, "up whisper", 0.0, Nobody().waiting, both) as lock:
         if why == "it only waits":
             lock.doing("stop xtts", waits=True)
         else:
@@ -73,7 +73,7 @@ def test_memory_relief_works_while_a_switch_only_waits(tmp_path: Path) -> None:
     ask(one, tmp_path, OMNI)
     session = SimulatedSession(one, tmp_path)
     one.taken = one.memory().available or 0
-    with switch_lock(tmp_path, "up whisper", 0.0, Nobody(), one) as lock:
+    with switch_lock(tmp_path, "up whisper", 0.0, Nobody().waiting, one) as lock:
         lock.doing("await-release", waits=True)
         Acts(session, lambda _: None, one.beside).relieve(1)
     assert one.running() == {}

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from spark_mode.errors import ConfigurationError, SwitchFailed
+from spark_mode.journal.journal import Journal, JournalFailed, past
+from spark_mode.journal.records import Record
 from spark_mode.lab.no_rules import NO_RULES
 from spark_mode.planning.request import Request
-from spark_mode.switching.children import children_lock
-from spark_mode.switching.directories import Directories
-from spark_mode.switching.journal import Journal, JournalFailed, past
-from spark_mode.switching.records import Record
+from spark_mode.sharing.children import children_lock
+from spark_mode.sharing.directories import Directories
 from spark_mode.switching.report import Report, SwitchOptions
 from spark_mode.switching.transaction import Transaction
 from tests.nobody import Nobody

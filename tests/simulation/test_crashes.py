@@ -15,10 +15,10 @@ from typing import NamedTuple
 import pytest
 
 from spark_mode.errors import SparkModeError
+from spark_mode.journal.journal import past
+from spark_mode.journal.records import Ended
 from spark_mode.lab.size import GB
 from spark_mode.planning.request import Request
-from spark_mode.switching.journal import past
-from spark_mode.switching.records import Ended
 from tests.simulation.engine import LATE_SECONDS, Killed, When
 from tests.simulation.lab import PROJECT, REQUESTS, ask, machine, recover
 from tests.simulation.machine import JOURNAL_LIMIT, SimulatedMachine

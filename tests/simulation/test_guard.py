@@ -11,7 +11,7 @@ from spark_mode.lab.rules import GuardPolicy
 from spark_mode.lab.size import GB
 from spark_mode.planning.observed import Memory
 from spark_mode.planning.request import Request
-from spark_mode.switching.history import Event, history
+from spark_mode.reporting.history import Event, history
 from tests.simulation.broken import BROKEN, Broken, broken
 from tests.simulation.lab import PROJECT, RULES, SimulatedSession, ask, machine
 from tests.simulation.machine import SimulatedMachine

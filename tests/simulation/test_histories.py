@@ -11,10 +11,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from spark_mode.engine.doors import Other
 from spark_mode.errors import SparkModeError
+from spark_mode.journal.journal import past
 from spark_mode.lab.size import GB
 from spark_mode.planning.observed import Container
 from spark_mode.planning.request import Request
-from spark_mode.switching.journal import past
 from tests.simulation.broken import BROKEN, Broken, broken
 from tests.simulation.engine import WHEN, Killed, When
 from tests.simulation.guard import SimulatedGuard

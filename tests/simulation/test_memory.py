@@ -8,8 +8,8 @@ from spark_mode.lab.size import GB
 from spark_mode.planning.observed import Memory
 from spark_mode.planning.planner import plan as make_plan
 from spark_mode.planning.request import Request
-from spark_mode.switching.doors import Doors
-from spark_mode.switching.observe import Observer
+from spark_mode.session.doors import Doors
+from spark_mode.session.observe import Observer
 from spark_mode.switching.switch import Switch
 from spark_mode.switching.switch_log import SwitchLog
 from tests.nobody import Nobody

@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 
 from spark_mode.errors import ConfigurationError, Interrupted, LockBusy, NeedsAttention, Refused, SwitchFailed
+from spark_mode.journal.journal import past
+from spark_mode.journal.records import StepEnded
 from spark_mode.planning.observed import LEASED
 from spark_mode.planning.request import Request
 from spark_mode.planning.steps import READY_SECONDS
+from spark_mode.reporting.history import history
+from spark_mode.sharing.leases import Lease, process_began
+from spark_mode.sharing.lock import switch_lock
 from spark_mode.switching.aftermath import QUIET_DEADLINE_SECONDS, QUIET_SECONDS
 from spark_mode.switching.entry import release_holds
-from spark_mode.switching.history import history
-from spark_mode.switching.journal import past
-from spark_mode.switching.leases import Lease, process_began
-from spark_mode.switching.lock import switch_lock
-from spark_mode.switching.records import StepEnded
 from spark_mode.switching.report import SwitchOptions
 from spark_mode.switching.transaction import Transaction
 from tests.nobody import Nobody
@@ -412,7 +412,7 @@ def test_a_release_while_a_switch_runs_is_refused_and_one_after_it_is_not_undone
     ask(one, tmp_path, XTTS, hold=True)
     session = SimulatedSession(one, tmp_path)
     with (
-        switch_lock(tmp_path, "up whisper", 0.0, Nobody(), one),
+        switch_lock(tmp_path, "up whisper", 0.0, Nobody().waiting, one),
         pytest.raises(LockBusy, match="up whisper"),
     ):
         release_holds(session, Nobody())

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from spark_mode.errors import Refused, SparkModeError
 from spark_mode.planning.request import Request
-from spark_mode.switching.leases import Lease, process_began
-from spark_mode.switching.lock import switch_lock
+from spark_mode.sharing.leases import Lease, process_began
+from spark_mode.sharing.lock import switch_lock
 from tests.nobody import Nobody
 from tests.simulation.engine import LATE_SECONDS, WHEN, Killed, When
 from tests.simulation.lab import HELPED, REQUESTS, SimulatedSession, ask, recover, two_names
@@ -103,7 +103,7 @@ def test_a_switch_that_is_killed_and_one_under_another_name_never_meet_and_a_rec
 
 def test_one_lock_keeps_out_a_switch_under_another_name(tmp_path: Path) -> None:
     aa, bb = two_names()
-    with switch_lock(tmp_path, "audio omni", 0.0, Nobody(), aa), pytest.raises(SparkModeError, match="audio omni"):
+    with switch_lock(tmp_path, "audio omni", 0.0, Nobody().waiting, aa), pytest.raises(SparkModeError, match="audio omni"):
         ask(bb, tmp_path, Request(verb="training"))
 
 

@@ -10,8 +10,8 @@ from spark_mode.errors import ConfigurationError, Interrupted, NeedsAttention, R
 from spark_mode.lab.rules import GuardPolicy
 from spark_mode.planning.plan import StoppedTraining
 from spark_mode.planning.request import Request
-from spark_mode.switching.history import history
-from spark_mode.switching.lock import is_acting, is_switching, user_name
+from spark_mode.reporting.history import history
+from spark_mode.sharing.lock import is_acting, is_switching, user_name
 from spark_mode.switching.report import SwitchOptions
 from spark_mode.switching.transaction import Transaction
 from tests.nobody import Nobody

@@ -14,9 +14,9 @@ import pytest
 
 from spark_mode.engine.doors import Compose
 from spark_mode.errors import SparkModeError
+from spark_mode.journal.journal import Journal, past
 from spark_mode.planning.request import Request
-from spark_mode.switching.doors import Doors
-from spark_mode.switching.journal import Journal, past
+from spark_mode.session.doors import Doors
 from spark_mode.switching.report import SwitchOptions
 from spark_mode.switching.transaction import Transaction
 from tests.nobody import Nobody

@@ -12,7 +12,7 @@ from spark_mode.cli.main import VERBS, cli
 from spark_mode.cli.progress import ask
 from spark_mode.errors import ConfigurationError, Interrupted, UsageFault
 from spark_mode.planning.plan import StoppedTraining
-from spark_mode.switching.discovery import Flags, find_lab, lab_setting
+from spark_mode.session.discovery import Flags, find_lab, lab_setting
 
 ROOT = Path(__file__).parents[2]
 

@@ -16,7 +16,7 @@ from spark_mode.errors import ConfigurationError, EngineUnavailable, SparkModeEr
 from spark_mode.lab.files import LabFiles
 from spark_mode.planning.outsiders import start_refusal, the_command
 from spark_mode.planning.planner import plan
-from spark_mode.switching.leases import Lease
+from spark_mode.sharing.leases import Lease
 from tests.audio_lab import CAPACITY, PROJECT, RULES, request, seen
 
 

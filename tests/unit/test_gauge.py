@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import pytest
 
 from spark_mode.engine.doors import GpuProcess, Process
+from spark_mode.journal.measurements import Measurement
 from spark_mode.planning.observed import Memory
 from spark_mode.switching.gauge import Gauge
-from spark_mode.switching.measurements import Measurement
 from tests.audio_lab import PROJECT, RULES, container
 from tests.simulation.machine import NoGpu, SimulatedMachine
 

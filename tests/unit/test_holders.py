@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from spark_mode.engine.doors import GpuProcess, Other, Process
 from spark_mode.planning.observed import Container, Holder, LoadedModel, Memory, Observed
-from spark_mode.switching.holders import find_holders, held_by, holders_text
+from spark_mode.session.holders import find_holders, held_by, holders_text
 from tests.simulation.lab import PROJECT, RULES
 from tests.simulation.machine import NoGpu, SimulatedMachine
 

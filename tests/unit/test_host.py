@@ -8,8 +8,8 @@ import pytest
 from spark_mode.engine.doors import GpuReading
 from spark_mode.engine.host import Host, read_host
 from spark_mode.planning.observed import Memory
-from spark_mode.switching.finding import Finding
-from spark_mode.switching.host_check import look
+from spark_mode.reporting.finding import Finding
+from spark_mode.reporting.host_check import look
 
 GB = 10**9
 RELEASE = """DGX_NAME="DGX Spark"

@@ -13,14 +13,10 @@ from threading import Thread
 import pytest
 
 from spark_mode.errors import NeedsAttention
-from spark_mode.planning.observed import Hold, Observed
-from spark_mode.planning.plan import Start, Stop
-from spark_mode.planning.request import Request
-from spark_mode.switching import journal_file
-from spark_mode.switching.disk import RealDisk
-from spark_mode.switching.journal import JournalFailed, Past, past, refusal
-from spark_mode.switching.journal_file import JournalFile
-from spark_mode.switching.records import (
+from spark_mode.journal import journal_file
+from spark_mode.journal.journal import JournalFailed, Past, past, refusal
+from spark_mode.journal.journal_file import JournalFile
+from spark_mode.journal.records import (
     VERSION,
     Began,
     Ended,
@@ -35,8 +31,12 @@ from spark_mode.switching.records import (
     StepEnded,
     Then,
 )
-from spark_mode.switching.state import State
-from spark_mode.switching.understanding import require_understood
+from spark_mode.journal.state import State
+from spark_mode.journal.understanding import require_understood
+from spark_mode.planning.observed import Hold, Observed
+from spark_mode.planning.plan import Start, Stop
+from spark_mode.planning.request import Request
+from spark_mode.sharing.disk import RealDisk
 from tests.simulation.disk import SimulatedDisk
 from tests.simulation.lab import machine
 

@@ -14,15 +14,15 @@ import pytest
 from spark_mode.engine.doors import Clock
 from spark_mode.engine.machine import SystemClock
 from spark_mode.errors import ConfigurationError, LockBusy
-from spark_mode.switching.children import children_lock
-from spark_mode.switching.lock import NAME, Lock, LockLost, is_acting, is_switching, switch_lock, who_switches
+from spark_mode.sharing.children import children_lock
+from spark_mode.sharing.lock import NAME, Lock, LockLost, is_acting, is_switching, switch_lock, who_switches
 from tests.nobody import Nobody
 from tests.simulation.engine import Killed
 from tests.unit.test_readiness import Clock as FakeClock
 
 
 def lock(directory: Path, wait: float | None = 0.0, clock: Clock | None = None) -> AbstractContextManager[Lock]:
-    return switch_lock(directory, "audio omni", wait, Nobody(), clock or FakeClock())
+    return switch_lock(directory, "audio omni", wait, Nobody().waiting, clock or FakeClock())
 
 
 def test_a_second_switch_is_told_who_holds_the_lock_since_when_and_doing_what(tmp_path: Path) -> None:
@@ -93,12 +93,12 @@ def test_a_command_left_behind_is_named_by_its_process_to_those_who_wait_and_to_
         with pytest.raises(LockBusy, match=left), lock(tmp_path, clock=clock):
             pass
         begun = clock.now()
-        with switch_lock(tmp_path, "stop", 0.0, Nobody(), clock, told.append):
+        with switch_lock(tmp_path, "stop", 0.0, Nobody().waiting, clock, told.append):
             assert is_switching(tmp_path)
         assert clock.now() == begun
         orphan.communicate("\n")
     assert told == [f"{left}; it may start something again"]
-    with switch_lock(tmp_path, "stop", 0.0, Nobody(), clock, told.append):
+    with switch_lock(tmp_path, "stop", 0.0, Nobody().waiting, clock, told.append):
         assert len(told) == 1
 
 
@@ -228,9 +228,9 @@ def test_a_holder_that_goes_on_shows_it(tmp_path: Path) -> None:
 
 def test_a_holder_that_was_stopped_is_held_up_and_those_who_wait_are_told(tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from spark_mode.switching.lock import switch_lock;"
+        "import sys; from pathlib import Path; from spark_mode.sharing.lock import switch_lock;"
         "from spark_mode.engine.machine import SystemClock; from tests.nobody import Nobody\n"
-        "with switch_lock(Path(sys.argv[1]), 'training', 0.0, Nobody(), SystemClock()):\n"
+        "with switch_lock(Path(sys.argv[1]), 'training', 0.0, Nobody().waiting, SystemClock()):\n"
         " print('held', flush=True)\n"
         " input()"
     )

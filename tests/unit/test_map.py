@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from spark_mode.cli.show_map import map_text
 from spark_mode.lab.size import GB
 from spark_mode.planning.observed import Memory
-from spark_mode.switching.resources import Addition, Item, Resources, Sharing
+from spark_mode.reporting.resources import Addition, Item, Resources, Sharing
 
 SEEN = Resources(
     machine="NVIDIA DGX Spark (GB10)",

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from spark_mode.cli.show_calibration import calibration_text
-from spark_mode.switching.measurements import MOST_RECORDS, Measurement, add_measurements, footprints, read_measurements
+from spark_mode.journal.measurements import MOST_RECORDS, Measurement, add_measurements, footprints, read_measurements
 
 MB = 10**6
 

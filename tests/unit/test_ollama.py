@@ -12,13 +12,13 @@ import pytest
 from spark_mode.engine import ollama
 from spark_mode.engine.doors import HostAbsent, HostedModel, HostFailed
 from spark_mode.engine.ollama import OllamaApi
-from spark_mode.errors import Interrupted
+from spark_mode.errors import Interrupted, StepFailed
 from spark_mode.lab.rules import Host
 from spark_mode.planning.plan import Load
-from spark_mode.switching.doors import Doors, StepFailed
+from spark_mode.session.doors import Doors
+from spark_mode.session.observe import Observer
 from spark_mode.switching.hosted import HostedModels
 from spark_mode.switching.memory_watch import MemoryWatch
-from spark_mode.switching.observe import Observer
 from tests.hosted import address, start
 from tests.mutated import mutated
 from tests.nobody import Nobody

@@ -7,8 +7,8 @@ import pytest
 
 from spark_mode.errors import ConfigurationError, EngineUnavailable
 from spark_mode.lab.files import LabFiles
-from spark_mode.switching.prefetch import ask_compose
-from spark_mode.switching.session import Session
+from spark_mode.session.prefetch import ask_compose
+from spark_mode.session.session import Session
 from tests.audio_lab import RULES_TEXT
 
 COMPOSE = """#!/bin/sh

@@ -14,12 +14,12 @@ import pytest
 from spark_mode.enforcement import shared
 from spark_mode.enforcement.presence import directories_all_the_same
 from spark_mode.errors import ConfigurationError, LockBusy, Refused
+from spark_mode.journal.journal_file import JournalFile
+from spark_mode.journal.records import Began, Ended, Held, Policy, Record, Then
 from spark_mode.planning.observed import Hold, Observed
 from spark_mode.planning.request import Request
-from spark_mode.switching.directories import directories, shared_directories
-from spark_mode.switching.journal_file import JournalFile
-from spark_mode.switching.leases import Lease, Leases, process_began
-from spark_mode.switching.records import Began, Ended, Held, Policy, Record, Then
+from spark_mode.sharing.directories import directories, shared_directories
+from spark_mode.sharing.leases import Lease, Leases, process_began
 
 GROUP = grp.getgrgid(os.getegid()).gr_name
 
@@ -103,7 +103,7 @@ def test_somebody_who_may_not_write_the_shared_ones_is_told_the_group_and_gets_n
     for folder in (root.parent, *root.parents[1:4]):
         folder.chmod(0o755)
     program = (
-        "import os; from pathlib import Path; from spark_mode.switching.directories import directories\n"
+        "import os; from pathlib import Path; from spark_mode.sharing.directories import directories\n"
         f"os.setgroups([]); os.setgid(65534); os.setuid(65534); directories(Path({str(root)!r}))"
     )
     asked = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True)

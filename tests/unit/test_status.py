@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from spark_mode.lab.size import GB
-from spark_mode.switching.status import SAMPLES, busy, notes
-from spark_mode.switching.status_model import ServiceStatus
+from spark_mode.reporting.status import SAMPLES, busy, notes
+from spark_mode.reporting.status_model import ServiceStatus
 from tests.simulation.lab import PROJECT, RULES
 from tests.simulation.machine import NoGpu, SimulatedMachine
 

@@ -14,7 +14,7 @@ def budget(known: Globals, names: tuple[str, ...]) -> None:
     from spark_mode.cli.show_budget import budget_text
     from spark_mode.planning.budget import budget as reckon
     from spark_mode.planning.request import find_workload
-    from spark_mode.switching.rules_file import machine_capacity
+    from spark_mode.session.rules_file import machine_capacity
 
     rules = known.rules()
     workloads = {one.name: one for one in (find_workload(rules, name) for name in names)}

@@ -12,8 +12,8 @@ def calibrate(known: Globals) -> None:
     """Show what each workload was seen to take, over all switches, and the lines for rules.yaml."""
     session = known.session()
     from spark_mode.cli.show_calibration import calibration_text
+    from spark_mode.journal.measurements import footprints, read_measurements
     from spark_mode.lab.size import gb
-    from spark_mode.switching.measurements import footprints, read_measurements
 
     known.notice(session)
     seen = footprints(read_measurements(session.measurements_path))

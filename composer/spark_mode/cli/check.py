@@ -8,7 +8,7 @@ from spark_mode.cli.context import Globals, output_options
 from spark_mode.cli.plugin import plugin_path
 
 if TYPE_CHECKING:
-    from spark_mode.switching.finding import Finding
+    from spark_mode.reporting.finding import Finding
 
 
 @click.command()
@@ -19,7 +19,7 @@ def check(known: Globals) -> None:
     session = known.session()
     from spark_mode.cli.tables import readable  # after Compose was asked
     from spark_mode.enforcement.layers import layers
-    from spark_mode.switching.check import check as find
+    from spark_mode.reporting.check import check as find
 
     findings = [*find(session, session.compose_version), *layers(session), _plugin()]
 
@@ -36,7 +36,7 @@ def check(known: Globals) -> None:
 
 
 def _plugin() -> "Finding":
-    from spark_mode.switching.finding import Finding
+    from spark_mode.reporting.finding import Finding
 
     where = [str(path) for path in (plugin_path(system=False), plugin_path(system=True)) if path.exists()]
     if where:

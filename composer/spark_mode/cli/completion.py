@@ -15,7 +15,7 @@ from spark_mode.errors import SparkModeError
 
 if TYPE_CHECKING:
     from spark_mode.lab.rules import Rules
-    from spark_mode.switching.session import Session
+    from spark_mode.session.session import Session
 
 VARIABLE = "_SPARK_MODE_COMPLETE"
 _CALL = re.compile(r"(=\w+_complete.*) (?:\$1|spark-mode)\)")

@@ -10,13 +10,13 @@ import click
 
 from spark_mode.cli.tables import readable_lines
 from spark_mode.errors import SparkModeError
-from spark_mode.switching.discovery import Flags, find_lab, find_rules, here
+from spark_mode.session.discovery import Flags, find_lab, find_rules, here
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from spark_mode.lab.rules import Rules
-    from spark_mode.switching.session import Session
+    from spark_mode.session.session import Session
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
@@ -46,7 +46,7 @@ class Globals:
 
     def session(self, need_project: bool = True, lenient: bool = False) -> "Session":
         """Open the lab; Compose is asked first and answers while the rest is imported."""
-        from spark_mode.switching.prefetch import open_lab
+        from spark_mode.session.prefetch import open_lab
 
         return open_lab(find_lab(self.flags, os.environ, here()), need_project, lenient)
 
@@ -61,7 +61,7 @@ class Globals:
 
     def rules(self) -> "Rules":
         """Read the rules alone."""
-        from spark_mode.switching.rules_file import read_rules_file
+        from spark_mode.session.rules_file import read_rules_file
 
         return read_rules_file(find_rules(self.flags, os.environ, here()))
 

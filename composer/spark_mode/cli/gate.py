@@ -42,7 +42,7 @@ def uninstall(known: Globals) -> None:
 
 def _lab(known: Globals) -> Path:
     """Return the folder of the lab, where the gate is. Raises UsageFault when the files were named another way."""
-    from spark_mode.switching.discovery import here, lab_folder
+    from spark_mode.session.discovery import here, lab_folder
 
     if os.environ.get("COMPOSE_FILE"):
         message = "COMPOSE_FILE is exported here and goes around the gate, which is named in the lab's own .env"

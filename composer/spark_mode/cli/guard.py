@@ -8,10 +8,10 @@ import click
 
 from spark_mode.cli.context import Globals, output_options
 from spark_mode.errors import ConfigurationError
-from spark_mode.switching.directories import SET_UP
+from spark_mode.sharing.directories import SET_UP
 
 if TYPE_CHECKING:
-    from spark_mode.switching.session import Session
+    from spark_mode.session.session import Session
 
 
 @click.group(invoke_without_command=True)
@@ -53,7 +53,7 @@ def uninstall(known: Globals) -> None:
 def _require_trusted(known: Globals) -> Path:
     """Look at who may write the lab, before anything of it is read; return the directory from which it was named."""
     from spark_mode.enforcement.trust import require_trusted
-    from spark_mode.switching.discovery import find_lab, here, lab_folder
+    from spark_mode.session.discovery import find_lab, here, lab_folder
 
     found = find_lab(known.flags, os.environ, here())
     require_trusted(found)
@@ -68,8 +68,8 @@ def _watch(known: Globals) -> None:
     from spark_mode.enforcement.guard import JOURNAL_SECONDS, Guard
     from spark_mode.enforcement.patience import once_ready
     from spark_mode.enforcement.presence import directories_all_the_same, the_only_guard
-    from spark_mode.switching.discovery import find_lab, here
-    from spark_mode.switching.prefetch import open_lab
+    from spark_mode.session.discovery import find_lab, here
+    from spark_mode.session.prefetch import open_lab
 
     found = find_lab(known.flags, os.environ, here())
 

@@ -13,7 +13,7 @@ from spark_mode.cli.tables import columns, readable
 def history(known: Globals, last: int) -> None:
     """Show what was switched: when, by whom, how long it took and how it ended."""
     session = known.session(need_project=False)
-    from spark_mode.switching.history import history as read  # after Compose was asked
+    from spark_mode.reporting.history import history as read  # after Compose was asked
 
     events = read(session)[-last:]
     known.notice(session)

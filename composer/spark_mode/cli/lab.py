@@ -8,7 +8,7 @@ import click
 from spark_mode.atomic_file import replace_file
 from spark_mode.cli.context import Globals, output_options
 from spark_mode.errors import ConfigurationError
-from spark_mode.switching.discovery import Flags, find_lab, here, lab_setting
+from spark_mode.session.discovery import Flags, find_lab, here, lab_setting
 
 
 @click.command()

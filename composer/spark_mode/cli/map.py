@@ -16,7 +16,7 @@ def map(known: Globals) -> None:  # noqa: A001 - a verb's function is named like
     """Show the machine on one card: memory, compute and bandwidth, what runs and what could be added now."""
     session = known.session()
     from spark_mode.cli.show_map import map_text
-    from spark_mode.switching.resources import resources
+    from spark_mode.reporting.resources import resources
 
     known.notice(session)
     seen = resources(session)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.pass_obj
 def matrix(known: Globals) -> None:
     """Show the sets of rules.yaml and their verdicts, then which modes may be active together."""
-    from spark_mode.switching.rules_file import machine_capacity
+    from spark_mode.session.rules_file import machine_capacity
 
     rules = known.rules()
     capacity = machine_capacity(rules)

@@ -15,7 +15,7 @@ from spark_mode.errors import Interrupted
 from spark_mode.lab.size import gb_text
 from spark_mode.planning.plan import Plan, Step, StoppedTraining
 from spark_mode.switching.report import Confirm
-from spark_mode.switching.state import seconds_since
+from spark_mode.wall_time import seconds_since
 
 if TYPE_CHECKING:
     from rich.status import Status

@@ -12,7 +12,7 @@ from spark_mode.cli.context import Globals, output_options
 def setup(known: Globals, shared: bool) -> None:
     """Make what all users of this machine share: the lock and the journal of its switches."""
     from spark_mode.enforcement.shared import private_directories, set_up
-    from spark_mode.switching.directories import shared_directories
+    from spark_mode.sharing.directories import shared_directories
 
     if not shared:
         raise click.UsageError("say what to set up: --shared")

@@ -5,7 +5,7 @@ from textwrap import wrap
 
 from spark_mode.cli.tables import readable
 from spark_mode.lab.size import gb_text
-from spark_mode.switching.resources import Resources
+from spark_mode.reporting.resources import Resources
 
 LEADER = 34
 """Where the values begin."""

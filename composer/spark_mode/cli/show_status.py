@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from spark_mode.cli.tables import age, columns, readable
 from spark_mode.lab.size import gb_text
-from spark_mode.switching.state import seconds_since
-from spark_mode.switching.status_model import ModelStatus, Status
+from spark_mode.reporting.status_model import ModelStatus, Status
+from spark_mode.wall_time import seconds_since
 
 BAR = 40
 LEAST = 5 * 10**7

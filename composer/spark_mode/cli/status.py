@@ -12,7 +12,7 @@ def status(known: Globals) -> None:
     """Show the mode, the services, the machine's memory, and what would not be allowed now."""
     session = known.session()
     from spark_mode.cli.show_status import status_text  # after Compose was asked
-    from spark_mode.switching.status import status as look
+    from spark_mode.reporting.status import status as look
 
     seen = look(session)
     known.show(seen.as_json(), lambda: status_text(seen))

@@ -13,8 +13,8 @@ from spark_mode.cli.unfailing import Unfailing
 from spark_mode.errors import SparkModeError
 
 if TYPE_CHECKING:
+    from spark_mode.session.session import Session
     from spark_mode.switching.report import Report, Watcher
-    from spark_mode.switching.session import Session
 
 WITHOUT_END = -1.0
 _OF_REQUEST = {"force": "force", "drop_caches": "drop_caches", "ready_seconds": "timeout"}

@@ -10,21 +10,21 @@ from spark_mode.enforcement.bystander import Bystander
 from spark_mode.enforcement.lasting import Lasting
 from spark_mode.enforcement.turn import Turn
 from spark_mode.errors import SparkModeError
+from spark_mode.journal.journal import JournalFailed
+from spark_mode.journal.records import Ended, Outcome
 from spark_mode.lab.size import gb_text
 from spark_mode.planning.mode import mode_services
 from spark_mode.planning.observed import Container, Observed
 from spark_mode.planning.pressure import Releases, Victim, frees, victims
 from spark_mode.planning.settlement import Loser, losers
+from spark_mode.session.session import Session
 from spark_mode.switching.checkpoint import lost_checkpoint
 from spark_mode.switching.following import any_training
-from spark_mode.switching.journal import JournalFailed
-from spark_mode.switching.records import Ended, Outcome
 from spark_mode.switching.report import SwitchOptions
 from spark_mode.switching.restart_policies import RestartPolicies
-from spark_mode.switching.session import Session
-from spark_mode.switching.state import now
 from spark_mode.switching.switch_log import SwitchLog
 from spark_mode.switching.transaction import Transaction
+from spark_mode.wall_time import now
 
 PATIENCE_SECONDS = 600.0
 """Within how long the stops of a service that somebody starts again and again are counted, until it is left, loudly."""

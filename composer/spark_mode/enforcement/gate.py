@@ -15,7 +15,7 @@ from spark_mode.errors import SparkModeError
 
 if TYPE_CHECKING:
     from spark_mode.planning.observed import Observed
-    from spark_mode.switching.session import Session
+    from spark_mode.session.session import Session
 
 WITHOUT = "without the gate, and the rule: spark-mode gate uninstall"
 METADATA = {
@@ -72,7 +72,7 @@ def ask(question: Question, asker: int) -> str | None:
 
     Raises SparkModeError for whatever prevents a judgement.
     """
-    from spark_mode.switching.leases import process_began
+    from spark_mode.sharing.leases import process_began
 
     began = process_began(asker)
     if began is None:
@@ -86,10 +86,10 @@ def judge(session: "Session", service: str, asker: int, began: int) -> str | Non
 
     Raises SparkModeError for whatever prevents a judgement.
     """
+    from spark_mode.journal.understanding import UNDERSTOOD
     from spark_mode.planning.outsiders import start_refusal, the_command
-    from spark_mode.switching.leases import PASSING_SECONDS, Lease
-    from spark_mode.switching.lock import is_switching, user_name
-    from spark_mode.switching.understanding import UNDERSTOOD
+    from spark_mode.sharing.leases import PASSING_SECONDS, Lease
+    from spark_mode.sharing.lock import is_switching, user_name
 
     with session.leases.judging(session.clock):
         if is_switching(session.directories.locks):
@@ -113,8 +113,8 @@ def judge(session: "Session", service: str, asker: int, began: int) -> str | Non
 
 def _session(question: Question) -> "Session":
     """Open the lab as the command line does there, whatever Compose was told beside it."""
-    from spark_mode.switching.discovery import Flags, find_lab
-    from spark_mode.switching.prefetch import open_lab
+    from spark_mode.session.discovery import Flags, find_lab
+    from spark_mode.session.prefetch import open_lab
 
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("COMPOSE_", "SPARK_MODE_"))}
     found = find_lab(Flags(project_name=question.project, rules=question.rules), environment, question.lab)

@@ -18,12 +18,12 @@ from spark_mode.enforcement.notify import notify
 from spark_mode.enforcement.trust import require_trusted
 from spark_mode.engine.doors import Changes
 from spark_mode.errors import ConfigurationError, EngineUnavailable, Interrupted, LockBusy, SparkModeError
+from spark_mode.journal.understanding import UNDERSTOOD
 from spark_mode.planning.observed import Observed
 from spark_mode.planning.pressure import Sample, shortfall
+from spark_mode.session.session import Session
 from spark_mode.switching.interruption import Interruption, LeftAtOnce
 from spark_mode.switching.net import described, place
-from spark_mode.switching.session import Session
-from spark_mode.switching.understanding import UNDERSTOOD
 
 SAMPLE_SECONDS = 0.25
 """How often the memory is read."""

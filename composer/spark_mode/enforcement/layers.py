@@ -8,9 +8,9 @@ from spark_mode.enforcement.gate_file import NAME, without_gate
 from spark_mode.enforcement.presence import guard_runs
 from spark_mode.enforcement.shared import comes_back
 from spark_mode.errors import SparkModeError
-from spark_mode.switching.directories import SET_UP
-from spark_mode.switching.finding import Finding
-from spark_mode.switching.session import Session
+from spark_mode.reporting.finding import Finding
+from spark_mode.session.session import Session
+from spark_mode.sharing.directories import SET_UP
 
 GATE_GAPS = "it does not see `up --no-deps`, `compose start`, `docker start` and restart policies"
 AROUND_GATE = "not where COMPOSE_FILE is exported, or files are named with -f: the lab's .env is not read then"

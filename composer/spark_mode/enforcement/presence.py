@@ -6,10 +6,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from spark_mode.errors import ConfigurationError, LockBusy
-from spark_mode.switching.directories import Directories, directories, shared_directories
-from spark_mode.switching.lock import held
-from spark_mode.switching.session import Session
-from spark_mode.switching.shared_file import locked, open_lock, say, takes
+from spark_mode.session.session import Session
+from spark_mode.sharing.directories import Directories, directories, shared_directories
+from spark_mode.sharing.lock import held
+from spark_mode.sharing.shared_file import locked, open_lock, say, takes
 
 
 @contextmanager

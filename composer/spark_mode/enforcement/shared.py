@@ -14,11 +14,11 @@ from pathlib import Path
 
 from spark_mode.enforcement.own_file import put, remove, require_ours
 from spark_mode.errors import ConfigurationError, LockBusy, Refused
-from spark_mode.switching.directories import SHARED_LOCKS, SHARED_STATE, STATE_OF_A_USER, shared_directories
-from spark_mode.switching.journal import JournalFailed, Past, past
-from spark_mode.switching.journal_file import JournalFile
-from spark_mode.switching.leases import Leases
-from spark_mode.switching.shared_file import takes
+from spark_mode.journal.journal import JournalFailed, Past, past
+from spark_mode.journal.journal_file import JournalFile
+from spark_mode.sharing.directories import SHARED_LOCKS, SHARED_STATE, STATE_OF_A_USER, shared_directories
+from spark_mode.sharing.leases import Leases
+from spark_mode.sharing.shared_file import takes
 
 TMPFILES = Path("etc/tmpfiles.d/spark-mode.conf")
 GROUP = "docker"

@@ -17,7 +17,7 @@ from spark_mode.errors import ConfigurationError
 from spark_mode.lab.drawn_in import drawn_in
 from spark_mode.lab.files import LabFiles
 from spark_mode.plain_file import read_plain
-from spark_mode.switching.discovery import FoundFiles
+from spark_mode.session.discovery import FoundFiles
 
 LINKS = 40
 """As many links as the kernel follows in one path (path_resolution(7))."""

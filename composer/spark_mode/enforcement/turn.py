@@ -14,8 +14,8 @@ from functools import partial
 from spark_mode.enforcement.bystander import Bystander
 from spark_mode.enforcement.lasting import Lasting
 from spark_mode.errors import ConfigurationError, LockBusy
-from spark_mode.switching.lock import is_acting, switch_lock
-from spark_mode.switching.session import Session
+from spark_mode.session.session import Session
+from spark_mode.sharing.lock import is_acting, switch_lock
 
 
 class Turn:
@@ -46,7 +46,7 @@ class Turn:
         with ExitStack() as held:
             held.enter_context(self._session.forgiveness.given())
             try:
-                lock = held.enter_context(switch_lock(locks, "guard", 0.0, watcher, clock, left_behind))
+                lock = held.enter_context(switch_lock(locks, "guard", 0.0, watcher.waiting, clock, left_behind))
             except LockBusy as error:
                 if self.is_left_to_a_switch():
                     raise

@@ -7,7 +7,7 @@ from pathlib import Path
 from spark_mode.enforcement.own_file import own_command, put, remove, require_ours
 from spark_mode.errors import ConfigurationError, EngineUnavailable, UsageFault
 from spark_mode.lab.files import LabFiles
-from spark_mode.switching.directories import shared_directories
+from spark_mode.sharing.directories import shared_directories
 
 FOLDER = Path("etc/systemd/system")
 RUNNING = Path("run/systemd/system")

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 from spark_mode.engine.doors import Clock
+from spark_mode.journal.journal import Open
 from spark_mode.planning.observed import Observed
 from spark_mode.planning.plan import Create, Start, StartContainer, Step, Stop, Unpause
-from spark_mode.switching.journal import Open
-from spark_mode.switching.observe import Observer
+from spark_mode.session.observe import Observer
 
 QUIET_SECONDS = 2.0
 """How long nothing may change. A container that was asked for came up 1 s after its client was killed (measured)."""

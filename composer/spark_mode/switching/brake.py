@@ -4,18 +4,18 @@ What is broken does not hold it up: without rules, journal or lock it goes by wh
 """
 
 from spark_mode.errors import ConfigurationError, Interrupted, SwitchFailed
+from spark_mode.journal.records import Outcome
+from spark_mode.journal.state import after, before_of
 from spark_mode.planning.observed import LEASED, Container, Observed
 from spark_mode.planning.plan import Plan, Stop
 from spark_mode.planning.request import Request
-from spark_mode.switching.admitted import admitted
+from spark_mode.session.admitted import admitted
+from spark_mode.session.session import Session
+from spark_mode.sharing.lock import Lock
 from spark_mode.switching.aftermath import comes_late
 from spark_mode.switching.agreement import Agreement
 from spark_mode.switching.entry import Entry
-from spark_mode.switching.lock import Lock
-from spark_mode.switching.records import Outcome
 from spark_mode.switching.report import Report, SwitchOptions, Watcher
-from spark_mode.switching.session import Session
-from spark_mode.switching.state import after, before_of
 
 AGAIN = "see what runs, and ask again: spark-mode status"
 

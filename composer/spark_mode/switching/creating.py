@@ -1,12 +1,13 @@
 """Having Compose create what a switch starts, before anything is stopped."""
 
 from spark_mode.engine.doors import ChosenVariant, ComposeFailed
+from spark_mode.errors import StepFailed
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.planning.plan import Create
-from spark_mode.switching.doors import Doors, StepFailed
+from spark_mode.session.doors import Doors
+from spark_mode.session.observe import Observer
 from spark_mode.switching.last_look import require_stopped
-from spark_mode.switching.observe import Observer
 
 
 def create(step: Create, doors: Doors, project: Project, rules: Rules, observer: Observer) -> None:

@@ -3,23 +3,24 @@
 import os
 
 from spark_mode.errors import ConfigurationError
+from spark_mode.journal.journal import JournalFailed, Open, refusal
+from spark_mode.journal.measurements import add_measurements
+from spark_mode.journal.records import Began, Ended, Held, Outcome, PassedOver, Record, Then
+from spark_mode.journal.state import State
+from spark_mode.journal.understanding import require_understood
 from spark_mode.planning.mode import mode_services
 from spark_mode.planning.observed import LEASED, Hold, Observed
 from spark_mode.planning.plan import Plan, Step
 from spark_mode.planning.request import Request
 from spark_mode.planning.settlement import Loser
-from spark_mode.switching.journal import JournalFailed, Open, refusal
-from spark_mode.switching.lock import Lock, switch_lock, user_name
-from spark_mode.switching.measurements import add_measurements
-from spark_mode.switching.records import Began, Ended, Held, Outcome, PassedOver, Record, Then
+from spark_mode.session.session import Session
+from spark_mode.sharing.lock import Lock, switch_lock, user_name
 from spark_mode.switching.report import SwitchOptions, Watcher
-from spark_mode.switching.session import Session
-from spark_mode.switching.state import State, now
 from spark_mode.switching.switch import Switch
 from spark_mode.switching.switch_log import SwitchLog
 from spark_mode.switching.two_sides import TwoSides
-from spark_mode.switching.understanding import require_understood
 from spark_mode.switching.untouched import untouched
+from spark_mode.wall_time import now
 
 
 class Entry:
@@ -180,7 +181,7 @@ def release_holds(session: Session, watcher: Watcher) -> list[str]:
     Raises LockBusy while a switch runs, NeedsAttention where a hold may be written that is not understood, ConfigurationError
     when the release cannot be written.
     """
-    with switch_lock(session.directories.locks, "release", 0.0, watcher, session.clock):
+    with switch_lock(session.directories.locks, "release", 0.0, watcher.waiting, session.clock):
         session.look_again()
         require_understood(session.past)
         held = [str(one) for one in session.observer.glance().held]

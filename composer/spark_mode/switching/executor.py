@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import NoReturn, assert_never
 
 from spark_mode.engine.doors import ComposeFailed, StartFailed
+from spark_mode.errors import StepFailed
+from spark_mode.journal.measurements import Measurement
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.planning.observed import Container
@@ -25,16 +27,15 @@ from spark_mode.planning.plan import (
     Verify,
 )
 from spark_mode.planning.steps import READY_SECONDS
+from spark_mode.session.doors import Doors
+from spark_mode.session.observe import Observer
+from spark_mode.sharing.lock import Lock
 from spark_mode.switching.checkpoint import lost_checkpoint
 from spark_mode.switching.creating import create
-from spark_mode.switching.doors import Doors, StepFailed
 from spark_mode.switching.hosted import HostedModels
 from spark_mode.switching.interruption import Interruption
 from spark_mode.switching.last_look import require_clear
-from spark_mode.switching.lock import Lock
-from spark_mode.switching.measurements import Measurement
 from spark_mode.switching.memory_watch import MemoryWatch
-from spark_mode.switching.observe import Observer
 from spark_mode.switching.readiness import SETTLE_SECONDS, await_ready, described, judge, remark_on
 from spark_mode.switching.report import Watcher
 from spark_mode.switching.restart_policies import RestartPolicies

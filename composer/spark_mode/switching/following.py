@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from spark_mode.errors import EngineUnavailable, Interrupted
+from spark_mode.journal.journal import JournalFailed
+from spark_mode.journal.records import Then
 from spark_mode.lab.rules import Rules
 from spark_mode.planning.observed import Container
+from spark_mode.session.session import Session
 from spark_mode.switching.interruption import Interruption
-from spark_mode.switching.journal import JournalFailed
-from spark_mode.switching.records import Then
 from spark_mode.switching.report import Report, SwitchOptions, Watcher
-from spark_mode.switching.session import Session
 from spark_mode.switching.transaction import Transaction
 
 POLL_SECONDS = 0.5

@@ -1,11 +1,11 @@
 """Measuring a start: how far the machine's available memory drops until a workload has settled, and what others did."""
 
 from spark_mode.engine.doors import Docker, Gpu, Machine
+from spark_mode.journal.measurements import Measurement
 from spark_mode.lab.rules import Rules
 from spark_mode.planning.observed import Container, running_workload
-from spark_mode.switching.holders import held_by
-from spark_mode.switching.measurements import Measurement
-from spark_mode.switching.state import now
+from spark_mode.session.holders import held_by
+from spark_mode.wall_time import now
 
 
 class Gauge:

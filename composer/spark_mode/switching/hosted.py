@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from spark_mode.engine.doors import HostFailed, ModelHost
-from spark_mode.errors import Interrupted
+from spark_mode.errors import Interrupted, StepFailed
 from spark_mode.planning.plan import Load, Unload
-from spark_mode.switching.doors import Doors, StepFailed
+from spark_mode.session.doors import Doors
+from spark_mode.session.observe import Observer
 from spark_mode.switching.last_look import require_clear
 from spark_mode.switching.memory_watch import MemoryWatch
-from spark_mode.switching.observe import Observer
 
 GIVEN_UP_SECONDS = 10.0
 """How long a model whose load was given up may take to be gone."""

@@ -4,11 +4,11 @@ Whatever brings something up, or creates it, comes right after one of these look
 a switch that was held up, for a second or for a day, does nothing that rests on what it had seen before.
 """
 
+from spark_mode.errors import StepFailed
 from spark_mode.lab.rules import Rules
 from spark_mode.planning.conflicts import exclusive, member
 from spark_mode.planning.observed import Observed
-from spark_mode.switching.doors import StepFailed
-from spark_mode.switching.observe import Observer
+from spark_mode.session.observe import Observer
 
 
 def require_stopped(services: tuple[str, ...], observer: Observer) -> None:

@@ -3,17 +3,22 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from spark_mode.errors import StepFailed
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.size import gb_text
 from spark_mode.planning.plan import AwaitRelease, Start
-from spark_mode.switching.doors import Doors, NotReleased, StepFailed
+from spark_mode.session.doors import Doors
+from spark_mode.session.holders import find_holders, holders_text
+from spark_mode.session.observe import Observer
 from spark_mode.switching.gauge import Gauge
-from spark_mode.switching.holders import find_holders, holders_text
-from spark_mode.switching.observe import Observer
 from spark_mode.switching.report import Watcher
 
 POLL_SECONDS = 0.1
+
+
+class NotReleased(StepFailed):
+    """The memory did not come back in time."""
 
 
 @dataclass

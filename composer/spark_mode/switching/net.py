@@ -5,8 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from traceback import extract_tb
 
-from spark_mode.errors import SparkModeError
-from spark_mode.switching.doors import StepFailed
+from spark_mode.errors import SparkModeError, StepFailed
 
 
 class Unexpected(StepFailed):

@@ -4,18 +4,19 @@ Only the intent is remembered; what is there is observed. A recovery may be cut 
 """
 
 from spark_mode.errors import ConfigurationError, Interrupted, NeedsAttention, SwitchFailed, UsageFault
+from spark_mode.journal.journal import Open
+from spark_mode.journal.records import Recovering
+from spark_mode.journal.state import State, after, before_of
 from spark_mode.planning.observed import Observed
 from spark_mode.planning.plan import Plan, Stop
 from spark_mode.planning.steps import unhealthy, verify
+from spark_mode.session.session import Session
+from spark_mode.sharing.lock import Lock
 from spark_mode.switching.aftermath import HARMLESS, await_quiet, await_stops
 from spark_mode.switching.entry import Entry
-from spark_mode.switching.journal import Open
-from spark_mode.switching.lock import Lock
-from spark_mode.switching.records import Recovering
 from spark_mode.switching.report import Report, Watcher
-from spark_mode.switching.session import Session
-from spark_mode.switching.state import State, after, before_of, now
 from spark_mode.switching.untouched import untouched
+from spark_mode.wall_time import now
 
 
 class Recovery:

@@ -3,19 +3,20 @@
 from signal import SIGTSTP, Signals
 from typing import Literal
 
-from spark_mode.errors import EngineUnavailable, Interrupted, NeedsAttention, SwitchFailed
+from spark_mode.errors import EngineUnavailable, Interrupted, NeedsAttention, StepFailed, SwitchFailed
+from spark_mode.journal.measurements import Measurement
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.planning.observed import Observed
 from spark_mode.planning.plan import Plan, Step, Stop
 from spark_mode.planning.rollback import Rollback, rollback
-from spark_mode.switching.doors import Doors, NotReleased, StepFailed
+from spark_mode.session.doors import Doors
+from spark_mode.session.observe import Observer
+from spark_mode.sharing.lock import Lock
 from spark_mode.switching.executor import Executor
 from spark_mode.switching.interruption import Interruption, LeftAtOnce
-from spark_mode.switching.lock import Lock
-from spark_mode.switching.measurements import Measurement
+from spark_mode.switching.memory_watch import NotReleased
 from spark_mode.switching.net import Unexpected, net
-from spark_mode.switching.observe import Observer
 from spark_mode.switching.report import Watcher
 from spark_mode.switching.switch_log import SwitchLog
 from spark_mode.switching.untouched import sentence

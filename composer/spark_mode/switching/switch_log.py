@@ -3,14 +3,14 @@
 import os
 from collections.abc import Callable, Mapping
 
+from spark_mode.errors import StepFailed
+from spark_mode.journal.journal import Journal, JournalFailed
+from spark_mode.journal.records import Ended, GoingBack, Policy, Record, Signalled, StepBegun, StepEnded
 from spark_mode.planning.observed import Container
 from spark_mode.planning.plan import Step
 from spark_mode.planning.settlement import Loser
-from spark_mode.switching.doors import StepFailed
-from spark_mode.switching.journal import Journal, JournalFailed
-from spark_mode.switching.lock import user_name
-from spark_mode.switching.records import Ended, GoingBack, Policy, Record, Signalled, StepBegun, StepEnded
-from spark_mode.switching.state import now
+from spark_mode.sharing.lock import user_name
+from spark_mode.wall_time import now
 
 STARTING = frozenset({"create", "unpause", "start", "start-container", "load"})
 """The actions that are never done unrecorded; stopping goes on without a journal, because it can only make things safer."""

@@ -3,27 +3,26 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 
-from spark_mode.errors import ConfigurationError, Interrupted, NeedsAttention, Refused, SparkModeError, SwitchFailed
+from spark_mode.errors import ConfigurationError, Interrupted, NeedsAttention, Refused, SparkModeError, StepFailed, SwitchFailed
+from spark_mode.journal.journal import Open
+from spark_mode.journal.state import after, before_of
+from spark_mode.journal.understanding import require_understood
 from spark_mode.planning.observed import Observed
 from spark_mode.planning.plan import Plan
 from spark_mode.planning.request import Request
-from spark_mode.switching.admitted import admitted
+from spark_mode.session.admitted import admitted
+from spark_mode.session.session import Session
+from spark_mode.sharing.leases import POLL_SECONDS
+from spark_mode.sharing.lock import Lock, switch_lock
 from spark_mode.switching.aftermath import QUIET_SECONDS
 from spark_mode.switching.agreement import ROUNDS, Agreement, Unasked
 from spark_mode.switching.brake import Brake
-from spark_mode.switching.doors import StepFailed
 from spark_mode.switching.entry import Entry
-from spark_mode.switching.journal import Open
-from spark_mode.switching.leases import POLL_SECONDS
-from spark_mode.switching.lock import Lock, switch_lock
 from spark_mode.switching.net import net
 from spark_mode.switching.recovery import Recovery
 from spark_mode.switching.report import Confirm, Report, SwitchOptions, Watcher
-from spark_mode.switching.session import Session
-from spark_mode.switching.state import after, before_of
 from spark_mode.switching.switch import LOOK
 from spark_mode.switching.two_sides import require_gone
-from spark_mode.switching.understanding import require_understood
 from spark_mode.switching.untouched import sentence, stopped_at_once
 
 
@@ -127,7 +126,7 @@ class Transaction:
 
     def _locked(self, request: str, left_behind: Callable[[str], None] | None = None) -> AbstractContextManager[Lock]:
         session, seconds = self._session, self._options.wait_seconds
-        return switch_lock(session.directories.locks, request, seconds, self._watcher, session.clock, left_behind)
+        return switch_lock(session.directories.locks, request, seconds, self._watcher.waiting, session.clock, left_behind)
 
     def _await_judgements(self, lock: Lock) -> None:
         """See that whoever was just allowed to start something is seen: from now on nobody is, until this has ended."""

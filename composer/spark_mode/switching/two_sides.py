@@ -5,16 +5,15 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from spark_mode.engine.doors import Clock, Docker
-from spark_mode.errors import NeedsAttention
+from spark_mode.errors import NeedsAttention, StepFailed
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.planning.mode import violations
 from spark_mode.planning.observed import LEASED, Observed
 from spark_mode.planning.settlement import Loser, losers
+from spark_mode.session.observe import Observer
+from spark_mode.sharing.lock import Lock
 from spark_mode.switching.checkpoint import lost_checkpoint
-from spark_mode.switching.doors import StepFailed
-from spark_mode.switching.lock import Lock
-from spark_mode.switching.observe import Observer
 from spark_mode.switching.restart_policies import RestartPolicies
 from spark_mode.switching.switch_log import SwitchLog
 

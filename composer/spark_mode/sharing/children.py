@@ -1,12 +1,10 @@
 """The commands that a switch starts: one which outlives a killed switch still holds their lock."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from spark_mode.engine.doors import Clock
-from spark_mode.switching.report import Watcher
-from spark_mode.switching.shared_file import holders, locked, open_lock, takes
-from spark_mode.switching.waiting import await_lock
+from spark_mode.sharing.shared_file import holders, locked, open_lock, takes
+from spark_mode.sharing.waiting import Tell, await_lock
 
 CHILDREN_SECONDS = 2.0
 """How long a switch waits, at least, for the end of commands that an earlier one left behind. Who only stops does not."""
@@ -17,17 +15,17 @@ def children_lock(locks: Path) -> Path:
     return locks / "children.lock"
 
 
-def await_children(locks: Path, deadline: float | None, watcher: Watcher, clock: Clock) -> None:
+def await_children(locks: Path, deadline: float | None, tell: Tell, clock: Clock) -> None:
     """See that no command of an earlier switch runs any more, before the first of this one starts."""
 
     def wait(descriptor: int) -> None:
-        await_lock(descriptor, deadline, watcher, clock, lambda: _child(locks))
+        await_lock(descriptor, deadline, tell, clock, lambda: _child(locks))
 
     with locked(children_lock(locks), open_lock, wait):
         pass
 
 
-def tell_of_children(locks: Path, tell: Callable[[str], None]) -> None:
+def tell_of_children(locks: Path, tell: Tell) -> None:
     """Tell of a command of an earlier switch that still runs."""
 
     def look(descriptor: int) -> None:

@@ -7,8 +7,8 @@ from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.planning.mode import known_models
 from spark_mode.planning.observed import Hold, LoadedModel, Observed
-from spark_mode.switching.foreign import foreign_workloads, leased_workloads
-from spark_mode.switching.leases import Lease
+from spark_mode.session.foreign import foreign_workloads, leased_workloads
+from spark_mode.sharing.leases import Lease
 
 Hosts = Callable[[str], ModelHost]
 """Gives the host of models at an address."""

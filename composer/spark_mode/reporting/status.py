@@ -4,17 +4,17 @@ from collections.abc import Iterator
 
 from spark_mode.engine.doors import Clock, Gpu
 from spark_mode.errors import SparkModeError
+from spark_mode.journal.measurements import Measurement, read_measurements
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.size import gb_text
 from spark_mode.planning.mode import violations
 from spark_mode.planning.observed import Container, Observed, running_workload
 from spark_mode.planning.request import Request
-from spark_mode.switching.holders import held_by
-from spark_mode.switching.lock import who_switches
-from spark_mode.switching.measurements import Measurement, read_measurements
-from spark_mode.switching.session import Session
-from spark_mode.switching.state import seconds_since
-from spark_mode.switching.status_model import ModeChange, ModelStatus, ServiceStatus, Status
+from spark_mode.reporting.status_model import ModeChange, ModelStatus, ServiceStatus, Status
+from spark_mode.session.holders import held_by
+from spark_mode.session.session import Session
+from spark_mode.sharing.lock import who_switches
+from spark_mode.wall_time import seconds_since
 
 SAMPLES, SAMPLE_SECONDS = 5, 0.1
 BUSY = 90

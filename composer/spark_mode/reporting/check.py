@@ -8,6 +8,8 @@ from pathlib import Path
 from spark_mode.engine.env_files import named_in
 from spark_mode.engine.host import read_host
 from spark_mode.errors import ConfigurationError, EngineUnavailable
+from spark_mode.journal.measurements import footprints, read_measurements
+from spark_mode.journal.understanding import UNDERSTOOD
 from spark_mode.lab.files import LabFiles
 from spark_mode.lab.project import SCOPE, Service
 from spark_mode.lab.size import gb_text
@@ -15,13 +17,11 @@ from spark_mode.lab.workload import Workload
 from spark_mode.planning.advice import SHORT_GRACE
 from spark_mode.planning.budget import budget
 from spark_mode.planning.observed import Observed
-from spark_mode.switching.directories import SET_UP
-from spark_mode.switching.finding import Finding
-from spark_mode.switching.foreign import hidden_from_others
-from spark_mode.switching.host_check import look
-from spark_mode.switching.measurements import footprints, read_measurements
-from spark_mode.switching.session import Session
-from spark_mode.switching.understanding import UNDERSTOOD
+from spark_mode.reporting.finding import Finding
+from spark_mode.reporting.host_check import look
+from spark_mode.session.foreign import hidden_from_others
+from spark_mode.session.session import Session
+from spark_mode.sharing.directories import SET_UP
 
 RESURRECTING = ("always",)
 

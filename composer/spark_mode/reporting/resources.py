@@ -9,7 +9,7 @@ from spark_mode.lab.size import gb
 from spark_mode.planning.observed import Memory, Observed
 from spark_mode.planning.plan import Plan
 from spark_mode.planning.request import Request
-from spark_mode.switching.session import Session
+from spark_mode.session.session import Session
 
 
 class Item(Frozen):

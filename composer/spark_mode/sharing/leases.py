@@ -24,8 +24,8 @@ from spark_mode.errors import ConfigurationError, EngineUnavailable
 from spark_mode.frozen import Frozen
 from spark_mode.plain_file import fault, read_plain
 from spark_mode.planning.observed import LEASED, Container, Hold
-from spark_mode.switching.shared_file import MODE, locked, open_lock, takes
-from spark_mode.switching.state import now
+from spark_mode.sharing.shared_file import MODE, locked, open_lock, takes
+from spark_mode.wall_time import now
 
 LOCK_SECONDS = 10.0
 """How long one who asks waits for the judgement on another; a judgement takes a tenth of a second."""

@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from spark_mode.frozen import Frozen
+from spark_mode.journal.state import State
 from spark_mode.planning.observed import Hold, Observed
 from spark_mode.planning.plan import Step
 from spark_mode.planning.request import Request
-from spark_mode.switching.state import State
 
 VERSION = 1
 """Of the records that this release writes. It is raised with what an earlier release must not pass over: that one then

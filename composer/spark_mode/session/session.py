@@ -11,6 +11,10 @@ from spark_mode.engine.gpu import NvidiaGpu
 from spark_mode.engine.local import local_socket
 from spark_mode.engine.machine import HostMemory, SystemClock
 from spark_mode.errors import ConfigurationError, EngineUnavailable, SparkModeError, UsageFault
+from spark_mode.journal.journal import Journal, JournalFailed, Open, Past, past
+from spark_mode.journal.journal_file import JournalFile
+from spark_mode.journal.state import State
+from spark_mode.journal.understanding import require_understood
 from spark_mode.lab.files import LabFiles
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
@@ -19,26 +23,22 @@ from spark_mode.planning.observed import Container, Holder, Observed
 from spark_mode.planning.plan import Plan
 from spark_mode.planning.planner import plan as make_plan
 from spark_mode.planning.request import Request
-from spark_mode.switching.admitted import explained
-from spark_mode.switching.children import children_lock
-from spark_mode.switching.directories import Directories, directories, shared_directories
-from spark_mode.switching.disk import LOCK_SECONDS, RealDisk
-from spark_mode.switching.forgiveness import Forgiveness
-from spark_mode.switching.holders import find_holders
-from spark_mode.switching.inputs import digests
-from spark_mode.switching.journal import Journal, JournalFailed, Open, Past, past
-from spark_mode.switching.journal_file import JournalFile
-from spark_mode.switching.leases import Leases
-from spark_mode.switching.lock import is_switching
-from spark_mode.switching.observe import Observer, host_at
-from spark_mode.switching.prefetch import Asked, ask_compose, ask_early
-from spark_mode.switching.reading import read_lab
-from spark_mode.switching.rules_file import machine_capacity
-from spark_mode.switching.state import State
-from spark_mode.switching.understanding import require_understood
+from spark_mode.session.admitted import explained
+from spark_mode.session.forgiveness import Forgiveness
+from spark_mode.session.holders import find_holders
+from spark_mode.session.inputs import digests
+from spark_mode.session.observe import Observer, host_at
+from spark_mode.session.prefetch import Asked, ask_compose, ask_early
+from spark_mode.session.reading import read_lab
+from spark_mode.session.rules_file import machine_capacity
+from spark_mode.sharing.children import children_lock
+from spark_mode.sharing.directories import Directories, directories, shared_directories
+from spark_mode.sharing.disk import LOCK_SECONDS, RealDisk
+from spark_mode.sharing.leases import Leases
+from spark_mode.sharing.lock import is_switching
 
 if TYPE_CHECKING:
-    from spark_mode.switching.doors import Doors
+    from spark_mode.session.doors import Doors
 
 READ_AGAIN_SECONDS = 5.0
 """After so long, such as a wait for the lock or an answer, Compose is asked again: its files may include others."""
@@ -237,7 +237,7 @@ class Session:
     def doors(self) -> "Doors":
         """Return the doors that a switch uses."""
         from spark_mode.engine.compose import ComposeVerbs  # only a switch needs it
-        from spark_mode.switching.doors import Doors
+        from spark_mode.session.doors import Doors
 
         lock = children_lock(self.directories.locks)
         files = self.files.model_copy(update={"project_name": self.project.name})

@@ -1,7 +1,5 @@
 """What the last switch left: its request, its mode and what ran before it. Docker is the truth; this is the intent."""
 
-from datetime import UTC, datetime
-
 from pydantic import Field
 
 from spark_mode.frozen import Frozen
@@ -10,6 +8,7 @@ from spark_mode.lab.rules import Rules
 from spark_mode.planning.mode import current_mode
 from spark_mode.planning.observed import LEASED, Observed
 from spark_mode.planning.plan import Plan
+from spark_mode.wall_time import now
 
 
 class Before(Frozen):
@@ -61,17 +60,3 @@ def after(state: State, plan: Plan, before: Before, mode: str, touched: bool) ->
         variants=plan.variants,
         before=before if touched else state.before,
     )
-
-
-def now() -> str:
-    """Return the wall time for people, ISO 8601 in UTC."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def seconds_since(moment: str) -> float | None:
-    """Return the seconds since an ISO 8601 time of the engine, None for a time that is not one."""
-    try:
-        then = datetime.fromisoformat(moment[:19] + "+00:00")
-    except ValueError:
-        return None
-    return max(0.0, (datetime.now(UTC) - then).total_seconds()) if then.year > 1 else None

@@ -6,10 +6,10 @@ from spark_mode.errors import ConfigurationError, EngineUnavailable, Refused, Sp
 from spark_mode.planning.observed import Observed
 from spark_mode.planning.plan import Plan, Refusal
 from spark_mode.planning.request import Request
-from spark_mode.switching.holders import holders_text
+from spark_mode.session.holders import holders_text
 
 if TYPE_CHECKING:
-    from spark_mode.switching.session import Session
+    from spark_mode.session.session import Session
 
 _FAULTS = {"rule": Refused, "configuration": ConfigurationError, "unknown": EngineUnavailable}
 

@@ -12,9 +12,7 @@ from typing import Any, Protocol
 from pydantic import Field, ValidationError
 
 from spark_mode.frozen import Frozen
-from spark_mode.planning.observed import Hold
-from spark_mode.planning.plan import Start, Step
-from spark_mode.switching.records import (
+from spark_mode.journal.records import (
     AnyStep,
     Began,
     Carried,
@@ -30,7 +28,9 @@ from spark_mode.switching.records import (
     StepEnded,
     Then,
 )
-from spark_mode.switching.state import State
+from spark_mode.journal.state import State
+from spark_mode.planning.observed import Hold
+from spark_mode.planning.plan import Start, Step
 
 
 class JournalFailed(Exception):

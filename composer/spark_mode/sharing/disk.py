@@ -11,7 +11,7 @@ from typing import Protocol
 
 from spark_mode.atomic_file import replace_file, sync_folder
 from spark_mode.plain_file import read_plain
-from spark_mode.switching.shared_file import MODE, locked, open_shared
+from spark_mode.sharing.shared_file import MODE, locked, open_shared
 
 LARGEST = 64 * 1024 * 1024
 """Bytes of a file that are read at most: somebody else's file must not fill the memory."""

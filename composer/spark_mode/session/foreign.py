@@ -10,7 +10,7 @@ from spark_mode.lab.rules import Rules
 from spark_mode.lab.workload import Outside
 from spark_mode.planning.mode import needed_models
 from spark_mode.planning.observed import Foreign
-from spark_mode.switching.leases import Lease
+from spark_mode.sharing.leases import Lease
 
 WORKLOAD = "org.spark-mode.workload"
 """The label with which a container says which workload or host of models it is, whoever started it."""

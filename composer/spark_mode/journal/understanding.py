@@ -1,8 +1,8 @@
 """What follows from records of the journal that are not understood: nothing is switched before somebody has said so."""
 
 from spark_mode.errors import NeedsAttention
+from spark_mode.journal.journal import Past
 from spark_mode.planning.request import Request
-from spark_mode.switching.journal import Past
 
 UNDERSTOOD = "where a newer release is installed, use that; else go by what runs now: spark-mode recover"
 

@@ -11,17 +11,15 @@ import os
 import pwd
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
 from spark_mode.engine.doors import Clock
-from spark_mode.errors import ConfigurationError
+from spark_mode.errors import ConfigurationError, StepFailed
 from spark_mode.plain_file import fault, read_plain
-from spark_mode.switching.children import CHILDREN_SECONDS, await_children, tell_of_children
-from spark_mode.switching.doors import StepFailed
-from spark_mode.switching.report import Watcher
-from spark_mode.switching.shared_file import is_at, locked, open_lock, say
-from spark_mode.switching.waiting import QUESTION_SECONDS, await_lock
+from spark_mode.sharing.children import CHILDREN_SECONDS, await_children, tell_of_children
+from spark_mode.sharing.shared_file import is_at, locked, open_lock, say
+from spark_mode.sharing.waiting import QUESTION_SECONDS, Tell, await_lock
+from spark_mode.wall_time import now
 
 NAME = "switch.lock"
 SILENT_SECONDS = 3.0
@@ -45,7 +43,7 @@ class Lock:
     def __init__(self, descriptor: int, request: str, is_held: Callable[[], bool], clock: Clock) -> None:
         self._descriptor, self._is_held, self._clock = descriptor, is_held, clock
         self.was_killed = bool(_written(descriptor))
-        self._said: dict[str, object] = {"request": request, "user": user_name(), "pid": os.getpid(), "since": _now()}
+        self._said: dict[str, object] = {"request": request, "user": user_name(), "pid": os.getpid(), "since": now()}
         self.doing("looking")
 
     def doing(self, what: str, waits: bool = False) -> None:
@@ -93,26 +91,27 @@ def switch_lock(
     locks: Path,
     request: str,
     wait_seconds: float | None,
-    watcher: Watcher,
+    tell: Tell,
     clock: Clock,
-    left_behind: Callable[[str], None] | None = None,
+    left_behind: Tell | None = None,
 ) -> Iterator[Lock]:
     """Hold the lock. Waits `wait_seconds` for it, None without end, and for commands left behind at least CHILDREN_SECONDS.
 
-    Who only stops does not wait for these: `left_behind` is told of one instead. Raises LockBusy, naming the holder, when it
+    `tell` is told who holds it, where it is waited for. Who only stops does not wait for commands left behind:
+    `left_behind` is told of one instead. Raises LockBusy, naming the holder, when it
     is not free in time.
     """
     deadline = None if wait_seconds is None else clock.now() + max(wait_seconds, QUESTION_SECONDS)
     path = locks / NAME
 
     def wait(descriptor: int) -> None:
-        await_lock(descriptor, deadline, watcher, clock, lambda: _holder(_said(path)))
+        await_lock(descriptor, deadline, tell, clock, lambda: _holder(_said(path)))
 
     with locked(path, open_lock, wait) as main, locked(locks, _open_folder, wait) as folder:
         if left_behind:
             tell_of_children(locks, left_behind)
         else:
-            await_children(locks, None if deadline is None else max(deadline, clock.now() + CHILDREN_SECONDS), watcher, clock)
+            await_children(locks, None if deadline is None else max(deadline, clock.now() + CHILDREN_SECONDS), tell, clock)
         lock = Lock(main, request, lambda: is_at(folder, locks), clock)
         try:
             yield lock
@@ -217,7 +216,3 @@ def user_name() -> str:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
         return str(os.getuid())
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

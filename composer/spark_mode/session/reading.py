@@ -10,7 +10,7 @@ from spark_mode.errors import ConfigurationError, SparkModeError
 from spark_mode.lab.no_rules import NO_RULES
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
-from spark_mode.switching.rules_file import read_rules_file, text_of
+from spark_mode.session.rules_file import read_rules_file, text_of
 
 
 class Reading(NamedTuple):

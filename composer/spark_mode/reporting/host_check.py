@@ -7,7 +7,7 @@ from spark_mode.engine.doors import GpuReading
 from spark_mode.engine.host import Host
 from spark_mode.lab.size import gb_text
 from spark_mode.planning.observed import Memory
-from spark_mode.switching.finding import Finding, Level
+from spark_mode.reporting.finding import Finding, Level
 
 UPDATE = "update DGX OS in the DGX Dashboard, and reboot"
 TOOLKIT = (

@@ -14,10 +14,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from spark_mode.journal.journal import JournalFailed, Past, past
+from spark_mode.journal.records import Carried, Record, StepEnded
 from spark_mode.plain_file import fault
-from spark_mode.switching.disk import Disk, OpenFile, RealDisk
-from spark_mode.switching.journal import JournalFailed, Past, past
-from spark_mode.switching.records import Carried, Record, StepEnded
+from spark_mode.sharing.disk import Disk, OpenFile, RealDisk
 
 LIMIT = 32 * 1024
 """Bytes at which a journal begins anew, unless more than half of it is in force."""

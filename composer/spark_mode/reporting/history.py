@@ -2,9 +2,9 @@
 
 from spark_mode.errors import ConfigurationError
 from spark_mode.frozen import Frozen
-from spark_mode.switching.journal import JournalFailed, past
-from spark_mode.switching.records import Ended
-from spark_mode.switching.session import Session
+from spark_mode.journal.journal import JournalFailed, past
+from spark_mode.journal.records import Ended
+from spark_mode.session.session import Session
 
 
 class Event(Frozen):

@@ -6,13 +6,13 @@ from spark_mode.engine.compose_files import ComposeFiles
 from spark_mode.engine.early import EarlyInfo
 from spark_mode.engine.local import local_socket
 from spark_mode.engine.project_cache import ProjectCache, inputs_of
-from spark_mode.switching.directories import state_directory
-from spark_mode.switching.discovery import FoundFiles
-from spark_mode.switching.inputs import digests
+from spark_mode.session.discovery import FoundFiles
+from spark_mode.session.inputs import digests
+from spark_mode.sharing.directories import state_directory
 
 if TYPE_CHECKING:
     from spark_mode.engine.compose_files import LabPaths
-    from spark_mode.switching.session import Session
+    from spark_mode.session.session import Session
 
 
 class Asked(NamedTuple):
@@ -40,6 +40,6 @@ def open_lab(found: FoundFiles, need_project: bool = True, lenient: bool = False
     """Open a lab whose files were found. Raises as `Session.open` does."""
     asked = ask_early(found)
     from spark_mode.lab.files import LabFiles  # what costs time is imported after the questions
-    from spark_mode.switching.session import Session
+    from spark_mode.session.session import Session
 
     return Session.open(LabFiles(**found._asdict()), asked, need_project, lenient)

@@ -1,0 +1,1 @@
+"""What processes share: where it lies, the files that all users write, the locks and the leases."""
