@@ -180,7 +180,7 @@ def test_the_same_command_line_and_environment_mean_the_same_values_as_to_plain_
     typed += [part for file in flags.env_files for part in ("--env-file", file)]
     typed += ["--project-name", flags.project_name] if flags.project_name else []
     plain = json.loads(compose(lab, *typed, "config", "--format", "json").stdout)
-    project = ComposeFiles(LabFiles(**find_lab(flags, environment, lab)._asdict()), local_socket()).read()
+    project = ComposeFiles(find_lab(flags, environment, lab), local_socket()).read()
     assert (project.name, project.services["a"].image) == (plain["name"], plain["services"]["a"]["image"])
 
 
@@ -193,7 +193,7 @@ def test_a_lab_that_is_used_from_elsewhere_means_what_it_means_in_its_folder(lab
     (elsewhere / ".env").write_text("TAG=elsewhere\n")
     monkeypatch.chdir(elsewhere)
     found = find_lab(Flags(), {"XDG_CONFIG_HOME": str(lab / "config")}, elsewhere)
-    project = ComposeFiles(LabFiles(**found._asdict()), local_socket()).read()
+    project = ComposeFiles(found, local_socket()).read()
     assert (project.name, project.services["a"].image) == ("outer", "x:outer-inner-none")
 
 

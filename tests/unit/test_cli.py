@@ -8,8 +8,9 @@ import pytest
 from click.testing import CliRunner
 
 from spark_mode.cli.context import Globals
-from spark_mode.cli.main import VERBS, cli
+from spark_mode.cli.main import cli
 from spark_mode.cli.progress import ask
+from spark_mode.cli.verbs import VERBS
 from spark_mode.errors import ConfigurationError, Interrupted, UsageFault
 from spark_mode.planning.plan import StoppedTraining
 from spark_mode.session.discovery import Flags, find_lab, lab_setting

@@ -28,8 +28,9 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def cache(lab: Path, **more: str) -> ProjectCache:
-    return ProjectCache(LabFiles(compose=(str(lab / "compose.yaml"),), rules="", **more), "/run/docker.sock", lab)
+def cache(lab: Path, project_name: str | None = None, project_directory: str | None = None) -> ProjectCache:
+    files = LabFiles((str(lab / "compose.yaml"),), "", project_directory, project_name)
+    return ProjectCache(files, "/run/docker.sock", lab)
 
 
 def kept(lab: Path) -> ProjectCache:

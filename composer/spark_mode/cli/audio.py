@@ -4,7 +4,8 @@ from typing import Any
 
 import click
 
-from spark_mode.cli.context import Globals, completed_by
+from spark_mode.cli.completed_by import completed_by
+from spark_mode.cli.context import Globals
 from spark_mode.cli.switching import carry_out, switch_options
 
 

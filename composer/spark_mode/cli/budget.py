@@ -2,7 +2,8 @@
 
 import click
 
-from spark_mode.cli.context import Globals, completed_by, output_options
+from spark_mode.cli.completed_by import completed_by
+from spark_mode.cli.context import Globals, output_options
 
 
 @click.command()

@@ -9,7 +9,7 @@ import click
 from click.shell_completion import CompletionItem, ShellComplete, get_completion_class
 
 from spark_mode.cli.context import Globals
-from spark_mode.cli.plan import SWITCHES
+from spark_mode.cli.verbs import SWITCHES
 from spark_mode.enforcement.own_file import own_command
 from spark_mode.errors import SparkModeError
 

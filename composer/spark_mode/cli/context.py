@@ -13,8 +13,6 @@ from spark_mode.errors import SparkModeError
 from spark_mode.session.discovery import Flags, find_lab, find_rules, here
 
 if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
-
     from spark_mode.lab.rules import Rules
     from spark_mode.session.session import Session
 
@@ -46,7 +44,7 @@ class Globals:
 
     def session(self, need_project: bool = True, lenient: bool = False) -> "Session":
         """Open the lab; Compose is asked first and answers while the rest is imported."""
-        from spark_mode.session.prefetch import open_lab
+        from spark_mode.session.opening import open_lab
 
         return open_lab(find_lab(self.flags, os.environ, here()), need_project, lenient)
 
@@ -75,17 +73,6 @@ class Globals:
         except OSError as error:
             raise SparkModeError(f"the result cannot be written: {error.strerror}") from None
         self.printed = True
-
-
-def completed_by(kind: str) -> Callable[[click.Context, click.Parameter, str], "list[CompletionItem]"]:
-    """Have an argument completed with what the lab knows of this kind; see `completion.py`, imported when a shell asks."""
-
-    def ask(ctx: click.Context, _: click.Parameter, incomplete: str) -> "list[CompletionItem]":
-        from spark_mode.cli.completion import complete
-
-        return complete(kind, ctx, incomplete)
-
-    return ask
 
 
 def output_options(command: Verb) -> Verb:

@@ -69,7 +69,7 @@ def _watch(known: Globals) -> None:
     from spark_mode.enforcement.patience import once_ready
     from spark_mode.enforcement.presence import directories_all_the_same, the_only_guard
     from spark_mode.session.discovery import find_lab, here
-    from spark_mode.session.prefetch import open_lab
+    from spark_mode.session.opening import open_lab
 
     found = find_lab(known.flags, os.environ, here())
 

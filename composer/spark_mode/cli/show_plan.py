@@ -3,7 +3,7 @@
 from spark_mode.cli.context import Globals
 from spark_mode.lab.size import gb_text
 from spark_mode.planning.plan import Plan
-from spark_mode.session.admitted import refuse
+from spark_mode.switching.admitted import refuse
 
 
 def show_plan(known: Globals, plan: Plan) -> None:

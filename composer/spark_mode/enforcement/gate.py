@@ -114,7 +114,7 @@ def judge(session: "Session", service: str, asker: int, began: int) -> str | Non
 def _session(question: Question) -> "Session":
     """Open the lab as the command line does there, whatever Compose was told beside it."""
     from spark_mode.session.discovery import Flags, find_lab
-    from spark_mode.session.prefetch import open_lab
+    from spark_mode.session.opening import open_lab
 
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("COMPOSE_", "SPARK_MODE_"))}
     found = find_lab(Flags(project_name=question.project, rules=question.rules), environment, question.lab)

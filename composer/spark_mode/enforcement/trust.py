@@ -17,13 +17,12 @@ from spark_mode.errors import ConfigurationError
 from spark_mode.lab.drawn_in import drawn_in
 from spark_mode.lab.files import LabFiles
 from spark_mode.plain_file import read_plain
-from spark_mode.session.discovery import FoundFiles
 
 LINKS = 40
 """As many links as the kernel follows in one path (path_resolution(7))."""
 
 
-def require_trusted(files: LabFiles | FoundFiles) -> None:
+def require_trusted(files: LabFiles) -> None:
     """Raise ConfigurationError for a lab that somebody else may change, or of which it cannot be told what it is made from."""
     owners = {0, os.geteuid(), *_owner_of(Path(files.compose[0]))}
     for path in inputs_of(files):

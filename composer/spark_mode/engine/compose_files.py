@@ -6,11 +6,12 @@ imported: a question costs about 100 ms, most of it Compose's own start.
 
 import json
 import re
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from spark_mode.engine.project_cache import Kept, ProjectCache
 from spark_mode.engine.questions import ask, collect, first_line, release, understood
 from spark_mode.errors import ConfigurationError
+from spark_mode.lab.files import LabFiles
 
 if TYPE_CHECKING:
     import subprocess
@@ -27,30 +28,10 @@ _QUESTIONS = {
 }
 
 
-class LabPaths(Protocol):
-    """The fields of `LabFiles` that Compose is told; a Protocol, because that model takes longer to import."""
-
-    @property
-    def compose(self) -> tuple[str, ...]:
-        """The Compose files."""
-
-    @property
-    def project_directory(self) -> str | None:
-        """Compose's project directory."""
-
-    @property
-    def project_name(self) -> str | None:
-        """Compose's project name."""
-
-    @property
-    def env_files(self) -> tuple[str, ...]:
-        """Compose's environment files."""
-
-
 class ComposeFiles:
     """The Compose files of a lab, behind the engine's socket. `version` is that of Compose, once the files were read."""
 
-    def __init__(self, files: LabPaths, socket: str, cache: ProjectCache | None = None) -> None:
+    def __init__(self, files: LabFiles, socket: str, cache: ProjectCache | None = None) -> None:
         self._files, self._socket, self._cache = files, socket, cache
         self._kept: Kept | None = None
         self._asked: dict[str, subprocess.Popen[bytes]] = {}
@@ -107,7 +88,7 @@ class ComposeFiles:
         return project
 
 
-def _flags(files: LabPaths) -> list[str]:
+def _flags(files: LabFiles) -> list[str]:
     flags = [part for file in files.compose for part in ("--file", file)]
     if files.project_directory:
         flags += ["--project-directory", files.project_directory]

@@ -13,14 +13,12 @@ from collections.abc import Iterable
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from spark_mode import __version__
 from spark_mode.atomic_file import replace_file
+from spark_mode.lab.files import LabFiles
 from spark_mode.plain_file import read_plain
-
-if TYPE_CHECKING:
-    from spark_mode.engine.compose_files import LabPaths
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _DRAWS_IN = frozenset({"include", "extends", "env_file", "label_file"})
@@ -37,7 +35,7 @@ class Kept(NamedTuple):
     project: dict[str, Any]
 
 
-def inputs_of(files: "LabPaths") -> list[Path]:
+def inputs_of(files: LabFiles) -> list[Path]:
     """Return the files that Compose reads for a lab, whether they exist or not; not what those draw in."""
     compose = [Path(file) for file in files.compose]
     folder = Path(files.project_directory or compose[0].parent) if compose else Path.cwd()
@@ -47,7 +45,7 @@ def inputs_of(files: "LabPaths") -> list[Path]:
 class ProjectCache:
     """What is kept for one lab in a folder. Whatever cannot be read or written there is as if nothing were kept."""
 
-    def __init__(self, files: "LabPaths", socket: str, folder: Path) -> None:
+    def __init__(self, files: LabFiles, socket: str, folder: Path) -> None:
         self._files, self._socket = files, socket
         self._path = folder / f"compose-{_digest(files.compose, files.project_name)[:16]}.json"
         self._asked_for: str | None = None

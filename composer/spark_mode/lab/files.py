@@ -1,9 +1,12 @@
-"""Where a lab lies: its Compose files and its rules file. Only the paths; nothing is read here."""
+"""Where a lab lies: its Compose files and its rules file. Only the paths; nothing is read here.
 
-from spark_mode.frozen import Frozen
+A tuple and no model: it is needed before anything that takes long to import.
+"""
+
+from typing import NamedTuple
 
 
-class LabFiles(Frozen):
+class LabFiles(NamedTuple):
     """The files of a lab, as absolute paths, with Compose's own options for them.
 
     `project_name` None leaves the name to Compose; `project_directory` None means the folder of the first file.

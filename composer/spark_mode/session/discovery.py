@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from spark_mode.engine.env_files import FILE, NAME, SEPARATOR, compose_settings
 from spark_mode.errors import ConfigurationError
+from spark_mode.lab.files import LabFiles
 from spark_mode.plain_file import read_plain
 
 COMPOSE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
@@ -28,16 +29,6 @@ class Flags(NamedTuple):
     rules: str | None = None
 
 
-class FoundFiles(NamedTuple):
-    """The files of a lab, as absolute paths; the fields of `LabFiles`, which takes longer to import."""
-
-    compose: tuple[str, ...]
-    rules: str
-    project_directory: str | None
-    project_name: str | None
-    env_files: tuple[str, ...]
-
-
 def here() -> Path:
     """Return the working directory. Raises ConfigurationError when it was removed."""
     try:
@@ -46,7 +37,7 @@ def here() -> Path:
         raise ConfigurationError(f"the working directory is gone: {error.strerror}", "go to another one: cd") from None
 
 
-def find_lab(flags: Flags, environment: Mapping[str, str], here: Path) -> FoundFiles:
+def find_lab(flags: Flags, environment: Mapping[str, str], here: Path) -> LabFiles:
     """Return the files of the lab.
 
     Raises ConfigurationError when there is none, no rules file with it, or an `.env` that Compose cannot read.
@@ -56,7 +47,7 @@ def find_lab(flags: Flags, environment: Mapping[str, str], here: Path) -> FoundF
     rules = flags.rules or environment.get("SPARK_MODE_RULES")
     project = None if flags.files else _settings(folder, named).get(NAME)  # as Compose does
     directory = here / flags.project_directory if flags.project_directory else None
-    return FoundFiles(
+    return LabFiles(
         compose=tuple(file if "://" in file else str(folder / file) for file in compose),
         rules=str(here / rules) if rules else _rules_beside(folder / compose[0], folder),
         project_directory=str(directory) if directory else None,

@@ -1,18 +1,14 @@
 """Asking Compose and the engine before anything heavy is imported: the answers come while Python still loads."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from spark_mode.engine.compose_files import ComposeFiles
 from spark_mode.engine.early import EarlyInfo
 from spark_mode.engine.local import local_socket
 from spark_mode.engine.project_cache import ProjectCache, inputs_of
-from spark_mode.session.discovery import FoundFiles
+from spark_mode.lab.files import LabFiles
 from spark_mode.session.inputs import digests
 from spark_mode.sharing.directories import state_directory
-
-if TYPE_CHECKING:
-    from spark_mode.engine.compose_files import LabPaths
-    from spark_mode.session.session import Session
 
 
 class Asked(NamedTuple):
@@ -23,23 +19,14 @@ class Asked(NamedTuple):
     engine: EarlyInfo | None = None
 
 
-def ask_early(files: "LabPaths") -> Asked:
+def ask_early(files: LabFiles) -> Asked:
     """Ask, and return what to hand to `Session.open`. Raises ConfigurationError and EngineUnavailable as it does."""
     return ask_compose(files)._replace(engine=EarlyInfo(local_socket()))
 
 
-def ask_compose(files: "LabPaths") -> Asked:
+def ask_compose(files: LabFiles) -> Asked:
     """Ask Compose about a lab's files. Raises ConfigurationError and EngineUnavailable as `Session.open` does."""
     socket, before = local_socket(), digests(inputs_of(files))
     asked = ComposeFiles(files, socket, ProjectCache(files, socket, state_directory()))
     asked.prefetch()
     return Asked(asked, before)
-
-
-def open_lab(found: FoundFiles, need_project: bool = True, lenient: bool = False) -> "Session":
-    """Open a lab whose files were found. Raises as `Session.open` does."""
-    asked = ask_early(found)
-    from spark_mode.lab.files import LabFiles  # what costs time is imported after the questions
-    from spark_mode.session.session import Session
-
-    return Session.open(LabFiles(**found._asdict()), asked, need_project, lenient)

@@ -23,9 +23,8 @@ from spark_mode.planning.observed import Container, Holder, Observed
 from spark_mode.planning.plan import Plan
 from spark_mode.planning.planner import plan as make_plan
 from spark_mode.planning.request import Request
-from spark_mode.session.admitted import explained
 from spark_mode.session.forgiveness import Forgiveness
-from spark_mode.session.holders import find_holders
+from spark_mode.session.holders import find_holders, holders_text
 from spark_mode.session.inputs import digests
 from spark_mode.session.observe import Observer, host_at
 from spark_mode.session.prefetch import Asked, ask_compose, ask_early
@@ -205,7 +204,7 @@ class Session:
             observed = self.observe()
         except EngineUnavailable:
             observed = Observed(complete=False, memory=self.machine.memory())
-        plan = explained(self, self.plan_for(request, observed), observed)
+        plan = self.explained(self.plan_for(request, observed), observed)
         if observed.complete:
             require_understood(self.past, request)
         if observed.complete and (cut_off := self.cut_off):
@@ -216,6 +215,13 @@ class Session:
     def plan_for(self, request: Request, observed: Observed) -> Plan:
         """Return the plan for things as they were observed."""
         return make_plan(request, self.project, self.rules, observed, self.capacity)
+
+    def explained(self, plan: Plan, observed: Observed) -> Plan:
+        """Return a plan that names who holds the memory which is missing."""
+        if plan.refusal is None or not plan.refusal.measured or not observed.complete:
+            return plan
+        text = f"{plan.refusal.message}\n{holders_text(self.holders(observed), observed.memory)}"
+        return plan.model_copy(update={"refusal": plan.refusal.model_copy(update={"message": text})})
 
     def holders(self, observed: Observed) -> tuple[Holder, ...]:
         """Return who holds memory that no workload declares."""
@@ -240,6 +246,6 @@ class Session:
         from spark_mode.session.doors import Doors
 
         lock = children_lock(self.directories.locks)
-        files = self.files.model_copy(update={"project_name": self.project.name})
+        files = self.files._replace(project_name=self.project.name)
         compose = ComposeVerbs(files, self.socket, str(lock), str(self.directories.state))
         return Doors(docker=self.docker, compose=compose, machine=self.machine, gpu=self.gpu, hosts=host_at, clock=self.clock)

@@ -9,9 +9,9 @@ from spark_mode.journal.state import after, before_of
 from spark_mode.planning.observed import LEASED, Container, Observed
 from spark_mode.planning.plan import Plan, Stop
 from spark_mode.planning.request import Request
-from spark_mode.session.admitted import admitted
 from spark_mode.session.session import Session
 from spark_mode.sharing.lock import Lock
+from spark_mode.switching.admitted import admitted
 from spark_mode.switching.aftermath import comes_late
 from spark_mode.switching.agreement import Agreement
 from spark_mode.switching.entry import Entry

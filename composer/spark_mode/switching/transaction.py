@@ -10,10 +10,10 @@ from spark_mode.journal.understanding import require_understood
 from spark_mode.planning.observed import Observed
 from spark_mode.planning.plan import Plan
 from spark_mode.planning.request import Request
-from spark_mode.session.admitted import admitted
 from spark_mode.session.session import Session
 from spark_mode.sharing.leases import POLL_SECONDS
 from spark_mode.sharing.lock import Lock, switch_lock
+from spark_mode.switching.admitted import admitted
 from spark_mode.switching.aftermath import QUIET_SECONDS
 from spark_mode.switching.agreement import ROUNDS, Agreement, Unasked
 from spark_mode.switching.brake import Brake

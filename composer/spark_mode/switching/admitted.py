@@ -1,15 +1,10 @@
 """A plan that may be carried out, or the error, with its exit code, of why not."""
 
-from typing import TYPE_CHECKING
-
 from spark_mode.errors import ConfigurationError, EngineUnavailable, Refused, SparkModeError
 from spark_mode.planning.observed import Observed
 from spark_mode.planning.plan import Plan, Refusal
 from spark_mode.planning.request import Request
-from spark_mode.session.holders import holders_text
-
-if TYPE_CHECKING:
-    from spark_mode.session.session import Session
+from spark_mode.session.session import Session
 
 _FAULTS = {"rule": Refused, "configuration": ConfigurationError, "unknown": EngineUnavailable}
 
@@ -19,17 +14,9 @@ def refuse(refusal: Refusal) -> SparkModeError:
     return _FAULTS[refusal.kind](refusal.message, refusal.hint)
 
 
-def admitted(session: "Session", request: Request, observed: Observed) -> Plan:
+def admitted(session: Session, request: Request, observed: Observed) -> Plan:
     """Return the plan of a request. Raises Refused, ConfigurationError or EngineUnavailable where it has a refusal."""
-    plan = explained(session, session.plan_for(request, observed), observed)
+    plan = session.explained(session.plan_for(request, observed), observed)
     if plan.refusal:
         raise refuse(plan.refusal)
     return plan
-
-
-def explained(session: "Session", plan: Plan, observed: Observed) -> Plan:
-    """Return a plan that names who holds the memory which is missing."""
-    if plan.refusal is None or not plan.refusal.measured or not observed.complete:
-        return plan
-    text = f"{plan.refusal.message}\n{holders_text(session.holders(observed), observed.memory)}"
-    return plan.model_copy(update={"refusal": plan.refusal.model_copy(update={"message": text})})

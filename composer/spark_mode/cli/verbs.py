@@ -1,0 +1,29 @@
+"""The verbs, and what each does in a line: all that `--help` needs to know of them."""
+
+VERBS = {
+    "audio": "Switch to an audio profile, and to nothing else of audio",
+    "training": "Switch to training; training:large picks a variant",
+    "up": "Add profiles or workloads to what runs",
+    "stop": "Stop everything of the lab, or what is named",
+    "restore": "Go back to the mode before",
+    "plan": "Show what a switch would do, and change nothing",
+    "budget": "Show the memory arithmetic of exactly the named set",
+    "matrix": "Show which sets and modes may run together",
+    "status": "Show what runs and the machine's memory",
+    "map": "Show the machine on one card: what runs, what could be added",
+    "recover": "Finish or undo a switch that was cut off",
+    "release": "Let other switches stop what is held",
+    "history": "Show what was switched, by whom, and how it ended",
+    "calibrate": "Show what workloads really took, and the lines for rules.yaml",
+    "check": "Look for mistakes in the lab, the engine and this machine",
+    "lab": "Set or show the lab that is used from anywhere",
+    "setup": "Have one lock and one journal for all users of this machine",
+    "uninstall": "Take that away again",
+    "gate": "Have plain `docker compose up` ask the rules first",
+    "guard": "Watch what others start, and hold the rules against it",
+    "plugin": "Install spark-mode as a Docker command",
+    "completion": "Print what bash, zsh or fish needs to complete this",
+}
+
+SWITCHES = ("audio", "training", "up", "stop", "restore")
+"""Those that change what runs, and can be planned."""

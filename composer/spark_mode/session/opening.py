@@ -1,0 +1,17 @@
+"""Opening a lab: what takes time to import is imported while Compose and the engine answer."""
+
+from typing import TYPE_CHECKING
+
+from spark_mode.lab.files import LabFiles
+from spark_mode.session.prefetch import ask_early
+
+if TYPE_CHECKING:
+    from spark_mode.session.session import Session
+
+
+def open_lab(files: LabFiles, need_project: bool = True, lenient: bool = False) -> "Session":
+    """Open a lab. Raises as `Session.open` does."""
+    asked = ask_early(files)
+    from spark_mode.session.session import Session
+
+    return Session.open(files, asked, need_project, lenient)
