@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from spark_mode.journal.journal import past
+from spark_mode.journal.journal import journal_state
 from spark_mode.journal.journal_file import LIMIT, JournalFile
 from spark_mode.journal.records import Began, Ended, Record, StepBegun, StepEnded
 from spark_mode.journal.state import State
@@ -75,8 +75,8 @@ def measured(act: Callable[[], object]) -> float:
 
 def report(name: str, journal: JournalFile) -> None:
     """Print a line for a switch, and one for `history`, which reads the file of former endings as well."""
-    switch = [measured(lambda: [past(journal.records()) for _ in range(3)]) for _ in range(RUNS)]
-    history = [measured(lambda: [past(journal.records()), past(journal.history())]) for _ in range(RUNS)]
+    switch = [measured(lambda: [journal_state(journal.records()) for _ in range(3)]) for _ in range(RUNS)]
+    history = [measured(lambda: [journal_state(journal.records()), journal_state(journal.history())]) for _ in range(RUNS)]
     for verb, taken in (("a switch", switch), ("history", history)):
         figures = f"median {statistics.median(taken):5.2f} ms   slowest {max(taken):5.2f} ms   (limit {MOST_MS})"
         print(f"  {name + ', ' + verb:<32} {figures}")

@@ -9,7 +9,7 @@ from spark_mode.lab.project import Project, read_project
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.rules_reading import read_rules
 from spark_mode.lab.size import GB
-from spark_mode.planning.observed import Container, Foreign, Memory, Observed
+from spark_mode.planning.observed import Container, ForeignWorkload, Memory, Observed
 from spark_mode.planning.request import Request, Verb
 
 ROOT = Path(__file__).parents[1]
@@ -69,9 +69,9 @@ def seen(*subjects: str, available: int | None = FREE, **more: object) -> Observ
     return Observed.model_validate(fields | more)
 
 
-def foreign(workload: str, name: str) -> Foreign:
+def foreign(workload: str, name: str) -> ForeignWorkload:
     """Return a running container of a workload that was started outside the lab."""
-    return Foreign(name=workload, container=Container(id=f"id of {name}", name=name, state="running"))
+    return ForeignWorkload(name=workload, container=Container(id=f"id of {name}", name=name, state="running"))
 
 
 def request(line: str, **more: object) -> Request:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from copy import copy
 from typing import Literal, Self, get_args
 
-from spark_mode.engine.doors import ChosenVariant, ComposeFailed, Identity, Other, StartFailed
+from spark_mode.engine.doors import ChosenVariant, ComposeFailed, ForeignContainer, Identity, StartFailed
 from spark_mode.errors import EngineUnavailable
 from spark_mode.lab.project import Project
 from spark_mode.planning.observed import Container, Made
@@ -46,7 +46,7 @@ class SimulatedEngine:
         self.fail_at: int | None = None
         self.fault = "compose"
         self.kill_at: tuple[int, When] | None = None
-        self.foreign: tuple[Other, ...] = ()
+        self.foreign: tuple[ForeignContainer, ...] = ()
         self.neighbours: tuple[SimulatedEngine, ...] = ()
         self.engine_answers = True
         self.policies: dict[str, str] = {}
@@ -88,17 +88,17 @@ class SimulatedEngine:
         asked = next(one for one in (self, *self.neighbours) if one.project.name == project)
         return tuple(sorted((asked._seen(one) for one in asked._containers), key=lambda one: one.name))
 
-    def others(self, project: str) -> tuple[Other, ...]:
+    def others(self, project: str) -> tuple[ForeignContainer, ...]:
         self._answer()
         assert project == self.project.name
         return (*self.foreign, *(other for one in self.neighbours for other in one.as_others()))
 
-    def as_others(self) -> Iterator[Other]:
+    def as_others(self) -> Iterator[ForeignContainer]:
         """Yield the active containers of the project, as they are listed for another one."""
         labels = {"com.docker.compose.project.config_files": FILE}
         for one in self._containers.values():
             if one.active:
-                yield Other(container=one, image="", labels=labels, project=self.project.name)
+                yield ForeignContainer(container=one, image="", labels=labels, project=self.project.name)
 
     def container(self, id: str) -> Container | None:
         self._answer()
@@ -117,7 +117,7 @@ class SimulatedEngine:
     def project_of_file(self, file: str) -> str | None:
         return None
 
-    def held(self, id: str) -> int | None:
+    def memory_of(self, id: str) -> int | None:
         return None
 
     ended = False

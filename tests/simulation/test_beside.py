@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_mode.enforcement.acts import Acts
+from spark_mode.enforcement.guard_actions import GuardActions
 from spark_mode.errors import LockBusy
 from spark_mode.lab.rules import GuardPolicy
 from spark_mode.planning.request import Request
@@ -22,7 +22,7 @@ OMNI, TRAINING = Request(verb="audio", names=("omni",)), Request(verb="training"
 def test_the_guard_leaves_two_sides_to_a_switch_that_makes_progress(both: SimulatedMachine, tmp_path: Path) -> None:
     session = SimulatedSession(both, tmp_path)
     with switch_lock(tmp_path, "up whisper", 0.0, Nobody().waiting, both), pytest.raises(LockBusy):
-        Acts(session, lambda _: None, both.beside).settle()
+        GuardActions(session, lambda _: None, both.beside).settle()
     assert set(both.running()) == {"training", "omni"}
 
 
@@ -34,7 +34,7 @@ def test_the_guard_ends_two_sides_beside_a_switch_that_is_held_up(both: Simulate
             lock.doing("stop xtts", waits=True)
         else:
             both.sleep(SILENT_SECONDS + 1)
-        Acts(session, said.append, both.beside).settle()
+        GuardActions(session, said.append, both.beside).settle()
     assert set(both.running()) == {"training"}
     assert any("beside what is held up: another switch is running: up whisper" in one for one in said)
 
@@ -43,7 +43,7 @@ def test_the_guard_waits_for_no_command_that_a_killed_switch_left_behind(both: S
     begun, orphan = both.now(), os.open(children_lock(tmp_path), os.O_RDWR | os.O_CREAT)
     fcntl.flock(orphan, fcntl.LOCK_SH)
     said: list[str] = []
-    acts = Acts(SimulatedSession(both, tmp_path), said.append, both.beside)
+    acts = GuardActions(SimulatedSession(both, tmp_path), said.append, both.beside)
     acts.settle()
     acts.follow()
     assert set(both.running()) == {"training"}
@@ -58,7 +58,7 @@ def test_the_guard_waits_for_no_command_that_a_killed_switch_left_behind(both: S
 
 def test_how_often_the_guard_stops_the_same_again_is_a_rule(both: SimulatedMachine, tmp_path: Path) -> None:
     both.rules = both.rules.model_copy(update={"guard": GuardPolicy(patience=2)})
-    acts = Acts(SimulatedSession(both, tmp_path), lambda _: None, both.beside)
+    acts = GuardActions(SimulatedSession(both, tmp_path), lambda _: None, both.beside)
     left = list[bool]()
     for _ in range(3):
         acts.settle()
@@ -75,7 +75,7 @@ def test_memory_relief_works_while_a_switch_only_waits(tmp_path: Path) -> None:
     one.taken = one.memory().available or 0
     with switch_lock(tmp_path, "up whisper", 0.0, Nobody().waiting, one) as lock:
         lock.doing("await-release", waits=True)
-        Acts(session, lambda _: None, one.beside).relieve(1)
+        GuardActions(session, lambda _: None, one.beside).relieve(1)
     assert one.running() == {}
 
 
@@ -94,7 +94,7 @@ def test_a_training_that_fails_at_its_end_is_said_by_the_guard_too(tmp_path: Pat
 
     one.stop = failing  # type: ignore[method-assign]  # a checkpoint that cannot be written
     said: list[str] = []
-    acts = Acts(SimulatedSession(one, tmp_path), said.append, one.beside)
+    acts = GuardActions(SimulatedSession(one, tmp_path), said.append, one.beside)
     acts.settle()
     acts.follow()
     assert set(one.running()) == {"omni"}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from spark_mode.errors import ConfigurationError, SwitchFailed
-from spark_mode.journal.journal import Journal, JournalFailed, past
+from spark_mode.journal.journal import Journal, JournalFailed, journal_state
 from spark_mode.journal.records import Record
 from spark_mode.lab.no_rules import NO_RULES
 from spark_mode.planning.request import Request
@@ -77,7 +77,7 @@ def test_a_stop_that_cannot_stop_everything_stops_the_rest_names_what_is_left_an
     assert failed.value.hint == "see by whom: docker events --filter container=lab-whisper-1"
     assert one.running() == {"whisper": None}
     assert starts(one, acts) == []
-    assert past(one.journal.records()).open is None
+    assert journal_state(one.journal.records()).unfinished is None
     assert recover(one, tmp_path).outcome == "unchanged"
 
 
@@ -143,10 +143,10 @@ def test_a_stop_of_one_service_leaves_a_switch_that_was_cut_off_to_be_recovered(
     with pytest.raises(Killed):
         ask(one, tmp_path, TRAINING)
     one.kill_at = None
-    before = past(one.journal.records()).open
+    before = journal_state(one.journal.records()).unfinished
     ask(one, tmp_path, Request(verb="stop", names=("xtts",)))
     assert before is not None
-    assert past(one.journal.records()).open == before
+    assert journal_state(one.journal.records()).unfinished == before
     assert recover(one, tmp_path).mode == "training"
 
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import pytest
 
 from spark_mode.errors import SparkModeError
-from spark_mode.journal.journal import past
+from spark_mode.journal.journal import journal_state
 from spark_mode.journal.records import Ended
 from spark_mode.lab.size import GB
 from spark_mode.planning.request import Request
@@ -132,8 +132,8 @@ def require_settled(
     """
     assert one.wrongs == []
     assert one.running() in legal, f"{one.acts} left {one.running()}"
-    known = past(one.journal.records())
-    assert known.open is None
+    known = journal_state(one.journal.records())
+    assert known.unfinished is None
     if request and legal[0] != legal[-1]:
         done = one.running() == legal[-1]
         assert bool(known.holds) == (done and intent(request)["hold"]), f"{one.acts}: {known.holds}"
@@ -221,7 +221,7 @@ def test_one_recovery_settles_the_lab_whenever_the_power_failed(scenario: Scenar
         off.lose_power(torn)
         recovered(off, tmp_path)
         assert off.wrongs == []
-        assert past(off.journal.records()).open is None
+        assert journal_state(off.journal.records()).unfinished is None
         acts = len(off.acts)
         assert recover(off, tmp_path).outcome == "unchanged"
         assert len(off.acts) == acts
@@ -237,7 +237,7 @@ def test_the_next_switch_recovers_first_and_then_does_what_it_is_asked(scenario:
         ask(one, tmp_path, scenario.former)
         assert one.wrongs == []
         assert one.running() in (start.running(), there_and_back.running())
-        assert past(one.journal.records()).open is None
+        assert journal_state(one.journal.records()).unfinished is None
 
 
 MISFORTUNES: dict[str, Callable[[SimulatedMachine], None]] = {
@@ -265,13 +265,13 @@ def test_a_recovery_always_ends_and_the_second_never_says_what_the_first_one_sai
 ) -> None:
     start, ended = prepared(scenario, tmp_path), 0
     for one in killed(start, tmp_path, scenario.request):
-        if past(one.journal.records()).open is None:
+        if journal_state(one.journal.records()).unfinished is None:
             continue  # it was killed before it began, or after its end
         one.sleep(LATE_SECONDS)  # what the engine was asked for has happened by then
         MISFORTUNES[misfortune](one)
         recovered(one, tmp_path)
-        known = past(one.journal.records())
-        assert known.open is None
+        known = journal_state(one.journal.records())
+        assert known.unfinished is None
         assert known.ended[-1].outcome in ("recovered", "failed")
         assert one.wrongs == []
         ended += 1

@@ -61,7 +61,7 @@ class Guarding:
 
     @property
     def acts(self) -> list[Event]:
-        self.session.look_again()
+        self.session.reload_journal()
         return [one for one in history(self.session) if one.by == "guard"]
 
     @property

@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from spark_mode.engine.doors import Other
+from spark_mode.engine.doors import ForeignContainer
 from spark_mode.errors import SparkModeError
-from spark_mode.journal.journal import past
+from spark_mode.journal.journal import journal_state
 from spark_mode.lab.size import GB
 from spark_mode.planning.observed import Container
 from spark_mode.planning.request import Request
@@ -22,7 +22,7 @@ from tests.simulation.lab import HELPED, PROJECT, REQUESTS, ask, machine, recove
 
 SERVICES = tuple(PROJECT.services)
 ASKED = (*REQUESTS, Request(verb="up", names=("whisper",)), Request(verb="up", names=("omni",)), Request(verb="restore"))
-FOREIGN = Other(
+FOREIGN = ForeignContainer(
     container=Container(id="x", name="ssd-training", state="running"),
     image="ssd-tetris:1",
     labels={"org.spark-mode.workload": "training", "class": "training"},
@@ -246,11 +246,11 @@ class Lab(RuleBasedStateMachine):
 
     @invariant()
     def the_journal_can_be_read(self) -> None:
-        assert past(self.machine.journal.records()).unreadable == 0
+        assert journal_state(self.machine.journal.records()).unreadable == 0
 
     @invariant()
     def what_was_disarmed_is_owed_its_own_policy(self) -> None:
-        known = past(self.machine.journal.records()).policies
+        known = journal_state(self.machine.journal.records()).policies
         for one in self.machine._containers.values():
             own = self.machine.policies.get(one.service or "", "no")
             assert one.restart_policy == own or (one.restart_policy == "no" and known[one.id].policy == own)

@@ -64,7 +64,7 @@ class ListsTheStopped(NoGpu):
 def switch(machine: Late, request: Request, gpu: NoGpu | None = None) -> Switch:
     doors = Doors(docker=machine, compose=ComposeOf(machine), machine=machine, gpu=gpu or NoGpu(), hosts=NoModels, clock=machine)
     observer = Observer(machine, machine, NoModels, PROJECT, RULES, ())
-    before = observer.look()
+    before = observer.observe_all()
     made = make_plan(request, PROJECT, RULES, before, 128 * GB)
     assert made.refusal is None
     one = Switch(doors, PROJECT, RULES, observer, Nobody(), SwitchLog(machine.journal, "1", {}))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from spark_mode.errors import ConfigurationError, Interrupted, LockBusy, NeedsAttention, Refused, SwitchFailed
-from spark_mode.journal.journal import past
+from spark_mode.journal.journal import journal_state
 from spark_mode.journal.records import StepEnded
 from spark_mode.planning.observed import LEASED
 from spark_mode.planning.request import Request
@@ -84,7 +84,7 @@ def test_stop_after_a_crash_stops_and_starts_nothing(tmp_path: Path) -> None:
     acts = len(one.acts)
     assert ask(one, tmp_path, STOP).mode == "idle"
     assert not [act for act in one.acts[acts:] if act.startswith(("up ", "start "))]
-    assert past(one.journal.records()).open is None
+    assert journal_state(one.journal.records()).unfinished is None
 
 
 def test_a_recovery_goes_back_when_finishing_is_refused_now(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_a_hold_and_what_follows_a_training_are_applied_by_the_recovery_that_fin
     assert report.note == (
         "it was finished; when training has ended, a guard brings back what ran before; without one: spark-mode restore"
     )
-    known = past(one.journal.records())
+    known = journal_state(one.journal.records())
     assert [hold.services for hold in known.holds] == [("training",)]
     assert known.restores
     with pytest.raises(Refused, match="training is held"):
@@ -137,12 +137,12 @@ def test_a_hold_and_what_follows_a_training_are_applied_by_the_recovery_that_fin
 
 def test_what_follows_a_training_that_ended_before_the_recovery_is_not_forgotten(tmp_path: Path) -> None:
     one = cut_off(tmp_path, OMNI, TRAINING, "start training", then=True)
-    switch = past(one.journal.records()).open
+    switch = journal_state(one.journal.records()).unfinished
     assert switch is not None
     one.journal.append(StepEnded(switch=switch.began.switch))
     one.die("training", 0)
     recover(one, tmp_path)
-    assert past(one.journal.records()).restores
+    assert journal_state(one.journal.records()).restores
     assert ask(one, tmp_path, RESTORE).mode == "audio omni"
 
 
@@ -150,9 +150,9 @@ def test_a_restore_that_has_nothing_to_do_ends_what_was_to_come_back(tmp_path: P
     one = machine()
     ask(one, tmp_path, TRAINING, then=True)
     one.die("training", 0)
-    assert past(one.journal.records()).restores
+    assert journal_state(one.journal.records()).restores
     assert ask(one, tmp_path, RESTORE).outcome == "unchanged"
-    assert not past(one.journal.records()).restores
+    assert not journal_state(one.journal.records()).restores
 
 
 def test_where_neither_way_is_possible_the_next_request_is_judged_by_what_runs(tmp_path: Path) -> None:
@@ -162,12 +162,12 @@ def test_where_neither_way_is_possible_the_next_request_is_judged_by_what_runs(t
         one.outside_stop(name)
     one.outside_start("training")
     assert ask(one, tmp_path, TRAINING).mode == "training"
-    assert past(one.journal.records()).open is None
+    assert journal_state(one.journal.records()).unfinished is None
 
 
 def test_a_training_that_was_ready_and_completed_is_not_run_a_second_time(tmp_path: Path) -> None:
     one = cut_off(tmp_path, OMNI, TRAINING, "start training")
-    switch = past(one.journal.records()).open
+    switch = journal_state(one.journal.records()).unfinished
     assert switch is not None
     one.journal.append(StepEnded(switch=switch.began.switch))
     one.die("training", 0)
@@ -219,7 +219,7 @@ def test_a_hold_allows_what_stops_nothing_of_it_and_ends_with_its_containers(tmp
     for name in ("xtts", "whisper", "ollama"):
         one.outside_stop(name)
     assert ask(one, tmp_path, TRAINING).mode == "training"
-    assert past(one.journal.records()).holds == ()
+    assert journal_state(one.journal.records()).holds == ()
 
 
 def test_a_variant_of_a_held_training_is_not_changed(tmp_path: Path) -> None:
@@ -255,7 +255,7 @@ def test_restart_policies_are_taken_by_stops_and_given_back_once_started_and_ver
         "whisper": "on-failure",
         "ollama": "unless-stopped",
     }
-    assert past(one.journal.records()).policies == {}
+    assert journal_state(one.journal.records()).policies == {}
 
 
 def test_the_policy_of_a_start_that_failed_is_taken_too(tmp_path: Path) -> None:
@@ -401,10 +401,10 @@ def test_nothing_is_owed_to_a_container_that_is_gone(tmp_path: Path) -> None:
     one = machine()
     ask(one, tmp_path, OMNI)
     ask(one, tmp_path, TRAINING)
-    (owed,) = past(one.journal.records()).policies.values()
+    (owed,) = journal_state(one.journal.records()).policies.values()
     one.remove("omni")
     ask(one, tmp_path, XTTS)
-    assert owed.container not in past(one.journal.records()).policies
+    assert owed.container not in journal_state(one.journal.records()).policies
 
 
 def test_a_release_while_a_switch_runs_is_refused_and_one_after_it_is_not_undone(tmp_path: Path) -> None:
@@ -416,10 +416,10 @@ def test_a_release_while_a_switch_runs_is_refused_and_one_after_it_is_not_undone
         pytest.raises(LockBusy, match="up whisper"),
     ):
         release_holds(session, Nobody())
-    assert past(one.journal.records()).holds
+    assert journal_state(one.journal.records()).holds
     (released,) = release_holds(session, Nobody())
     assert "holds audio xtts" in released
-    assert past(one.journal.records()).holds == ()
+    assert journal_state(one.journal.records()).holds == ()
 
 
 @pytest.mark.parametrize("jump", [-100_000.0, 0.0, 100_000.0])

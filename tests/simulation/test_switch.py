@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_mode.engine.doors import Other
+from spark_mode.engine.doors import ForeignContainer
 from spark_mode.errors import EngineUnavailable, NeedsAttention, SparkModeError, SwitchFailed
 from spark_mode.lab.size import GB
 from spark_mode.planning.observed import Container
@@ -32,7 +32,7 @@ def machine_with(request: Request | None) -> SimulatedMachine:
 def switch(machine: SimulatedMachine, request: Request, restore: bool = True, watcher: Watcher | None = None) -> Plan:
     doors = Doors(docker=machine, compose=ComposeOf(machine), machine=machine, gpu=NoGpu(), hosts=NoModels, clock=machine)
     observer = Observer(machine, machine, NoModels, PROJECT, RULES, ())
-    before = observer.look()
+    before = observer.observe_all()
     plan = make_plan(request, PROJECT, RULES, before, 128 * GB)
     assert plan.refusal is None
     log = SwitchLog(machine.journal, "1", {})
@@ -108,11 +108,13 @@ def test_a_start_is_refused_when_the_other_side_appeared_meanwhile() -> None:
             super().stop(service, seconds)
             container = Container(id="x", name="ssd-training", state="running")
             machine.foreign = (
-                Other(container=container, image="x", labels={"org.spark-mode.workload": "training", "class": "training"}),
+                ForeignContainer(
+                    container=container, image="x", labels={"org.spark-mode.workload": "training", "class": "training"}
+                ),
             )
 
     observer = Observer(machine, machine, NoModels, PROJECT, RULES, ())
-    before = observer.look()
+    before = observer.observe_all()
     plan = make_plan(Request(verb="audio", names=("xtts",)), PROJECT, RULES, before, 128 * GB)
     doors = Doors(docker=machine, compose=Intruder(machine), machine=machine, gpu=NoGpu(), hosts=NoModels, clock=machine)
     with pytest.raises(SwitchFailed, match="training became active meanwhile") as failed:

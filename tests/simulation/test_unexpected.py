@@ -14,7 +14,7 @@ import pytest
 
 from spark_mode.engine.doors import Compose
 from spark_mode.errors import SparkModeError
-from spark_mode.journal.journal import Journal, past
+from spark_mode.journal.journal import Journal, journal_state
 from spark_mode.planning.request import Request
 from spark_mode.session.doors import Doors
 from spark_mode.switching.report import SwitchOptions
@@ -148,7 +148,7 @@ def faulty(scenario: Scenario, folder: Path, for_ever: bool) -> Iterator[tuple[S
 
 def policies(on: SimulatedMachine) -> dict[str, str]:
     """Return the restart policies that containers have, or are owed by the journal."""
-    owed = past(on.journal.records()).policies
+    owed = journal_state(on.journal.records()).policies
     there = [one for name in on.running() if (one := on.of(name))]
     return {one.name: owed[one.id].policy if one.id in owed else one.restart_policy for one in there}
 
@@ -157,13 +157,13 @@ def require_told(scenario: Scenario, start: SimulatedMachine, one: SimulatedMach
     """See that the lab is as before, or that journal and exit code say that it is not."""
     assert one.wrongs == [], what
     assert code in LAWFUL, what
-    known = past(one.journal.records())
+    known = journal_state(one.journal.records())
     if one.running() == start.running() and policies(one) == policies(start):
         return
     if code in (6, 7):
-        assert known.open is not None or known.ended[-1].outcome in ("applied", "recovered"), what
+        assert known.unfinished is not None or known.ended[-1].outcome in ("applied", "recovered"), what
     elif code == 1 and scenario.killed_after:  # what was cut off before it is recovered, and this one did nothing more
-        assert known.open is None, what
+        assert known.unfinished is None, what
         assert known.ended[-1].outcome in ("recovered", "failed", "rolled-back"), what
     elif code == 1:
         assert scenario.request and scenario.request.verb == "stop", f"{what}: {one.acts}"

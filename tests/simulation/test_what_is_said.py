@@ -66,7 +66,7 @@ def switching(on: SimulatedMachine, request: Request, compose: ComposeOf, watche
     """Return what carries a request out, with or without a way back; a stop as the brake does."""
     doors = Doors(docker=on, compose=compose, machine=on, gpu=NoGpu(), hosts=NoModels, clock=on)
     observer = Observer(on, on, NoModels, PROJECT, RULES, ())
-    before = observer.look()
+    before = observer.observe_all()
     plan: Plan = make_plan(request, PROJECT, RULES, before, 128 * GB)
     switch = Switch(doors, PROJECT, RULES, observer, watcher, SwitchLog(on.journal, "1", {}))
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from spark_mode.engine.docker import EngineApi
-from spark_mode.engine.doors import Identity, Other
+from spark_mode.engine.doors import ForeignContainer, Identity
 from spark_mode.errors import EngineUnavailable
 from spark_mode.frozen import Frozen
 from spark_mode.planning.observed import Container, Made
@@ -76,7 +76,7 @@ QUESTIONS = {
     "what it holds": Question(
         f"/containers/{ID}/stats",
         {"memory_stats": {"stats": {"active_anon": 1, "inactive_anon": 2, "unevictable": 0}}},
-        lambda engine: engine.held(ID),
+        lambda engine: engine.memory_of(ID),
     ),
 }
 
@@ -94,7 +94,7 @@ def require_form(found: object) -> None:
             type(found).model_validate(found.model_dump(), strict=True)
         case tuple():
             for one in found:
-                assert isinstance(one, Container | Other)
+                assert isinstance(one, Container | ForeignContainer)
                 require_form(one)
         case dict():
             for name, one in found.items():

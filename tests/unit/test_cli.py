@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from spark_mode.cli.context import Globals
+from spark_mode.cli.context import CliOptions
 from spark_mode.cli.main import cli
 from spark_mode.cli.progress import ask
 from spark_mode.cli.verbs import VERBS
@@ -87,7 +87,7 @@ def test_a_compose_file_without_rules_is_no_lab(tmp_path: Path) -> None:
 
 
 def run(*arguments: str) -> str:
-    result = CliRunner().invoke(cli, ["--rules", str(ROOT / "rules.yaml"), *arguments], obj=Globals(), catch_exceptions=False)
+    result = CliRunner().invoke(cli, ["--rules", str(ROOT / "rules.yaml"), *arguments], obj=CliOptions(), catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result.output
 

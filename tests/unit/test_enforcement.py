@@ -14,8 +14,8 @@ from spark_mode.enforcement.notify import notify
 from spark_mode.enforcement.patience import once_ready
 from spark_mode.errors import ConfigurationError, EngineUnavailable, SparkModeError, UsageFault
 from spark_mode.lab.files import LabFiles
-from spark_mode.planning.outsiders import start_refusal, the_command
 from spark_mode.planning.planner import plan
+from spark_mode.planning.start_admission import start_refusal, the_command
 from spark_mode.sharing.leases import Lease
 from tests.audio_lab import CAPACITY, PROJECT, RULES, request, seen
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from spark_mode.engine.doors import Other
+from spark_mode.engine.doors import ForeignContainer
 from spark_mode.lab.size import GB
+from spark_mode.planning.conflict_policy import conflict_victims
 from spark_mode.planning.mode import violations
-from spark_mode.planning.observed import Container, Foreign, Observed
-from spark_mode.planning.settlement import losers
+from spark_mode.planning.observed import Container, ForeignWorkload, Observed
 from spark_mode.session.foreign import foreign_workloads, hidden_from_others
 from tests.audio_lab import PROJECT, ROOT, RULES, container, rules_of, seen
 from tests.unit.test_admission import refusal
@@ -19,15 +19,15 @@ FILE = "/lab/compose/audio-lab.yaml"
 SERVICES = ("omni", "chatterbox", "xtts", "qwen", "f5", "whisper", "ollama", "training")
 
 
-def other(service: str | None = None, file: str = FILE, image: str = "x", name: str = "", **labels: str) -> Other:
+def other(service: str | None = None, file: str = FILE, image: str = "x", name: str = "", **labels: str) -> ForeignContainer:
     """Return a running container of another project; `_` in a label's name stands for a dot."""
     compose = {"com.docker.compose.project.config_files": file} if service else {}
     given = {f"org.spark-mode.{key}": value for key, value in labels.items()}
     one = Container(id=f"id of {name or service}", name=name or f"aa-{service}-1", state="running", service=service)
-    return Other(container=one, image=image, labels={**compose, **given}, project="aa" if service else None)
+    return ForeignContainer(container=one, image=image, labels={**compose, **given}, project="aa" if service else None)
 
 
-def names(*others: Other, file: str = FILE, scope: str = "machine") -> list[str]:
+def names(*others: ForeignContainer, file: str = FILE, scope: str = "machine") -> list[str]:
     rules = RULES.model_copy(update={"scope": scope})
     return [one.name for one in foreign_workloads(others, rules, PROJECT, [file])]
 
@@ -89,11 +89,11 @@ def test_the_model_that_a_foreign_profile_needs_is_budgeted_and_a_foreign_host_a
 
 
 def test_a_foreign_variant_is_budgeted_as_it_runs() -> None:
-    large = Foreign(name="training", container=container("training:large"), project="aa")
+    large = ForeignWorkload(name="training", container=container("training:large"), project="aa")
     assert [one.label for one in Observed(foreign=(large,)).workloads(RULES)] == ["training:large"]
 
 
-def under_aa(*services: str) -> tuple[Foreign, ...]:
+def under_aa(*services: str) -> tuple[ForeignWorkload, ...]:
     return foreign_workloads([other(one) for one in services], RULES, PROJECT, [FILE])
 
 
@@ -135,7 +135,7 @@ def test_a_service_of_the_lab_that_rules_yaml_leaves_out_refuses_a_switch_under_
 def test_the_guard_only_warns_of_what_runs_under_another_name_and_training_stays() -> None:
     observed = seen("training", foreign=under_aa("omni"))
     assert [str(one) for one in violations(observed, RULES)] != []
-    assert [(one.service, one.containers) for one in losers(observed, PROJECT, RULES, ())] == [("omni", ())]
+    assert [(one.service, one.containers) for one in conflict_victims(observed, PROJECT, RULES, ())] == [("omni", ())]
 
 
 def test_every_service_of_the_shipped_lab_says_which_workload_it_is_and_every_stand_in_that_it_is_a_lab_of_its_own() -> None:

@@ -29,7 +29,7 @@ class Machine(SimulatedMachine):
         available = self.total - programs - sum(self.on_gpu.values())
         return Memory(total=self.total, available=available, programs=programs if self.tells else None)
 
-    def held(self, id: str) -> int | None:
+    def memory_of(self, id: str) -> int | None:
         return self.by_container.get(id)
 
     def process(self, pid: int) -> Process | None:

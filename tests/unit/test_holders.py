@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from spark_mode.engine.doors import GpuProcess, Other, Process
+from spark_mode.engine.doors import ForeignContainer, GpuProcess, Process
 from spark_mode.planning.observed import Container, Holder, LoadedModel, Memory, Observed
-from spark_mode.session.holders import find_holders, held_by, holders_text
+from spark_mode.session.holders import find_holders, holders_text, memory_of_container
 from tests.simulation.lab import PROJECT, RULES
 from tests.simulation.machine import NoGpu, SimulatedMachine
 
@@ -19,7 +19,9 @@ class Machine(SimulatedMachine):
         super().__init__(PROJECT, RULES, 128 * GB)
         self.seen, self.shared = {one.pid: one for one in processes}, shared
         self.foreign = (
-            Other(container=Container(id=NOTEBOOK, name="notebook", state="running"), image="jupyter", labels={}, project="work"),
+            ForeignContainer(
+                container=Container(id=NOTEBOOK, name="notebook", state="running"), image="jupyter", labels={}, project="work"
+            ),
         )
 
     def processes(self, least: int) -> tuple[Process, ...]:
@@ -31,7 +33,7 @@ class Machine(SimulatedMachine):
     def shared_memory(self) -> int:
         return self.shared
 
-    def held(self, id: str) -> int | None:
+    def memory_of(self, id: str) -> int | None:
         return {LAB: 2 * GB, NOTEBOOK: 3 * GB}[id]
 
 
@@ -68,7 +70,7 @@ def test_what_the_gpu_lists_counts_for_its_process_or_container() -> None:
     machine = Machine([process(1, 1000), process(2, 1000, NOTEBOOK), process(3, 1000, LAB)])
     gpu = Gpu(p1=5 * GB, p2=30 * GB, p3=7 * GB)
     assert found(machine, gpu, observed()) == ["notebook (container of work) 33.0 GB", "p1 (process 1 of ann) 5.0 GB"]
-    assert held_by(LAB, machine, machine, gpu) == 9 * GB
+    assert memory_of_container(LAB, machine, machine, gpu) == 9 * GB
 
 
 def test_a_process_whose_container_is_gone_is_told_apart() -> None:

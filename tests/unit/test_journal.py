@@ -14,7 +14,7 @@ import pytest
 
 from spark_mode.errors import NeedsAttention
 from spark_mode.journal import journal_file
-from spark_mode.journal.journal import JournalFailed, Past, past, refusal
+from spark_mode.journal.journal import JournalFailed, JournalState, journal_state, refusal
 from spark_mode.journal.journal_file import JournalFile
 from spark_mode.journal.records import (
     VERSION,
@@ -26,10 +26,10 @@ from spark_mode.journal.records import (
     Policy,
     Record,
     Recovering,
+    RestoreAfter,
     Signalled,
     StepBegun,
     StepEnded,
-    Then,
 )
 from spark_mode.journal.state import State
 from spark_mode.journal.understanding import require_understood
@@ -79,24 +79,24 @@ def test_a_writer_that_was_stopped_in_the_middle_of_a_write_holds_nobody_up_for_
 
 def test_a_journal_that_is_not_there_is_an_empty_one(journal: JournalFile) -> None:
     assert journal.records() == []
-    assert past([]).open is None
+    assert journal_state([]).unfinished is None
 
 
 def test_a_switch_that_began_is_open_until_it_ended_and_says_where_it_was(journal: JournalFile) -> None:
     write(journal, began("a"), StepBegun(switch="a", step=STOP), StepEnded(switch="a"), StepBegun(switch="a", step=START))
-    unfinished = past(journal.records()).open
+    unfinished = journal_state(journal.records()).unfinished
     assert unfinished is not None
     assert unfinished.began == began("a")
     assert unfinished.steps == (STOP, START)
     assert (unfinished.at, unfinished.back, unfinished.ready) == ("start training", False, ())
     assert unfinished.starts == {"training"}
     write(journal, StepEnded(switch="a"), GoingBack(switch="a", reason="because"))
-    unfinished = past(journal.records()).open
+    unfinished = journal_state(journal.records()).unfinished
     assert unfinished is not None
     assert (unfinished.back, unfinished.ready) == (True, ("training",))
     write(journal, ended("a"))
-    known = past(journal.records())
-    assert known.open is None
+    known = journal_state(journal.records())
+    assert known.unfinished is None
     assert known.state == ended("a").state
     assert known.last_change == "a"
 
@@ -109,7 +109,7 @@ def test_a_torn_last_line_is_passed_over_and_cut_off_by_the_next_record(journal:
         assert len(journal.records()) == 2
         write(journal, Held(holds=(HOLD,)))
         assert [one["kind"] for one in journal.records()] == ["began", "ended", "held"]
-        assert past(journal.records()).unreadable == 0
+        assert journal_state(journal.records()).unreadable == 0
 
 
 @pytest.mark.parametrize("record", [began("c"), Held(holds=()), StepEnded(switch="a")], ids=["began", "held", "ended"])
@@ -117,15 +117,15 @@ def test_a_record_that_is_torn_at_any_byte_was_never_there_and_one_that_is_whole
     disk, name = machine(), "lab.journal"
     journal = JournalFile(Path(name), SimulatedDisk(disk))
     write(journal, Held(holds=(HOLD,)), began("a"))
-    before, known = disk.files[name], past(journal.records())
+    before, known = disk.files[name], journal_state(journal.records())
     write(journal, record)
-    whole, after = disk.files[name], past(journal.records())
+    whole, after = disk.files[name], journal_state(journal.records())
     for length in range(len(before), len(whole)):
         disk.files[name] = whole[:length]
-        assert past(journal.records()) == known
+        assert journal_state(journal.records()) == known
         write(journal, record)
         assert disk.files[name] == whole
-        assert past(journal.records()) == after
+        assert journal_state(journal.records()) == after
 
 
 def test_a_bit_that_flips_anywhere_is_never_passed_over_in_silence() -> None:
@@ -135,9 +135,9 @@ def test_a_bit_that_flips_anywhere_is_never_passed_over_in_silence() -> None:
     text = disk.files[name]
     for place, bit in product(range(len(text)), range(8)):
         disk.files[name] = text[:place] + bytes([text[place] ^ 1 << bit]) + text[place + 1 :]
-        assert past(journal.records()).unreadable > 0, (place, bit)
+        assert journal_state(journal.records()).unreadable > 0, (place, bit)
         write(journal, GoingBack(switch="a", reason="because"))
-        assert past(journal.records()).unreadable > 0, (place, bit)
+        assert journal_state(journal.records()).unreadable > 0, (place, bit)
 
 
 NEWER = {"version": VERSION + 1, "kind": "held", "holds": []}
@@ -146,35 +146,35 @@ NEWER = {"version": VERSION + 1, "kind": "held", "holds": []}
 @pytest.mark.parametrize("strange", [NEWER, {"kind": "new"}, {"kind": "ended"}, {}, {"kind": "held", "holds": "all"}], ids=str)
 def test_a_record_that_is_not_understood_counts_until_somebody_says_that_it_does_not(strange: dict[str, object]) -> None:
     text = [one.model_dump(mode="json") for one in (Held(holds=(HOLD,)), ended("a"))]
-    known = past([strange, *text])
+    known = journal_state([strange, *text])
     assert (known.unreadable, known.holds, len(known.ended)) == (1, (HOLD,), 1)
     assert "1 record that this release does not understand" in (known.puzzle or "")
     with pytest.raises(NeedsAttention, match="a switch may be unfinished"):
         require_understood(known, Request(verb="training"))
     require_understood(known, Request(verb="stop"))
     over = PassedOver(at="now", by="ann", count=1).model_dump(mode="json")
-    known = past([strange, *text, began("b").model_dump(mode="json"), over])
-    assert (known.unreadable, known.puzzle, known.open) == (0, None, None)
-    assert past([over, strange]).unreadable == 1
+    known = journal_state([strange, *text, began("b").model_dump(mode="json"), over])
+    assert (known.unreadable, known.puzzle, known.unfinished) == (0, None, None)
+    assert journal_state([over, strange]).unreadable == 1
 
 
 def test_a_journal_of_the_first_releases_is_understood() -> None:
     records = [one.model_dump(mode="json") for one in (Held(holds=(HOLD,)), began("a"), StepBegun(switch="a", step=STOP))]
     for one in records:
         assert one.pop("version") == VERSION
-    known = past(records)
-    assert known.open is not None
-    assert (known.holds, known.open.steps, known.unreadable) == ((HOLD,), (STOP,), 0)
+    known = journal_state(records)
+    assert known.unfinished is not None
+    assert (known.holds, known.unfinished.steps, known.unreadable) == ((HOLD,), (STOP,), 0)
 
 
 def test_policies_are_owed_until_they_are_given_back(journal: JournalFile) -> None:
     one = Policy(container="1", service="omni", policy="on-failure", retries=3)
     write(journal, one, Policy(container="2", service="xtts", policy="always"))
     write(journal, one.model_copy(update={"given_back": True}))
-    assert list(past(journal.records()).policies) == ["2"]
+    assert list(journal_state(journal.records()).policies) == ["2"]
 
 
-def in_force(known: Past) -> Past:
+def in_force(known: JournalState) -> JournalState:
     """Return what must be the same whether a journal began anew in between or not."""
     return known.model_copy(update={"ended": (), "kept": (), "refused": frozenset()})
 
@@ -182,7 +182,7 @@ def in_force(known: Past) -> Past:
 OWED = Policy(container="1", service="omni", policy="always")
 LIFE: list[Record] = [
     *(OWED, Held(holds=(HOLD,)), began("a"), StepBegun(switch="a", step=STOP), OWED.model_copy(update={"container": "2"})),
-    *(StepEnded(switch="a"), StepBegun(switch="a", step=START), StepEnded(switch="a"), Then(switch="a"), ended("a")),
+    *(StepEnded(switch="a"), StepBegun(switch="a", step=START), StepEnded(switch="a"), RestoreAfter(switch="a"), ended("a")),
     *(began("b"), Recovering(switch="b", at="now", by="bob"), StepBegun(switch="b", step=START)),
     *(OWED.model_copy(update={"given_back": True}), GoingBack(switch="b", reason="because"), Held(holds=())),
     *(Signalled(switch="b", at_once=True), StepEnded(switch="b", failed="it did")),
@@ -197,9 +197,9 @@ def test_a_journal_that_begins_anew_at_any_record_has_all_that_is_in_force() -> 
     for record in LIFE * 2:
         for journal in (grown, small):
             write(journal, refused, record)
-        assert in_force(past(small.records())) == in_force(past(grown.records()))
+        assert in_force(journal_state(small.records())) == in_force(journal_state(grown.records()))
         write(small, *[refused] * 8)
-        assert in_force(past(small.records())) == in_force(past(grown.records()))
+        assert in_force(journal_state(small.records())) == in_force(journal_state(grown.records()))
     assert len(one.files["small"]) < 64 * 1024 < len(one.files["grown"])
     assert sorted(one.files) == ["grown", "small", "small.1"]
 
@@ -211,11 +211,11 @@ def test_after_three_thousand_refused_requests_a_new_hold_is_in_force_and_the_jo
         note = "it does not fit beside what runs: " + "x" * 200
         write(journal, ended(str(number)).model_copy(update={"outcome": "refused", "note": note, "state": None}))
     write(journal, Held(holds=(HOLD,)))
-    known = past(journal.records())
+    known = journal_state(journal.records())
     assert (known.holds, known.policies, known.unreadable) == ((HOLD,), {"1": OWED}, 0)
     assert len(disk.files["lab.journal"]) <= journal_file.LIMIT + 4096
     assert len(disk.files["lab.journal.1"]) <= journal_file.HISTORY
-    kept = past(journal.history()).ended
+    kept = journal_state(journal.history()).ended
     assert [one.switch for one in kept] == [str(number) for number in range(3011)][-len(kept) :]
     assert len(kept) > 150
 
@@ -223,9 +223,9 @@ def test_after_three_thousand_refused_requests_a_new_hold_is_in_force_and_the_jo
 def test_a_journal_that_is_larger_than_any_of_ours_is_read_to_its_end(journal: JournalFile) -> None:
     grown = JournalFile(journal.path, limit=10**9)
     write(grown, *[ended("a").model_copy(update={"note": "x" * 10_000})] * 150, Held(holds=(HOLD,)))
-    assert past(journal.records()).holds == (HOLD,)
+    assert journal_state(journal.records()).holds == (HOLD,)
     write(journal, ended("b"))
-    assert past(journal.records()).holds == (HOLD,)
+    assert journal_state(journal.records()).holds == (HOLD,)
     assert journal.path.stat().st_size < 4096
 
 
@@ -235,10 +235,10 @@ def test_what_is_not_understood_is_kept_as_it_is_when_the_journal_begins_anew(jo
     newer = json.dumps(NEWER).encode()
     line = f"{zlib.crc32(newer):08x} ".encode() + newer
     journal.path.write_bytes(text.replace(b"training", b"trainxng", 1) + line + b"\n")
-    assert past(journal.records()).unreadable == 2
+    assert journal_state(journal.records()).unreadable == 2
     anew = JournalFile(journal.path, limit=1)
     write(anew, *[ended(str(number)) for number in range(40)])
-    assert past(journal.records()).unreadable == 2
+    assert journal_state(journal.records()).unreadable == 2
     assert line in journal.path.read_bytes()
     assert journal.path.stat().st_size < 8192
 
@@ -253,11 +253,11 @@ def cut_off_in_between(path: Path) -> JournalFile:
 def test_what_an_earlier_release_left_in_the_former_file_alone_counts(tmp_path: Path) -> None:
     write(JournalFile(tmp_path / "lab.journal"), OWED, ended("a"))
     journal = cut_off_in_between(tmp_path / "lab.journal")
-    assert past(journal.records()).policies == {"1": OWED}
+    assert journal_state(journal.records()).policies == {"1": OWED}
     anew = JournalFile(journal.path, limit=1)
     write(anew, *[ended(str(number)) for number in range(20)])
-    assert past(journal.records()).policies == {"1": OWED}
-    assert [one.switch for one in past(journal.history()).ended] == ["a", *map(str, range(20))]
+    assert journal_state(journal.records()).policies == {"1": OWED}
+    assert [one.switch for one in journal_state(journal.history()).ended] == ["a", *map(str, range(20))]
 
 
 def test_where_there_is_no_room_to_begin_anew_the_record_is_still_written(tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ def test_where_there_is_no_room_to_begin_anew_the_record_is_still_written(tmp_pa
 
     journal = JournalFile(tmp_path / "lab.journal", NoRoom(), limit=1)
     write(journal, *[ended(str(number)) for number in range(20)])
-    assert len(past(journal.records()).ended) == 20
+    assert len(journal_state(journal.records()).ended) == 20
 
 
 def test_what_lies_in_place_of_the_former_file_hinders_no_record(tmp_path: Path) -> None:
@@ -289,7 +289,7 @@ def test_those_who_write_while_the_journal_begins_anew_lose_nothing(tmp_path: Pa
         one.start()
     for one in threads:
         one.join()
-    owed = past(JournalFile(tmp_path / "lab.journal").records()).policies
+    owed = journal_state(JournalFile(tmp_path / "lab.journal").records()).policies
     assert owed.keys() == {f"{name}{number}" for name in "abcd" for number in range(60)}
 
 
@@ -298,8 +298,8 @@ def test_the_same_refusal_is_the_same_whatever_its_figures() -> None:
     assert refusal("ann", "training", "held by bob") != refusal("ann", "training", "held by eve")
     refused = ended("a").model_copy(update={"outcome": "refused", "note": "15.2 GB are free", "state": None})
     text = [ended("b").model_dump(mode="json"), refused.model_dump(mode="json")]
-    assert past(text).refused == {refusal("ann", "training", "9.9 GB are free")}
-    assert past([*text, ended("c").model_dump(mode="json")]).refused == set()
+    assert journal_state(text).refused == {refusal("ann", "training", "9.9 GB are free")}
+    assert journal_state([*text, ended("c").model_dump(mode="json")]).refused == set()
 
 
 def test_a_journal_never_follows_a_link(journal: JournalFile, tmp_path: Path) -> None:

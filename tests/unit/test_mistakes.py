@@ -3,7 +3,7 @@
 import click
 import pytest
 
-from spark_mode.cli.context import Globals
+from spark_mode.cli.context import CliOptions
 from spark_mode.cli.main import cli
 from spark_mode.cli.mistakes import explained
 from spark_mode.errors import UsageFault
@@ -15,7 +15,7 @@ RULES = ("--rules", str(ROOT / "rules.yaml"))
 def told(*arguments: str) -> tuple[str, str | None]:
     """Return the message and the hint that a mistake gets."""
     try:
-        cli.main([*RULES, *arguments], prog_name="spark-mode", standalone_mode=False, obj=Globals())
+        cli.main([*RULES, *arguments], prog_name="spark-mode", standalone_mode=False, obj=CliOptions())
     except UsageFault as fault:
         return fault.message, fault.hint
     except click.UsageError as error:
@@ -45,7 +45,7 @@ def test_a_word_that_is_near_a_command_is_told_that_command() -> None:
 
 def test_a_word_is_told_what_it_can_be_without_a_lab_too() -> None:
     with pytest.raises(click.UsageError, match='no such command "omni"'):
-        cli.main(["--rules", "/absent.yaml", "omni"], prog_name="spark-mode", standalone_mode=False, obj=Globals())
+        cli.main(["--rules", "/absent.yaml", "omni"], prog_name="spark-mode", standalone_mode=False, obj=CliOptions())
 
 
 def test_a_plan_of_a_word_that_is_no_switch_is_told_the_plan_that_takes_it() -> None:

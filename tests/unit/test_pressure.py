@@ -8,7 +8,7 @@ from spark_mode.lab.project import Dependency, Project, Service
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.size import GB
 from spark_mode.planning.observed import Hold, LoadedModel, Observed
-from spark_mode.planning.pressure import AHEAD_SECONDS, Releases, Sample, shortfall, trend, victims
+from spark_mode.planning.pressure import AHEAD_SECONDS, Releases, Sample, memory_victims, shortfall, trend
 from tests.audio_lab import PROJECT, RULES, container, seen
 
 FLOOR, HEADROOM = RULES.limits.floor, RULES.limits.headroom
@@ -127,7 +127,7 @@ def go(observed: Observed, missing: int = GB, project: Project = PROJECT, rules:
     """Return who goes, in order."""
     going = more.get("going", ())
     assert isinstance(going, tuple)
-    return [one.service for one in victims(observed, project, rules, missing, going)]
+    return [one.service for one in memory_victims(observed, project, rules, missing, going)]
 
 
 def prioritised(**priorities: int) -> Rules:
@@ -166,7 +166,7 @@ def test_what_others_need_goes_together_with_them_and_after_them() -> None:
     project = depending("xtts", "whisper")
     assert go(running("xtts", "whisper"), missing=GB, project=project) == ["xtts"], "it is enough"
     assert go(running("xtts", "whisper"), missing=3 * GB, project=project) == ["xtts", "whisper"]
-    first, last = victims(running("xtts", "whisper"), project, RULES, 3 * GB, ())
+    first, last = memory_victims(running("xtts", "whisper"), project, RULES, 3 * GB, ())
     assert (first.because_of, last.because_of) == ("whisper", None)
 
 

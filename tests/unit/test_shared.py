@@ -15,7 +15,7 @@ from spark_mode.enforcement import shared
 from spark_mode.enforcement.presence import directories_all_the_same
 from spark_mode.errors import ConfigurationError, LockBusy, Refused
 from spark_mode.journal.journal_file import JournalFile
-from spark_mode.journal.records import Began, Ended, Held, Policy, Record, Then
+from spark_mode.journal.records import Began, Ended, Held, Policy, Record, RestoreAfter
 from spark_mode.planning.observed import Hold, Observed
 from spark_mode.planning.request import Request
 from spark_mode.sharing.directories import directories, shared_directories
@@ -182,7 +182,7 @@ ENDED = Ended(switch="1", at="now", by="ann", request="training", outcome="appli
             "ann holds audio omni",
             "release",
         ),
-        ([Then(switch="1"), ENDED], "what ran before training is still to come back", "restore"),
+        ([RestoreAfter(switch="1"), ENDED], "what ran before training is still to come back", "restore"),
     ],
 )
 def test_nothing_is_taken_away_or_set_up_over_what_is_held_or_still_to_come_back(

@@ -3,21 +3,21 @@
 import click
 
 from spark_mode.cli.completed_by import completed_by
-from spark_mode.cli.context import Globals, output_options
+from spark_mode.cli.context import CliOptions, output_options
 
 
 @click.command()
 @click.argument("names", nargs=-1, required=True, shell_complete=completed_by("names"))
 @output_options
 @click.pass_obj
-def budget(known: Globals, names: tuple[str, ...]) -> None:
+def budget(cli_options: CliOptions, names: tuple[str, ...]) -> None:
     """Show the arithmetic and the verdict of exactly these workloads. Needs no engine."""
     from spark_mode.cli.show_budget import budget_text
     from spark_mode.planning.budget import budget as reckon
     from spark_mode.planning.request import find_workload
     from spark_mode.session.rules_file import machine_capacity
 
-    rules = known.rules()
+    rules = cli_options.rules()
     workloads = {one.name: one for one in (find_workload(rules, name) for name in names)}
     reckoned = reckon(workloads.values(), rules, machine_capacity(rules))
-    known.show(reckoned.as_json(), lambda: budget_text(reckoned, rules))
+    cli_options.show(reckoned.as_json(), lambda: budget_text(reckoned, rules))

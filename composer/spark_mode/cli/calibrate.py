@@ -2,20 +2,20 @@
 
 import click
 
-from spark_mode.cli.context import Globals, output_options
+from spark_mode.cli.context import CliOptions, output_options
 
 
 @click.command()
 @output_options
 @click.pass_obj
-def calibrate(known: Globals) -> None:
+def calibrate(cli_options: CliOptions) -> None:
     """Show what each workload was seen to take, over all switches, and the lines for rules.yaml."""
-    session = known.session()
+    session = cli_options.session()
     from spark_mode.cli.show_calibration import calibration_text
     from spark_mode.journal.measurements import footprints, read_measurements
     from spark_mode.lab.size import gb
 
-    known.notice(session)
+    cli_options.notice(session)
     seen = footprints(read_measurements(session.measurements_path))
     data = [
         {
@@ -33,4 +33,4 @@ def calibrate(known: Globals) -> None:
         }
         for one in seen
     ]
-    known.show(data, lambda: calibration_text(seen))
+    cli_options.show(data, lambda: calibration_text(seen))

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from spark_mode.cli.context import Globals, output_options
+from spark_mode.cli.context import CliOptions, output_options
 from spark_mode.cli.plugin import plugin_path
 
 if TYPE_CHECKING:
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 @click.command()
 @output_options
 @click.pass_obj
-def check(known: Globals) -> None:
+def check(cli_options: CliOptions) -> None:
     """Look for mistakes in rules.yaml, the Compose files, the engine and this machine; each with its fix."""
-    session = known.session()
+    session = cli_options.session()
     from spark_mode.cli.tables import readable  # after Compose was asked
     from spark_mode.enforcement.layers import layers
     from spark_mode.reporting.check import check as find
@@ -30,9 +30,9 @@ def check(known: Globals) -> None:
             for one in findings
         )
 
-    known.show([one.model_dump() for one in findings], text)
+    cli_options.show([one.model_dump() for one in findings], text)
     if any(one.level == "error" for one in findings):
-        known.exit_code = 3
+        cli_options.exit_code = 3
 
 
 def _plugin() -> "Finding":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import CompletionItem, ShellComplete, get_completion_class
 
-from spark_mode.cli.context import Globals
+from spark_mode.cli.context import CliOptions
 from spark_mode.cli.verbs import SWITCHES
 from spark_mode.enforcement.own_file import own_command
 from spark_mode.errors import SparkModeError
@@ -26,14 +26,14 @@ _NO_FILES = 4
 
 def complete(kind: str, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
     """Return what an argument may be that begins so; nothing where the lab cannot be read."""
-    known = Globals.of(ctx.find_root().params)
+    cli_options = CliOptions.of(ctx.find_root().params)
     try:
         if kind == "switch" and not ctx.params.get("switch"):
             found: Sequence[str] = SWITCHES
         elif kind == "audio":
-            found = _audio_profiles(known.rules())
+            found = _audio_profiles(cli_options.rules())
         else:
-            found = _names(known.session(need_project=False))
+            found = _names(cli_options.session(need_project=False))
     except SparkModeError:
         return []
     return [CompletionItem(one) for one in found if one.startswith(incomplete)]
@@ -52,7 +52,7 @@ def _names(session: "Session") -> Sequence[str]:
 def answer_docker(cli: click.Command, words: Sequence[str]) -> str:
     """Return what may come after `docker spark`, in the form that Docker's own commands answer."""
     *before, incomplete = words or [""]
-    found = ShellComplete(cli, {"obj": Globals()}, "docker spark", VARIABLE).get_completions(list(before), incomplete)
+    found = ShellComplete(cli, {"obj": CliOptions()}, "docker spark", VARIABLE).get_completions(list(before), incomplete)
     lines = [f"{one.value}\t{one.help}" if one.help else str(one.value) for one in found if one.type == "plain"]
     return "\n".join([*lines, f":{_NO_FILES}"])
 

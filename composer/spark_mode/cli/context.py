@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 
-class Globals:
+class CliOptions:
     """The global options. `exit_code` is what a verb that printed a result asks for; `variant` is of `training:X`."""
 
     def __init__(self) -> None:
@@ -31,11 +31,11 @@ class Globals:
         self.printed = False
 
     @classmethod
-    def of(cls, options: dict[str, Any]) -> "Globals":
+    def of(cls, options: dict[str, Any]) -> "CliOptions":
         """Return the global options that click has read."""
-        known = cls()
-        known.take(options)
-        return known
+        cli_options = cls()
+        cli_options.take(options)
+        return cli_options
 
     def take(self, options: dict[str, Any]) -> None:
         """Take over what click has read."""
@@ -51,7 +51,7 @@ class Globals:
     def notice(self, session: "Session") -> None:
         """Say on standard error that a switch was cut off, for verbs that show something else."""
         try:
-            cut_off = session.cut_off or session.past.puzzle
+            cut_off = session.cut_off or session.journal_state.puzzle
         except SparkModeError:
             return  # the verb will say so itself
         if cut_off:
@@ -79,10 +79,10 @@ def output_options(command: Verb) -> Verb:
     """Accept --format and --quiet after the verb too."""
 
     def set_format(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
-        ctx.ensure_object(Globals).format = value or ctx.ensure_object(Globals).format
+        ctx.ensure_object(CliOptions).format = value or ctx.ensure_object(CliOptions).format
 
     def set_quiet(ctx: click.Context, _: click.Parameter, value: bool) -> None:
-        ctx.ensure_object(Globals).quiet |= value
+        ctx.ensure_object(CliOptions).quiet |= value
 
     formats = click.Choice(["table", "json"])
     command = click.option("--format", type=formats, callback=set_format, expose_value=False, help="How to print.")(command)

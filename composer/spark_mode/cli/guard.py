@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from spark_mode.cli.context import Globals, output_options
+from spark_mode.cli.context import CliOptions, output_options
 from spark_mode.errors import ConfigurationError
 from spark_mode.sharing.directories import SET_UP
 
@@ -19,49 +19,49 @@ if TYPE_CHECKING:
 def guard(ctx: click.Context) -> None:
     """Watch what others start, and hold the rules against it; in the foreground, until Ctrl-C."""
     if ctx.invoked_subcommand is None:
-        _watch(ctx.ensure_object(Globals))
+        _watch(ctx.ensure_object(CliOptions))
 
 
 @guard.command(short_help="Have systemd run the guard")
 @output_options
 @click.pass_obj
-def install(known: Globals) -> None:
+def install(cli_options: CliOptions) -> None:
     """Have systemd run the guard of this lab, as it is named here, now and at every boot; needs root."""
     from spark_mode.enforcement.unit import install as write
 
-    folder = _require_trusted(known)
-    session = known.session()  # a lab that cannot be read is said now, not in a log
+    folder = _require_trusted(cli_options)
+    session = cli_options.session()  # a lab that cannot be read is said now, not in a log
     if not session.directories.shared:
         message = "a guard that runs as root needs the lock and the journal that all users share"
         raise ConfigurationError(message, f"first, once: {SET_UP}")
     path = write(session.files, session.project.name, folder)
     lab = ", ".join((*session.files.compose, session.files.rules))
-    known.show({"unit": str(path)}, lambda: f"{path} is in place and guards {lab}: systemctl status {path.name}")
+    cli_options.show({"unit": str(path)}, lambda: f"{path} is in place and guards {lab}: systemctl status {path.name}")
 
 
 @guard.command(short_help="Stop the guard, and have it run no more")
 @output_options
 @click.pass_obj
-def uninstall(known: Globals) -> None:
+def uninstall(cli_options: CliOptions) -> None:
     """Stop the guard and take its unit away; with several, that of the project that -p names."""
     from spark_mode.enforcement.unit import uninstall as remove
 
-    name = remove(known.flags.project_name)
-    known.show({"unit": None}, lambda: f"{name} is removed" if name else "no guard was installed")
+    name = remove(cli_options.flags.project_name)
+    cli_options.show({"unit": None}, lambda: f"{name} is removed" if name else "no guard was installed")
 
 
-def _require_trusted(known: Globals) -> Path:
+def _require_trusted(cli_options: CliOptions) -> Path:
     """Look at who may write the lab, before anything of it is read; return the directory from which it was named."""
     from spark_mode.enforcement.trust import require_trusted
     from spark_mode.session.discovery import find_lab, here, lab_folder
 
-    found = find_lab(known.flags, os.environ, here())
+    found = find_lab(cli_options.flags, os.environ, here())
     require_trusted(found)
-    named = known.flags.files or os.environ.get("COMPOSE_FILE")
+    named = cli_options.flags.files or os.environ.get("COMPOSE_FILE")
     return here() if named else lab_folder(os.environ, here())
 
 
-def _watch(known: Globals) -> None:
+def _watch(cli_options: CliOptions) -> None:
     import gc
 
     from spark_mode.cli.tables import readable
@@ -71,7 +71,7 @@ def _watch(known: Globals) -> None:
     from spark_mode.session.discovery import find_lab, here
     from spark_mode.session.opening import open_lab
 
-    found = find_lab(known.flags, os.environ, here())
+    found = find_lab(cli_options.flags, os.environ, here())
 
     def say(line: str) -> None:
         click.echo(readable(line))
@@ -86,7 +86,7 @@ def _watch(known: Globals) -> None:
     gc.enable()
     is_begun_anew = True
     while is_begun_anew:
-        _require_trusted(known)
+        _require_trusted(cli_options)
         session = once_ready(opened, say)
         gc.freeze()
         with the_only_guard(session, say):

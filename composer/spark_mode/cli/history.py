@@ -2,7 +2,7 @@
 
 import click
 
-from spark_mode.cli.context import Globals, output_options
+from spark_mode.cli.context import CliOptions, output_options
 from spark_mode.cli.tables import columns, readable
 
 
@@ -10,15 +10,15 @@ from spark_mode.cli.tables import columns, readable
 @click.option("-n", "--last", type=click.IntRange(min=1), default=20, show_default=True, metavar="N", help="How many to show.")
 @output_options
 @click.pass_obj
-def history(known: Globals, last: int) -> None:
+def history(cli_options: CliOptions, last: int) -> None:
     """Show what was switched: when, by whom, how long it took and how it ended."""
-    session = known.session(need_project=False)
+    session = cli_options.session(need_project=False)
     from spark_mode.reporting.history import history as read  # after Compose was asked
 
     events = read(session)[-last:]
-    known.notice(session)
+    cli_options.notice(session)
     head = ("WHEN (UTC)", "REQUEST", "BY", "TOOK", "OUTCOME")
     rows = [(one.at, readable(one.request), readable(one.by), one.took, one.said) for one in events]
-    known.show(
+    cli_options.show(
         [one.as_json() for one in events], lambda: columns([head, *rows], right=(3,)) if rows else "nothing was switched here yet"
     )

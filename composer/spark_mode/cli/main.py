@@ -14,10 +14,10 @@ from typing import Any, NoReturn
 import click
 
 from spark_mode import __version__
-from spark_mode.cli.context import Globals
+from spark_mode.cli.best_effort_stream import BestEffortStream
+from spark_mode.cli.context import CliOptions
 from spark_mode.cli.docker_plugin import own_arguments
 from spark_mode.cli.tables import readable, readable_lines
-from spark_mode.cli.unfailing import Unfailing
 from spark_mode.cli.verbs import VERBS
 from spark_mode.errors import SparkModeError, UsageFault
 from spark_mode.switching.interruption import LeftAtOnce
@@ -69,15 +69,15 @@ def cli(ctx: click.Context, /, files: tuple[str, ...], **options: Any) -> None:
 
     Training and audio are never active together, and nothing starts that does not fit in memory.
     """
-    known = ctx.ensure_object(Globals)
-    known.take({"files": files, **options})
+    cli_options = ctx.ensure_object(CliOptions)
+    cli_options.take({"files": files, **options})
 
 
 def run() -> NoReturn:
     """Run as `spark-mode`, or as `docker spark` when Docker calls it so. Never returns."""
     gc.disable()  # nothing to collect while modules load; a switch turns it on again
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # looking for plugins takes longer than reading the rules
-    arguments, name, known = sys.argv[1:], "spark-mode", Globals()
+    arguments, name, cli_options = sys.argv[1:], "spark-mode", CliOptions()
     if called := own_arguments(arguments):
         (wanted, arguments), name = called, "docker spark"
         if wanted == "complete":
@@ -85,16 +85,16 @@ def run() -> NoReturn:
 
             click.echo(answer_docker(cli, arguments))
             _leave(0)
-    _leave(_code(arguments, name, known))
+    _leave(_code(arguments, name, cli_options))
 
 
-def _code(arguments: list[str], name: str, known: Globals) -> int:
+def _code(arguments: list[str], name: str, cli_options: CliOptions) -> int:
     """Run the command and return its exit code; every expected error is a message here, never a traceback."""
     try:
         _require_text(arguments)
-        cli.main(arguments, prog_name=name, standalone_mode=False, obj=known)
+        cli.main(arguments, prog_name=name, standalone_mode=False, obj=cli_options)
     except SparkModeError as error:
-        _say(known, error.message, error.hint, error.exit_code)
+        _say(cli_options, error.message, error.hint, error.exit_code)
         return error.exit_code
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
@@ -104,14 +104,14 @@ def _code(arguments: list[str], name: str, known: Globals) -> int:
         elif isinstance(error, click.UsageError):
             from spark_mode.cli.mistakes import explained  # a mistake may take its time
 
-            _say(known, *explained(error), 2)
+            _say(cli_options, *explained(error), 2)
         else:
-            _say(known, error.format_message(), None, 2)
+            _say(cli_options, error.format_message(), None, 2)
         return 2
     except (KeyboardInterrupt, click.Abort, LeftAtOnce):
-        _say(known, "interrupted", "see what runs: spark-mode status", 130)
+        _say(cli_options, "interrupted", "see what runs: spark-mode status", 130)
         return 130
-    return known.exit_code
+    return cli_options.exit_code
 
 
 def _require_text(arguments: list[str]) -> None:
@@ -122,12 +122,14 @@ def _require_text(arguments: list[str]) -> None:
         raise UsageFault(f'"{readable(strange)}" has control characters', "type it anew")
 
 
-def _say(known: Globals, message: str, hint: str | None, code: int) -> None:
-    out = Unfailing(sys.stderr)
+def _say(cli_options: CliOptions, message: str, hint: str | None, code: int) -> None:
+    out = BestEffortStream(sys.stderr)
     out.write(readable_lines(f"spark-mode: {message}") + "\n" + (f"  → {readable_lines(hint)}\n" if hint else ""))
     out.flush()
-    if known.format == "json" and not known.printed:
-        Unfailing(sys.stdout).write(f"{json.dumps({'error': {'message': message, 'hint': hint, 'exit_code': code}}, indent=2)}\n")
+    if cli_options.format == "json" and not cli_options.printed:
+        BestEffortStream(sys.stdout).write(
+            f"{json.dumps({'error': {'message': message, 'hint': hint, 'exit_code': code}}, indent=2)}\n"
+        )
 
 
 def _leave(code: int) -> NoReturn:

@@ -4,7 +4,7 @@ import shutil
 
 import click
 
-from spark_mode.cli.context import Globals, output_options
+from spark_mode.cli.context import CliOptions, output_options
 
 NARROWEST, WIDEST = 80, 110
 
@@ -12,13 +12,13 @@ NARROWEST, WIDEST = 80, 110
 @click.command()
 @output_options
 @click.pass_obj
-def map(known: Globals) -> None:  # noqa: A001 - a verb's function is named like the verb
+def map(cli_options: CliOptions) -> None:  # noqa: A001 - a verb's function is named like the verb
     """Show the machine on one card: memory, compute and bandwidth, what runs and what could be added now."""
-    session = known.session()
+    session = cli_options.session()
     from spark_mode.cli.show_map import map_text
     from spark_mode.reporting.resources import resources
 
-    known.notice(session)
+    cli_options.notice(session)
     seen = resources(session)
     width = min(max(shutil.get_terminal_size().columns, NARROWEST), WIDEST)
-    known.show(seen.as_json(), lambda: map_text(seen, width))
+    cli_options.show(seen.as_json(), lambda: map_text(seen, width))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from spark_mode.cli.context import Globals, output_options
+from spark_mode.cli.context import CliOptions, output_options
 
 if TYPE_CHECKING:
     from spark_mode.lab.rules import Rules
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 @click.command()
 @output_options
 @click.pass_obj
-def matrix(known: Globals) -> None:
+def matrix(cli_options: CliOptions) -> None:
     """Show the sets of rules.yaml and their verdicts, then which modes may be active together."""
     from spark_mode.session.rules_file import machine_capacity
 
-    rules = known.rules()
+    rules = cli_options.rules()
     capacity = machine_capacity(rules)
     sets = list(_sets(rules, capacity))
     pairs = list(_pairs(rules, capacity))
@@ -27,7 +27,7 @@ def matrix(known: Globals) -> None:
         "sets": [{"name": name, "wish": wish, **reckoned.as_json()} for name, wish, reckoned in sets],
         "modes": [{"one": one, "other": other, **reckoned.as_json()} for one, other, reckoned in pairs],
     }
-    known.show(data, lambda: _text(sets, pairs))
+    cli_options.show(data, lambda: _text(sets, pairs))
 
 
 def _sets(rules: "Rules", capacity: int) -> Iterator[tuple[str, str, "Budget"]]:

@@ -2,7 +2,7 @@
 
 import click
 
-from spark_mode.cli.context import Globals
+from spark_mode.cli.context import CliOptions
 from spark_mode.errors import SparkModeError
 from spark_mode.lab.rules_reading import suggest
 from spark_mode.planning.request import taken_by
@@ -33,7 +33,7 @@ def explained(error: click.UsageError) -> tuple[str, str | None]:
 def meant(word: str, context: click.Context, verb: str = "") -> str | None:
     """Return the command that takes a word of the lab which is none itself; None for another word, or without a lab."""
     try:
-        found = taken_by(word, Globals.of(context.find_root().params).rules())
+        found = taken_by(word, CliOptions.of(context.find_root().params).rules())
     except SparkModeError:
         return None
     return f"{found.because}: spark-mode {verb}{found.request}" if found else None

@@ -3,7 +3,7 @@
 import click
 
 from spark_mode.cli.completed_by import completed_by
-from spark_mode.cli.context import Globals, output_options
+from spark_mode.cli.context import CliOptions, output_options
 from spark_mode.cli.verbs import SWITCHES
 from spark_mode.errors import UsageFault
 
@@ -27,5 +27,5 @@ def plan(ctx: click.Context, switch: tuple[str, ...]) -> None:
     if command is None:
         raise click.UsageError(f'no such command "{switch[0]}"')
     with command.make_context(switch[0], [*switch[1:], "--dry-run"], parent=ctx) as inner:
-        ctx.ensure_object(Globals)
+        ctx.ensure_object(CliOptions)
         command.invoke(inner)

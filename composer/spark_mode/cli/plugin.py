@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from spark_mode.cli.context import Globals, output_options
+from spark_mode.cli.context import CliOptions, output_options
 from spark_mode.enforcement.own_file import own_command, put, remove, require_ours
 
 SYSTEM = Path("/usr/local/lib/docker/cli-plugins")
@@ -28,23 +28,23 @@ def plugin() -> None:
 @system_option
 @output_options
 @click.pass_obj
-def install(known: Globals, system: bool) -> None:
+def install(cli_options: CliOptions, system: bool) -> None:
     """Put the plugin where Docker looks for it, so that `docker spark` works."""
     path = plugin_path(system)
     require_ours(path, MARK)
     put(path, SCRIPT.format(mark=MARK, command=shlex.join(own_command())), 0o755, _fix(system))
-    known.show({"plugin": str(path)}, lambda: f"{path} is in place: docker spark status")
+    cli_options.show({"plugin": str(path)}, lambda: f"{path} is in place: docker spark status")
 
 
 @plugin.command(short_help="Take the plugin away again")
 @system_option
 @output_options
 @click.pass_obj
-def uninstall(known: Globals, system: bool) -> None:
+def uninstall(cli_options: CliOptions, system: bool) -> None:
     """Take the plugin away again."""
     path = plugin_path(system)
     there = remove(path, MARK, _fix(system))
-    known.show({"plugin": None}, lambda: f"{path} {'is removed' if there else 'was not there'}")
+    cli_options.show({"plugin": None}, lambda: f"{path} {'is removed' if there else 'was not there'}")
 
 
 def plugin_path(system: bool) -> Path:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, TextIO, cast
 
 import click
 
+from spark_mode.cli.best_effort_stream import BestEffortStream
 from spark_mode.cli.tables import age, readable
-from spark_mode.cli.unfailing import Unfailing
 from spark_mode.errors import Interrupted
 from spark_mode.lab.size import gb_text
 from spark_mode.planning.plan import Plan, Step, StoppedTraining
@@ -20,7 +20,7 @@ from spark_mode.wall_time import seconds_since
 if TYPE_CHECKING:
     from rich.status import Status
 
-    from spark_mode.cli.context import Globals
+    from spark_mode.cli.context import CliOptions
 
 
 class Lines:
@@ -30,7 +30,7 @@ class Lines:
 
     def __init__(self, quiet: bool = False) -> None:
         self._quiet = quiet
-        self._out = cast(TextIO, Unfailing(sys.stderr))
+        self._out = cast(TextIO, BestEffortStream(sys.stderr))
         self._begun = self._step_begun = time.monotonic()
 
     def __enter__(self) -> "Lines":
@@ -123,11 +123,11 @@ class Screen(Lines):
             self._status = None
 
 
-def watcher_for(known: "Globals") -> tuple[Lines, Confirm | None]:
+def watcher_for(cli_options: "CliOptions") -> tuple[Lines, Confirm | None]:
     """Return who follows a switch, and who answers the one question: nobody without a terminal."""
-    terminal = Unfailing(sys.stderr).isatty()
-    watcher = Screen() if terminal and not known.quiet else Lines(known.quiet)
-    return watcher, ask if terminal and Unfailing(sys.stdin).isatty() else None
+    terminal = BestEffortStream(sys.stderr).isatty()
+    watcher = Screen() if terminal and not cli_options.quiet else Lines(cli_options.quiet)
+    return watcher, ask if terminal and BestEffortStream(sys.stdin).isatty() else None
 
 
 def ask(training: tuple[StoppedTraining, ...]) -> bool:

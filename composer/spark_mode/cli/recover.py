@@ -2,7 +2,7 @@
 
 import click
 
-from spark_mode.cli.context import Globals, output_options
+from spark_mode.cli.context import CliOptions, output_options
 from spark_mode.cli.switching import WITHOUT_END, show_report, wait_option
 
 
@@ -10,16 +10,16 @@ from spark_mode.cli.switching import WITHOUT_END, show_report, wait_option
 @wait_option
 @output_options
 @click.pass_obj
-def recover(known: Globals, wait: float) -> None:
+def recover(cli_options: CliOptions, wait: float) -> None:
     """Finish a switch that was cut off, or bring back what ran before it, whichever is safe."""
-    session = known.session()
+    session = cli_options.session()
     from spark_mode.cli.progress import watcher_for  # after Compose was asked
     from spark_mode.switching.report import SwitchOptions
     from spark_mode.switching.transaction import Transaction
 
-    watcher, confirm = watcher_for(known)
+    watcher, confirm = watcher_for(cli_options)
     with watcher:
         report = Transaction(
             session, SwitchOptions(wait_seconds=None if wait == WITHOUT_END else wait), watcher, confirm
         ).recover()
-    show_report(known, report)
+    show_report(cli_options, report)

@@ -2,19 +2,19 @@
 
 import click
 
-from spark_mode.cli.context import Globals, output_options
+from spark_mode.cli.context import CliOptions, output_options
 
 
 @click.command()
 @output_options
 @click.pass_obj
-def release(known: Globals) -> None:
+def release(cli_options: CliOptions) -> None:
     """Let other switches stop what --hold protects."""
-    session = known.session(need_project=False)
+    session = cli_options.session(need_project=False)
     from spark_mode.cli.progress import watcher_for  # after Compose was asked
     from spark_mode.switching.entry import release_holds
 
-    watcher, _ = watcher_for(known)
+    watcher, _ = watcher_for(cli_options)
     with watcher:
         released = release_holds(session, watcher)
-    known.show({"released": released}, lambda: "\n".join(f"released: {one}" for one in released) or "nothing is held")
+    cli_options.show({"released": released}, lambda: "\n".join(f"released: {one}" for one in released) or "nothing is held")

@@ -4,13 +4,13 @@ from typing import Any
 
 import click
 
-from spark_mode.cli.context import Globals
+from spark_mode.cli.context import CliOptions
 from spark_mode.cli.switching import carry_out, switch_options
 
 
 @click.command()
 @switch_options(models=False)
 @click.pass_obj
-def restore(known: Globals, /, **options: Any) -> None:
+def restore(cli_options: CliOptions, /, **options: Any) -> None:
     """Go back to what ran before the last switch."""
-    carry_out(known, "restore", (), options)
+    carry_out(cli_options, "restore", (), options)

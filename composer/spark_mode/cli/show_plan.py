@@ -1,15 +1,15 @@
 """A plan as the dry run shows it: the steps with their causes, what is kept, the budget in a line, and warnings."""
 
-from spark_mode.cli.context import Globals
+from spark_mode.cli.context import CliOptions
 from spark_mode.lab.size import gb_text
 from spark_mode.planning.plan import Plan
 from spark_mode.switching.admitted import refuse
 
 
-def show_plan(known: Globals, plan: Plan) -> None:
+def show_plan(cli_options: CliOptions, plan: Plan) -> None:
     """Print a plan. Raises the error of its refusal, after its JSON, so that a plan exits as the switch would."""
-    if plan.refusal is None or known.format == "json":
-        known.show(plan.as_json(), lambda: plan_text(plan))
+    if plan.refusal is None or cli_options.format == "json":
+        cli_options.show(plan.as_json(), lambda: plan_text(plan))
     if plan.refusal:
         raise refuse(plan.refusal)
 

@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from spark_mode.cli.completed_by import completed_by
-from spark_mode.cli.context import Globals
+from spark_mode.cli.context import CliOptions
 from spark_mode.cli.switching import carry_out, switch_options
 
 
@@ -13,6 +13,6 @@ from spark_mode.cli.switching import carry_out, switch_options
 @click.argument("names", nargs=-1, shell_complete=completed_by("names"))
 @switch_options(models=False)
 @click.pass_obj
-def stop(known: Globals, /, names: tuple[str, ...], **options: Any) -> None:
+def stop(cli_options: CliOptions, /, names: tuple[str, ...], **options: Any) -> None:
     """Stop everything of the lab, or the named workloads, services or profiles. Needs no valid Compose file."""
-    carry_out(known, "stop", names, options)
+    carry_out(cli_options, "stop", names, options)

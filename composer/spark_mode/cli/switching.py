@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from spark_mode.cli.context import Globals, Verb, output_options
-from spark_mode.cli.unfailing import Unfailing
+from spark_mode.cli.best_effort_stream import BestEffortStream
+from spark_mode.cli.context import CliOptions, Verb, output_options
 from spark_mode.errors import SparkModeError
 
 if TYPE_CHECKING:
@@ -56,11 +56,11 @@ def switch_options(models: bool = True) -> Callable[[Verb], Verb]:
     return add
 
 
-def carry_out(known: Globals, verb: str, names: tuple[str, ...], options: dict[str, Any]) -> None:
+def carry_out(cli_options: CliOptions, verb: str, names: tuple[str, ...], options: dict[str, Any]) -> None:
     """Switch, or with --dry-run show the plan."""
     from spark_mode.planning.request import Request  # after --help has had its chance
 
-    session = known.session(need_project=verb != "stop", lenient=verb == "stop")
+    session = cli_options.session(need_project=verb != "stop", lenient=verb == "stop")
     if verb == "restore":
         request = session.restore_request()
     else:
@@ -69,7 +69,7 @@ def carry_out(known: Globals, verb: str, names: tuple[str, ...], options: dict[s
     if options["dry_run"]:
         from spark_mode.cli.show_plan import show_plan
 
-        show_plan(known, session.plan(request))
+        show_plan(cli_options, session.plan(request))
         return
     from spark_mode.cli.progress import watcher_for
     from spark_mode.switching.report import SwitchOptions
@@ -83,7 +83,7 @@ def carry_out(known: Globals, verb: str, names: tuple[str, ...], options: dict[s
         hold=options.get("hold", False),
         then=bool(options.get("then")),
     )
-    watcher, confirm = watcher_for(known)
+    watcher, confirm = watcher_for(cli_options)
     gc.freeze()  # what was imported stays; a collection need not look at it
     gc.enable()
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
@@ -92,7 +92,7 @@ def carry_out(known: Globals, verb: str, names: tuple[str, ...], options: dict[s
         report = Transaction(session, how, watcher, confirm).switch(request)
         if options.get("then"):
             report = _then_restore(session, watcher, report)
-    show_report(known, report)
+    show_report(cli_options, report)
 
 
 def _then_restore(session: "Session", watcher: "Watcher", report: "Report") -> "Report":
@@ -106,15 +106,17 @@ def _then_restore(session: "Session", watcher: "Watcher", report: "Report") -> "
     return report.model_copy(update={"note": "when training ends, the guard brings back what ran before"})
 
 
-def show_report(known: Globals, report: "Report") -> None:
+def show_report(cli_options: CliOptions, report: "Report") -> None:
     """Print how a switch or a recovery ended."""
     from spark_mode.planning.plan import steps_as_json
 
     data = report.model_dump(include={"request", "outcome", "mode", "seconds", "note", "warnings"})
     try:
-        known.show({**data, "warnings": list(report.warnings), "steps": steps_as_json(report.steps)}, lambda: summary(report))
+        cli_options.show(
+            {**data, "warnings": list(report.warnings), "steps": steps_as_json(report.steps)}, lambda: summary(report)
+        )
     except SparkModeError as error:  # the switch is done, whether or not that can be written
-        Unfailing(sys.stderr).write(f"{error.message}\n")
+        BestEffortStream(sys.stderr).write(f"{error.message}\n")
 
 
 def summary(report: "Report") -> str:

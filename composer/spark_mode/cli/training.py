@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from spark_mode.cli.context import Globals
+from spark_mode.cli.context import CliOptions
 from spark_mode.cli.switching import carry_out, switch_options
 
 
@@ -12,6 +12,6 @@ from spark_mode.cli.switching import carry_out, switch_options
 @switch_options()
 @click.option("--then", type=click.Choice(["restore"]), help="Stay, and bring back what ran before when training ends.")
 @click.pass_obj
-def training(known: Globals, /, **options: Any) -> None:
+def training(cli_options: CliOptions, /, **options: Any) -> None:
     """Switch to training; `training:large` runs it in that variant. Audio and language models are stopped."""
-    carry_out(known, "training", (known.variant,) if known.variant else (), options)
+    carry_out(cli_options, "training", (cli_options.variant,) if cli_options.variant else (), options)

@@ -2,14 +2,14 @@
 
 import click
 
-from spark_mode.cli.context import Globals, output_options
+from spark_mode.cli.context import CliOptions, output_options
 
 
 @click.command()
 @click.option("--shared", is_flag=True, help="Take away what `setup --shared` made; needs root.")
 @output_options
 @click.pass_obj
-def uninstall(known: Globals, shared: bool) -> None:
+def uninstall(cli_options: CliOptions, shared: bool) -> None:
     """Take away what all users of this machine share. What was written there is kept for the next set-up."""
     from spark_mode.enforcement.shared import give_back_by_hand, kept_state, take_down
 
@@ -20,6 +20,6 @@ def uninstall(known: Globals, shared: bool) -> None:
     said = f"each user has a lock and a journal again; the shared ones are kept in {kept_state()}"
     if owed:
         said += f"\nrestarted by nothing until the next setup --shared, or: {'; '.join(owed)}"
-    known.show(
+    cli_options.show(
         {"kept": str(kept_state()) if there else None, "restart_policies": owed}, lambda: said if there else "nothing was shared"
     )

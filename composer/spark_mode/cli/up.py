@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from spark_mode.cli.completed_by import completed_by
-from spark_mode.cli.context import Globals
+from spark_mode.cli.context import CliOptions
 from spark_mode.cli.switching import carry_out, switch_options
 
 
@@ -13,6 +13,6 @@ from spark_mode.cli.switching import carry_out, switch_options
 @click.argument("names", nargs=-1, required=True, shell_complete=completed_by("names"))
 @switch_options()
 @click.pass_obj
-def up(known: Globals, /, names: tuple[str, ...], **options: Any) -> None:
+def up(cli_options: CliOptions, /, names: tuple[str, ...], **options: Any) -> None:
     """Add profiles or workloads to what runs. NAME is a profile first."""
-    carry_out(known, "up", names, options)
+    carry_out(cli_options, "up", names, options)

@@ -87,7 +87,7 @@ def judge(session: "Session", service: str, asker: int, began: int) -> str | Non
     Raises SparkModeError for whatever prevents a judgement.
     """
     from spark_mode.journal.understanding import UNDERSTOOD
-    from spark_mode.planning.outsiders import start_refusal, the_command
+    from spark_mode.planning.start_admission import start_refusal, the_command
     from spark_mode.sharing.leases import PASSING_SECONDS, Lease
     from spark_mode.sharing.lock import is_switching, user_name
 
@@ -95,9 +95,9 @@ def judge(session: "Session", service: str, asker: int, began: int) -> str | Non
         if is_switching(session.directories.locks):
             instead = the_command(service, session.project, session.rules)
             return f"a switch is running; wait for its end, or: {instead} --wait"
-        if cut_off := session.past.open:
+        if cut_off := session.journal_state.unfinished:
             return f"{cut_off}; first: spark-mode recover"
-        if puzzle := session.past.puzzle:
+        if puzzle := session.journal_state.puzzle:
             return f"{puzzle}; {UNDERSTOOD}"
         session.leases.settle(session.clock, session.docker.containers)
         observed = session.observe()
@@ -123,7 +123,7 @@ def _session(question: Question) -> "Session":
 
 def _runs_as_it_should(service: str, session: "Session", observed: "Observed") -> bool:
     """Whether a service runs and Compose will leave it alone, so that there is nothing to start."""
-    from spark_mode.planning.work import is_current
+    from spark_mode.planning.problem import is_current
 
     container, wanted = observed.container_of(service), session.project.services.get(service)
     return bool(container and wanted and container.active and is_current(container, wanted, observed))

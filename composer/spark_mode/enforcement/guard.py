@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Literal
 
-from spark_mode.enforcement.acts import Acts
 from spark_mode.enforcement.beside import Beside, in_a_thread
+from spark_mode.enforcement.guard_actions import GuardActions
 from spark_mode.enforcement.lasting import Lasting
 from spark_mode.enforcement.notify import notify
 from spark_mode.enforcement.trust import require_trusted
@@ -42,7 +42,7 @@ class Guard:
 
     def __init__(self, session: Session, say: Callable[[str], None], beside: Beside = in_a_thread) -> None:
         self._session, self._say, self._lasting = session, say, Lasting(say)
-        self.acts = Acts(session, say, beside)
+        self.acts = GuardActions(session, say, beside)
         self._interruption = Interruption()
         self._samples: deque[Sample] = deque(maxlen=64)
         self._look_at = self._relieve_at = 0.0
@@ -121,7 +121,7 @@ class Guard:
         """Look at everything, and do what is due when so many bytes are missing. Raises as the acts do."""
         session = self._session
         self._read_again()
-        session.look_again()
+        session.reload_journal()
         if self.acts.turn.is_left_to_a_switch():
             self._look_at = 0.0  # at the next turn: it ends what breaks a rule itself, and may be held up by then
             return "nothing"
@@ -138,7 +138,7 @@ class Guard:
         self._lasting("act", "")
         faults = "; ".join(self._session.forgiveness.faults)
         self._lasting("broken", faults and f"{faults}; the guard goes by what runs")
-        puzzle = self._session.past.puzzle
+        puzzle = self._session.journal_state.puzzle
         self._lasting("puzzle", f"{puzzle}, and what is held is not known; {UNDERSTOOD}" if puzzle else "")
 
     def _stop_what_is_due(self, observed: Observed, missing: int) -> Did:

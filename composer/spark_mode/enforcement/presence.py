@@ -8,7 +8,7 @@ from pathlib import Path
 from spark_mode.errors import ConfigurationError, LockBusy
 from spark_mode.session.session import Session
 from spark_mode.sharing.directories import Directories, directories, shared_directories
-from spark_mode.sharing.lock import held
+from spark_mode.sharing.lock import lock_holder
 from spark_mode.sharing.shared_file import locked, open_lock, say, takes
 
 
@@ -49,7 +49,7 @@ def directories_all_the_same(tell: Callable[[str], None], root: Path = Path("/")
 
 def guard_runs(session: Session) -> bool:
     """Whether a guard runs for a lab now. Raises EngineUnavailable: it belongs to an engine."""
-    return held(_path(session)) is not None
+    return lock_holder(_path(session)) is not None
 
 
 def _path(session: Session) -> Path:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from spark_mode.enforcement.own_file import put, remove, require_ours
 from spark_mode.errors import ConfigurationError, LockBusy, Refused
-from spark_mode.journal.journal import JournalFailed, Past, past
+from spark_mode.journal.journal import JournalFailed, JournalState, journal_state
 from spark_mode.journal.journal_file import JournalFile
 from spark_mode.sharing.directories import SHARED_LOCKS, SHARED_STATE, STATE_OF_A_USER, shared_directories
 from spark_mode.sharing.leases import Leases
@@ -162,17 +162,17 @@ def _require_finished(locks: Path, state: Path) -> None:
             raise Refused(f"{live[0].service} is about to start, by process {live[0].pid}", "wait until it is started")
 
 
-def _past(journal: Path) -> Past:
+def _past(journal: Path) -> JournalState:
     try:
-        return past(JournalFile(journal).records())
+        return journal_state(JournalFile(journal).records())
     except JournalFailed as error:
         raise ConfigurationError(str(error), error.fix) from None
 
 
-def _unfinished(known: Past) -> tuple[str, str] | None:
+def _unfinished(known: JournalState) -> tuple[str, str] | None:
     """Return what of a journal is unfinished, is held or still to come, and the verb that ends that."""
-    if known.open or known.unreadable:
-        why = known.open or f"{known.unreadable} records are not understood, and may be of an unfinished switch"
+    if known.unfinished or known.unreadable:
+        why = known.unfinished or f"{known.unreadable} records are not understood, and may be of an unfinished switch"
         return str(why), "recover"
     if known.holds:
         return "; ".join(map(str, known.holds)), "release"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 
-from spark_mode.enforcement.bystander import Bystander
+from spark_mode.enforcement.guard_watcher import GuardWatcher
 from spark_mode.enforcement.lasting import Lasting
 from spark_mode.errors import ConfigurationError, LockBusy
 from spark_mode.session.session import Session
@@ -41,7 +41,7 @@ class Turn:
         Without a lock that can be used, a journal or leases it acts all the same, and for a command that a killed switch left
         behind it does not wait. Raises LockBusy while a switch makes progress.
         """
-        locks, clock, watcher = self._session.directories.locks, self._session.clock, Bystander(self._say)
+        locks, clock, watcher = self._session.directories.locks, self._session.clock, GuardWatcher(self._say)
         left_behind = partial(self._lasting, "left behind")
         with ExitStack() as held:
             held.enter_context(self._session.forgiveness.given())

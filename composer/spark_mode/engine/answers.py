@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, TypeGuard
 
-from spark_mode.engine.doors import Identity, Other
+from spark_mode.engine.doors import ForeignContainer, Identity
 from spark_mode.engine.questions import release
 from spark_mode.planning.observed import Container, Health, Made
 
@@ -66,7 +66,7 @@ def ids(listed: Any) -> list[str]:
     return found
 
 
-def others(listed: Any, project: str) -> tuple[Other, ...]:
+def others(listed: Any, project: str) -> tuple[ForeignContainer, ...]:
     """Return the containers of a list that have not this project's label, in order of name."""
     found = (other for one in _entries(listed) if (other := _other(one)) and other.project != project)
     return tuple(sorted(found, key=lambda other: other.container.name))
@@ -106,7 +106,7 @@ def volumes(listed: Any) -> dict[str, Made]:
     return made(listed["Volumes"] or [])
 
 
-def held(stats: Any) -> int | None:
+def memory_of(stats: Any) -> int | None:
     """Return the bytes that a container holds of its own, None where they are not told."""
     seen = _part(_part(stats, "memory_stats"), "stats")
     total = "total_" if "total_active_anon" in seen else ""  # cgroup v1 has sums of a container's own groups
@@ -114,7 +114,7 @@ def held(stats: Any) -> int | None:
     return None if parts[0] is None else sum(int(part or 0) for part in parts)
 
 
-def _other(one: Any) -> Other | None:
+def _other(one: Any) -> ForeignContainer | None:
     """Return what a listing says of a container, which is enough for one that is not the lab's; None for what is none.
 
     What it does not say counts as the worst: a state that is no state is unknown, which counts as active. One that is being
@@ -131,7 +131,7 @@ def _other(one: Any) -> Other | None:
         service=labels.get(SERVICE),
         variant=labels.get(VARIANT),
     )
-    return Other(container=container, image=_said(one.get("Image")) or "", labels=labels, project=labels.get(PROJECT))
+    return ForeignContainer(container=container, image=_said(one.get("Image")) or "", labels=labels, project=labels.get(PROJECT))
 
 
 def read_container(raw: Any) -> Container:

@@ -18,7 +18,7 @@ from urllib.parse import quote, urlencode
 
 from spark_mode.engine import answers
 from spark_mode.engine.answers import OTHER_FORM, PROJECT, frames, plain, spellings
-from spark_mode.engine.doors import Identity, Other, StartFailed
+from spark_mode.engine.doors import ForeignContainer, Identity, StartFailed
 from spark_mode.engine.early import MOST_BYTES, EarlyInfo, TooLong, read_answer
 from spark_mode.engine.events import EventStream
 from spark_mode.errors import EngineUnavailable
@@ -52,7 +52,7 @@ class EngineApi:
         seen = (self.container(id_) for id_ in self._listed(answers.ids, {"label": [f"{PROJECT}={project}"]}))
         return tuple(sorted((one for one in seen if one), key=lambda container: container.name))
 
-    def others(self, project: str) -> tuple[Other, ...]:
+    def others(self, project: str) -> tuple[ForeignContainer, ...]:
         active = {"status": ["running", "paused", "restarting", "removing"]}
         return self._listed(lambda listed: answers.others(listed, project), active)
 
@@ -110,10 +110,10 @@ class EngineApi:
         if status not in (200, 404):
             raise EngineUnavailable(f"Docker refused: {_message(body)}", "its restart policy is unknown; look: docker inspect")
 
-    def held(self, id: str) -> int | None:
+    def memory_of(self, id: str) -> int | None:
         path = f"/containers/{id}/stats"
         status, body = self._call("GET", f"{path}?stream=false&one-shot=true")
-        return _read(f"GET {path}", status, body, answers.held) if status == 200 else None
+        return _read(f"GET {path}", status, body, answers.memory_of) if status == 200 else None
 
     @contextmanager
     def changes(self, project: str) -> Iterator[EventStream]:

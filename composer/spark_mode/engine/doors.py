@@ -20,7 +20,7 @@ class Identity(Frozen):
     gpu_runtime: bool
 
 
-class Other(Frozen):
+class ForeignContainer(Frozen):
     """An active container that is not of the lab's project, with what rules may know it by."""
 
     container: Container
@@ -127,7 +127,7 @@ class Docker(Protocol):
     def containers(self, project: str) -> tuple[Container, ...]:
         """Return all containers with the project's label, stopped and one-off ones included, in order of name."""
 
-    def others(self, project: str) -> tuple[Other, ...]:
+    def others(self, project: str) -> tuple[ForeignContainer, ...]:
         """Return all active containers without the project's label, in order of name."""
 
     def container(self, id: str) -> Container | None:
@@ -160,7 +160,7 @@ class Docker(Protocol):
     def set_restart_policy(self, id: str, policy: str, retries: int) -> None:
         """Give a container a restart policy; `retries` counts for `on-failure` alone. One that is gone has none."""
 
-    def held(self, id: str) -> int | None:
+    def memory_of(self, id: str) -> int | None:
         """Return the bytes that a container's processes and shared memory hold, without the page cache and the GPU.
 
         None where the engine does not say.

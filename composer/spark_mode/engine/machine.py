@@ -13,7 +13,7 @@ KIB = 1024
 DROP_CACHES = Path("/proc/sys/vm/drop_caches")
 
 
-class HostMemory:
+class MachineMemory:
     """Memory as the kernel reports it: MemTotal and MemAvailable. cgroup figures do not see what CUDA takes on a GB10."""
 
     def memory(self) -> Memory:

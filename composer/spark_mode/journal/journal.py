@@ -1,6 +1,6 @@
 """What a switch means to do, written down before it is done; Docker is the truth, this is the intent.
 
-A journal is a list of records. `Past` is what they say together: the switches that ended, the one that did not, which
+A journal is a list of records. `JournalState` is what they say together: the switches that ended, the one that did not, which
 restart policies containers are owed, who holds what, and the state that the last switch left. A record that cannot be
 understood, because it was damaged or a newer release wrote it, may be of an unfinished switch, and counts as one.
 """
@@ -15,7 +15,6 @@ from spark_mode.frozen import Frozen
 from spark_mode.journal.records import (
     AnyStep,
     Began,
-    Carried,
     Ended,
     GoingBack,
     Held,
@@ -23,10 +22,11 @@ from spark_mode.journal.records import (
     Policy,
     Record,
     Recovering,
+    RestoreAfter,
     Signalled,
+    Snapshot,
     StepBegun,
     StepEnded,
-    Then,
 )
 from spark_mode.journal.state import State
 from spark_mode.planning.observed import Hold
@@ -60,7 +60,7 @@ class Journal(Protocol):
         """
 
 
-class Open(Frozen):
+class UnfinishedSwitch(Frozen):
     """A switch that began and did not end: running, or cut off. `steps` are those that were begun, both ways.
 
     `ready` are the services whose start was done.
@@ -85,7 +85,7 @@ class Open(Frozen):
         return f"{self.began.request}, by {self.began.by} at {self.began.at}, was cut off during: {self.at}"
 
 
-class Past(Frozen):
+class JournalState(Frozen):
     """What the records say together. `unreadable` counts those that are not understood.
 
     `then` is the switch after whose training what ran before comes back, `last_change` the one that changed something
@@ -94,7 +94,7 @@ class Past(Frozen):
     """
 
     ended: tuple[Ended, ...] = ()
-    open: Open | None = None
+    unfinished: UnfinishedSwitch | None = None
     policies: dict[str, Policy] = Field(default_factory=dict)
     holds: tuple[Hold, ...] = ()
     state: State = State()
@@ -131,15 +131,15 @@ _KINDS: dict[str, type[Record]] = {
     "signalled": Signalled,
     "policy": Policy,
     "held": Held,
-    "then": Then,
+    "then": RestoreAfter,
     "ended": Ended,
     "passed-over": PassedOver,
-    "carried": Carried,
+    "carried": Snapshot,
 }
 _NUMBERS = re.compile(r"\d+")
 
 
-def past(records: Iterable[Mapping[str, Any]]) -> Past:
+def journal_state(records: Iterable[Mapping[str, Any]]) -> JournalState:
     """Return what the records say together."""
     found = _Fold()
     for place, raw in enumerate(records):
@@ -159,7 +159,7 @@ def refusal(by: str, request: str, note: str) -> str:
 class _Fold:
     def __init__(self) -> None:
         self.ended: list[Ended] = []
-        self.open: Open | None = None
+        self.unfinished: UnfinishedSwitch | None = None
         self.policies: dict[str, Policy] = {}
         self.holds: tuple[Hold, ...] = ()
         self.state = State()
@@ -167,7 +167,7 @@ class _Fold:
         self.last_change: str | None = None
         self.refused: set[str] = set()
         self.puzzles: list[int] = []
-        self.open_at: list[int] = []
+        self.unfinished_at: list[int] = []
 
     def add(self, place: int, record: Record | None) -> None:
         """Add the record at a place; None is one that is not understood."""
@@ -175,9 +175,9 @@ class _Fold:
             self.puzzles.append(place)
             return
         if isinstance(record, Began):
-            self.open, self.open_at = Open(began=record), []
-        if not isinstance(record, Then) and self._is_open(getattr(record, "switch", "")):
-            self.open_at.append(place)
+            self.unfinished, self.unfinished_at = UnfinishedSwitch(began=record), []
+        if not isinstance(record, RestoreAfter) and self._is_open(getattr(record, "switch", "")):
+            self.unfinished_at.append(place)
         self._take(record)
 
     def _take(self, record: Record) -> None:  # noqa: C901 - one branch for each kind of record, and nothing else
@@ -194,31 +194,31 @@ class _Fold:
                     self.policies[record.container] = record
             case Held():
                 self.holds = record.holds
-            case Then():
+            case RestoreAfter():
                 self.then = record.switch
             case Ended():
                 self._end(record)
             case PassedOver():
-                self.open, self.puzzles = None, []
-            case Carried():
+                self.unfinished, self.puzzles = None, []
+            case Snapshot():
                 self.then, self.last_change = record.then, record.last_change
                 self.policies = {one.container: one for one in record.policies}
                 self.holds, self.state = record.holds, record.state
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        return self.open.steps if self.open else ()
+        return self.unfinished.steps if self.unfinished else ()
 
     def _is_open(self, switch: str) -> bool:
-        return self.open is not None and self.open.began.switch == switch
+        return self.unfinished is not None and self.unfinished.began.switch == switch
 
     def _finish_step(self) -> None:
-        if self.open and self.steps and isinstance(step := self.steps[-1], Start):
-            self._grow(ready=(*self.open.ready, step.service))
+        if self.unfinished and self.steps and isinstance(step := self.steps[-1], Start):
+            self._grow(ready=(*self.unfinished.ready, step.service))
 
     def _grow(self, **fields: object) -> None:
-        if self.open:
-            self.open = self.open.model_copy(update=fields)
+        if self.unfinished:
+            self.unfinished = self.unfinished.model_copy(update=fields)
 
     def _end(self, record: Ended) -> None:
         self.ended.append(record)
@@ -228,12 +228,12 @@ class _Fold:
         elif record.outcome not in NO_CHANGE:
             self.last_change, self.refused = record.switch, set()
         if self._is_open(record.switch):
-            self.open = None
+            self.unfinished = None
 
-    def result(self) -> Past:
-        return Past(
+    def result(self) -> JournalState:
+        return JournalState(
             ended=tuple(self.ended),
-            open=self.open,
+            unfinished=self.unfinished,
             policies=self.policies,
             holds=self.holds,
             state=self.state,
@@ -241,5 +241,5 @@ class _Fold:
             last_change=self.last_change,
             refused=frozenset(self.refused),
             unreadable=len(self.puzzles),
-            kept=tuple(sorted([*self.puzzles, *(self.open_at if self.open else ())])),
+            kept=tuple(sorted([*self.puzzles, *(self.unfinished_at if self.unfinished else ())])),
         )

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from spark_mode.journal.journal import JournalFailed, Past, past
-from spark_mode.journal.records import Carried, Record, StepEnded
+from spark_mode.journal.journal import JournalFailed, JournalState, journal_state
+from spark_mode.journal.records import Record, Snapshot, StepEnded
 from spark_mode.plain_file import fault
 from spark_mode.sharing.disk import Disk, OpenFile, RealDisk
 
@@ -60,7 +60,7 @@ class JournalFile:
         """Replace the file by what is in force and a new line; return False where that is no better, or not possible."""
         try:
             lines, own, former = self._lines(), _lines(self._read(self.path)), _lines(self._read(self.former))
-            known = past(_checked(one) or _DAMAGED for one in lines)
+            known = journal_state(_checked(one) or _DAMAGED for one in lines)
             kept = [lines[index] + b"\n" for index in known.kept]
             new = b"".join([_line(_carried(known)), *kept, line])
             if 2 * len(new) > size:
@@ -140,9 +140,9 @@ def _last(lines: Iterable[bytes]) -> bytes:
     return text[-HISTORY:].partition(b"\n")[2] if len(text) > HISTORY else text
 
 
-def _carried(known: Past) -> Carried:
+def _carried(known: JournalState) -> Snapshot:
     owed = tuple(known.policies.values())
-    return Carried(policies=owed, holds=known.holds, state=known.state, then=known.then, last_change=known.last_change)
+    return Snapshot(policies=owed, holds=known.holds, state=known.state, then=known.then, last_change=known.last_change)
 
 
 def _checked(line: bytes) -> Mapping[str, Any] | None:

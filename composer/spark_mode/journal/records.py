@@ -103,7 +103,7 @@ class Held(Recorded):
     holds: tuple[Hold, ...]
 
 
-class Then(Recorded):
+class RestoreAfter(Recorded):
     """When the training of this switch ends, what ran before it comes back: a guard sees to it. None: nothing does."""
 
     kind: Literal["then"] = "then"
@@ -133,7 +133,7 @@ class PassedOver(Recorded):
     count: int
 
 
-class Carried(Recorded):
+class Snapshot(Recorded):
     """What is in force of records that are no longer there; the first record of a file."""
 
     kind: Literal["carried"] = "carried"
@@ -144,4 +144,17 @@ class Carried(Recorded):
     last_change: str | None = None
 
 
-Record = Began | Recovering | StepBegun | StepEnded | GoingBack | Signalled | Policy | Held | Then | Ended | PassedOver | Carried
+Record = (
+    Began
+    | Recovering
+    | StepBegun
+    | StepEnded
+    | GoingBack
+    | Signalled
+    | Policy
+    | Held
+    | RestoreAfter
+    | Ended
+    | PassedOver
+    | Snapshot
+)

@@ -61,7 +61,7 @@ class Variant(Strict):
     environment: dict[Name, str] = Field(default={})
 
 
-class Outside(Strict):
+class ForeignPattern(Strict):
     """How to know a container of this workload that was started outside the lab's project; one of the three."""
 
     label: Text | None = None
@@ -69,7 +69,7 @@ class Outside(Strict):
     image: Text | None = None
 
     @model_validator(mode="after")
-    def _one(self) -> "Outside":
+    def _one(self) -> "ForeignPattern":
         if sum(value is not None for value in (self.label, self.name, self.image)) != 1:
             raise ValueError("give exactly one of label, name and image")
         return self
@@ -89,7 +89,7 @@ class Workload(Strict):
     priority: Annotated[int, Field(ge=0)] = 0
     load_seconds: Annotated[int, Field(ge=0)] = 0
     aliases: tuple[Name, ...] = Field(default=(), strict=False)
-    outside: tuple[Outside, ...] = Field(default=(), strict=False)
+    outside: tuple[ForeignPattern, ...] = Field(default=(), strict=False)
     variant: Name | None = Field(default=None, exclude=True)
 
     @property

@@ -6,14 +6,14 @@ from spark_mode.lab.rules import Rules
 from spark_mode.lab.size import gb_text
 from spark_mode.lab.workload import Workload
 from spark_mode.planning.budget import Budget, overhead
-from spark_mode.planning.choice import Lack
+from spark_mode.planning.choice import Shortfall
 from spark_mode.planning.conflicts import Member, conflicts, exclusive, member
 from spark_mode.planning.foreign import foreign_conflicts
 from spark_mode.planning.observed import LEASED, Observed, running_workload
 from spark_mode.planning.plan import Refusal
+from spark_mode.planning.problem import PlanningProblem
 from spark_mode.planning.request import Request, Target
 from spark_mode.planning.target import members
-from spark_mode.planning.work import Work
 
 
 def required_memory(starting: tuple[Workload, ...], rules: Rules, force: bool) -> int:
@@ -60,16 +60,16 @@ def unclassified_refusal(rules: Rules, observed: Observed) -> Refusal | None:
     return None
 
 
-def engine_refusal(work: Work) -> Refusal | None:
+def engine_refusal(problem: PlanningProblem) -> Refusal | None:
     """Return what in the engine would make a start fail, or do harm, when Compose creates what it needs."""
-    if not work.to_start:
+    if not problem.to_start:
         return None
-    return _gpu_refusal(work) or _dead_refusal(work) or _image_refusal(work) or _changed_refusal(work)
+    return _gpu_refusal(problem) or _dead_refusal(problem) or _image_refusal(problem) or _changed_refusal(problem)
 
 
-def _gpu_refusal(work: Work) -> Refusal | None:
-    needing = [name for name in work.to_start if work.project.services[name].reserves_gpu]
-    if not needing or work.observed.gpu_runtime:
+def _gpu_refusal(problem: PlanningProblem) -> Refusal | None:
+    needing = [name for name in problem.to_start if problem.project.services[name].reserves_gpu]
+    if not needing or problem.observed.gpu_runtime:
         return None
     reserve = "reserves" if len(needing) == 1 else "reserve"
     return Refusal(
@@ -79,9 +79,9 @@ def _gpu_refusal(work: Work) -> Refusal | None:
     )
 
 
-def _dead_refusal(work: Work) -> Refusal | None:
+def _dead_refusal(problem: PlanningProblem) -> Refusal | None:
     """A container that Docker could not remove whole can be neither started nor replaced."""
-    found = (work.observed.container_of(name) for name in work.to_start)
+    found = (problem.observed.container_of(name) for name in problem.to_start)
     dead = next((one for one in found if one and one.state == "dead"), None)
     if dead is None:
         return None
@@ -89,11 +89,11 @@ def _dead_refusal(work: Work) -> Refusal | None:
     return Refusal(message=message, hint=f"docker rm -f {dead.name}", kind="configuration")
 
 
-def _image_refusal(work: Work) -> Refusal | None:
+def _image_refusal(problem: PlanningProblem) -> Refusal | None:
     """A build may take an hour, and nobody else can switch meanwhile: it is done before, by hand, and seen."""
-    services = {name: work.project.services[name] for name in work.to_create}
-    missing = [name for name, one in services.items() if one.builds and one.image not in work.observed.images]
-    if not missing or not work.observed.complete:
+    services = {name: problem.project.services[name] for name in problem.to_create}
+    missing = [name for name, one in services.items() if one.builds and one.image not in problem.observed.images]
+    if not missing or not problem.observed.complete:
         return None
     have = "has no image yet" if len(missing) == 1 else "have no images yet"
     return Refusal(
@@ -103,8 +103,8 @@ def _image_refusal(work: Work) -> Refusal | None:
     )
 
 
-def _changed_refusal(work: Work) -> Refusal | None:
-    changed = next(changed_parts(work, by_this_compose=True), None)
+def _changed_refusal(problem: PlanningProblem) -> Refusal | None:
+    changed = next(changed_parts(problem, by_this_compose=True), None)
     if changed is None:
         return None
     kind, name, _ = changed
@@ -118,12 +118,12 @@ def _changed_refusal(work: Work) -> Refusal | None:
     )
 
 
-def changed_parts(work: Work, by_this_compose: bool) -> Iterator[tuple[str, str, str]]:
+def changed_parts(problem: PlanningProblem, by_this_compose: bool) -> Iterator[tuple[str, str, str]]:
     """Yield kind, name and maker of the networks and volumes whose hash is not that of their definition.
 
     Which definition it is of is certain only where the Compose in use wrote it: another one may reckon it otherwise.
     """
-    project, observed = work.project, work.observed
+    project, observed = problem.project, problem.observed
     for kind, wanted, existing in (
         ("network", project.networks, observed.networks),
         ("volume", project.volumes, observed.volumes),
@@ -134,41 +134,41 @@ def changed_parts(work: Work, by_this_compose: bool) -> Iterator[tuple[str, str,
                 yield kind, name, one.compose
 
 
-def allowed_total(work: Work, capacity: int) -> int:
+def allowed_total(problem: PlanningProblem, capacity: int) -> int:
     """Return the largest declared total, bytes and overhead included, that a request is admitted with."""
-    limits, total = work.rules.limits, work.observed.memory.total
-    safe = capacity if work.request.force else min(limits.tight, capacity - limits.headroom)
+    limits, total = problem.rules.limits, problem.observed.memory.total
+    safe = capacity if problem.request.force else min(limits.tight, capacity - limits.headroom)
     return min(safe, capacity, capacity if total is None else total)
 
 
-def lacking(work: Work, capacity: int) -> Lack:
+def lacking(problem: PlanningProblem, capacity: int) -> Shortfall:
     """Return what must become free so that a request fits beside everything that runs; nothing when it starts nothing."""
-    if not adds(work):
-        return Lack()
-    rules, observed = work.rules, work.observed
-    everything = {one.name: one for one in (*observed.workloads(rules), *work.asked_for)}.values()
+    if not adds(problem):
+        return Shortfall()
+    rules, observed = problem.rules, problem.observed
+    everything = {one.name: one for one in (*observed.workloads(rules), *problem.asked_for)}.values()
     total = sum(one.footprint.planned for one in everything) + overhead(everything, rules)
     available = observed.memory.available
-    required = required_memory(work.starting_workloads, rules, work.request.force)
-    leaving = [one for one in observed.workloads(rules) if one.service in work.other_variants]
+    required = required_memory(problem.starting_workloads, rules, problem.request.force)
+    leaving = [one for one in observed.workloads(rules) if one.service in problem.other_variants]
     coming_back = 0 if available is None else available + sum(one.footprint.planned for one in leaving)
-    return Lack(
-        declared=max(0, total - allowed_total(work, capacity)),
+    return Shortfall(
+        declared=max(0, total - allowed_total(problem, capacity)),
         available=0 if available is None or not observed.complete else max(0, required - coming_back),
     )
 
 
-def adds(work: Work) -> bool:
+def adds(problem: PlanningProblem) -> bool:
     """Whether a request starts a service, or admits a model that was not."""
-    return bool(work.to_start) or any(name not in work.observed.models for name in work.target.models)
+    return bool(problem.to_start) or any(name not in problem.observed.models for name in problem.target.models)
 
 
-def budget_refusal(work: Work, reckoned: Budget, capacity: int) -> Refusal | None:
+def budget_refusal(problem: PlanningProblem, reckoned: Budget, capacity: int) -> Refusal | None:
     """Return the refusal of a set whose declared memory does not fit."""
-    if not adds(work) or reckoned.total <= allowed_total(work, capacity):
+    if not adds(problem) or reckoned.total <= allowed_total(problem, capacity):
         return None
     reason = next((one.because for one in reckoned.reasons if one.rule.startswith(("capacity", "limits"))), None)
-    total = work.observed.memory.total
+    total = problem.observed.memory.total
     if reason is None or (total is not None and total < min(capacity, reckoned.total)):
         what = f"{gb_text(reckoned.total)} are more than this machine's {gb_text(total or capacity)}"
     else:
@@ -177,16 +177,16 @@ def budget_refusal(work: Work, reckoned: Budget, capacity: int) -> Refusal | Non
     return Refusal(message=f"{what} ({names}, overhead {reckoned.overhead / 10**9:g}; GB)")
 
 
-def memory_refusal(work: Work) -> Refusal | None:
+def memory_refusal(problem: PlanningProblem) -> Refusal | None:
     """Return the refusal when the memory that is really free, with what the stops give back, cannot be enough."""
-    starting, stopped, request = work.starting_workloads, work.released, work.request
-    if not adds(work):
+    starting, stopped, request = problem.starting_workloads, problem.released, problem.request
+    if not adds(problem):
         return None
-    available = work.observed.memory.available
+    available = problem.observed.memory.available
     if available is None:
         unknown = Refusal(message="this machine does not tell its available memory", hint="--force starts without that check")
         return None if request.force else unknown
-    required = required_memory(starting, work.rules, request.force)
+    required = required_memory(starting, problem.rules, request.force)
     released = sum(workload.footprint.planned for workload in stopped)
     if available + released >= required:
         return None
@@ -200,14 +200,14 @@ def memory_refusal(work: Work) -> Refusal | None:
     )
 
 
-def daemon_refusal(work: Work) -> Refusal | None:
+def daemon_refusal(problem: PlanningProblem) -> Refusal | None:
     """Return the refusal when a daemon whose models a rule excludes does not say what it has loaded."""
-    wanted = members(work.target, work.rules)
-    for host, loaded in work.observed.loaded.items():
-        one = member(work.rules, host) if work.rules.daemon(host) else None
-        conflict = next((hit for other in wanted if one and (hit := exclusive(work.rules, one, other))), None)
+    wanted = members(problem.target, problem.rules)
+    for host, loaded in problem.observed.loaded.items():
+        one = member(problem.rules, host) if problem.rules.daemon(host) else None
+        conflict = next((hit for other in wanted if one and (hit := exclusive(problem.rules, one, other))), None)
         if loaded is None and conflict:
-            address = work.rules.hosts[host].address
+            address = problem.rules.hosts[host].address
             return Refusal(
                 message=f"{host} at {address} does not say which models it has loaded, and {conflict.rule.because}",
                 hint=f"look at it: curl {address}/api/ps; if it is not used, stop it or take it out of hosts in rules.yaml",
@@ -216,11 +216,11 @@ def daemon_refusal(work: Work) -> Refusal | None:
     return None
 
 
-def leftover_refusal(work: Work) -> Refusal | None:
+def leftover_refusal(problem: PlanningProblem) -> Refusal | None:
     """Return the refusal when what stays and cannot be stopped still breaks a rule beside the target."""
-    wanted = members(work.target, work.rules)
-    there = [*wanted, *(member(work.rules, one.name) for one in work.remaining.workloads(work.rules) if one.name)]
+    wanted = members(problem.target, problem.rules)
+    there = [*wanted, *(member(problem.rules, one.name) for one in problem.remaining.workloads(problem.rules) if one.name)]
     unique = list({one.workload or one.name: one for one in there}.values())
-    if conflict := next(conflicts(work.rules, unique), None):
-        return Refusal(message=f"{work.request}: {conflict}", hint=f"rule {conflict.rule.name}; stop one of them first")
+    if conflict := next(conflicts(problem.rules, unique), None):
+        return Refusal(message=f"{problem.request}: {conflict}", hint=f"rule {conflict.rule.name}; stop one of them first")
     return None

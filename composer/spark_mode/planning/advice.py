@@ -8,70 +8,71 @@ from spark_mode.lab.size import gb_text
 from spark_mode.planning.admission import changed_parts, required_memory
 from spark_mode.planning.conflicts import exclusive, member
 from spark_mode.planning.observed import Container, Observed
+from spark_mode.planning.problem import PlanningProblem
 from spark_mode.planning.request import Target
 from spark_mode.planning.target import members, variant_of
-from spark_mode.planning.work import Work
 
 SHORT_GRACE = 60
 """Seconds; a training that gets less to write its checkpoint may lose it."""
 
 
-def warnings(work: Work) -> Iterator[str]:
+def warnings(problem: PlanningProblem) -> Iterator[str]:
     """Yield what is worth knowing of the target, of what stays and of what is stopped."""
-    target, project, rules, observed = work.target, work.project, work.rules, work.observed
-    for container in work.remaining.active:
+    target, project, rules, observed = problem.target, problem.project, problem.rules, problem.observed
+    for container in problem.remaining.active:
         if container.service in project.services and container.service in target.services:
             yield from _kept(container, target, project, rules, observed)
         elif container.one_off:
             yield f"{container.name} is a one-off container of {container.service} and stays"
     for name in _with_training(target, rules, observed):
         yield from _grace(name, project, observed)
-    loaded_now = {rules.workloads[one].name for one in target.models if one in work.request.extra}
+    loaded_now = {rules.workloads[one].name for one in target.models if one in problem.request.extra}
     lazily = [one for one in target.models if one not in observed.models and one not in loaded_now]
     if lazily:
         yield f"{', '.join(lazily)}: budgeted; the first request to its host loads it"
-    yield from _hosts(work)
-    yield from _page_cache(work)
-    yield from _made_otherwise(work)
-    yield from _replicas(work)
+    yield from _hosts(problem)
+    yield from _page_cache(problem)
+    yield from _made_otherwise(problem)
+    yield from _replicas(problem)
 
 
-def _replicas(work: Work) -> Iterator[str]:
+def _replicas(problem: PlanningProblem) -> Iterator[str]:
     """Say of which services more containers are stopped than come back: the files know one of each."""
-    for name in (one.name for one in work.stopped if not one.is_model):
-        count = sum(one.service == name and not one.one_off for one in work.observed.active)
+    for name in (one.name for one in problem.stopped if not one.is_model):
+        count = sum(one.service == name and not one.one_off for one in problem.observed.active)
         if count > 1:
             yield f"{name} runs {count} times and is stopped with all of them; restore brings one back"
 
 
-def _made_otherwise(work: Work) -> Iterator[str]:
+def _made_otherwise(problem: PlanningProblem) -> Iterator[str]:
     """Say which networks and volumes the Compose in use may take for changed, though only another one made them."""
-    for kind, name, maker in changed_parts(work, by_this_compose=False) if work.to_start else ():
+    for kind, name, maker in changed_parts(problem, by_this_compose=False) if problem.to_start else ():
         yield (
-            f'the {kind} "{name}" was made by Compose {maker or "of an unknown version"}, and {work.project.compose} is in use: '
+            f'the {kind} "{name}" was made by Compose {maker or "of an unknown version"}, '
+            f"and {problem.project.compose} is in use: "
             "whether its definition changed is not known; if it did, Compose replaces it"
         )
 
 
-def _hosts(work: Work) -> Iterator[str]:
+def _hosts(problem: PlanningProblem) -> Iterator[str]:
     """Say which hosts did not answer, and which could load an excluded model again at any time."""
-    wanted = members(work.target, work.rules)
-    for host, loaded in work.observed.loaded.items():
-        daemon = work.rules.daemon(host)
+    wanted = members(problem.target, problem.rules)
+    for host, loaded in problem.observed.loaded.items():
+        daemon = problem.rules.daemon(host)
         if loaded is None and not daemon:
             yield f"{host} does not say which models it has loaded; those admitted count as loaded"
-        if daemon and any(exclusive(work.rules, member(work.rules, host), other) for other in wanted):
-            address = work.rules.hosts[host].address
+        if daemon and any(exclusive(problem.rules, member(problem.rules, host), other) for other in wanted):
+            address = problem.rules.hosts[host].address
             yield f"{host} at {address} is outside Docker: any client can load a model there again, and nothing prevents it"
 
 
-def _page_cache(work: Work) -> Iterator[str]:
+def _page_cache(problem: PlanningProblem) -> Iterator[str]:
     """CUDA on unified memory counts only what is free, not what the page cache would give back."""
-    memory = work.observed.memory
-    if memory.free is None or memory.available is None or not work.to_start or work.request.drop_caches:
+    memory = problem.observed.memory
+    if memory.free is None or memory.available is None or not problem.to_start or problem.request.drop_caches:
         return
-    planned = required_memory(work.starting_workloads, work.rules, force=True)
-    released = sum(one.footprint.planned for one in work.released)
+    planned = required_memory(problem.starting_workloads, problem.rules, force=True)
+    released = sum(one.footprint.planned for one in problem.released)
     if memory.free + released < planned <= memory.available + released:
         yield (
             f"only {gb_text(memory.free)} are free without the page cache, and CUDA counts only those; if a model fails to load, "

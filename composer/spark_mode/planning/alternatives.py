@@ -4,49 +4,49 @@ from collections.abc import Callable, Iterator
 
 from spark_mode.lab.workload import Workload
 from spark_mode.planning.observed import Observed
+from spark_mode.planning.problem import PlanningProblem
 from spark_mode.planning.request import Request
-from spark_mode.planning.work import Work
 
 MOST = 3
 
 
-def alternatives(work: Work, fits: Callable[[Request, Observed], bool]) -> str:
+def alternatives(problem: PlanningProblem, fits: Callable[[Request, Observed], bool]) -> str:
     """Return what to ask for, or to stop, so that it fits; `fits` tries a request on what would then be there."""
-    first = (next((text for request, seen, text in tries if fits(request, seen)), None) for tries in _tries(work))
+    first = (next((text for request, seen, text in tries if fits(request, seen)), None) for tries in _tries(problem))
     if found := [text for text in first if text]:
         return f"it would fit {' or '.join(found[:MOST])}"
-    forced = work.request.model_copy(update={"force": True})
-    if not work.request.force and fits(forced, work.observed):
+    forced = problem.request.model_copy(update={"force": True})
+    if not problem.request.force and fits(forced, problem.observed):
         return "--force admits it down to the floor, at the price of a freeze"
     return "nothing that may be stopped makes room for it: free memory outside the lab, or ask for less"
 
 
-def _tries(work: Work) -> Iterator[Iterator[tuple[Request, Observed, str]]]:
+def _tries(problem: PlanningProblem) -> Iterator[Iterator[tuple[Request, Observed, str]]]:
     """Yield the ways to ask for less, each from the least change on."""
-    request, observed = work.request, work.observed
-    for one in work.asked_for:
+    request, observed = problem.request, problem.observed
+    for one in problem.asked_for:
         yield (
             (changed, observed, f"with {smaller.label} instead of {one.label} (spark-mode {changed})")
-            for smaller in _smaller(one, work)
+            for smaller in _smaller(one, problem)
             if (changed := _instead(request, one, smaller))
         )
     for name in request.extra if request.verb != "restore" else ():
         less = request.model_copy(update={"extra": tuple(other for other in request.extra if other != name)})
         yield iter([(less, observed, f"without {name}")])
     for name in observed.active_services:
-        workload = work.rules.of_service(name)
-        if workload and workload.class_ == "training" and name not in (*work.target.services, *work.gone_services):
+        workload = problem.rules.of_service(name)
+        if workload and workload.class_ == "training" and name not in (*problem.target.services, *problem.gone_services):
             without = _with_memory(observed.without({name}, ()), workload)
             yield iter([(request, without, f"without {workload.label} (spark-mode stop {name})")])
 
 
-def _smaller(one: Workload, work: Work) -> list[Workload]:
+def _smaller(one: Workload, problem: PlanningProblem) -> list[Workload]:
     """Return the smaller variants of a workload, or the smaller models of its host; largest first."""
     if one.model and one.host:
-        others = [other for other in work.rules.models_of_host(one.host) if other.name != one.name]
+        others = [other for other in problem.rules.models_of_host(one.host) if other.name != one.name]
     else:
         others = [one.in_variant(variant) for variant in one.variants]
-    asked = {other.label for other in work.asked_for}
+    asked = {other.label for other in problem.asked_for}
     fewer = [other for other in others if other.footprint.planned < one.footprint.planned and other.label not in asked]
     return sorted(fewer, key=lambda other: -other.footprint.planned)
 

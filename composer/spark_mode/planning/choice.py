@@ -33,14 +33,14 @@ class Candidate(NamedTuple):
     unneeded: bool = False
 
 
-class Lack(NamedTuple):
+class Shortfall(NamedTuple):
     """What must become free, bytes: of the declared total, overhead included, and of the memory that is available."""
 
     declared: int = 0
     available: int = 0
 
 
-class _Way(NamedTuple):
+class _PartialChoice(NamedTuple):
     """One way to decide the candidates so far. `staying` is a set of bits, `vanished` counts the classes that are gone."""
 
     cost: int
@@ -50,7 +50,7 @@ class _Way(NamedTuple):
 
 
 def cheapest(
-    candidates: Sequence[Candidate], fixed: Sequence[Member], kept: frozenset[str], rules: Rules, lack: Lack
+    candidates: Sequence[Candidate], fixed: Sequence[Member], kept: frozenset[str], rules: Rules, lack: Shortfall
 ) -> frozenset[str] | None:
     """Return the names to stop, or None where no choice satisfies the rules and frees what is lacking.
 
@@ -77,7 +77,7 @@ class _Problem:
         fixed: Sequence[Member],
         kept: frozenset[str],
         rules: Rules,
-        lack: Lack,
+        lack: Shortfall,
     ) -> None:
         self._lack, self._per_class, self._count = lack, rules.overhead.per_class, len(candidates)
         self._sizes, self._costs = [one.size for one in candidates], costs
@@ -96,18 +96,18 @@ class _Problem:
         self._open = [[members for members in self._classes if members >> index] for index in range(self._count + 1)]
         self._bounds = [_Bound(self._sizes[index:], costs[index:]) for index in range(self._count + 1)]
 
-    def solve(self, at_most: int | None, width: int | None) -> _Way | None:
+    def solve(self, at_most: int | None, width: int | None) -> _PartialChoice | None:
         """Return the cheapest way, or None. `width` bounds the ways that are kept: then it may miss the cheapest."""
         if any(room < 0 for _, room in self._crowds):
             return None
-        ways = [_Way(0, 0, 0, 0)]
+        ways = [_PartialChoice(0, 0, 0, 0)]
         for index in range(self._count):
             ways = self._decide(index, ways, at_most)
             if width:
                 ways = sorted(ways, key=lambda way: way.cost + (self._least_more(index + 1, way) or 0))[:width]
         return min((way for way in ways if self._least_more(self._count, way) == 0), default=None)
 
-    def _decide(self, index: int, ways: list[_Way], at_most: int | None) -> list[_Way]:
+    def _decide(self, index: int, ways: list[_PartialChoice], at_most: int | None) -> list[_PartialChoice]:
         """Return the ways after one more decision, without those that another one beats."""
         later = (1 << self._count) - (2 << index)
         linked = _union(
@@ -117,7 +117,7 @@ class _Problem:
         )
         classes = [members for members in self._classes if members & later]
         crowds = [members for members, _ in self._crowds if members & later]
-        groups: dict[tuple[object, ...], list[_Way]] = {}
+        groups: dict[tuple[object, ...], list[_PartialChoice]] = {}
         for way in ways:
             for after in self._both(index, way):
                 more = self._least_more(index + 1, after)
@@ -129,20 +129,20 @@ class _Problem:
                 groups.setdefault((staying & linked, after.vanished, *present, *counts), []).append(after)
         return [way for group in groups.values() for way in _unbeaten(group)]
 
-    def _both(self, index: int, way: _Way) -> Iterable[_Way]:
+    def _both(self, index: int, way: _PartialChoice) -> Iterable[_PartialChoice]:
         bit = 1 << index
         decided, staying = bit - 1, way.staying | bit
         if not self._needed_by[index] & way.staying:
             gone = sum(
                 1 for members in self._classes if members & bit and not members >> (index + 1) and not members & way.staying
             )
-            yield _Way(way.cost + self._costs[index], way.freed + self._sizes[index], way.staying, way.vanished + gone)
+            yield _PartialChoice(way.cost + self._costs[index], way.freed + self._sizes[index], way.staying, way.vanished + gone)
         if self._banned[index] or self._clashes[index] & way.staying or self._needs[index] & decided & ~way.staying:
             return
         if all((staying & members).bit_count() <= room for members, room in self._crowds):
-            yield _Way(way.cost, way.freed, staying, way.vanished)
+            yield _PartialChoice(way.cost, way.freed, staying, way.vanished)
 
-    def _least_more(self, index: int, way: _Way) -> int | None:
+    def _least_more(self, index: int, way: _PartialChoice) -> int | None:
         """Return a cost that no completion from a candidate on stays under; None where none frees enough."""
         possible = way.vanished + sum(1 for members in self._open[index] if not members & way.staying)
         declared = self._lack.declared - self._per_class * possible
@@ -169,7 +169,7 @@ class _Bound:
         return self._cost[at] + cost * (wanted - self._freed[at] + size) // size
 
 
-def _unbeaten(ways: list[_Way]) -> list[_Way]:
+def _unbeaten(ways: list[_PartialChoice]) -> list[_PartialChoice]:
     """Return those that free more than every cheaper one."""
     kept, most = [], -1
     for way in sorted(ways):

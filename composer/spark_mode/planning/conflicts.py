@@ -53,7 +53,7 @@ def exclusive(rules: Rules, one: Member, other: Member) -> Conflict | None:
     return None
 
 
-def crowded(rules: Rules, names: Iterable[str]) -> Iterator[tuple[AtMost, tuple[str, ...]]]:
+def broken_at_most_rules(rules: Rules, names: Iterable[str]) -> Iterator[tuple[AtMost, tuple[str, ...]]]:
     """Yield each `at_most` rule that these workloads break, with the members among them in the rule's order."""
     present = set(names)
     for rule in rules.rules:
@@ -70,5 +70,5 @@ def conflicts(rules: Rules, members: Iterable[Member]) -> Iterator[Conflict]:
         if found := exclusive(rules, one, other):
             yield found
     by_workload = {one.workload: one for one in everyone if one.workload}
-    for rule, names in crowded(rules, by_workload):
+    for rule, names in broken_at_most_rules(rules, by_workload):
         yield Conflict(rule=rule, one=by_workload[names[0]], other=by_workload[names[rule.at_most]])

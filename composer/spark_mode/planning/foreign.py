@@ -5,13 +5,13 @@ from collections.abc import Collection, Iterator
 from spark_mode.frozen import Frozen
 from spark_mode.lab.rules import Rules
 from spark_mode.planning.conflicts import Member, conflicts, member
-from spark_mode.planning.observed import Foreign, Observed
+from spark_mode.planning.observed import ForeignWorkload, Observed
 
 
 class ForeignConflict(Frozen):
     """A foreign container, and why what is wanted does not run beside it."""
 
-    foreign: Foreign
+    foreign: ForeignWorkload
     because: str
 
     def __str__(self) -> str:

@@ -54,7 +54,7 @@ class Made(Frozen):
     compose: str = ""
 
 
-class Foreign(Frozen):
+class ForeignWorkload(Frozen):
     """An active container that is not of the lab's project and that the rules speak of. It counts, and is never stopped.
 
     `name` is a workload, a model that the container may serve, or the service of a host or of what rules.yaml leaves out.
@@ -141,7 +141,7 @@ class Observed(Frozen):
     """
 
     containers: tuple[Container, ...] = ()
-    foreign: tuple[Foreign, ...] = ()
+    foreign: tuple[ForeignWorkload, ...] = ()
     models: tuple[str, ...] = ()
     loaded: dict[str, tuple[LoadedModel, ...] | None] = Field(default_factory=dict)
     memory: Memory = Memory(total=None, available=None)

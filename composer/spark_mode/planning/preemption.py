@@ -10,13 +10,13 @@ from typing import Literal, NamedTuple
 from spark_mode.lab.size import gb_text
 from spark_mode.lab.workload import Workload
 from spark_mode.planning.admission import lacking
-from spark_mode.planning.choice import Candidate, Lack, cheapest
+from spark_mode.planning.choice import Candidate, Shortfall, cheapest
 from spark_mode.planning.conflicts import Conflict, Member, conflicts, exclusive, member
 from spark_mode.planning.observed import running_workload
 from spark_mode.planning.plan import Preemption, Refusal
+from spark_mode.planning.problem import PlannedStop, PlanningProblem
 from spark_mode.planning.request import find_workload
 from spark_mode.planning.target import members
-from spark_mode.planning.work import Stopping, Work
 
 
 class _Running(NamedTuple):
@@ -33,49 +33,53 @@ class _Running(NamedTuple):
         return self.workload is not None and self.workload.class_ == "training"
 
 
-def stopping(work: Work, capacity: int) -> tuple[Stopping, ...]:
+def stopping(problem: PlanningProblem, capacity: int) -> tuple[PlannedStop, ...]:
     """Return the services that a request stops and the models that it unloads, services first, in order of name.
 
     `capacity` is the declared memory in bytes. Where nothing that may be stopped makes enough room, it is what the
     rules alone ask for, and the plan is refused.
     """
-    if work.request.verb == "stop":
-        return _asked_for(work)
-    wanted = members(work.target, work.rules)
-    running = _running(work, wanted)
-    protected = [one.name for one in running if one.conflict is None and (one.is_training or work.observed.hold_of(one.name))]
-    kept_up = {*protected, *work.project.closure(name for name in protected if name in work.project.services)}
+    if problem.request.verb == "stop":
+        return _asked_for(problem)
+    wanted = members(problem.target, problem.rules)
+    running = _running(problem, wanted)
+    protected = [one.name for one in running if one.conflict is None and (one.is_training or problem.observed.hold_of(one.name))]
+    kept_up = {*protected, *problem.project.closure(name for name in protected if name in problem.project.services)}
     staying = [one for one in running if one.conflict is None and one.name in kept_up]
     others = [one for one in running if one not in staying]
-    fixed = [*wanted, *(member(work.rules, one.name) for one in work.observed.foreign), *(one.member for one in staying)]
-    candidates = [_candidate(one, work, others) for one in others]
-    kept = _classes_kept(work, staying)
-    lack = lacking(work, capacity)
-    gone = cheapest(candidates, fixed, kept, work.rules, lack)
+    fixed = [*wanted, *(member(problem.rules, one.name) for one in problem.observed.foreign), *(one.member for one in staying)]
+    candidates = [_candidate(one, problem, others) for one in others]
+    kept = _classes_kept(problem, staying)
+    lack = lacking(problem, capacity)
+    gone = cheapest(candidates, fixed, kept, problem.rules, lack)
     if gone is None:
-        gone = cheapest(candidates, fixed, kept, work.rules, Lack()) or frozenset(one.name for one in others if one.conflict)
+        gone = cheapest(candidates, fixed, kept, problem.rules, Shortfall()) or frozenset(
+            one.name for one in others if one.conflict
+        )
     gone |= _needless(others, candidates, gone)
     remaining = [*fixed, *(one.member for one in others if one.name not in gone)]
     stopped = [
-        _stopping(one, remaining, candidates, work) for one in others if one.name in gone and not _goes_with_host(one, gone, work)
+        _stopping(one, remaining, candidates, problem)
+        for one in others
+        if one.name in gone and not _goes_with_host(one, gone, problem)
     ]
-    return (*stopped, *_strangers(wanted, work))
+    return (*stopped, *_strangers(wanted, problem))
 
 
-def dependents_refusal(work: Work) -> Refusal | None:
+def dependents_refusal(problem: PlanningProblem) -> Refusal | None:
     """Return the refusal of stopping services that something active, and not stopped itself, depends on."""
-    going = work.gone_services
-    staying = [name for name in work.observed.active_services if name not in going]
+    going = problem.gone_services
+    staying = [name for name in problem.observed.active_services if name not in going]
     for name in sorted(going):
-        if needing := work.project.dependents(name, staying):
+        if needing := problem.project.dependents(name, staying):
             also = " ".join([*sorted(going), *needing])
             return Refusal(message=f"{', '.join(needing)} depends on {name}", hint=f"stop both: spark-mode stop {also}")
     return None
 
 
-def _running(work: Work, wanted: Sequence[Member]) -> list[_Running]:
+def _running(problem: PlanningProblem, wanted: Sequence[Member]) -> list[_Running]:
     """Return what is active beside the target: services in order of rules.yaml, the hosts after them, then models."""
-    rules, observed, target = work.rules, work.observed, work.target
+    rules, observed, target = problem.rules, problem.observed, problem.target
     services = sorted(
         (name for name in observed.active_services if name not in target.services),
         key=lambda name: (rules.position(one.name) if (one := rules.of_service(name)) else len(rules.workloads), name),
@@ -85,36 +89,36 @@ def _running(work: Work, wanted: Sequence[Member]) -> list[_Running]:
     for name in (*services, *models):
         one = member(rules, name)
         conflict = next((hit for other in wanted if (hit := exclusive(rules, one, other))), None)
-        found.append(_Running(name, one, _workload(name, work), conflict, is_unneeded(name, work)))
+        found.append(_Running(name, one, _workload(name, problem), conflict, is_unneeded(name, problem)))
     return found
 
 
-def _workload(name: str, work: Work) -> Workload | None:
-    container = work.observed.container_of(name)
-    if name in work.observed.models:
-        return work.rules.workloads[name]
-    return running_workload(work.rules, name, container.variant if container else None)
+def _workload(name: str, problem: PlanningProblem) -> Workload | None:
+    container = problem.observed.container_of(name)
+    if name in problem.observed.models:
+        return problem.rules.workloads[name]
+    return running_workload(problem.rules, name, container.variant if container else None)
 
 
-def is_unneeded(name: str, work: Work) -> bool:
+def is_unneeded(name: str, problem: PlanningProblem) -> bool:
     """Whether a mode, which sets its class exactly, has no use for a service or model."""
-    rules, scope = work.rules, work.target.scope
+    rules, scope = problem.rules, problem.target.scope
     if scope is None:
         return True
-    if name in work.observed.models:
+    if name in problem.observed.models:
         return rules.workloads[name].class_ in scope
     if host := rules.host_of_service(name):
-        served = [one for one in rules.models_of_host(host) if one.name in work.observed.models]
-        return bool(served) and all(one.class_ in scope and one.name not in work.target.models for one in served)
+        served = [one for one in rules.models_of_host(host) if one.name in problem.observed.models]
+        return bool(served) and all(one.class_ in scope and one.name not in problem.target.models for one in served)
     workload = rules.of_service(name)
     return workload is not None and workload.class_ in scope
 
 
-def _candidate(one: _Running, work: Work, others: Iterable[_Running]) -> Candidate:
+def _candidate(one: _Running, problem: PlanningProblem, others: Iterable[_Running]) -> Candidate:
     if one.workload and one.workload.model:
-        needed = {work.rules.service_of(one.workload) or ""}
+        needed = {problem.rules.service_of(one.workload) or ""}
     else:
-        needed = set(work.project.closure([one.name])) - {one.name}
+        needed = set(problem.project.closure([one.name])) - {one.name}
     return Candidate(
         member=one.member,
         needs=frozenset(other.name for other in others if other.name in needed),
@@ -126,9 +130,9 @@ def _candidate(one: _Running, work: Work, others: Iterable[_Running]) -> Candida
     )
 
 
-def _classes_kept(work: Work, staying: Iterable[_Running]) -> frozenset[str]:
-    foreign = work.observed.foreign_workloads(work.rules)
-    return frozenset(one.class_ for one in (*work.asked_for, *foreign, *(one.workload for one in staying)) if one)
+def _classes_kept(problem: PlanningProblem, staying: Iterable[_Running]) -> frozenset[str]:
+    foreign = problem.observed.foreign_workloads(problem.rules)
+    return frozenset(one.class_ for one in (*problem.asked_for, *foreign, *(one.workload for one in staying)) if one)
 
 
 def _needless(others: Iterable[_Running], candidates: Iterable[Candidate], gone: frozenset[str]) -> frozenset[str]:
@@ -140,20 +144,22 @@ def _needless(others: Iterable[_Running], candidates: Iterable[Candidate], gone:
     return frozenset(one.name for one in others if one.unneeded) - kept
 
 
-def _goes_with_host(one: _Running, gone: frozenset[str], work: Work) -> bool:
-    return bool(one.workload and one.workload.model and work.rules.service_of(one.workload) in gone)
+def _goes_with_host(one: _Running, gone: frozenset[str], problem: PlanningProblem) -> bool:
+    return bool(one.workload and one.workload.model and problem.rules.service_of(one.workload) in gone)
 
 
-def _stopping(one: _Running, remaining: Sequence[Member], candidates: Sequence[Candidate], work: Work) -> Stopping:
+def _stopping(
+    one: _Running, remaining: Sequence[Member], candidates: Sequence[Candidate], problem: PlanningProblem
+) -> PlannedStop:
     if one.conflict:
-        served = [model for model in work.observed.models if model in one.member.serves] or one.member.serves
+        served = [model for model in problem.observed.models if model in one.member.serves] or one.member.serves
         because = one.conflict.rule.because
         cause = f"serves {', '.join(served)}, and {because}" if served else because
-        return _preempted(one, cause, "exclusive", one.conflict.rule.name, work)
+        return _preempted(one, cause, "exclusive", one.conflict.rule.name, problem)
     needs = next(candidate.needs for candidate in candidates if candidate.member.name == one.name)
     back = [candidate.member for candidate in candidates if candidate.member.name in {one.name, *needs}]
     new = [other for other in back if other not in remaining]
-    broken = next((hit for hit in conflicts(work.rules, [*remaining, *new]) if hit.one in new or hit.other in new), None)
+    broken = next((hit for hit in conflicts(problem.rules, [*remaining, *new]) if hit.one in new or hit.other in new), None)
     if broken:
         needed = next((other.name for other in (broken.one, broken.other) if other in new and other.name != one.name), None)
         cause = (
@@ -161,50 +167,52 @@ def _stopping(one: _Running, remaining: Sequence[Member], candidates: Sequence[C
             if needed and one.member not in (broken.one, broken.other)
             else broken.rule.because
         )
-        return _preempted(one, cause, "exclusive", broken.rule.name, work)
+        return _preempted(one, cause, "exclusive", broken.rule.name, problem)
     if one.unneeded:
-        return _preempted(one, f"{work.target.mode or 'the mode before'} does not need it", "mode", None, work)
+        return _preempted(one, f"{problem.target.mode or 'the mode before'} does not need it", "mode", None, problem)
     frees = one.workload.footprint.planned if one.workload else 0
-    names = ", ".join(starting.label for starting in work.starting_workloads)
+    names = ", ".join(starting.label for starting in problem.starting_workloads)
     priority = one.workload.priority if one.workload else 0
     cause = f"frees {gb_text(frees)}, at priority {priority}: {names} would not fit beside it"
-    return _preempted(one, cause, "memory", None, work)
+    return _preempted(one, cause, "memory", None, problem)
 
 
 def _preempted(
-    one: _Running, cause: str, reason: Literal["exclusive", "mode", "memory"], rule: str | None, work: Work
-) -> Stopping:
+    one: _Running, cause: str, reason: Literal["exclusive", "mode", "memory"], rule: str | None, problem: PlanningProblem
+) -> PlannedStop:
     is_model = bool(one.workload and one.workload.model)
     frees = one.workload.footprint.planned if one.workload and reason == "memory" else None
     preemption = Preemption(name=one.name, reason=reason, rule=rule, frees=frees)
-    held = not (is_model and one.workload) or work.observed.holds(one.workload)
-    return Stopping(name=one.name, cause=cause, preemption=preemption if held else None, is_model=is_model)
+    held = not (is_model and one.workload) or problem.observed.holds(one.workload)
+    return PlannedStop(name=one.name, cause=cause, preemption=preemption if held else None, is_model=is_model)
 
 
-def _strangers(wanted: Sequence[Member], work: Work) -> Iterable[Stopping]:
+def _strangers(wanted: Sequence[Member], problem: PlanningProblem) -> Iterable[PlannedStop]:
     """Yield the models that no workload describes, on daemons whose models a rule excludes."""
-    for host in work.rules.hosts:
-        if work.rules.daemon(host):
-            daemon = member(work.rules, host)
-            conflict = next((hit for other in wanted if (hit := exclusive(work.rules, daemon, other))), None)
-            for one in work.observed.loaded_on(host) if conflict else ():
+    for host in problem.rules.hosts:
+        if problem.rules.daemon(host):
+            daemon = member(problem.rules, host)
+            conflict = next((hit for other in wanted if (hit := exclusive(problem.rules, daemon, other))), None)
+            for one in problem.observed.loaded_on(host) if conflict else ():
                 if one.workload is None and conflict:
                     preemption = Preemption(name=one.model, reason="exclusive", rule=conflict.rule.name)
-                    yield Stopping(name=one.model, cause=conflict.rule.because, preemption=preemption, is_model=True, host=host)
+                    yield PlannedStop(
+                        name=one.model, cause=conflict.rule.because, preemption=preemption, is_model=True, host=host
+                    )
 
 
-def _asked_for(work: Work) -> tuple[Stopping, ...]:
+def _asked_for(problem: PlanningProblem) -> tuple[PlannedStop, ...]:
     """Return what `stop` stops: everything active, or what is named and active."""
-    observed = work.observed
-    names = _named(work) if work.request.names else observed.active_services
-    return tuple(Stopping(name=name, cause="requested", preemption=None, is_model=name in observed.models) for name in names)
+    observed = problem.observed
+    names = _named(problem) if problem.request.names else observed.active_services
+    return tuple(PlannedStop(name=name, cause="requested", preemption=None, is_model=name in observed.models) for name in names)
 
 
-def _named(work: Work) -> tuple[str, ...]:
+def _named(problem: PlanningProblem) -> tuple[str, ...]:
     """Return the active services and models that `stop NAME…` means: workloads first, then services, then profiles."""
-    rules, project, active = work.rules, work.project, work.observed.active_services
+    rules, project, active = problem.rules, problem.project, problem.observed.active_services
     found: list[str] = []
-    for name in work.request.names:
+    for name in problem.request.names:
         workload = rules.find(name)
         if workload:
             found.append(workload.service or workload.name)
@@ -214,4 +222,4 @@ def _named(work: Work) -> tuple[str, ...]:
             found += [one for one in project.of_profile(name) if project.services[one].profiles == (name,)]
         else:
             find_workload(rules, name, (*project.services, *project.profiles))
-    return tuple(name for name in dict.fromkeys(found) if name in (*active, *work.observed.models))
+    return tuple(name for name in dict.fromkeys(found) if name in (*active, *problem.observed.models))

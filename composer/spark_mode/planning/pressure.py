@@ -24,7 +24,7 @@ class Sample(NamedTuple):
     available: int
 
 
-class Victim(NamedTuple):
+class MemoryVictim(NamedTuple):
     """A service that goes, its containers, and the bytes that it is expected to free; `because_of` is what it needs."""
 
     service: str
@@ -98,7 +98,9 @@ class Releases:
         return sum(self._sizes.values())
 
 
-def victims(observed: Observed, project: Project, rules: Rules, missing: int, going: Collection[str]) -> tuple[Victim, ...]:
+def memory_victims(
+    observed: Observed, project: Project, rules: Rules, missing: int, going: Collection[str]
+) -> tuple[MemoryVictim, ...]:
     """Return what has to go so that `missing` bytes are freed: one service after those that need it; none where nothing runs.
 
     What frees that much goes before what does not, the lowest priority first, where what needs it counts as well; what is
@@ -136,7 +138,7 @@ def frees(service: str, observed: Observed, rules: Rules) -> int:
     return found.frees if found else 0
 
 
-def _victim(service: str, observed: Observed, rules: Rules) -> Victim | None:
+def _victim(service: str, observed: Observed, rules: Rules) -> MemoryVictim | None:
     """Return a running service as a victim; None for a model host that has no models."""
     containers = tuple(one for one in observed.active if one.service == service and one.state != LEASED)
     if not containers:
@@ -145,8 +147,8 @@ def _victim(service: str, observed: Observed, rules: Rules) -> Victim | None:
     if host is None:
         workload = running_workload(rules, service, containers[0].variant)
         size, priority = (workload.footprint.planned, workload.priority) if workload else (0, 0)
-        return Victim(service, containers, size, priority)
+        return MemoryVictim(service, containers, size, priority)
     models = [rules.workloads[name] for name in observed.models if rules.workloads[name].host == host]
     loaded = observed.loaded.get(host)
     size = sum(one.footprint.planned for one in models) if loaded is None else sum(one.size for one in loaded)
-    return Victim(service, containers, size, max((one.priority for one in models), default=0)) if size else None
+    return MemoryVictim(service, containers, size, max((one.priority for one in models), default=0)) if size else None

@@ -10,10 +10,10 @@ from spark_mode.frozen import Frozen
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.workload import Workload
+from spark_mode.planning.conflict_policy import conflict_victims
 from spark_mode.planning.foreign import foreign_conflict
 from spark_mode.planning.observed import Container, Observed, running_workload
 from spark_mode.planning.plan import Create, Load, Start, StartContainer, Step, Stop, Unload
-from spark_mode.planning.settlement import losers
 from spark_mode.planning.steps import await_release, has_stop_hook, in_stop_order, start, verify
 
 
@@ -33,7 +33,7 @@ def rollback(carried_out: tuple[Step, ...], project: Project, rules: Rules, befo
     known = dict.fromkeys(id_ for step in stopped for id_ in step.containers)
     missing = [was for id_ in known if (was := _missing(id_, before, now))]
     met = {was.id: met for was in missing if (met := foreign_conflict((was.service or "",), rules, now))}
-    victims = {one.service: one.cause for one in losers(before, project, rules, kept=())} if missing else {}
+    victims = {one.service: one.cause for one in conflict_victims(before, project, rules, kept=())} if missing else {}
     returning = [was for was in missing if was.id not in met and was.service not in victims]
     services = _services(returning, project)
     by_id = [one for one in returning if one.service not in services and not one.one_off]

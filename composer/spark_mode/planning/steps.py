@@ -14,8 +14,8 @@ from spark_mode.planning.admission import required_memory
 from spark_mode.planning.conflicts import Member, exclusive, member
 from spark_mode.planning.observed import Container, Memory, Observed
 from spark_mode.planning.plan import AwaitRelease, Create, DropCaches, Load, Start, Step, Stop, Unload, Unpause, Verify
+from spark_mode.planning.problem import PlanningProblem, is_varied
 from spark_mode.planning.target import variant_of
-from spark_mode.planning.work import Work, is_varied
 
 READY_SECONDS = 1200.0
 """How long a service without a health check may take to be ready."""
@@ -23,35 +23,43 @@ READY_AFTER_START_PERIOD = 300.0
 """How long a service with a health check may take beyond its start period."""
 
 
-def steps(work: Work) -> tuple[Step, ...]:
+def steps(problem: PlanningProblem) -> tuple[Step, ...]:
     """Return the steps that lead from what was observed to the target; none when it is reached already."""
     found: list[Step] = []
-    ahead = tuple(name for name in work.to_create if name not in work.other_variants)
+    ahead = tuple(name for name in problem.to_create if name not in problem.other_variants)
     if ahead:
-        found.append(_create(ahead, work))
-    found += _stops(work)
-    found += _unloads(work)
-    if work.other_variants:
-        found.append(_create(work.other_variants, work))
-    loads = [one for name in work.request.extra if (one := work.rules.find(name)) and one.model and not work.observed.holds(one)]
-    loads = loads if work.request.verb != "restore" else []
-    if work.to_start or loads:
-        if work.request.drop_caches:
+        found.append(_create(ahead, problem))
+    found += _stops(problem)
+    found += _unloads(problem)
+    if problem.other_variants:
+        found.append(_create(problem.other_variants, problem))
+    loads = [
+        one
+        for name in problem.request.extra
+        if (one := problem.rules.find(name)) and one.model and not problem.observed.holds(one)
+    ]
+    loads = loads if problem.request.verb != "restore" else []
+    if problem.to_start or loads:
+        if problem.request.drop_caches:
             found.append(DropCaches(subject="-", cause="requested: CUDA does not count the page cache as free"))
-        found.append(await_release(work.starting_workloads, work.rules, work.observed.memory, force=work.request.force))
-    needed = {one.service: one.footprint.planned for one in work.starting_workloads}
-    for name in work.target.services:
-        container = work.observed.container_of(name)
-        if name in work.to_start:
-            required = needed.get(name, 0) + work.rules.limits.floor
-            found.append(start(name, work.project, "requested", work.done, work.request.ready_seconds, required))
+        found.append(
+            await_release(problem.starting_workloads, problem.rules, problem.observed.memory, force=problem.request.force)
+        )
+    needed = {one.service: one.footprint.planned for one in problem.starting_workloads}
+    for name in problem.target.services:
+        container = problem.observed.container_of(name)
+        if name in problem.to_start:
+            required = needed.get(name, 0) + problem.rules.limits.floor
+            found.append(start(name, problem.project, "requested", problem.done, problem.request.ready_seconds, required))
         elif container and container.state == "paused":
-            found.append(_unpause(container, name, work))
-    bound = {"seconds": work.request.ready_seconds} if work.request.ready_seconds else {}
+            found.append(_unpause(container, name, problem))
+    bound = {"seconds": problem.request.ready_seconds} if problem.request.ready_seconds else {}
     found += [Load(host=one.host or "", model=one.model or "", subject=one.name, cause="requested", **bound) for one in loads]
-    if work.target.services and (found or any(_not_ready(work.observed.container_of(name)) for name in work.target.services)):
-        kept = tuple(name for name in work.target.services if name not in work.to_start)
-        found.append(verify(work.target.services, work.done, work.rules, unhealthy(kept, work.observed)))
+    if problem.target.services and (
+        found or any(_not_ready(problem.observed.container_of(name)) for name in problem.target.services)
+    ):
+        kept = tuple(name for name in problem.target.services if name not in problem.to_start)
+        found.append(verify(problem.target.services, problem.done, problem.rules, unhealthy(kept, problem.observed)))
     return tuple(found)
 
 
@@ -68,14 +76,14 @@ def start(name: str, project: Project, cause: str, done: frozenset[str], ready_s
     )
 
 
-def _unpause(container: Container, name: str, work: Work) -> Unpause:
+def _unpause(container: Container, name: str, problem: PlanningProblem) -> Unpause:
     return Unpause(
         container=container.id,
         service=name,
         subject=name,
         cause="it is paused",
-        completes=name in work.done,
-        ready_seconds=work.request.ready_seconds or _own_bound(name, work.project),
+        completes=name in problem.done,
+        ready_seconds=problem.request.ready_seconds or _own_bound(name, problem.project),
     )
 
 
@@ -141,46 +149,46 @@ def has_stop_hook(service: str, project: Project) -> bool:
     return service in project.services and project.services[service].pre_stop
 
 
-def _stops(work: Work) -> Iterator[Stop]:
-    causes = {one.name: one.cause for one in work.stopped if not one.is_model}
-    causes |= dict.fromkeys(work.other_variants, f"{work.request} asks for another variant")
-    for name in in_stop_order(causes, work.project, work.rules, work.observed):
-        containers = [one for one in work.observed.active if one.service == name]
-        workload = work.rules.of_service(name)
+def _stops(problem: PlanningProblem) -> Iterator[Stop]:
+    causes = {one.name: one.cause for one in problem.stopped if not one.is_model}
+    causes |= dict.fromkeys(problem.other_variants, f"{problem.request} asks for another variant")
+    for name in in_stop_order(causes, problem.project, problem.rules, problem.observed):
+        containers = [one for one in problem.observed.active if one.service == name]
+        workload = problem.rules.of_service(name)
         yield Stop(
             service=name,
             subject=name,
             cause=causes[name],
             containers=tuple(one.id for one in containers),
-            by_compose=has_stop_hook(name, work.project) and any(not one.one_off for one in containers),
+            by_compose=has_stop_hook(name, problem.project) and any(not one.one_off for one in containers),
             training=bool(workload and workload.class_ == "training"),
         )
-    if work.request.verb == "stop" and not work.request.names:
-        for one in work.observed.active:
+    if problem.request.verb == "stop" and not problem.request.names:
+        for one in problem.observed.active:
             if one.service is None:
                 yield Stop(service=None, subject=one.name, cause="requested", containers=(one.id,), by_compose=False)
 
 
-def _unloads(work: Work) -> Iterator[Unload]:
+def _unloads(problem: PlanningProblem) -> Iterator[Unload]:
     """Yield the unload of each model that must go and whose host stays; one that is not loaded has nothing to give."""
-    for one in work.stopped:
+    for one in problem.stopped:
         if not one.is_model:
             continue
-        workload = work.rules.workloads.get(one.name)
+        workload = problem.rules.workloads.get(one.name)
         host = one.host or (workload.host if workload else None) or ""
-        on_host = work.observed.loaded.get(host)
+        on_host = problem.observed.loaded.get(host)
         if on_host is None or any(one.name in (other.workload, other.model) for other in on_host):
             model = workload.model if workload and workload.model else one.name
-            bound = {"seconds": work.request.ready_seconds} if work.request.ready_seconds else {}
+            bound = {"seconds": problem.request.ready_seconds} if problem.request.ready_seconds else {}
             yield Unload(host=host, model=model, subject=one.name, cause=one.cause, **bound)
 
 
-def _create(services: tuple[str, ...], work: Work) -> Create:
+def _create(services: tuple[str, ...], problem: PlanningProblem) -> Create:
     variants = {
         name: variant
         for name in services
-        if is_varied(name, work.target, work.rules, work.observed)
-        and (variant := variant_of(name, work.target, work.rules, work.observed))
+        if is_varied(name, problem.target, problem.rules, problem.observed)
+        and (variant := variant_of(name, problem.target, problem.rules, problem.observed))
     }
     return Create(services=services, variants=variants, subject=", ".join(services), cause="requested")
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from spark_mode.engine.env_files import named_in
-from spark_mode.engine.host import read_host
+from spark_mode.engine.machine_facts import read_machine_facts
 from spark_mode.errors import ConfigurationError, EngineUnavailable
 from spark_mode.journal.measurements import footprints, read_measurements
 from spark_mode.journal.understanding import UNDERSTOOD
@@ -18,7 +18,7 @@ from spark_mode.planning.advice import SHORT_GRACE
 from spark_mode.planning.budget import budget
 from spark_mode.planning.observed import Observed
 from spark_mode.reporting.finding import Finding
-from spark_mode.reporting.host_check import look
+from spark_mode.reporting.machine_check import look
 from spark_mode.session.foreign import hidden_from_others
 from spark_mode.session.session import Session
 from spark_mode.sharing.directories import SET_UP
@@ -52,7 +52,7 @@ def check(session: Session, compose_version: str) -> list[Finding]:
         return [*found, Finding(level="error", where="journal", message=error.message, fix=error.hint)]
     if cut_off := session.cut_off:
         found.append(Finding(level="error", where="journal", message=str(cut_off), fix="spark-mode recover"))
-    if puzzle := session.past.puzzle:
+    if puzzle := session.journal_state.puzzle:
         found.append(Finding(level="error", where="journal", message=puzzle, fix=UNDERSTOOD))
     return [*found, *_engine(session, observed), *_hidden(session), *_machine(session, observed), *_measured(session)]
 
@@ -184,7 +184,7 @@ def _hidden(session: Session) -> Iterator[Finding]:
 
 
 def _machine(session: Session, observed: Observed) -> Iterator[Finding]:
-    yield from look(read_host(), session.gpu.read(), observed.memory, session.capacity)
+    yield from look(read_machine_facts(), session.gpu.read(), observed.memory, session.capacity)
     if observed.memory.available is None:
         fix = "a switch needs --force here"
         yield Finding(level="error", where="machine", message="MemAvailable is unknown", fix=fix)

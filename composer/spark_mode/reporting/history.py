@@ -2,7 +2,7 @@
 
 from spark_mode.errors import ConfigurationError
 from spark_mode.frozen import Frozen
-from spark_mode.journal.journal import JournalFailed, past
+from spark_mode.journal.journal import JournalFailed, journal_state
 from spark_mode.journal.records import Ended
 from spark_mode.session.session import Session
 
@@ -46,6 +46,6 @@ def history(session: Session) -> list[Event]:
 
 def _ended(session: Session) -> tuple[Ended, ...]:
     try:
-        return past(session.journal.history()).ended
+        return journal_state(session.journal.history()).ended
     except JournalFailed as error:
         raise ConfigurationError(str(error), error.fix) from None

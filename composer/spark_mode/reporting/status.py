@@ -11,7 +11,7 @@ from spark_mode.planning.mode import violations
 from spark_mode.planning.observed import Container, Observed, running_workload
 from spark_mode.planning.request import Request
 from spark_mode.reporting.status_model import ModeChange, ModelStatus, ServiceStatus, Status
-from spark_mode.session.holders import held_by
+from spark_mode.session.holders import memory_of_container
 from spark_mode.session.session import Session
 from spark_mode.sharing.lock import who_switches
 from spark_mode.wall_time import seconds_since
@@ -48,8 +48,8 @@ def status(session: Session) -> Status:
         notes=tuple(notes(services, utilisation)),
         changes=tuple(_changes(session, observed, mode)),
         switching=who_switches(session.directories.locks),
-        interrupted=str(session.cut_off) if session.cut_off else session.past.puzzle,
-        restores=session.past.restores,
+        interrupted=str(session.cut_off) if session.cut_off else session.journal_state.puzzle,
+        restores=session.journal_state.restores,
         held=tuple(map(str, observed.held)),
         disarmed=tuple(_disarmed(session, observed)),
     )
@@ -58,7 +58,7 @@ def status(session: Session) -> Status:
 def _disarmed(session: Session, observed: Observed) -> Iterator[str]:
     """Yield which containers have no restart policy now, and get their own back once a switch has started them."""
     for one in observed.containers:
-        owed = session.past.policies.get(one.id)
+        owed = session.journal_state.policies.get(one.id)
         if owed and one.restart_policy == "no":
             yield f"{one.service or one.name} ({owed.policy})"
 
@@ -74,7 +74,7 @@ def _service(container: Container, session: Session, records: tuple[Measurement,
     workload = running_workload(session.rules, name, container.variant)
     host = session.rules.host_of_service(name)
     settled = next((one for one in reversed(records) if one.container == container.id), None)
-    held = held_by(container.id, session.docker, session.machine, session.gpu) if settled else None
+    held = memory_of_container(container.id, session.docker, session.machine, session.gpu) if settled else None
     return ServiceStatus(
         service=workload.label if workload and not container.one_off else container.name if container.one_off else name,
         class_=workload.class_ if workload else "host" if host else "unknown",

@@ -4,19 +4,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from os.path import realpath
 
 from spark_mode.engine.answers import PROJECT
-from spark_mode.engine.doors import Other
+from spark_mode.engine.doors import ForeignContainer
 from spark_mode.lab.project import SCOPE, Project
 from spark_mode.lab.rules import Rules
-from spark_mode.lab.workload import Outside
+from spark_mode.lab.workload import ForeignPattern
 from spark_mode.planning.mode import needed_models
-from spark_mode.planning.observed import Foreign
+from spark_mode.planning.observed import ForeignWorkload
 from spark_mode.sharing.leases import Lease
 
 WORKLOAD = "org.spark-mode.workload"
 """The label with which a container says which workload or host of models it is, whoever started it."""
 
 
-def foreign_workloads(others: Sequence[Other], rules: Rules, project: Project, files: Sequence[str]) -> tuple[Foreign, ...]:
+def foreign_workloads(
+    others: Sequence[ForeignContainer], rules: Rules, project: Project, files: Sequence[str]
+) -> tuple[ForeignWorkload, ...]:
     """Return what of these the rules speak of: each under every name that it has, and the models that its profiles need.
 
     `files` are the lab's own Compose files. A lab of its own has nothing foreign.
@@ -25,7 +27,7 @@ def foreign_workloads(others: Sequence[Other], rules: Rules, project: Project, f
         return ()
     own = frozenset(map(realpath, files))
     found = [
-        Foreign(name=name, container=other.container, project=other.project)
+        ForeignWorkload(name=name, container=other.container, project=other.project)
         for other in others
         if other.labels.get(SCOPE) != "project"
         for name in dict.fromkeys(_names(other, rules, project, own))
@@ -33,7 +35,7 @@ def foreign_workloads(others: Sequence[Other], rules: Rules, project: Project, f
     return (*found, *_models(found, rules, project))
 
 
-def hidden_from_others(others: Sequence[Other], rules: Rules, project: Project) -> tuple[str, ...]:
+def hidden_from_others(others: Sequence[ForeignContainer], rules: Rules, project: Project) -> tuple[str, ...]:
     """Return the services, and running containers, of a lab of the machine that no other lab sees: their label says so.
 
     `others` are the active containers of all projects, this one's included.
@@ -45,14 +47,14 @@ def hidden_from_others(others: Sequence[Other], rules: Rules, project: Project) 
     return (*services, *(other.container.name for other in own if other.container.service not in services))
 
 
-def leased_workloads(leases: Iterable[Lease], rules: Rules, project: Project) -> Iterator[Foreign]:
+def leased_workloads(leases: Iterable[Lease], rules: Rules, project: Project) -> Iterator[ForeignWorkload]:
     """Yield what others were allowed to start under other names, and have not started yet."""
     for one in leases:
         if name := _of_service(one.service, rules, project):
-            yield Foreign(name=name, container=one.as_container(), project=one.project)
+            yield ForeignWorkload(name=name, container=one.as_container(), project=one.project)
 
 
-def _names(other: Other, rules: Rules, project: Project, own: frozenset[str]) -> Iterator[str]:
+def _names(other: ForeignContainer, rules: Rules, project: Project, own: frozenset[str]) -> Iterator[str]:
     """Yield the names of the lab that another container has."""
     service = other.container.service
     is_own = _is_of(other.labels.get(f"{PROJECT}.config_files", ""), own)
@@ -87,9 +89,9 @@ def _labelled(label: str, rules: Rules) -> Iterator[str]:
         yield host.service
 
 
-def _models(found: Iterable[Foreign], rules: Rules, project: Project) -> Iterator[Foreign]:
+def _models(found: Iterable[ForeignWorkload], rules: Rules, project: Project) -> Iterator[ForeignWorkload]:
     """Yield the models that any client may have a foreign host load: those of the profiles that run whole beside it."""
-    by_project: dict[str | None, dict[str, Foreign]] = {}
+    by_project: dict[str | None, dict[str, ForeignWorkload]] = {}
     for one in found:
         by_project.setdefault(one.project, {})[one.container.service or one.name] = one
     for there in by_project.values():
@@ -98,7 +100,7 @@ def _models(found: Iterable[Foreign], rules: Rules, project: Project) -> Iterato
                 yield host.model_copy(update={"name": name})
 
 
-def _matches(pattern: Outside, other: Other) -> bool:
+def _matches(pattern: ForeignPattern, other: ForeignContainer) -> bool:
     if pattern.label is not None:
         key, _, value = pattern.label.partition("=")
         return key in other.labels and (not value or other.labels[key] == value)

@@ -37,7 +37,7 @@ def find_holders(docker: Docker, machine: Machine, gpu: Gpu, project: Project, o
             found.append(Holder(name=one.name, owner=owner, size=one.size + on_gpu.get(pid, 0)))
     for id_, other in others.items():
         owner = f"container of {other.project}" if other.project else "container"
-        found.append(Holder(name=other.container.name, owner=owner, size=(docker.held(id_) or 0) + gpu_of_container[id_]))
+        found.append(Holder(name=other.container.name, owner=owner, size=(docker.memory_of(id_) or 0) + gpu_of_container[id_]))
     for host in observed.loaded:
         for model in observed.loaded_on(host):
             if model.workload is None:
@@ -46,9 +46,9 @@ def find_holders(docker: Docker, machine: Machine, gpu: Gpu, project: Project, o
     return tuple(sorted((one for one in found if one.size >= least), key=lambda one: (-one.size, one.name)))
 
 
-def held_by(container: str, docker: Docker, machine: Machine, gpu: Gpu) -> int | None:
+def memory_of_container(container: str, docker: Docker, machine: Machine, gpu: Gpu) -> int | None:
     """Return the bytes that a container holds, with what the GPU lists for its processes; None where it is unknown."""
-    own = docker.held(container)
+    own = docker.memory_of(container)
     if own is None:
         return None
     listed = gpu.processes() or ()

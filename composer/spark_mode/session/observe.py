@@ -46,7 +46,7 @@ class Observer:
         self._project, self._rules, self._admitted = project, rules, admitted
         self._holds, self._leases, self._files = holds, leases, files
 
-    def glance(self, all_hosts: bool = False) -> Observed:
+    def observe_running(self, all_hosts: bool = False) -> Observed:
         """Return what must be seen again before a container is started: what runs, the memory, and daemons' models.
 
         The models of hosts in Docker are asked for only with `all_hosts`: their containers are what counts.
@@ -74,10 +74,10 @@ class Observer:
         models = known_models(observed, self._project, self._rules, self._admitted)
         return observed.model_copy(update={"models": models})
 
-    def look(self) -> Observed:
+    def observe_all(self) -> Observed:
         """Return everything that a plan depends on."""
         images = dict.fromkeys(service.image for service in self._project.services.values() if service.image)
-        return self.glance(all_hosts=True).model_copy(
+        return self.observe_running(all_hosts=True).model_copy(
             update={
                 "gpu_runtime": self._docker.identity().gpu_runtime,
                 "images": self._docker.images(tuple(images)),

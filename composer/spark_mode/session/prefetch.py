@@ -11,7 +11,7 @@ from spark_mode.session.inputs import digests
 from spark_mode.sharing.directories import state_directory
 
 
-class Asked(NamedTuple):
+class PendingAnswers(NamedTuple):
     """Questions that are on their way, and the digests of the files as they were before Compose was asked."""
 
     compose: ComposeFiles
@@ -19,14 +19,14 @@ class Asked(NamedTuple):
     engine: EarlyInfo | None = None
 
 
-def ask_early(files: LabFiles) -> Asked:
+def ask_early(files: LabFiles) -> PendingAnswers:
     """Ask, and return what to hand to `Session.open`. Raises ConfigurationError and EngineUnavailable as it does."""
     return ask_compose(files)._replace(engine=EarlyInfo(local_socket()))
 
 
-def ask_compose(files: LabFiles) -> Asked:
+def ask_compose(files: LabFiles) -> PendingAnswers:
     """Ask Compose about a lab's files. Raises ConfigurationError and EngineUnavailable as `Session.open` does."""
     socket, before = local_socket(), digests(inputs_of(files))
     asked = ComposeFiles(files, socket, ProjectCache(files, socket, state_directory()))
     asked.prefetch()
-    return Asked(asked, before)
+    return PendingAnswers(asked, before)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from spark_mode.engine.machine import HostMemory
+from spark_mode.engine.machine import MachineMemory
 from spark_mode.errors import ConfigurationError
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.rules_reading import read_rules
@@ -23,7 +23,7 @@ def machine_capacity(rules: Rules) -> int:
     """Return the capacity in bytes that budgets reckon with: declared, or the machine's own where it says `auto`."""
     if rules.hardware.capacity != "auto":
         return rules.hardware.capacity
-    total = HostMemory().memory().total
+    total = MachineMemory().memory().total
     if total is None:
         raise ConfigurationError("hardware/capacity is auto, and this machine does not tell its memory", "declare the capacity")
     return total

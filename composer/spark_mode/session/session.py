@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spark_mode.engine.docker import EngineApi
-from spark_mode.engine.doors import Clock, Docker, Gpu, Identity, Machine, Other
+from spark_mode.engine.doors import Clock, Docker, ForeignContainer, Gpu, Identity, Machine
 from spark_mode.engine.early import EarlyInfo
 from spark_mode.engine.gpu import NvidiaGpu
 from spark_mode.engine.local import local_socket
-from spark_mode.engine.machine import HostMemory, SystemClock
+from spark_mode.engine.machine import MachineMemory, SystemClock
 from spark_mode.errors import ConfigurationError, EngineUnavailable, SparkModeError, UsageFault
-from spark_mode.journal.journal import Journal, JournalFailed, Open, Past, past
+from spark_mode.journal.journal import Journal, JournalFailed, JournalState, UnfinishedSwitch, journal_state
 from spark_mode.journal.journal_file import JournalFile
 from spark_mode.journal.state import State
 from spark_mode.journal.understanding import require_understood
@@ -27,7 +27,7 @@ from spark_mode.session.forgiveness import Forgiveness
 from spark_mode.session.holders import find_holders, holders_text
 from spark_mode.session.inputs import digests
 from spark_mode.session.observe import Observer, host_at
-from spark_mode.session.prefetch import Asked, ask_compose, ask_early
+from spark_mode.session.prefetch import PendingAnswers, ask_compose, ask_early
 from spark_mode.session.reading import read_lab
 from spark_mode.session.rules_file import machine_capacity
 from spark_mode.sharing.children import children_lock
@@ -55,7 +55,7 @@ class Session:
     def __init__(self, files: LabFiles, socket: str, early: EarlyInfo | None = None) -> None:
         self.files, self.socket = files, socket
         self.docker: Docker = EngineApi(socket, early)
-        self.machine: Machine = HostMemory()
+        self.machine: Machine = MachineMemory()
         self.gpu: Gpu = NvidiaGpu()
         self.clock: Clock = SystemClock()
         self.project_fault: SparkModeError | None = None
@@ -66,7 +66,9 @@ class Session:
         self._read_at = 0.0
 
     @classmethod
-    def open(cls, files: LabFiles, asked: Asked | None = None, need_project: bool = True, lenient: bool = False) -> "Session":
+    def open(
+        cls, files: LabFiles, asked: PendingAnswers | None = None, need_project: bool = True, lenient: bool = False
+    ) -> "Session":
         """Read the rules and the Compose project.
 
         Raises ConfigurationError for both, and EngineUnavailable without a `docker` command. With `need_project` False
@@ -78,7 +80,7 @@ class Session:
         session._read(asked, need_project)
         return session
 
-    def _read(self, asked: Asked, need_project: bool) -> None:
+    def _read(self, asked: PendingAnswers, need_project: bool) -> None:
         """Take over what is read, once all of it is."""
         name = None if need_project else self._name_by_labels
         found = read_lab(self.files.rules, asked.compose, asked.inputs, name, self.forgiveness.forgive)
@@ -152,39 +154,39 @@ class Session:
         return Leases(path, former, self.project.name)
 
     @cached_property
-    def past(self) -> Past:
-        """What the journal said when it was first asked for, or after `look_again`."""
+    def journal_state(self) -> JournalState:
+        """What the journal said when it was first asked for, or after `reload_journal`."""
         try:
-            return past(self.journal.records())
+            return journal_state(self.journal.records())
         except JournalFailed as error:
             self.forgiveness.forgive(ConfigurationError(str(error), error.fix))
-            return Past()
+            return JournalState()
 
-    def look_again(self) -> None:
+    def reload_journal(self) -> None:
         """Forget what was read of the journal."""
         self.__dict__.pop("past", None)
 
     @property
     def state(self) -> State:
         """What the last switch left."""
-        return self.past.state
+        return self.journal_state.state
 
     @property
-    def cut_off(self) -> Open | None:
+    def cut_off(self) -> UnfinishedSwitch | None:
         """The switch that began and neither ended nor runs now."""
-        unfinished = self.past.open
+        unfinished = self.journal_state.unfinished
         return unfinished if unfinished and not is_switching(self.directories.locks) else None
 
     @property
     def observer(self) -> Observer:
         """Who looks at this lab."""
-        known = self.past
+        known = self.journal_state
         admitted, leases, files = known.state.models, self.forgiveness.of(self.leases.live), self.files.compose
         return Observer(self.docker, self.machine, host_at, self.project, self.rules, admitted, known.holds, leases, files)
 
     def observe(self) -> Observed:
         """Return what is there now. Raises EngineUnavailable."""
-        return self.observer.look()
+        return self.observer.observe_all()
 
     def mode(self, observed: Observed) -> str:
         """Return the mode that the lab is in, as things were observed."""
@@ -194,7 +196,7 @@ class Session:
         """Return the containers of this lab. Raises EngineUnavailable."""
         return self.docker.containers(self.project.name)
 
-    def others(self) -> tuple[Other, ...]:
+    def others(self) -> tuple[ForeignContainer, ...]:
         """Return the active containers that are not of this lab's project."""
         return self.docker.others(self.project.name)
 
@@ -206,7 +208,7 @@ class Session:
             observed = Observed(complete=False, memory=self.machine.memory())
         plan = self.explained(self.plan_for(request, observed), observed)
         if observed.complete:
-            require_understood(self.past, request)
+            require_understood(self.journal_state, request)
         if observed.complete and (cut_off := self.cut_off):
             note = f"{cut_off}; a switch recovers that first, and this plan is made from what runs now"
             plan = plan.model_copy(update={"warnings": (*plan.warnings, note)})
@@ -234,7 +236,7 @@ class Session:
 
     def restore_request(self) -> Request:
         """Return the request for the mode before. Raises UsageFault when there is none, NeedsAttention if it is not certain."""
-        require_understood(self.past)
+        require_understood(self.journal_state)
         before = self.state.before
         if before is None:
             raise UsageFault("there is no mode before: nothing was switched here yet", "ask for a mode: spark-mode audio PROFILE")

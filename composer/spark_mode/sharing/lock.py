@@ -134,13 +134,13 @@ def is_acting(locks: Path, clock: Clock) -> bool:
 def who_switches(locks: Path) -> str | None:
     """Return who holds the lock, and does what; None when nobody does. Raises ConfigurationError."""
     path = locks / NAME
-    said = held(path)
-    if said is None and held(locks, os.O_DIRECTORY) is None:
+    said = lock_holder(path)
+    if said is None and lock_holder(locks, os.O_DIRECTORY) is None:
         return None
     return _holder(said or _said(path))
 
 
-def held(path: Path, flags: int = os.O_NOFOLLOW) -> bytes | None:
+def lock_holder(path: Path, flags: int = os.O_NOFOLLOW) -> bytes | None:
     """Return what the holder of a lock wrote into its file; None when nobody holds it.
 
     The question takes the lock, shared, for a moment. Raises ConfigurationError when it may not be asked.

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from spark_mode.engine.doors import Clock
-from spark_mode.journal.journal import Open
+from spark_mode.journal.journal import UnfinishedSwitch
 from spark_mode.planning.observed import Observed
 from spark_mode.planning.plan import Create, Start, StartContainer, Step, Stop, Unpause
 from spark_mode.session.observe import Observer
@@ -18,7 +18,7 @@ HARMLESS = frozenset({"create", "drop-caches", "await-release", "verify"})
 """The actions that stop, start, load and unload nothing."""
 
 
-def await_quiet(cut_off: Open, observer: Observer, clock: Clock, tick: Callable[[Observed], object]) -> None:
+def await_quiet(cut_off: UnfinishedSwitch, observer: Observer, clock: Clock, tick: Callable[[Observed], object]) -> None:
     """Wait, shortly, until no container of the steps that were begun changes: the engine finishes what it was asked.
 
     When they don't come to rest it goes on all the same: everything is looked at again before each effect. `tick` is given
@@ -28,7 +28,7 @@ def await_quiet(cut_off: Open, observer: Observer, clock: Clock, tick: Callable[
     begun = quiet_since = clock.now()
     last: frozenset[tuple[str, bool]] | None = None
     while clock.now() - quiet_since < QUIET_SECONDS and clock.now() - begun < QUIET_DEADLINE_SECONDS:
-        seen = observer.glance()
+        seen = observer.observe_running()
         now = _activity(seen, asked)
         if now != last:
             last, quiet_since = now, clock.now()
@@ -36,23 +36,23 @@ def await_quiet(cut_off: Open, observer: Observer, clock: Clock, tick: Callable[
         clock.sleep(POLL_SECONDS)
 
 
-def await_stops(cut_off: Open, observer: Observer, clock: Clock, tick: Callable[[Observed], object]) -> None:
+def await_stops(cut_off: UnfinishedSwitch, observer: Observer, clock: Clock, tick: Callable[[Observed], object]) -> None:
     """Give containers whose stop was begun the time to end: they may have been told to, and then do not run on.
 
     One that was started anew meanwhile has ended already. `tick` is given what is seen.
     """
     told = {id_ for step in cut_off.steps if isinstance(step, Stop) for id_ in step.containers}
-    begun, seen = clock.now(), observer.glance()
+    begun, seen = clock.now(), observer.observe_running()
     first = {one.id: one.started_at for one in seen.active if one.id in told}
     while left := [one for one in seen.active if first.get(one.id) == one.started_at]:
         if clock.now() - begun >= max(one.stop_seconds for one in left) + STOP_MARGIN_SECONDS:
             return
         tick(seen)
         clock.sleep(POLL_SECONDS)
-        seen = observer.glance()
+        seen = observer.observe_running()
 
 
-def comes_late(cut_off: Open, before: Observed, observer: Observer, clock: Clock) -> bool:
+def comes_late(cut_off: UnfinishedSwitch, before: Observed, observer: Observer, clock: Clock) -> bool:
     """Whether the start that a switch had asked for last comes only now, after a stop that waited for nothing: it is looked for.
 
     `before` is what the stop saw at first: what ran then was stopped with the rest.
@@ -64,7 +64,7 @@ def comes_late(cut_off: Open, before: Observed, observer: Observer, clock: Clock
         return False
     begun = clock.now()
     while clock.now() - begun < QUIET_SECONDS:
-        if any(asked & {one.id, one.service} for one in observer.glance().active):
+        if any(asked & {one.id, one.service} for one in observer.observe_running().active):
             return True
         clock.sleep(POLL_SECONDS)
     return False

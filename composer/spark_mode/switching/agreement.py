@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from spark_mode.errors import Interrupted, Refused
+from spark_mode.planning.conflict_policy import Victim
 from spark_mode.planning.plan import Plan
-from spark_mode.planning.settlement import Loser
 from spark_mode.switching.report import Confirm, SwitchOptions
 from spark_mode.switching.untouched import untouched
 
@@ -23,7 +23,7 @@ class Unasked(Exception):
 class Agreement:
     """What was agreed to for one request, which had `enforced` stopped at once before."""
 
-    def __init__(self, options: SwitchOptions, confirm: Confirm | None, enforced: Sequence[Loser]) -> None:
+    def __init__(self, options: SwitchOptions, confirm: Confirm | None, enforced: Sequence[Victim]) -> None:
         self._options, self._confirm, self._enforced = options, confirm, enforced
         self._services: frozenset[str] | None = None
 

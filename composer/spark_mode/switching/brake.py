@@ -30,8 +30,8 @@ class Brake:
     def run(self, request: Request, lock: Lock | None) -> Report:
         """Stop what was asked for. Raises SwitchFailed with what is left, Unasked, and what any request raises."""
         session = self._session
-        session.look_again()
-        given_up = None if request.names else session.past.open
+        session.reload_journal()
+        given_up = None if request.names else session.journal_state.unfinished
         before = session.observe()
         plan = admitted(session, request, before)
         self._agreement.require(plan)
@@ -53,7 +53,7 @@ class Brake:
 
     def _stop(self, request: Request, plan: Plan, before: Observed, lock: Lock | None) -> Report:
         session = self._session
-        if session.past.open is None or not request.names:  # else that one is still to be recovered, after this
+        if session.journal_state.unfinished is None or not request.names:  # else that one is still to be recovered, after this
             self._begin(request, plan, before)
         switch = self._entry.attempt(lock)
         try:
@@ -62,7 +62,7 @@ class Brake:
             if switch.ended:
                 self._end(plan, before, "interrupted", error.message)
             raise
-        seen = session.observer.glance()
+        seen = session.observer.observe_running()
         left = _left(plan, seen)
         if left or (failed and any(not isinstance(step, Stop) for step in plan.steps)):
             raise self._failed(plan, before, left, failed)
@@ -92,7 +92,7 @@ class Brake:
         """Write how it ended; `restore` brings back what ran before it, however it did."""
         session = self._session
         was = before_of(before, session.project, session.rules)
-        state = after(session.state, plan, was, session.mode(session.observer.glance()), touched=True)
+        state = after(session.state, plan, was, session.mode(session.observer.observe_running()), touched=True)
         self._entry.record(self._entry.ended(plan.request, outcome, note, state))
 
     def _report(self, plan: Plan, outcome: Outcome, seen: Observed, warnings: tuple[str, ...] = ()) -> Report:

@@ -22,7 +22,7 @@ def create(step: Create, doors: Doors, project: Project, rules: Rules, observer:
         doors.compose.create(step.services, variants)
     except ComposeFailed as error:
         raise StepFailed(f"{step.subject} could not be created: {error}") from None
-    seen = observer.glance()
+    seen = observer.observe_running()
     for service in step.services:
         made, wanted = seen.container_of(service), project.services[service].config_hash
         if made and wanted and service not in variants and made.config_hash != wanted:

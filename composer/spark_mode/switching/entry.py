@@ -3,16 +3,16 @@
 import os
 
 from spark_mode.errors import ConfigurationError
-from spark_mode.journal.journal import JournalFailed, Open, refusal
+from spark_mode.journal.journal import JournalFailed, UnfinishedSwitch, refusal
 from spark_mode.journal.measurements import add_measurements
-from spark_mode.journal.records import Began, Ended, Held, Outcome, PassedOver, Record, Then
+from spark_mode.journal.records import Began, Ended, Held, Outcome, PassedOver, Record, RestoreAfter
 from spark_mode.journal.state import State
 from spark_mode.journal.understanding import require_understood
+from spark_mode.planning.conflict_policy import Victim
 from spark_mode.planning.mode import mode_services
 from spark_mode.planning.observed import LEASED, Hold, Observed
 from spark_mode.planning.plan import Plan, Step
 from spark_mode.planning.request import Request
-from spark_mode.planning.settlement import Loser
 from spark_mode.session.session import Session
 from spark_mode.sharing.lock import Lock, switch_lock, user_name
 from spark_mode.switching.report import SwitchOptions, Watcher
@@ -33,7 +33,7 @@ class Entry:
     def __init__(self, session: Session, watcher: Watcher) -> None:
         self._session, self._watcher = session, watcher
         self.has_begun = False
-        self.enforced: list[Loser] = []
+        self.enforced: list[Victim] = []
         self.switch, self.at, self.by = os.urandom(6).hex(), now(), user_name()
         self._begun = 0.0
 
@@ -92,7 +92,7 @@ class Entry:
 
     def follow(self, switch: str | None) -> None:
         """Write that what ran before comes back when the training of a switch has ended."""
-        self.record(Then(switch=switch))
+        self.record(RestoreAfter(switch=switch))
 
     def _hold(self, request: Request, plan: Plan, seen: Observed, asked: Began | SwitchOptions) -> None:
         """Write down what is held: what was and still runs, and with --hold what was just asked for."""
@@ -108,7 +108,7 @@ class Entry:
                 models=plan.target_models,
             )
             holds = [one for one in holds if one.services != hold.services] + [hold]
-        if asked.hold or len(holds) != len(self._session.past.holds):
+        if asked.hold or len(holds) != len(self._session.journal_state.holds):
             self.record(Held(holds=tuple(holds)))
 
     def ended(self, request: str, outcome: Outcome, note: str | None = None, state: State | None = None) -> Ended:
@@ -124,7 +124,7 @@ class Entry:
             state=state,
         )
 
-    def ended_for(self, cut_off: Open, outcome: Outcome, note: str, state: State | None = None) -> Ended:
+    def ended_for(self, cut_off: UnfinishedSwitch, outcome: Outcome, note: str, state: State | None = None) -> Ended:
         """Return how a switch that was cut off ended by this request."""
         began = cut_off.began
         mine = self.ended(str(began.request), outcome, note, state)
@@ -132,7 +132,7 @@ class Entry:
 
     def refused(self, request: str, note: str) -> None:
         """Write that a request was refused, but not the same refusal again and again."""
-        if refusal(self.by, request, note) not in self._session.past.refused:
+        if refusal(self.by, request, note) not in self._session.journal_state.refused:
             self.record(self.ended(request, "refused", note=note), quietly=True)
 
     def pass_over(self, count: int) -> None:
@@ -142,15 +142,15 @@ class Entry:
     def drop_gone(self, observed: Observed) -> None:
         """Write that nothing is owed to containers that are gone. Raises EngineUnavailable."""
         session, there = self._session, {one.id for one in observed.containers}
-        for owed in session.past.policies.values():
+        for owed in session.journal_state.policies.values():
             if owed.container not in there and session.docker.container(owed.container) is None:
                 self.record(owed.model_copy(update={"given_back": True}))
 
-    def gives_up(self, cut_off: Open, request: str) -> None:
+    def gives_up(self, cut_off: UnfinishedSwitch, request: str) -> None:
         """Leave a switch that was cut off as it is, because another request takes its place."""
         self.record(self.ended_for(cut_off, "interrupted", f"given up: {self.by} asked for {request}"))
 
-    def attempt(self, lock: Lock | None, cut_off: Open | None = None) -> Switch:
+    def attempt(self, lock: Lock | None, cut_off: UnfinishedSwitch | None = None) -> Switch:
         """Return what carries out a plan, or undoes it, and writes that down: for this request, or one that was cut off."""
         session, log = self._session, self._log(cut_off.began.switch if cut_off else self.switch)
         done = (cut_off.began.steps, cut_off.starts) if cut_off else ((), frozenset[str]())
@@ -165,7 +165,7 @@ class Entry:
 
     def _log(self, switch: str) -> SwitchLog:
         session = self._session
-        return SwitchLog(session.journal, switch, session.past.policies, self._watcher.warned, self.enforced)
+        return SwitchLog(session.journal, switch, session.journal_state.policies, self._watcher.warned, self.enforced)
 
     def keep(self, switch: Switch) -> None:
         """Add what a switch measured to the records."""
@@ -182,9 +182,9 @@ def release_holds(session: Session, watcher: Watcher) -> list[str]:
     when the release cannot be written.
     """
     with switch_lock(session.directories.locks, "release", 0.0, watcher.waiting, session.clock):
-        session.look_again()
-        require_understood(session.past)
-        held = [str(one) for one in session.observer.glance().held]
-        if session.past.holds:
+        session.reload_journal()
+        require_understood(session.journal_state)
+        held = [str(one) for one in session.observer.observe_running().held]
+        if session.journal_state.holds:
             Entry(session, watcher).intend(Held(holds=()))
     return held

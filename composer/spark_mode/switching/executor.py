@@ -195,7 +195,7 @@ class Executor:
         self._memory.gauge.settle(self._await_ready(step.service, step.completes, step.ready_seconds))
 
     def _verify(self, step: Verify) -> None:
-        seen = self.observer.glance()
+        seen = self.observer.observe_running()
         for service in step.services:
             container, completes = seen.container_of(service), service in step.completes
             is_ready = container and judge(container, container, completes, SETTLE_SECONDS).verdict == "ready"
@@ -203,7 +203,7 @@ class Executor:
             if not (is_ready or is_kept):
                 self._await_ready(service, completes, READY_SECONDS)
         self._tick(hint=True)
-        seen = self.observer.glance()
+        seen = self.observer.observe_running()
         self.sides.require_one(seen, self.started)
         for service in step.services:
             if container := seen.container_of(service):
@@ -212,7 +212,7 @@ class Executor:
                     self.watcher.warned(f"{service} {remark}: docker logs {container.name}")
 
     def _await_ready(self, service: str, completes: bool, bound: float) -> Container:
-        found = self.observer.glance().container_of(service)
+        found = self.observer.observe_running().container_of(service)
         if found is None:
             self._fail(service, "its container is gone")
         docker, machine, starting = self.doors.docker, self.doors.machine, service in self.started
@@ -239,7 +239,7 @@ class Executor:
 
     def _fail(self, service: str, reason: str) -> NoReturn:
         """Say how a service was last seen, stop it if this switch started it, and fail."""
-        container = self.observer.glance().container_of(service)
+        container = self.observer.observe_running().container_of(service)
         message = f"{service} {'did not start' if service in self.started else 'is not ready'}: {reason}"
         if container is not None:
             message += f"\n  last state: {described(container)}"

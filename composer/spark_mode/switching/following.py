@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from spark_mode.errors import EngineUnavailable, Interrupted
 from spark_mode.journal.journal import JournalFailed
-from spark_mode.journal.records import Then
+from spark_mode.journal.records import RestoreAfter
 from spark_mode.lab.rules import Rules
 from spark_mode.planning.observed import Container
 from spark_mode.session.session import Session
@@ -23,15 +23,15 @@ def restore_after_training(session: Session, watcher: Watcher) -> Report:
 
     Raises as a switch does; Interrupted when a signal comes while training runs, which goes on.
     """
-    session.look_again()
-    followed = session.past.last_change
+    session.reload_journal()
+    followed = session.journal_state.last_change
     try:
         _await_end(session, watcher)
     except Interrupted:
         with suppress(JournalFailed):  # then a guard may do what nobody waits for any more
-            session.journal.append(Then(switch=None))
+            session.journal.append(RestoreAfter(switch=None))
         raise
-    session.look_again()
+    session.reload_journal()
     options = SwitchOptions(wait_seconds=None, only_after=followed)
     return Transaction(session, options, watcher, None).switch(session.restore_request())
 

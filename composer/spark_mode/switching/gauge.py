@@ -4,7 +4,7 @@ from spark_mode.engine.doors import Docker, Gpu, Machine
 from spark_mode.journal.measurements import Measurement
 from spark_mode.lab.rules import Rules
 from spark_mode.planning.observed import Container, running_workload
-from spark_mode.session.holders import held_by
+from spark_mode.session.holders import memory_of_container
 from spark_mode.wall_time import now
 
 
@@ -35,7 +35,7 @@ class Gauge:
         """Note that a started service is ready."""
         workload = running_workload(self._rules, container.service or "", container.variant)
         if workload:
-            held = held_by(container.id, self._docker, self._machine, self._gpu)
+            held = memory_of_container(container.id, self._docker, self._machine, self._gpu)
             self._note(workload.label, workload.footprint.planned, container.id, held, self._moved(container.id))
 
     def settle_model(self, name: str, host: str | None) -> None:
@@ -51,7 +51,7 @@ class Gauge:
     def _held_by_others(self, container: str | None) -> int | None:
         """Return what programs hold outside a container, as far as the kernel and the GPU tell; None where it is unknown."""
         programs = self._machine.memory().programs
-        own = self._docker.held(container) if container else 0
+        own = self._docker.memory_of(container) if container else 0
         if programs is None or own is None:
             return None
         listed = [one for one in self._gpu.processes() or () if one.used]

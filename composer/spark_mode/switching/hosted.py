@@ -23,7 +23,7 @@ class HostedModels:
     memory: MemoryWatch
 
     def unload(self, step: Unload) -> None:
-        address = self.observer.address_of(step.host, self.observer.glance())
+        address = self.observer.address_of(step.host, self.observer.observe_running())
         if address is None:
             return
         try:

@@ -13,7 +13,7 @@ from spark_mode.session.observe import Observer
 
 def require_stopped(services: tuple[str, ...], observer: Observer) -> None:
     """Raise StepFailed when one of these is active: to create it, Compose would stop and replace what runs."""
-    running = observer.glance().active_services
+    running = observer.observe_running().active_services
     active = [name for name in services if name in running]
     if active:
         raise StepFailed(f"{', '.join(active)} was started by somebody meanwhile; ask again")
@@ -21,7 +21,7 @@ def require_stopped(services: tuple[str, ...], observer: Observer) -> None:
 
 def require_clear(service: str, observer: Observer, rules: Rules) -> Observed:
     """Return what was seen. Raises StepFailed when something is active that a rule excludes beside this service."""
-    seen, one = observer.glance(), member(rules, service)
+    seen, one = observer.observe_running(), member(rules, service)
     for other in (*seen.active_services, *(foreign.name for foreign in seen.foreign)):
         if other != service and (found := exclusive(rules, one, member(rules, other))):
             raise StepFailed(f"{service} is not started: {other} became active meanwhile, and {found.rule.because}")

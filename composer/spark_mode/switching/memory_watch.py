@@ -68,7 +68,7 @@ class MemoryWatch:
         return None
 
     def _holders(self) -> str:
-        seen = self.observer.glance(all_hosts=True)
+        seen = self.observer.observe_running(all_hosts=True)
         found = find_holders(self.doors.docker, self.doors.machine, self.doors.gpu, self.project, seen)
         return holders_text(found, seen.memory)
 

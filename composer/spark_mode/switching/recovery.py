@@ -4,7 +4,7 @@ Only the intent is remembered; what is there is observed. A recovery may be cut 
 """
 
 from spark_mode.errors import ConfigurationError, Interrupted, NeedsAttention, SwitchFailed, UsageFault
-from spark_mode.journal.journal import Open
+from spark_mode.journal.journal import UnfinishedSwitch
 from spark_mode.journal.records import Recovering
 from spark_mode.journal.state import State, after, before_of
 from spark_mode.planning.observed import Observed
@@ -22,7 +22,7 @@ from spark_mode.wall_time import now
 class Recovery:
     """Finishes or undoes one switch, under the lock."""
 
-    def __init__(self, session: Session, cut_off: Open, watcher: Watcher, entry: Entry, lock: Lock) -> None:
+    def __init__(self, session: Session, cut_off: UnfinishedSwitch, watcher: Watcher, entry: Entry, lock: Lock) -> None:
         self._session, self._cut_off, self._watcher, self._entry, self._lock = session, cut_off, watcher, entry, lock
 
     def run(self, back: bool = False) -> Report:
@@ -35,7 +35,7 @@ class Recovery:
         self._watcher.recovering(str(cut_off))
         self._entry.intend(Recovering(switch=cut_off.began.switch, at=self._entry.at, by=self._entry.by))
         self._await_quiet()
-        if is_untouched(cut_off, session.observer.glance()):
+        if is_untouched(cut_off, session.observer.observe_running()):
             return self._recovered(untouched(self._entry.enforced, "had been stopped or started"))
         if not back and self._has_ended():
             return self._recovered("its training has ended since; nothing more is done", self._left(), follow=True)
@@ -95,7 +95,7 @@ class Recovery:
 
     def _has_ended(self) -> bool:
         """Whether training was ready and has completed since: it is not started a second time."""
-        seen, rules = self._session.observer.glance(), self._session.rules
+        seen, rules = self._session.observer.observe_running(), self._session.rules
         training = [name for name in self._cut_off.ready if (known := rules.of_service(name)) and known.class_ == "training"]
         there = (seen.container_of(name) for name in training)
         ran = {one.id for one in self._cut_off.began.before.active}
@@ -108,7 +108,7 @@ class Recovery:
         return after(session.state, plan, was, self._mode(), touched=True)
 
     def _mode(self) -> str:
-        return self._session.mode(self._session.observer.glance())
+        return self._session.mode(self._session.observer.observe_running())
 
     def _left(self) -> State:
         """Return the state in which `restore` brings back what ran before the switch."""
@@ -121,14 +121,14 @@ class Recovery:
         cut_off = self._cut_off
         if plan:
             self._entry.keep_intent(
-                cut_off.began.request, plan, self._session.observer.glance(), cut_off.began, cut_off.began.switch
+                cut_off.began.request, plan, self._session.observer.observe_running(), cut_off.began, cut_off.began.switch
             )
         elif follow and cut_off.began.then:
             self._entry.follow(cut_off.began.switch)
         if follow and cut_off.began.then:
             note += "; when training has ended, a guard brings back what ran before; without one: spark-mode restore"
         self._entry.record(self._entry.ended_for(cut_off, "recovered", note, state))
-        self._session.look_again()
+        self._session.reload_journal()
         return Report(
             switch=cut_off.began.switch,
             request=str(cut_off.began.request),
@@ -140,7 +140,7 @@ class Recovery:
         )
 
 
-def is_untouched(cut_off: Open, seen: Observed) -> bool:
+def is_untouched(cut_off: UnfinishedSwitch, seen: Observed) -> bool:
     """Whether a switch was cut off before it stopped, started, loaded or unloaded anything.
 
     What it would stop must be seen to run, too: a stop goes on where the disk was too full to write it down.
@@ -150,7 +150,7 @@ def is_untouched(cut_off: Open, seen: Observed) -> bool:
     return all(step.action in HARMLESS for step in cut_off.steps) and running.issuperset(to_stop)
 
 
-def may_finish(cut_off: Open, plan: Plan) -> bool:
+def may_finish(cut_off: UnfinishedSwitch, plan: Plan) -> bool:
     """Whether a plan, made anew for the same request, finishes a switch: it stops no training that was not agreed to."""
     agreed = {step.service for step in cut_off.began.steps if isinstance(step, Stop)}
     return not cut_off.back and plan.refusal is None and all(one.service in agreed for one in plan.stops_training)

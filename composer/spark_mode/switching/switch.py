@@ -132,7 +132,7 @@ class Switch:
             return (str(error),)
         except EngineUnavailable as error:
             self._log.failed(error.message)
-            self._observer.glance()  # raises when it was not this one container alone
+            self._observer.observe_running()  # raises when it was not this one container alone
             return (error.message,)
         return ()
 
@@ -173,7 +173,9 @@ class Switch:
         self._log.going_back(reason)
         try:
             with net(EngineUnavailable, NeedsAttention):
-                way = rollback(self._carried_out, self._project, self._rules, before, self._observer.glance(all_hosts=True))
+                way = rollback(
+                    self._carried_out, self._project, self._rules, before, self._observer.observe_running(all_hosts=True)
+                )
                 self._watcher.rolling_back(reason, way.steps)
                 self._executor.run(way.steps)
         except (StepFailed, EngineUnavailable, NeedsAttention) as error:

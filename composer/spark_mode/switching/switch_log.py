@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from spark_mode.errors import StepFailed
 from spark_mode.journal.journal import Journal, JournalFailed
 from spark_mode.journal.records import Ended, GoingBack, Policy, Record, Signalled, StepBegun, StepEnded
+from spark_mode.planning.conflict_policy import Victim
 from spark_mode.planning.observed import Container
 from spark_mode.planning.plan import Step
-from spark_mode.planning.settlement import Loser
 from spark_mode.sharing.lock import user_name
 from spark_mode.wall_time import now
 
@@ -32,7 +32,7 @@ class SwitchLog:
         switch: str,
         policies: Mapping[str, Policy],
         warn: Callable[[str], None] = lambda _: None,
-        enforced: list[Loser] | None = None,
+        enforced: list[Victim] | None = None,
     ) -> None:
         self._journal, self._switch, self._warn = journal, switch, warn
         self.enforced = [] if enforced is None else enforced
@@ -61,7 +61,7 @@ class SwitchLog:
         """Write that a signal is answered."""
         self._write(Signalled(switch=self._switch, at_once=at_once))
 
-    def enforce(self, one: Loser, seconds: float, still: str | None) -> None:
+    def enforce(self, one: Victim, seconds: float, still: str | None) -> None:
         """Write what was stopped at once, and why; what is `still` in a state of its own only once, however often it is tried."""
         is_known = one in self.enforced
         self.enforced.append(one)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from spark_mode.errors import ConfigurationError, Interrupted, NeedsAttention, Refused, SparkModeError, StepFailed, SwitchFailed
-from spark_mode.journal.journal import Open
+from spark_mode.journal.journal import UnfinishedSwitch
 from spark_mode.journal.state import after, before_of
 from spark_mode.journal.understanding import require_understood
 from spark_mode.planning.observed import Observed
@@ -41,8 +41,10 @@ class Transaction:
         self._session.forgiveness.granted = request.verb == "stop"
         try:
             with self._told():
-                require_understood(self._session.past, request)
-                if self._session.past.open is None:  # else it runs or is recovered first, and what there is now will not be
+                require_understood(self._session.journal_state, request)
+                if (
+                    self._session.journal_state.unfinished is None
+                ):  # else it runs or is recovered first, and what there is now will not be
                     self._agreement.ask(admitted(self._session, request, self._session.observe()))
                 return self._in_rounds(request)
         except Refused as error:
@@ -53,9 +55,9 @@ class Transaction:
         """Finish the switch that was cut off, or bring back what ran before it; do nothing when there is none."""
         with self._told(), self._locked("recover") as lock:
             self._await_judgements(lock)
-            self._session.look_again()
-            puzzle = self._session.past.puzzle
-            if cut_off := self._session.past.open:
+            self._session.reload_journal()
+            puzzle = self._session.journal_state.puzzle
+            if cut_off := self._session.journal_state.unfinished:
                 report = Recovery(self._session, cut_off, self._watcher, self._entry, lock).run()
                 self._pass_over()
                 self._one_side(lock, required=True)
@@ -80,9 +82,9 @@ class Transaction:
 
     def _pass_over(self) -> None:
         """Have what cannot be understood count no more, once what can be was recovered."""
-        if count := self._session.past.unreadable:
+        if count := self._session.journal_state.unreadable:
             self._entry.pass_over(count)
-            self._session.look_again()
+            self._session.reload_journal()
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -96,7 +98,7 @@ class Transaction:
                 raise NeedsAttention(f"{error}\nThe switch may not be finished.", LOOK) from error
             raise SwitchFailed(f"{error}\n{sentence(self._entry.enforced)}") from error
         except KeyboardInterrupt:
-            if cut_off := self._session.past.open:
+            if cut_off := self._session.journal_state.unfinished:
                 raise Interrupted(f"interrupted, and still unfinished: {cut_off}", LOOK) from None
             raise
 
@@ -142,14 +144,14 @@ class Transaction:
     def _under_lock(self, request: Request, lock: Lock) -> Report:
         session = self._session
         self._await_judgements(lock)
-        session.look_again()
-        if lock.was_killed and not session.past.open:
+        session.reload_journal()
+        if lock.was_killed and not session.journal_state.unfinished:
             session.clock.sleep(QUIET_SECONDS)  # a switch under another name: what it asked the engine for may still come
             lock.settled()
         if session.read_again():
             self._watcher.warned("the Compose files or rules.yaml changed meanwhile, so the plan is made again")
-        require_understood(session.past, request)
-        if session.past.open and (report := self._recover_first(request, session.past.open, lock)):
+        require_understood(session.journal_state, request)
+        if session.journal_state.unfinished and (report := self._recover_first(request, session.journal_state.unfinished, lock)):
             return report
         if request.verb == "restore":
             request = request.model_copy(update=session.restore_request().model_dump(include={"names", "extra", "variants"}))
@@ -176,8 +178,8 @@ class Transaction:
         session = self._session
         mode = session.mode(before)
         was = before_of(before, session.project, session.rules)
-        self._entry.keep_intent(request, plan, before, self._options, session.past.last_change)
-        if request.verb == "restore" and session.past.restores:
+        self._entry.keep_intent(request, plan, before, self._options, session.journal_state.last_change)
+        if request.verb == "restore" and session.journal_state.restores:
             self._entry.follow(None)  # it has come back
         admitted = plan.models != session.state.models
         state = after(session.state, plan, was, mode, touched=False) if admitted else None
@@ -203,13 +205,13 @@ class Transaction:
             switch.run(plan, before, self._options.restore_on_failure)
         except (SwitchFailed, Interrupted) as error:
             if switch.ended:
-                seen = session.mode(session.observer.glance())
+                seen = session.mode(session.observer.observe_running())
                 state = after(session.state, plan, was, seen, touched=True) if switch.left_stopped else None
                 self._entry.record(self._entry.ended(plan.request, switch.ended, note=error.message, state=state))
             raise
         finally:
             self._entry.keep(switch)
-        running = session.observer.glance()
+        running = session.observer.observe_running()
         mode = session.mode(running)
         self._entry.keep_intent(request, plan, running, self._options, self._entry.switch)
         self._entry.record(self._entry.ended(plan.request, "applied", state=after(session.state, plan, was, mode, touched=True)))
@@ -226,10 +228,10 @@ class Transaction:
     def _require_last(self) -> None:
         """Raise Refused when another switch came after the one that this request follows."""
         followed = self._options.only_after
-        if followed and self._session.past.last_change != followed:
+        if followed and self._session.journal_state.last_change != followed:
             raise Refused("another switch came after it, so what ran before does not come back", "see it: spark-mode history")
 
-    def _recover_first(self, request: Request, cut_off: Open, lock: Lock) -> Report | None:
+    def _recover_first(self, request: Request, cut_off: UnfinishedSwitch, lock: Lock) -> Report | None:
         """Finish or undo what was cut off before a request; return a report where that is all that was asked for.
 
         Where neither is possible the request is judged by what runs: nobody is locked out of a lab.
@@ -242,8 +244,8 @@ class Transaction:
             if request.verb == "restore":
                 raise
             self._watcher.warned(f"{error.message}\nThe request is judged by what runs now.")
-            self._session.look_again()
-            if self._session.past.open:
+            self._session.reload_journal()
+            if self._session.journal_state.unfinished:
                 self._entry.gives_up(cut_off, str(request))
-        self._session.look_again()
+        self._session.reload_journal()
         return None

@@ -8,9 +8,9 @@ from spark_mode.engine.doors import Clock, Docker
 from spark_mode.errors import NeedsAttention, StepFailed
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
+from spark_mode.planning.conflict_policy import Victim, conflict_victims
 from spark_mode.planning.mode import violations
 from spark_mode.planning.observed import LEASED, Observed
-from spark_mode.planning.settlement import Loser, losers
 from spark_mode.session.observe import Observer
 from spark_mode.sharing.lock import Lock
 from spark_mode.switching.checkpoint import lost_checkpoint
@@ -43,17 +43,17 @@ class TwoSides:
     _looked_at: float = float("-inf")
     _warned: set[str] = field(default_factory=set)
 
-    def end(self, hint: bool = True) -> tuple[Loser, ...]:
+    def end(self, hint: bool = True) -> tuple[Victim, ...]:
         """Look, without a hint only when it is time, and return what was stopped. Raises EngineUnavailable."""
         now = self.clock.now()
         if not hint and now - self._looked_at < LOOK_SECONDS:
             return ()
         self._looked_at = now
-        return self.end_in(self.observer.glance().without(self.leaving, ()))
+        return self.end_in(self.observer.observe_running().without(self.leaving, ()))
 
-    def end_in(self, seen: Observed) -> tuple[Loser, ...]:
+    def end_in(self, seen: Observed) -> tuple[Victim, ...]:
         """Stop what has to go of what was seen, each with its own grace, and return it. Raises EngineUnavailable."""
-        found = tuple(one for one in losers(seen, self.project, self.rules, self.kept) if one.containers)
+        found = tuple(one for one in conflict_victims(seen, self.project, self.rules, self.kept) if one.containers)
         if self.rules.guard.on_violation == "warn":
             for one in found:
                 if one.service not in self._warned:
@@ -103,7 +103,7 @@ class TwoSides:
         raise StepFailed(f"{told}; what was started of them was stopped again: {', '.join(sorted(mine))}")
 
 
-def require_gone(ended: tuple[Loser, ...], seen: Observed) -> None:
+def require_gone(ended: tuple[Victim, ...], seen: Observed) -> None:
     """Raise NeedsAttention when something that was stopped because of the other side is still active."""
     active = {one.id for one in seen.active}
     for one in ended:

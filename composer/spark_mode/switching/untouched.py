@@ -2,20 +2,20 @@
 
 from collections.abc import Sequence
 
-from spark_mode.planning.settlement import Loser
+from spark_mode.planning.conflict_policy import Victim
 
 
-def untouched(enforced: Sequence[Loser], how: str) -> str:
+def untouched(enforced: Sequence[Victim], how: str) -> str:
     """Return that nothing "was touched", say; where that would be untrue, that nothing else was, and what was stopped at once."""
     return f"nothing else {how}: {stopped_at_once(enforced)}" if enforced else f"nothing {how}"
 
 
-def sentence(enforced: Sequence[Loser]) -> str:
+def sentence(enforced: Sequence[Victim]) -> str:
     """Return that nothing was stopped or started, or what was, as a sentence."""
     return f"N{untouched(enforced, 'was stopped or started')[1:]}."
 
 
-def stopped_at_once(enforced: Sequence[Loser]) -> str:
+def stopped_at_once(enforced: Sequence[Victim]) -> str:
     """Return what was stopped at once, and why."""
     causes = {one.service: one.cause for one in enforced}
     return "; ".join(f"{service} was stopped at once, because {cause}" for service, cause in causes.items())

@@ -6,17 +6,17 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from spark_mode.enforcement.beside import Beside, in_a_thread
-from spark_mode.enforcement.bystander import Bystander
+from spark_mode.enforcement.guard_watcher import GuardWatcher
 from spark_mode.enforcement.lasting import Lasting
 from spark_mode.enforcement.turn import Turn
 from spark_mode.errors import SparkModeError
 from spark_mode.journal.journal import JournalFailed
 from spark_mode.journal.records import Ended, Outcome
 from spark_mode.lab.size import gb_text
+from spark_mode.planning.conflict_policy import Victim, conflict_victims
 from spark_mode.planning.mode import mode_services
 from spark_mode.planning.observed import Container, Observed
-from spark_mode.planning.pressure import Releases, Victim, frees, victims
-from spark_mode.planning.settlement import Loser, losers
+from spark_mode.planning.pressure import MemoryVictim, Releases, frees, memory_victims
 from spark_mode.session.session import Session
 from spark_mode.switching.checkpoint import lost_checkpoint
 from spark_mode.switching.following import any_training
@@ -47,7 +47,7 @@ class _Going:
         return len(self.answered) == len(self.containers)
 
 
-class Acts:
+class GuardActions:
     """The acts of one guard. `say` is told each in a line; stops go on `beside` it, because a grace may be minutes.
 
     `turn` says whether it may act, `releases` is what was stopped and has not given its memory back.
@@ -66,7 +66,7 @@ class Acts:
         """Stop what the rules keep apart. Raises LockBusy while a switch makes progress, EngineUnavailable."""
         session = self._session
         with self.turn.taken() as doing:
-            session.look_again()
+            session.reload_journal()
             observed = session.observe()
             for one in self.due(observed):
                 if not self._is_left_alone(one):
@@ -77,10 +77,10 @@ class Acts:
         """Stop what goes first when so many bytes are missing; return whether anything goes. Raises as `settle` does."""
         session = self._session
         with self.turn.taken() as doing:
-            session.look_again()
+            session.reload_journal()
             observed = session.observe()
             left = "-" if observed.memory.available is None else gb_text(observed.memory.available)
-            found = victims(observed, session.project, session.rules, missing, self._going)
+            found = memory_victims(observed, session.project, session.rules, missing, self._going)
             for one in found:
                 doing(f"stop {one.service}")
                 ids = tuple(container.id for container in one.containers)
@@ -95,11 +95,11 @@ class Acts:
             self._remind_at = self._session.clock.now() + REMIND_SECONDS
             self.warn("memory", note)
 
-    def due(self, observed: Observed) -> tuple[Loser, ...]:
+    def due(self, observed: Observed) -> tuple[Victim, ...]:
         """Return what breaks a rule now and is not being stopped."""
         session = self._session
         kept = mode_services(session.state.mode, session.project, session.rules)
-        found = losers(observed, session.project, session.rules, kept)
+        found = conflict_victims(observed, session.project, session.rules, kept)
         return tuple(one for one in found if one.service not in self._going)
 
     def restore(self) -> None:
@@ -107,19 +107,19 @@ class Acts:
 
         Raises as a switch does.
         """
-        options = SwitchOptions(wait_seconds=0.0, only_after=self._session.past.then)
-        Transaction(self._session, options, Bystander(self._say), None).switch(self._session.restore_request())
+        options = SwitchOptions(wait_seconds=0.0, only_after=self._session.journal_state.then)
+        Transaction(self._session, options, GuardWatcher(self._say), None).switch(self._session.restore_request())
 
     def is_restore_due(self, observed: Observed) -> bool:
         """Whether training has ended after which somebody wants back what ran before."""
-        return self._session.past.restores and not any_training(observed.containers, self._session.rules)
+        return self._session.journal_state.restores and not any_training(observed.containers, self._session.rules)
 
     def _stop(self, service: str, containers: tuple[str, ...], cause: str, expected: int) -> None:
         """Begin a stop that is expected to free so many bytes; `follow` sees to its end."""
         session, begun = self._session, self._session.clock.now()
         self._stops[service] = [*self._recent_stops(service), begun]
         self._say(f"stopping {service}: {cause}")
-        policies = RestartPolicies(session.docker, SwitchLog(session.journal, "", session.past.policies))
+        policies = RestartPolicies(session.docker, SwitchLog(session.journal, "", session.journal_state.policies))
         there = tuple(one for id_ in containers if (one := session.docker.container(id_)) and one.active)
         for container in there:
             policies.disarm(container)
@@ -159,8 +159,8 @@ class Acts:
         if now and workload and workload.class_ == "training" and (lost := lost_checkpoint(now)):
             self._note(f"stop {service}", "warned", lost, 0.0)
 
-    def _is_left_alone(self, one: Loser) -> bool:
-        """Whether a loser is only warned of, once: nothing to stop, a policy of warning, or a fight that leads nowhere."""
+    def _is_left_alone(self, one: Victim) -> bool:
+        """Whether a victim is only warned of, once: nothing to stop, a policy of warning, or a fight that leads nowhere."""
         patience = self._session.rules.guard.patience
         if len(self._recent_stops(one.service)) >= patience:
             why = f"it was stopped {patience} times within {PATIENCE_SECONDS:g} s and started again; find out who starts it"
@@ -201,7 +201,7 @@ class Acts:
             self._lasting("journal", f"{error}; what the guard does is not in the history, and takes no restart policy away")
 
 
-def _why(victim: Victim, left: str, floor: str) -> str:
+def _why(victim: MemoryVictim, left: str, floor: str) -> str:
     pressing = f"only {left} of memory were left and it went on towards the floor of {floor}"
     if victim.because_of:
         return f"it needs {victim.because_of}, which goes: {pressing}"

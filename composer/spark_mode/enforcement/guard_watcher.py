@@ -6,7 +6,7 @@ from spark_mode.enforcement.notify import notify
 from spark_mode.planning.plan import Plan, Step
 
 
-class Bystander:
+class GuardWatcher:
     """Passes on what matters of a switch, and tells systemd that it goes on."""
 
     def __init__(self, say: Callable[[str], None]) -> None:

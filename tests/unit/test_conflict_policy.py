@@ -5,9 +5,9 @@ from itertools import permutations
 import pytest
 
 from spark_mode.lab.rules import AtMost, Exclusive, GuardPolicy, Rules
+from spark_mode.planning.conflict_policy import conflict_victims
 from spark_mode.planning.mode import mode_services
 from spark_mode.planning.observed import Container, Hold, Observed
-from spark_mode.planning.settlement import losers
 from tests.audio_lab import PROJECT, RULES, container, foreign, seen
 
 
@@ -19,7 +19,7 @@ def running(*subjects: tuple[str, float], **more: object) -> Observed:
 
 def go(observed: Observed, mode: str | None = None, **policy: object) -> list[str]:
     rules = RULES.model_copy(update={"guard": GuardPolicy.model_validate(policy)})
-    return [one.service for one in losers(observed, PROJECT, rules, mode_services(mode, PROJECT, rules))]
+    return [one.service for one in conflict_victims(observed, PROJECT, rules, mode_services(mode, PROJECT, rules))]
 
 
 def test_nothing_goes_while_no_rule_is_broken() -> None:
@@ -82,30 +82,30 @@ def test_of_three_that_exclude_each_other_all_but_the_first_are_named_at_once(
 ) -> None:
     first, *newcomers = order
     observed = running(*((name, 100.0 * place) for place, name in enumerate(order)))
-    found = losers(observed, PROJECT, RULES.model_copy(update={"rules": (rule,)}), ())
+    found = conflict_victims(observed, PROJECT, RULES.model_copy(update={"rules": (rule,)}), ())
     assert sorted(one.service for one in found) == sorted(newcomers)
     assert {(one.rule, one.containers) for one in found} == {(rule.name, (f"id of {name}",)) for name in newcomers}
     left = running((first, 0.0))
-    assert losers(left, PROJECT, RULES.model_copy(update={"rules": (rule,)}), ()) == ()
+    assert conflict_victims(left, PROJECT, RULES.model_copy(update={"rules": (rule,)}), ()) == ()
 
 
 def test_what_is_not_the_labs_is_never_stopped_and_only_warned_of() -> None:
     observed = running(("omni", 1), foreign=(foreign("training", "somebody-elses"),))
-    (one,) = losers(observed, PROJECT, RULES, ())
+    (one,) = conflict_victims(observed, PROJECT, RULES, ())
     assert (one.service, bool(one.containers)) == ("omni", True)
     rules = RULES.model_copy(update={"guard": GuardPolicy(spares=("omni",))})
-    (one,) = losers(observed, PROJECT, rules, ())
+    (one,) = conflict_victims(observed, PROJECT, rules, ())
     assert one.containers == ()
 
 
 def test_a_lease_is_no_container_that_could_be_stopped() -> None:
     lease = Container(id="lease", name="omni", service="omni", state="leased")
     observed = running(("training", 1)).model_copy(update={"containers": (container("training"), lease)})
-    assert [one.containers for one in losers(observed, PROJECT, RULES, ())] == [()]
+    assert [one.containers for one in conflict_victims(observed, PROJECT, RULES, ())] == [()]
 
 
 def test_the_cause_names_what_stays_and_the_rule() -> None:
-    (one,) = losers(running(("omni", 100), ("training", 1)), PROJECT, RULES, ())
+    (one,) = conflict_victims(running(("omni", 100), ("training", 1)), PROJECT, RULES, ())
     assert one.rule == "training-without-audio"
     assert one.cause.startswith("training runs, and training runs alone")
 

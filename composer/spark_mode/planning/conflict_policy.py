@@ -14,7 +14,7 @@ TOGETHER_SECONDS = 10.0
 """What started within so many seconds of each other started together, as after a boot: there is no newcomer."""
 
 
-class Loser(Frozen):
+class Victim(Frozen):
     """A service that has to stop, with its containers and the rule; no containers means that it can only be warned of."""
 
     service: str
@@ -35,13 +35,13 @@ class _Side(Frozen):
     started: float
 
 
-def losers(observed: Observed, project: Project, rules: Rules, kept: tuple[str, ...]) -> tuple[Loser, ...]:
+def conflict_victims(observed: Observed, project: Project, rules: Rules, kept: tuple[str, ...]) -> tuple[Victim, ...]:
     """Return what has to stop so that no rule is broken, in the order of stops; `kept` is what the last switch left.
 
     Under `newcomer` it is what started later, under `lower-priority` what has the lower priority. What the rules spare,
     training unless they say otherwise, and what is held, goes only against its like; what is not the lab's never does.
     """
-    found: dict[str, Loser] = {}
+    found: dict[str, Victim] = {}
     left = observed
     while more := {name: one for name, one in _clashing(left, rules, kept).items() if name not in found}:
         found |= more  # who stays may clash in turn: a rule names two of those that are too many
@@ -50,20 +50,20 @@ def losers(observed: Observed, project: Project, rules: Rules, kept: tuple[str, 
     return tuple(found[name] for name in order)
 
 
-def _clashing(observed: Observed, rules: Rules, kept: tuple[str, ...]) -> dict[str, Loser]:
+def _clashing(observed: Observed, rules: Rules, kept: tuple[str, ...]) -> dict[str, Victim]:
     """Return who goes of each two that a rule names, unless one of them goes already."""
-    found: dict[str, Loser] = {}
+    found: dict[str, Victim] = {}
     for conflict in violations(observed, rules):
         one, other = (_side(each, observed, rules, kept) for each in (conflict.one, conflict.other))
         if one.name in found or other.name in found:
             continue
-        loser = _loser(one, other, rules)
-        cause = f"{other.name if loser is one else one.name} runs, and {conflict.rule.because}"
-        found[loser.name] = Loser(service=loser.name, containers=loser.containers, rule=conflict.rule.name, cause=cause)
+        victim = _victim(one, other, rules)
+        cause = f"{other.name if victim is one else one.name} runs, and {conflict.rule.because}"
+        found[victim.name] = Victim(service=victim.name, containers=victim.containers, rule=conflict.rule.name, cause=cause)
     return found
 
 
-def _loser(one: _Side, other: _Side, rules: Rules) -> _Side:
+def _victim(one: _Side, other: _Side, rules: Rules) -> _Side:
     """Return the one of two that goes."""
     movable = [side for side in (one, other) if side.containers]
     if len(movable) == 1 and not movable[0].spared:

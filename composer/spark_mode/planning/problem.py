@@ -12,7 +12,7 @@ from spark_mode.planning.request import Request, Target
 from spark_mode.planning.target import completes, is_other_variant, variant_of, workloads
 
 
-class Stopping(Frozen):
+class PlannedStop(Frozen):
     """A service to stop, or a model to unload, the cause in words, and the preemption that it is.
 
     One that was asked for is none. `host` is given for a model that no workload describes.
@@ -25,7 +25,7 @@ class Stopping(Frozen):
     host: str | None = None
 
 
-class Work(Frozen):
+class PlanningProblem(Frozen):
     """What a plan has to do. `stopped` is what must go for the target; everything else here does not depend on it."""
 
     request: Request
@@ -33,7 +33,7 @@ class Work(Frozen):
     project: Project
     rules: Rules
     observed: Observed
-    stopped: tuple[Stopping, ...] = ()
+    stopped: tuple[PlannedStop, ...] = ()
 
     @cached_property
     def done(self) -> frozenset[str]:

@@ -3,7 +3,7 @@
 from typing import TextIO
 
 
-class Unfailing:
+class BestEffortStream:
     """A text stream that drops what cannot be written."""
 
     def __init__(self, stream: TextIO | None) -> None:

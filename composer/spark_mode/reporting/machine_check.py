@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from spark_mode.engine.doors import GpuReading
-from spark_mode.engine.host import Host
+from spark_mode.engine.machine_facts import MachineFacts
 from spark_mode.lab.size import gb_text
 from spark_mode.planning.observed import Memory
 from spark_mode.reporting.finding import Finding, Level
@@ -21,7 +21,7 @@ SWAP = "sudo swapoff --all"
 GB = 10**9
 
 
-def look(host: Host, gpu: GpuReading, memory: Memory, capacity: int) -> Iterator[Finding]:
+def look(host: MachineFacts, gpu: GpuReading, memory: Memory, capacity: int) -> Iterator[Finding]:
     """Yield what was found. On a machine that is no DGX Spark what is missing is told, and is no fault.
 
     NVIDIA's porting guide of the DGX Spark (2026-04) asks for CUDA 13.0 and the toolkit 1.17.7, its first driver for CUDA 13
@@ -75,7 +75,7 @@ def _swap(memory: Memory) -> Finding:
     return Finding(level="warning", where="swap", message=message, fix=f"stop something, then: {SWAP}")
 
 
-def _killer(host: Host, memory: Memory) -> Finding:
+def _killer(host: MachineFacts, memory: Memory) -> Finding:
     """Look at what ends processes before memory runs out: the kernel itself is too late on a machine of this kind."""
     where = "out of memory"
     if not host.killers:

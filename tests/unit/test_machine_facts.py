@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from spark_mode.engine.doors import GpuReading
-from spark_mode.engine.host import Host, read_host
+from spark_mode.engine.machine_facts import MachineFacts, read_machine_facts
 from spark_mode.planning.observed import Memory
 from spark_mode.reporting.finding import Finding
-from spark_mode.reporting.host_check import look
+from spark_mode.reporting.machine_check import look
 
 GB = 10**9
 RELEASE = """DGX_NAME="DGX Spark"
@@ -55,14 +55,14 @@ def toolkit(folder: Path, script: str) -> str:
     return str(folder)
 
 
-def found(host: Host, gpu: GpuReading = GPU, memory: Memory = MEMORY) -> dict[str, Finding]:
+def found(host: MachineFacts, gpu: GpuReading = GPU, memory: Memory = MEMORY) -> dict[str, Finding]:
     return {one.where: one for one in look(host, gpu, memory, 128 * GB)}
 
 
 def test_a_dgx_spark_is_read_from_its_own_files(tmp_path: Path) -> None:
     says = 'printf "NVIDIA Container Toolkit CLI version 1.20.1\\ncommit: 46a3f9\\n"'
-    host = read_host(machine(tmp_path / "root", SPARK), toolkit(tmp_path / "bin", says))
-    assert host == Host(
+    host = read_machine_facts(machine(tmp_path / "root", SPARK), toolkit(tmp_path / "bin", says))
+    assert host == MachineFacts(
         product="NVIDIA_DGX_Spark",
         is_gb10=True,
         dgx_os="7.6.0",
@@ -75,30 +75,30 @@ def test_a_dgx_spark_is_read_from_its_own_files(tmp_path: Path) -> None:
 
 def test_a_partners_machine_is_one_by_its_gpu_and_its_first_system_has_no_update(tmp_path: Path) -> None:
     files = SPARK | {"sys/class/dmi/id/product_name": "GX10\n", "etc/dgx-release": 'DGX_SWBUILD_VERSION="7.2.3"\n'}
-    host = read_host(machine(tmp_path, files), str(tmp_path))
+    host = read_machine_facts(machine(tmp_path, files), str(tmp_path))
     assert (host.product, host.is_gb10, host.dgx_os) == ("GX10", True, "7.2.3")
     assert found(host)["DGX OS"].level == "warning"
 
 
 def test_no_serial_number_is_ever_told(tmp_path: Path) -> None:
-    host = read_host(machine(tmp_path, SPARK), str(tmp_path))
+    host = read_machine_facts(machine(tmp_path, SPARK), str(tmp_path))
     assert "1983925001234" not in str(host) + str(found(host))
 
 
 def test_a_machine_that_says_nothing_is_unknown(tmp_path: Path) -> None:
-    assert read_host(tmp_path, str(tmp_path)) == Host()
+    assert read_machine_facts(tmp_path, str(tmp_path)) == MachineFacts()
 
 
 @pytest.mark.parametrize("script", ["exit 1", "echo nothing", "printf '\\377'", "exec yes version", "sleep 60 & exit 1"])
 def test_a_toolkit_that_fails_is_unknown(tmp_path: Path, script: str) -> None:
-    assert read_host(tmp_path, toolkit(tmp_path / "bin", script), seconds=0.5).toolkit is None
+    assert read_machine_facts(tmp_path, toolkit(tmp_path / "bin", script), seconds=0.5).toolkit is None
 
 
 def test_the_name_of_the_module_tells_the_driver_where_its_own_file_does_not(tmp_path: Path) -> None:
-    assert read_host(machine(tmp_path, {"sys/module/nvidia/version": "580.142\n"}), str(tmp_path)).driver == "580.142"
+    assert read_machine_facts(machine(tmp_path, {"sys/module/nvidia/version": "580.142\n"}), str(tmp_path)).driver == "580.142"
 
 
-GOOD = Host(is_gb10=True, dgx_os="7.6.0", driver="580.178.04", toolkit="1.20.1", killers=("earlyoom -s 100",))
+GOOD = MachineFacts(is_gb10=True, dgx_os="7.6.0", driver="580.178.04", toolkit="1.20.1", killers=("earlyoom -s 100",))
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ GOOD = Host(is_gb10=True, dgx_os="7.6.0", driver="580.178.04", toolkit="1.20.1",
     ],
 )
 def test_what_is_not_as_it_should_be_on_a_spark_is_told_with_its_fix(
-    host: Host, gpu: GpuReading, memory: Memory, where: str, level: str, fix: str
+    host: MachineFacts, gpu: GpuReading, memory: Memory, where: str, level: str, fix: str
 ) -> None:
     seen = found(host, gpu, memory)
     assert seen[where].level == level
@@ -133,7 +133,7 @@ def test_without_swap_earlyoom_needs_no_setting_for_it() -> None:
 
 
 def test_a_machine_that_is_no_spark_is_told_so_and_nothing_of_a_spark_is_asked_of_it() -> None:
-    seen = found(Host(product="A computer"))
+    seen = found(MachineFacts(product="A computer"))
     assert seen["machine"].message == "not a DGX Spark (GB10): A computer"
     assert {one.level for one in seen.values()} == {"ok", "info"}
     assert {one.fix for one in seen.values()} == {None}

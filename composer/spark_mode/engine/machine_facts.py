@@ -21,7 +21,7 @@ DEADLINE = 5.0
 _LONGEST = 200
 
 
-class Host(Frozen):
+class MachineFacts(Frozen):
     """The machine. Versions are as their makers write them."""
 
     product: str | None = None
@@ -33,12 +33,12 @@ class Host(Frozen):
     """The command lines of those that run."""
 
 
-def read_host(root: Path = Path("/"), search_path: str | None = None, seconds: float = DEADLINE) -> Host:
+def read_machine_facts(root: Path = Path("/"), search_path: str | None = None, seconds: float = DEADLINE) -> MachineFacts:
     """Read what the machine says of itself.
 
     Programs are looked for in `search_path`, PATH by default, and have so many seconds to answer.
     """
-    return Host(
+    return MachineFacts(
         product=_line(root / "sys/class/dmi/id/product_name"),
         is_gb10=any(_has_gb10(device) for device in _entries(root / "sys/bus/pci/devices")),
         dgx_os=_dgx_os(_text(root / "etc/dgx-release")),
