@@ -50,9 +50,11 @@ def _lines(seen: Status) -> Iterator[str]:
     yield from _now(seen)
     if seen.foreign:
         yield f"\noutside the lab, and never touched: {', '.join(map(readable, seen.foreign))}"
-    if seen.holders:
+    if seen.memory_users:
         yield "\nmemory that no workload declares:"
-        yield columns([(f"  {readable(one.name)}", readable(one.owner), gb_text(one.size)) for one in seen.holders], right=(2,))
+        yield columns(
+            [(f"  {readable(one.name)}", readable(one.owner), gb_text(one.size)) for one in seen.memory_users], right=(2,)
+        )
     if seen.others:
         yield f"\ncontainers of others, never touched: {', '.join(map(readable, seen.others))}"
 

@@ -120,7 +120,7 @@ class Hold(Frozen):
         return f"{self.by} holds {self.request} since {self.since}"
 
 
-class Holder(Frozen):
+class MemoryUser(Frozen):
     """Something that holds memory and that no workload declares: a container, a process, a model; `size` in bytes."""
 
     name: str

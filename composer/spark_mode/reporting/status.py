@@ -11,7 +11,7 @@ from spark_mode.planning.mode import violations
 from spark_mode.planning.observed import Container, Observed, running_workload
 from spark_mode.planning.request import Request
 from spark_mode.reporting.status_model import ModeChange, ModelStatus, ServiceStatus, Status
-from spark_mode.session.holders import memory_of_container
+from spark_mode.session.memory_users import memory_of_container
 from spark_mode.session.session import Session
 from spark_mode.sharing.lock import who_switches
 from spark_mode.wall_time import seconds_since
@@ -43,7 +43,7 @@ def status(session: Session) -> Status:
         violations=tuple(str(one) for one in violations(observed, rules)),
         foreign=tuple(_foreign(observed)),
         others=tuple(one.container.name for one in session.others() if one.container.id not in foreign),
-        holders=session.holders(observed),
+        memory_users=session.memory_users(observed),
         utilisation=utilisation,
         notes=tuple(notes(services, utilisation)),
         changes=tuple(_changes(session, observed, mode)),

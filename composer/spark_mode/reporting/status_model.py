@@ -2,7 +2,7 @@
 
 from spark_mode.frozen import Frozen
 from spark_mode.lab.size import gb
-from spark_mode.planning.observed import Holder, Memory
+from spark_mode.planning.observed import Memory, MemoryUser
 
 
 class ServiceStatus(Frozen):
@@ -60,7 +60,7 @@ class Status(Frozen):
     violations: tuple[str, ...]
     foreign: tuple[str, ...]
     others: tuple[str, ...]
-    holders: tuple[Holder, ...]
+    memory_users: tuple[MemoryUser, ...]
     utilisation: int | None
     notes: tuple[str, ...]
     changes: tuple[ModeChange, ...]
@@ -108,7 +108,7 @@ class Status(Frozen):
                 "swap_used_gb": _gb(self.memory.swap_used),
                 "declared_gb": gb(self.declared),
             },
-            "holders": [{"name": one.name, "owner": one.owner, "size_gb": gb(one.size)} for one in self.holders],
+            "holders": [{"name": one.name, "owner": one.owner, "size_gb": gb(one.size)} for one in self.memory_users],
             "gpu_utilisation": self.utilisation,
             "notes": list(self.notes),
             "violations": list(self.violations),

@@ -19,13 +19,13 @@ from spark_mode.lab.files import LabFiles
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.planning.mode import current_mode
-from spark_mode.planning.observed import Container, Holder, Observed
+from spark_mode.planning.observed import Container, MemoryUser, Observed
 from spark_mode.planning.plan import Plan
 from spark_mode.planning.planner import plan as make_plan
 from spark_mode.planning.request import Request
 from spark_mode.session.forgiveness import Forgiveness
-from spark_mode.session.holders import find_holders, holders_text
 from spark_mode.session.inputs import digests
+from spark_mode.session.memory_users import find_memory_users, memory_users_text
 from spark_mode.session.observe import Observer, host_at
 from spark_mode.session.prefetch import PendingAnswers, ask_compose, ask_early
 from spark_mode.session.reading import read_lab
@@ -222,12 +222,12 @@ class Session:
         """Return a plan that names who holds the memory which is missing."""
         if plan.refusal is None or not plan.refusal.measured or not observed.complete:
             return plan
-        text = f"{plan.refusal.message}\n{holders_text(self.holders(observed), observed.memory)}"
+        text = f"{plan.refusal.message}\n{memory_users_text(self.memory_users(observed), observed.memory)}"
         return plan.model_copy(update={"refusal": plan.refusal.model_copy(update={"message": text})})
 
-    def holders(self, observed: Observed) -> tuple[Holder, ...]:
+    def memory_users(self, observed: Observed) -> tuple[MemoryUser, ...]:
         """Return who holds memory that no workload declares."""
-        return find_holders(self.docker, self.machine, self.gpu, self.project, observed)
+        return find_memory_users(self.docker, self.machine, self.gpu, self.project, observed)
 
     @property
     def measurements_path(self) -> Path:

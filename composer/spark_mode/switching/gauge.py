@@ -4,7 +4,7 @@ from spark_mode.engine.doors import Docker, Gpu, Machine
 from spark_mode.journal.measurements import Measurement
 from spark_mode.lab.rules import Rules
 from spark_mode.planning.observed import Container, running_workload
-from spark_mode.session.holders import memory_of_container
+from spark_mode.session.memory_users import memory_of_container
 from spark_mode.wall_time import now
 
 

@@ -9,7 +9,7 @@ from spark_mode.lab.rules import Rules
 from spark_mode.lab.size import gb_text
 from spark_mode.planning.plan import AwaitRelease, Start
 from spark_mode.session.doors import Doors
-from spark_mode.session.holders import find_holders, holders_text
+from spark_mode.session.memory_users import find_memory_users, memory_users_text
 from spark_mode.session.observe import Observer
 from spark_mode.switching.gauge import Gauge
 from spark_mode.switching.report import Watcher
@@ -52,7 +52,7 @@ class MemoryWatch:
         while lack := self._not_released(step.required):
             self.tick()
             if self.doors.clock.now() - begun >= patience:
-                raise NotReleased(f"{lack}, after {patience:g} s of waiting. Nothing was started.\n{self._holders()}")
+                raise NotReleased(f"{lack}, after {patience:g} s of waiting. Nothing was started.\n{self._memory_users()}")
             self.watcher.progress(self.doors.machine.memory().available, f"waiting for {gb_text(step.required)}")
             self.doors.clock.sleep(POLL_SECONDS)
 
@@ -67,17 +67,17 @@ class MemoryWatch:
                 return f"the GPU still lists what was stopped: process {', '.join(map(str, sorted(left)))}"
         return None
 
-    def _holders(self) -> str:
+    def _memory_users(self) -> str:
         seen = self.observer.observe_running(all_hosts=True)
-        found = find_holders(self.doors.docker, self.doors.machine, self.doors.gpu, self.project, seen)
-        return holders_text(found, seen.memory)
+        found = find_memory_users(self.doors.docker, self.doors.machine, self.doors.gpu, self.project, seen)
+        return memory_users_text(found, seen.memory)
 
     def require(self, step: Start) -> None:
         """Raise StepFailed when too little is left for one more start: somebody took it since the release."""
         available = self.doors.machine.memory().available
         if available is not None and available < step.required:
             needs = f"{step.service} needs {gb_text(step.required)} with the floor, and {gb_text(available)} are left by now"
-            raise StepFailed(f"{needs}. {self._holders()}")
+            raise StepFailed(f"{needs}. {self._memory_users()}")
 
     def above_floor(self) -> int | None:
         """Return the available memory. Raises StepFailed when it is under the floor."""

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from spark_mode.engine.doors import ForeignContainer, GpuProcess, Process
-from spark_mode.planning.observed import Container, Holder, LoadedModel, Memory, Observed
-from spark_mode.session.holders import find_holders, holders_text, memory_of_container
+from spark_mode.planning.observed import Container, LoadedModel, Memory, MemoryUser, Observed
+from spark_mode.session.memory_users import find_memory_users, memory_of_container, memory_users_text
 from tests.simulation.lab import PROJECT, RULES
 from tests.simulation.machine import NoGpu, SimulatedMachine
 
@@ -58,7 +58,7 @@ def observed(*models: LoadedModel) -> Observed:
 
 
 def found(machine: Machine, gpu: NoGpu, seen: Observed) -> list[str]:
-    return [str(one) for one in find_holders(machine, machine, gpu, PROJECT, seen)]
+    return [str(one) for one in find_memory_users(machine, machine, gpu, PROJECT, seen)]
 
 
 def test_a_process_and_a_container_of_others_are_named_the_largest_first() -> None:
@@ -87,5 +87,8 @@ def test_models_that_no_workload_describes_and_shared_memory_are_named() -> None
 
 def test_where_nobody_can_be_named_that_is_said() -> None:
     memory = Memory(total=128 * GB, available=1)
-    assert "cannot be seen" in holders_text((), memory)
-    assert holders_text((Holder(name="x", owner="y", size=GB),), memory) == "Held by what no workload declares: x (y) 1.0 GB."
+    assert "cannot be seen" in memory_users_text((), memory)
+    assert (
+        memory_users_text((MemoryUser(name="x", owner="y", size=GB),), memory)
+        == "Held by what no workload declares: x (y) 1.0 GB."
+    )

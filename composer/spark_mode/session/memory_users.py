@@ -4,7 +4,7 @@ from collections import Counter
 
 from spark_mode.engine.doors import Docker, Gpu, Machine
 from spark_mode.lab.project import Project
-from spark_mode.planning.observed import Holder, Memory, Observed
+from spark_mode.planning.observed import Memory, MemoryUser, Observed
 
 SMALLEST_SHARE = 200
 """What holds less than one part in so many of the machine's memory is not worth naming."""
@@ -12,7 +12,7 @@ SMALLEST_BYTES = 100 * 10**6
 MOST = 5
 
 
-def find_holders(docker: Docker, machine: Machine, gpu: Gpu, project: Project, observed: Observed) -> tuple[Holder, ...]:
+def find_memory_users(docker: Docker, machine: Machine, gpu: Gpu, project: Project, observed: Observed) -> tuple[MemoryUser, ...]:
     """Return who holds undeclared memory, the largest first.
 
     Sizes are what can be seen from outside: a process's own memory and what the GPU lists for it. They are a lower bound.
@@ -26,7 +26,7 @@ def find_holders(docker: Docker, machine: Machine, gpu: Gpu, project: Project, o
     declared = {one.id for one in observed.active} | {one.container.id for one in observed.foreign}
     others = {one.container.id: one for one in docker.others(project.name) if one.container.id not in declared}
     gpu_of_container: Counter[str] = Counter()
-    found: list[Holder] = []
+    found: list[MemoryUser] = []
     for pid, one in large.items():
         if one.container in declared:
             continue
@@ -34,15 +34,17 @@ def find_holders(docker: Docker, machine: Machine, gpu: Gpu, project: Project, o
             gpu_of_container[one.container] += on_gpu.get(pid, 0)
         else:
             owner = f"process {pid} of {one.user}" + (", its container is gone" if one.container else "")
-            found.append(Holder(name=one.name, owner=owner, size=one.size + on_gpu.get(pid, 0)))
+            found.append(MemoryUser(name=one.name, owner=owner, size=one.size + on_gpu.get(pid, 0)))
     for id_, other in others.items():
         owner = f"container of {other.project}" if other.project else "container"
-        found.append(Holder(name=other.container.name, owner=owner, size=(docker.memory_of(id_) or 0) + gpu_of_container[id_]))
+        found.append(
+            MemoryUser(name=other.container.name, owner=owner, size=(docker.memory_of(id_) or 0) + gpu_of_container[id_])
+        )
     for host in observed.loaded:
         for model in observed.loaded_on(host):
             if model.workload is None:
-                found.append(Holder(name=model.model, owner=f"a model in {host}", size=model.size))
-    found.append(Holder(name="/dev/shm", owner="files in shared memory", size=machine.shared_memory()))  # noqa: S108 - a name
+                found.append(MemoryUser(name=model.model, owner=f"a model in {host}", size=model.size))
+    found.append(MemoryUser(name="/dev/shm", owner="files in shared memory", size=machine.shared_memory()))  # noqa: S108 - a name
     return tuple(sorted((one for one in found if one.size >= least), key=lambda one: (-one.size, one.name)))
 
 
@@ -55,10 +57,10 @@ def memory_of_container(container: str, docker: Docker, machine: Machine, gpu: G
     return own + sum(one.used or 0 for one in listed if (seen := machine.process(one.pid)) and seen.container == container)
 
 
-def holders_text(holders: tuple[Holder, ...], memory: Memory) -> str:
+def memory_users_text(users: tuple[MemoryUser, ...], memory: Memory) -> str:
     """Return a sentence for a refusal or a failure."""
-    if holders:
-        return f"Held by what no workload declares: {', '.join(str(one) for one in holders[:MOST])}."
+    if users:
+        return f"Held by what no workload declares: {', '.join(str(one) for one in users[:MOST])}."
     if memory.total is None or memory.available is None:
         return "Who holds it cannot be seen."
     return "Who holds it cannot be seen from outside: no process, container or file in shared memory that is large enough."
