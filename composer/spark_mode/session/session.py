@@ -164,7 +164,7 @@ class Session:
 
     def reload_journal(self) -> None:
         """Forget what was read of the journal."""
-        self.__dict__.pop("past", None)
+        self.__dict__.pop("journal_state", None)
 
     @property
     def state(self) -> State:
