@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from spark_mode.engine.doors import Compose, Identity
+from spark_mode.engine.doors import Compose, Gpu, Identity
 from spark_mode.journal.journal import Journal
 from spark_mode.lab.files import LabFiles
 from spark_mode.lab.project import Dependency, Healthcheck, Project, Service
@@ -11,11 +11,16 @@ from spark_mode.lab.size import GB
 from spark_mode.planning.plan import StoppedTraining
 from spark_mode.planning.request import Request
 from spark_mode.session.doors import Doors
+from spark_mode.session.lab import Lab
+from spark_mode.session.observe import Observer
 from spark_mode.session.session import Session
 from spark_mode.sharing.directories import Directories
 from spark_mode.sharing.lock import is_switching
+from spark_mode.switching.attempt import Attempt
 from spark_mode.switching.report import Report, SwitchOptions
+from spark_mode.switching.switch import Switch
 from spark_mode.switching.transaction import Transaction
+from spark_mode.switching.watcher import Watcher
 from tests.nobody import Nobody
 from tests.simulation.engine import FILE
 from tests.simulation.machine import ComposeOf, NoGpu, NoModels, SimulatedMachine
@@ -83,6 +88,20 @@ class SimulatedSession(Session):
         machine = self.simulated
         compose: Compose = ComposeOf(machine)
         return Doors(docker=machine, compose=compose, machine=machine, gpu=NoGpu(), hosts=NoModels, clock=machine)
+
+
+def switch_on(
+    on: SimulatedMachine, watcher: Watcher | None = None, compose: Compose | None = None, gpu: Gpu | None = None
+) -> Switch:
+    """Return what carries out a plan on a machine, without a lock and with other doors where they are given."""
+    doors = Doors(docker=on, compose=compose or ComposeOf(on), machine=on, gpu=gpu or NoGpu(), hosts=NoModels, clock=on)
+    lab = Lab(on.project, on.rules, doors, observer_of(on))
+    return Switch(lab, Attempt(SimulatedSession(on, Path("absent")), watcher or Nobody()))
+
+
+def observer_of(on: SimulatedMachine) -> Observer:
+    """Return who looks at a machine."""
+    return Observer(on, on, NoModels, on.project, on.rules, ())
 
 
 def machine(total: int = 128 * GB) -> SimulatedMachine:

@@ -8,13 +8,9 @@ from spark_mode.lab.size import GB
 from spark_mode.planning.observed import Memory
 from spark_mode.planning.planner import plan as make_plan
 from spark_mode.planning.request import Request
-from spark_mode.session.doors import Doors
-from spark_mode.session.observe import Observer
 from spark_mode.switching.switch import Switch
-from spark_mode.switching.switch_log import SwitchLog
-from tests.nobody import Nobody
-from tests.simulation.lab import PROJECT, RULES
-from tests.simulation.machine import ComposeOf, NoGpu, NoModels, SimulatedMachine
+from tests.simulation.lab import PROJECT, RULES, observer_of, switch_on
+from tests.simulation.machine import NoGpu, SimulatedMachine
 
 OMNI, TRAINING = Request(verb="audio", names=("omni",)), Request(verb="training")
 POLL = 0.25
@@ -62,12 +58,10 @@ class ListsTheStopped(NoGpu):
 
 
 def switch(machine: Late, request: Request, gpu: NoGpu | None = None) -> Switch:
-    doors = Doors(docker=machine, compose=ComposeOf(machine), machine=machine, gpu=gpu or NoGpu(), hosts=NoModels, clock=machine)
-    observer = Observer(machine, machine, NoModels, PROJECT, RULES, ())
-    before = observer.observe_all()
+    before = observer_of(machine).observe_all()
     made = make_plan(request, PROJECT, RULES, before, 128 * GB)
     assert made.refusal is None
-    one = Switch(doors, PROJECT, RULES, observer, Nobody(), SwitchLog(machine.journal, "1", {}))
+    one = switch_on(machine, gpu=gpu)
     one.run(made, before, True)
     return one
 

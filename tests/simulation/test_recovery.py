@@ -16,7 +16,7 @@ from spark_mode.reporting.history import history
 from spark_mode.sharing.leases import Lease, process_began
 from spark_mode.sharing.lock import switch_lock
 from spark_mode.switching.aftermath import QUIET_DEADLINE_SECONDS, QUIET_SECONDS
-from spark_mode.switching.entry import release_holds
+from spark_mode.switching.holding import release_holds
 from spark_mode.switching.report import SwitchOptions
 from spark_mode.switching.transaction import Transaction
 from tests.nobody import Nobody

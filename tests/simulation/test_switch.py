@@ -11,14 +11,10 @@ from spark_mode.planning.observed import Container
 from spark_mode.planning.plan import Plan, Step
 from spark_mode.planning.planner import plan as make_plan
 from spark_mode.planning.request import Request
-from spark_mode.session.doors import Doors
-from spark_mode.session.observe import Observer
-from spark_mode.switching.report import Watcher
-from spark_mode.switching.switch import Switch
-from spark_mode.switching.switch_log import SwitchLog
+from spark_mode.switching.watcher import Watcher
 from tests.nobody import Nobody
-from tests.simulation.lab import PROJECT, REQUESTS, RULES
-from tests.simulation.machine import ComposeOf, NoGpu, NoModels, SimulatedMachine
+from tests.simulation.lab import PROJECT, REQUESTS, RULES, observer_of, switch_on
+from tests.simulation.machine import ComposeOf, SimulatedMachine
 
 
 def machine_with(request: Request | None) -> SimulatedMachine:
@@ -30,13 +26,10 @@ def machine_with(request: Request | None) -> SimulatedMachine:
 
 
 def switch(machine: SimulatedMachine, request: Request, restore: bool = True, watcher: Watcher | None = None) -> Plan:
-    doors = Doors(docker=machine, compose=ComposeOf(machine), machine=machine, gpu=NoGpu(), hosts=NoModels, clock=machine)
-    observer = Observer(machine, machine, NoModels, PROJECT, RULES, ())
-    before = observer.observe_all()
+    before = observer_of(machine).observe_all()
     plan = make_plan(request, PROJECT, RULES, before, 128 * GB)
     assert plan.refusal is None
-    log = SwitchLog(machine.journal, "1", {})
-    Switch(doors, PROJECT, RULES, observer, watcher or Nobody(), log).run(plan, before, restore)
+    switch_on(machine, watcher).run(plan, before, restore)
     return plan
 
 
@@ -113,12 +106,10 @@ def test_a_start_is_refused_when_the_other_side_appeared_meanwhile() -> None:
                 ),
             )
 
-    observer = Observer(machine, machine, NoModels, PROJECT, RULES, ())
-    before = observer.observe_all()
+    before = observer_of(machine).observe_all()
     plan = make_plan(Request(verb="audio", names=("xtts",)), PROJECT, RULES, before, 128 * GB)
-    doors = Doors(docker=machine, compose=Intruder(machine), machine=machine, gpu=NoGpu(), hosts=NoModels, clock=machine)
     with pytest.raises(SwitchFailed, match="training became active meanwhile") as failed:
-        Switch(doors, PROJECT, RULES, observer, Nobody(), SwitchLog(machine.journal, "1", {})).run(plan, before, True)
+        switch_on(machine, compose=Intruder(machine)).run(plan, before, True)
     assert 'lab-omni-1 is not started again: the container "ssd-training" outside this lab is running' in failed.value.message
     assert machine.running() == {}
 

@@ -10,13 +10,9 @@ from spark_mode.lab.size import GB
 from spark_mode.planning.plan import Plan
 from spark_mode.planning.planner import plan as make_plan
 from spark_mode.planning.request import Request
-from spark_mode.session.doors import Doors
-from spark_mode.session.observe import Observer
-from spark_mode.switching.switch import Switch
-from spark_mode.switching.switch_log import SwitchLog
 from tests.nobody import Nobody
-from tests.simulation.lab import PROJECT, RULES, machine
-from tests.simulation.machine import ComposeOf, NoGpu, NoModels, SimulatedMachine
+from tests.simulation.lab import PROJECT, RULES, machine, observer_of, switch_on
+from tests.simulation.machine import ComposeOf, SimulatedMachine
 
 OMNI, XTTS = Request(verb="audio", names=("omni",)), Request(verb="audio", names=("xtts",))
 TRAINING, STOP = Request(verb="training"), Request(verb="stop")
@@ -64,11 +60,9 @@ class Signalled(ComposeOf):
 
 def switching(on: SimulatedMachine, request: Request, compose: ComposeOf, watcher: Nobody) -> Callable[[bool], None]:
     """Return what carries a request out, with or without a way back; a stop as the brake does."""
-    doors = Doors(docker=on, compose=compose, machine=on, gpu=NoGpu(), hosts=NoModels, clock=on)
-    observer = Observer(on, on, NoModels, PROJECT, RULES, ())
-    before = observer.observe_all()
+    before = observer_of(on).observe_all()
     plan: Plan = make_plan(request, PROJECT, RULES, before, 128 * GB)
-    switch = Switch(doors, PROJECT, RULES, observer, watcher, SwitchLog(on.journal, "1", {}))
+    switch = switch_on(on, watcher, compose)
 
     def carry_out(restore: bool) -> None:
         if request.verb == "stop":

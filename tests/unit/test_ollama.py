@@ -16,14 +16,16 @@ from spark_mode.errors import Interrupted, StepFailed
 from spark_mode.lab.rules import Host
 from spark_mode.planning.plan import Load
 from spark_mode.session.doors import Doors
+from spark_mode.session.lab import Lab
 from spark_mode.session.observe import Observer
+from spark_mode.switching.attempt import Attempt
 from spark_mode.switching.hosted import HostedModels
 from spark_mode.switching.memory_watch import MemoryWatch
 from tests.hosted import address, start
 from tests.mutated import mutated
 from tests.nobody import Nobody
 from tests.simulation.lab import PROJECT as LAB
-from tests.simulation.lab import RULES
+from tests.simulation.lab import RULES, SimulatedSession
 from tests.simulation.machine import ComposeOf, NoGpu, SimulatedMachine
 
 CAPACITY = 128 * 10**9
@@ -191,7 +193,8 @@ def test_a_load_that_is_given_up_leaves_no_model_behind(hosted: Start, reason: E
     simulated = SimulatedMachine(LAB, rules, CAPACITY)
     doors = Doors(simulated, ComposeOf(simulated), simulated, NoGpu(), OllamaApi, simulated)
     observer = Observer(simulated, simulated, OllamaApi, LAB, rules, ())
-    models = HostedModels(doors, observer, MemoryWatch(doors, LAB, rules, observer, Nobody(), tick))
+    lab = Lab(LAB, rules, doors, observer)
+    models = HostedModels(lab, MemoryWatch(lab, Attempt(SimulatedSession(simulated, Path("absent")), Nobody()), tick))
     with pytest.raises(type(reason)):
         models.load(Load(subject="devstral", cause="requested", host="daemon", model="devstral", seconds=20))
     assert server.loaded() == {}

@@ -15,6 +15,7 @@ from spark_mode.errors import Interrupted
 from spark_mode.lab.size import gb_text
 from spark_mode.planning.plan import Plan, Step, StoppedTraining
 from spark_mode.switching.report import Confirm
+from spark_mode.switching.watcher import Watcher
 from spark_mode.wall_time import seconds_since
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from spark_mode.cli.context import CliOptions
 
 
-class Lines:
+class Lines(Watcher):
     """Plain lines on standard error: for logs and pipes. With `quiet` only what must be known."""
 
     _fresh_line = ""
@@ -52,12 +53,6 @@ class Lines:
     def started(self, number: int, step: Step) -> None:
         self._step_begun = time.monotonic()
         self._say(f"{number:>2}  {step.action:<13} {step.subject}: {step.cause}")
-
-    def progress(self, available: int | None, note: str) -> None:
-        pass
-
-    def finished(self, number: int, step: Step) -> None:
-        pass
 
     def warned(self, message: str) -> None:
         self._settle()

@@ -14,7 +14,8 @@ from spark_mode.errors import SparkModeError
 
 if TYPE_CHECKING:
     from spark_mode.session.session import Session
-    from spark_mode.switching.report import Report, Watcher
+    from spark_mode.switching.report import Report
+from spark_mode.switching.watcher import Watcher
 
 WITHOUT_END = -1.0
 _OF_REQUEST = {"force": "force", "drop_caches": "drop_caches", "ready_seconds": "timeout"}

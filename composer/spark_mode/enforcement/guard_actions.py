@@ -18,12 +18,13 @@ from spark_mode.planning.mode import mode_services
 from spark_mode.planning.observed import Container, Observed
 from spark_mode.planning.pressure import MemoryVictim, Releases, frees, memory_victims
 from spark_mode.session.session import Session
+from spark_mode.switching.attempt import Attempt
 from spark_mode.switching.checkpoint import lost_checkpoint
 from spark_mode.switching.following import any_training
 from spark_mode.switching.report import SwitchOptions
 from spark_mode.switching.restart_policies import RestartPolicies
-from spark_mode.switching.switch_log import SwitchLog
 from spark_mode.switching.transaction import Transaction
+from spark_mode.switching.watcher import Watcher
 from spark_mode.wall_time import now
 
 PATIENCE_SECONDS = 600.0
@@ -119,7 +120,7 @@ class GuardActions:
         session, begun = self._session, self._session.clock.now()
         self._stops[service] = [*self._recent_stops(service), begun]
         self._say(f"stopping {service}: {cause}")
-        policies = RestartPolicies(session.docker, SwitchLog(session.journal, "", session.journal_state.policies))
+        policies = RestartPolicies(session.docker, Attempt(session, Watcher()))
         there = tuple(one for id_ in containers if (one := session.docker.container(id_)) and one.active)
         for container in there:
             policies.disarm(container)

@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 from spark_mode.enforcement.notify import notify
 from spark_mode.planning.plan import Plan, Step
+from spark_mode.switching.watcher import Watcher
 
 
-class GuardWatcher:
+class GuardWatcher(Watcher):
     """Passes on what matters of a switch, and tells systemd that it goes on."""
 
     def __init__(self, say: Callable[[str], None]) -> None:

@@ -38,6 +38,7 @@ from spark_mode.sharing.lock import is_switching
 
 if TYPE_CHECKING:
     from spark_mode.session.doors import Doors
+    from spark_mode.session.lab import Lab
 
 READ_AGAIN_SECONDS = 5.0
 """After so long, such as a wait for the lock or an answer, Compose is asked again: its files may include others."""
@@ -241,6 +242,12 @@ class Session:
         if before is None:
             raise UsageFault("there is no mode before: nothing was switched here yet", "ask for a mode: spark-mode audio PROFILE")
         return Request(verb="restore", names=before.services, extra=before.models, variants=before.variants)
+
+    def lab(self) -> "Lab":
+        """Return the lab in hand, as it was read last, with the doors that a switch uses."""
+        from spark_mode.session.lab import Lab
+
+        return Lab(self.project, self.rules, self.doors(), self.observer)
 
     def doors(self) -> "Doors":
         """Return the doors that a switch uses."""

@@ -10,12 +10,12 @@ from spark_mode.planning.observed import LEASED, Container, Observed
 from spark_mode.planning.plan import Plan, Stop
 from spark_mode.planning.request import Request
 from spark_mode.session.session import Session
-from spark_mode.sharing.lock import Lock
 from spark_mode.switching.admitted import admitted
 from spark_mode.switching.aftermath import comes_late
 from spark_mode.switching.agreement import Agreement
-from spark_mode.switching.entry import Entry
-from spark_mode.switching.report import Report, SwitchOptions, Watcher
+from spark_mode.switching.attempt import Attempt
+from spark_mode.switching.report import Report, SwitchOptions
+from spark_mode.switching.switch import Switch
 
 AGAIN = "see what runs, and ask again: spark-mode status"
 
@@ -23,11 +23,10 @@ AGAIN = "see what runs, and ask again: spark-mode status"
 class Brake:
     """One stop, under the lock where there is one. Two of them, or one beside a switch, only stop what the other stops too."""
 
-    def __init__(self, session: Session, options: SwitchOptions, watcher: Watcher, agreement: Agreement, entry: Entry) -> None:
-        self._session, self._options, self._watcher = session, options, watcher
-        self._agreement, self._entry = agreement, entry
+    def __init__(self, session: Session, options: SwitchOptions, agreement: Agreement, attempt: Attempt) -> None:
+        self._session, self._options, self._agreement, self._attempt = session, options, agreement, attempt
 
-    def run(self, request: Request, lock: Lock | None) -> Report:
+    def run(self, request: Request) -> Report:
         """Stop what was asked for. Raises SwitchFailed with what is left, Unasked, and what any request raises."""
         session = self._session
         session.reload_journal()
@@ -36,26 +35,26 @@ class Brake:
         plan = admitted(session, request, before)
         self._agreement.require(plan)
         if given_up:
-            self._entry.gives_up(given_up, str(request))
-        report = self._carry_out(request, plan, before, lock)
+            self._attempt.gives_up(given_up, str(request))
+        report = self._carry_out(request, plan, before)
         if given_up and comes_late(given_up, before, session.observer, session.clock):
-            return self.run(request, lock)
+            return self.run(request)
         return report
 
-    def _carry_out(self, request: Request, plan: Plan, before: Observed, lock: Lock | None) -> Report:
+    def _carry_out(self, request: Request, plan: Plan, before: Observed) -> Report:
         session = self._session
         for fault in session.forgiveness.faults:
-            self._watcher.warned(f"{fault}; what runs is stopped all the same, by its labels")
+            self._attempt.watcher.warned(f"{fault}; what runs is stopped all the same, by its labels")
         if not plan.steps:
             return self._report(plan, "unchanged", before)
-        self._watcher.planned(plan)
-        return self._stop(request, plan, before, lock)
+        self._attempt.watcher.planned(plan)
+        return self._stop(request, plan, before)
 
-    def _stop(self, request: Request, plan: Plan, before: Observed, lock: Lock | None) -> Report:
+    def _stop(self, request: Request, plan: Plan, before: Observed) -> Report:
         session = self._session
         if session.journal_state.unfinished is None or not request.names:  # else that one is still to be recovered, after this
             self._begin(request, plan, before)
-        switch = self._entry.attempt(lock)
+        switch = Switch(session.lab(), self._attempt)
         try:
             failed = switch.brake(plan)
         except Interrupted as error:
@@ -67,7 +66,7 @@ class Brake:
         if left or (failed and any(not isinstance(step, Stop) for step in plan.steps)):
             raise self._failed(plan, before, left, failed)
         self._end(plan, before, "applied")
-        return self._report(plan, "applied", seen, switch.warnings)
+        return self._report(plan, "applied", seen)
 
     def _failed(self, plan: Plan, before: Observed, left: tuple[Container, ...], failed: tuple[str, ...]) -> SwitchFailed:
         """Write and return what is left, why, and whether others are at it: then no other stop would do better."""
@@ -84,30 +83,32 @@ class Brake:
 
     def _begin(self, request: Request, plan: Plan, before: Observed) -> None:
         try:
-            self._entry.began(request, before, plan.steps, self._options.model_copy(update={"restore_on_failure": False}))
+            self._attempt.began(request, before, plan.steps, self._options.model_copy(update={"restore_on_failure": False}))
         except ConfigurationError as error:
-            self._watcher.warned(f"{error.message.removesuffix('; nothing was touched')}; what runs is stopped all the same")
+            self._attempt.watcher.warned(
+                f"{error.message.removesuffix('; nothing was touched')}; what runs is stopped all the same"
+            )
 
     def _end(self, plan: Plan, before: Observed, outcome: Outcome, note: str | None = None) -> None:
         """Write how it ended; `restore` brings back what ran before it, however it did."""
         session = self._session
         was = before_of(before, session.project, session.rules)
         state = after(session.state, plan, was, session.mode(session.observer.observe_running()), touched=True)
-        self._entry.record(self._entry.ended(plan.request, outcome, note, state))
+        self._attempt.record(self._attempt.ended(plan.request, outcome, note, state))
 
-    def _report(self, plan: Plan, outcome: Outcome, seen: Observed, warnings: tuple[str, ...] = ()) -> Report:
+    def _report(self, plan: Plan, outcome: Outcome, seen: Observed) -> Report:
         unchanged = outcome == "unchanged"
         if unchanged:
-            self._entry.record(self._entry.ended(plan.request, outcome))
+            self._attempt.record(self._attempt.ended(plan.request, outcome))
         return Report(
-            switch=self._entry.switch,
+            switch=self._attempt.switch,
             request=plan.request,
             outcome="unchanged" if unchanged else "applied",
             mode=self._session.mode(seen),
-            seconds=self._entry.seconds,
+            seconds=self._attempt.seconds,
             steps=plan.steps,
             note=plan.nothing_to_do,
-            warnings=(*plan.warnings, *warnings),
+            warnings=(*plan.warnings, *self._attempt.warnings),
         )
 
 

@@ -2,28 +2,25 @@
 
 from spark_mode.engine.doors import ChosenVariant, ComposeFailed
 from spark_mode.errors import StepFailed
-from spark_mode.lab.project import Project
-from spark_mode.lab.rules import Rules
 from spark_mode.planning.plan import Create
-from spark_mode.session.doors import Doors
-from spark_mode.session.observe import Observer
+from spark_mode.session.lab import Lab
 from spark_mode.switching.last_look import require_stopped
 
 
-def create(step: Create, doors: Doors, project: Project, rules: Rules, observer: Observer) -> None:
+def create(step: Create, lab: Lab) -> None:
     """Create containers, and see that they are those of the plan. Raises StepFailed; EngineUnavailable."""
     variants = {
         service: ChosenVariant(name=name, environment=workload.variants[name].environment)
         for service, name in step.variants.items()
-        if (workload := rules.of_service(service))
+        if (workload := lab.rules.of_service(service))
     }
-    require_stopped(step.services, observer)
+    require_stopped(step.services, lab.observer)
     try:
-        doors.compose.create(step.services, variants)
+        lab.doors.compose.create(step.services, variants)
     except ComposeFailed as error:
         raise StepFailed(f"{step.subject} could not be created: {error}") from None
-    seen = observer.observe_running()
+    seen = lab.observer.observe_running()
     for service in step.services:
-        made, wanted = seen.container_of(service), project.services[service].config_hash
+        made, wanted = seen.container_of(service), lab.project.services[service].config_hash
         if made and wanted and service not in variants and made.config_hash != wanted:
             raise StepFailed(f"the Compose files changed while {service} was created; ask again")

@@ -10,8 +10,6 @@ from typing import NoReturn, assert_never
 from spark_mode.engine.doors import ComposeFailed, StartFailed
 from spark_mode.errors import StepFailed
 from spark_mode.journal.measurements import Measurement
-from spark_mode.lab.project import Project
-from spark_mode.lab.rules import Rules
 from spark_mode.planning.observed import Container
 from spark_mode.planning.plan import (
     AwaitRelease,
@@ -27,9 +25,8 @@ from spark_mode.planning.plan import (
     Verify,
 )
 from spark_mode.planning.steps import READY_SECONDS
-from spark_mode.session.doors import Doors
-from spark_mode.session.observe import Observer
-from spark_mode.sharing.lock import Lock
+from spark_mode.session.lab import Lab
+from spark_mode.switching.attempt import Attempt
 from spark_mode.switching.checkpoint import lost_checkpoint
 from spark_mode.switching.creating import create
 from spark_mode.switching.hosted import HostedModels
@@ -37,9 +34,7 @@ from spark_mode.switching.interruption import Interruption
 from spark_mode.switching.last_look import require_clear
 from spark_mode.switching.memory_watch import MemoryWatch
 from spark_mode.switching.readiness import SETTLE_SECONDS, await_ready, described, judge, remark_on
-from spark_mode.switching.report import Watcher
 from spark_mode.switching.restart_policies import RestartPolicies
-from spark_mode.switching.switch_log import SwitchLog
 from spark_mode.switching.two_sides import TwoSides
 
 STOP_MARGIN_SECONDS = 15
@@ -57,14 +52,9 @@ class Executor:
     `patience` is how many seconds the release of memory may take; None is what rules.yaml says.
     """
 
-    doors: Doors
-    project: Project
-    rules: Rules
-    observer: Observer
-    watcher: Watcher
+    lab: Lab
+    attempt: Attempt
     interruption: Interruption
-    log: SwitchLog
-    lock: Lock | None = None
     touched: bool = False
     awaits: str = ""
     patience: float | None = None
@@ -73,40 +63,37 @@ class Executor:
     _since: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._memory = MemoryWatch(self.doors, self.project, self.rules, self.observer, self.watcher, self._tick)
-        self._policies = RestartPolicies(self.doors.docker, self.log)
-        doors, warn, lock = self.doors, self.watcher.warned, self.lock
-        self.sides = TwoSides(doors.docker, doors.clock, self.project, self.rules, self.observer, self.log, warn, lock)
-        self._models = HostedModels(self.doors, self.observer, self._memory)
+        self._doors, self._observer, self._rules = self.lab.doors, self.lab.observer, self.lab.rules
+        self._memory = MemoryWatch(self.lab, self.attempt, self._tick)
+        self._policies = RestartPolicies(self._doors.docker, self.attempt)
+        self.sides = TwoSides(self.lab, self.attempt)
+        self._models = HostedModels(self.lab, self._memory)
 
     @property
     def measured(self) -> tuple[Measurement, ...]:
         """What the starts that settled were seen to take."""
         return tuple(self._memory.gauge.taken)
 
-    def run(self, steps: tuple[Step, ...]) -> None:
-        """Carry out steps in order.
+    def run(self, steps: tuple[Step, ...], first: int = 1) -> None:
+        """Carry out steps in order; the first one has this number.
 
         Raises StepFailed, Interrupted between and during waits, EngineUnavailable when the state of things is unknown,
         NeedsAttention when two exclusive sides are seen active and neither is this lab's to stop.
         """
         self.sides.kept = next((step.services for step in steps if isinstance(step, Verify)), ())
         if any(step.action == "create" or (isinstance(step, (Start, Stop)) and step.by_compose) for step in steps):
-            self.doors.compose.prepare()
-        for number, step in enumerate(steps, 1):
+            self._doors.compose.prepare()
+        for number, step in enumerate(steps, first):
             self._tick()
             self.awaits = ""
-            self.watcher.started(number, step)
-            self.log.begin(step)
-            self._carry_out(step)
-            self.log.done()
-            self.watcher.finished(number, step)
+            with self.attempt.step(number, step):
+                self._carry_out(step)
 
     def _tick(self, hint: bool = False) -> None:
         """Whatever a step waits for: answer a signal, show progress, and end it when two sides are active together."""
         self.interruption.check()
-        if self.lock:
-            self.lock.goes_on()
+        if self.attempt.lock:
+            self.attempt.lock.goes_on()
         for one in self.sides.end(hint):
             if one.service in self.started or one.service in self.sides.kept:
                 self.touched = True
@@ -115,14 +102,14 @@ class Executor:
     def _carry_out(self, step: Step) -> None:  # noqa: C901 - one branch for each kind of step, and nothing else
         match step:
             case Create():
-                create(step, self.doors, self.project, self.rules, self.observer)
+                create(step, self.lab)
             case Stop():
                 self._stop(step)
             case Unload():
                 self.touched = True
                 self._models.unload(step)
             case DropCaches():
-                self.doors.machine.drop_caches()
+                self._doors.machine.drop_caches()
             case AwaitRelease():
                 self._memory.await_release(step, self.patience)
             case Unpause():
@@ -140,7 +127,7 @@ class Executor:
                 assert_never(step)
 
     def _stop(self, step: Stop) -> None:
-        containers = [one for id_ in step.containers if (one := self.doors.docker.container(id_))]
+        containers = [one for id_ in step.containers if (one := self._doors.docker.container(id_))]
         self._memory.stopping(step.containers)
         self.touched = True
         for one in containers:
@@ -149,53 +136,53 @@ class Executor:
         self.awaits = f"it has up to {grace} s to end"
         if step.by_compose and step.service:
             try:
-                self.doors.compose.stop(step.service, grace + STOP_MARGIN_SECONDS)
+                self._doors.compose.stop(step.service, grace + STOP_MARGIN_SECONDS)
             except ComposeFailed as error:
-                self.watcher.warned(f"Compose did not stop {step.service}, so it is stopped by its id: {error}")
+                self.attempt.warned(f"Compose did not stop {step.service}, so it is stopped by its id: {error}")
         for one in containers:
-            now = self.doors.docker.container(one.id)
+            now = self._doors.docker.container(one.id)
             if now and now.active:
-                self.doors.docker.stop(one.id, one.stop_seconds)
-                now = self.doors.docker.container(one.id)
+                self._doors.docker.stop(one.id, one.stop_seconds)
+                now = self._doors.docker.container(one.id)
             if now and now.active:
                 raise StepFailed(f"{one.name} is still {now.state} after its stop")
             if now and step.training and (lost := lost_checkpoint(now)):
-                self.watcher.warned(lost)
+                self.attempt.warned(lost)
 
     def _start_container(self, step: StartContainer) -> None:
-        known = self.doors.docker.container(step.container)
-        require_clear((known and known.service) or "", self.observer, self.rules)
+        known = self._doors.docker.container(step.container)
+        require_clear((known and known.service) or "", self._observer, self._rules)
         self.touched = True
         try:
-            self.doors.docker.start(step.container)
+            self._doors.docker.start(step.container)
         except StartFailed as error:
             raise StepFailed(f"{step.subject} did not start: {error}") from None
-        if (now := self.doors.docker.container(step.container)) and now.state == "running":
+        if (now := self._doors.docker.container(step.container)) and now.state == "running":
             self._policies.give_back(now)
 
     def _unpause(self, step: Unpause) -> None:
-        require_clear(step.service, self.observer, self.rules)
+        require_clear(step.service, self._observer, self._rules)
         self.touched = True
-        self.doors.docker.unpause(step.container)
+        self._doors.docker.unpause(step.container)
         self._await_ready(step.service, step.completes, step.ready_seconds)
 
     def _start(self, step: Start) -> None:
-        container = require_clear(step.service, self.observer, self.rules).container_of(step.service)
+        container = require_clear(step.service, self._observer, self._rules).container_of(step.service)
         self._memory.require(step)
         self.touched = True
         self.started.add(step.service)
         self._memory.gauge.begin()
         try:
             if step.by_compose or container is None:
-                self.doors.compose.start(step.service)
+                self._doors.compose.start(step.service)
             else:
-                self.doors.docker.start(container.id)
+                self._doors.docker.start(container.id)
         except (ComposeFailed, StartFailed) as error:
             self._fail(step.service, str(error))
         self._memory.gauge.settle(self._await_ready(step.service, step.completes, step.ready_seconds))
 
     def _verify(self, step: Verify) -> None:
-        seen = self.observer.observe_running()
+        seen = self._observer.observe_running()
         for service in step.services:
             container, completes = seen.container_of(service), service in step.completes
             is_ready = container and judge(container, container, completes, SETTLE_SECONDS).verdict == "ready"
@@ -203,19 +190,19 @@ class Executor:
             if not (is_ready or is_kept):
                 self._await_ready(service, completes, READY_SECONDS)
         self._tick(hint=True)
-        seen = self.observer.observe_running()
+        seen = self._observer.observe_running()
         self.sides.require_one(seen, self.started)
         for service in step.services:
             if container := seen.container_of(service):
                 self._policies.give_back(container)
                 if remark := remark_on(container, service in step.unhealthy, service in self.started):
-                    self.watcher.warned(f"{service} {remark}: docker logs {container.name}")
+                    self.attempt.warned(f"{service} {remark}: docker logs {container.name}")
 
     def _await_ready(self, service: str, completes: bool, bound: float) -> Container:
-        found = self.observer.observe_running().container_of(service)
+        found = self._observer.observe_running().container_of(service)
         if found is None:
             self._fail(service, "its container is gone")
-        docker, machine, starting = self.doors.docker, self.doors.machine, service in self.started
+        docker, machine, starting = self._doors.docker, self._doors.machine, service in self.started
         self._since[service] = found.started_seconds
         said = -1
 
@@ -225,11 +212,11 @@ class Executor:
             available = self._memory.above_floor() if starting else machine.memory().available
             if int(waited) > said:
                 said = int(waited)
-                self.watcher.progress(available, " ".join(docker.last_lines(found.id, 1, found.started_seconds)))
+                self.attempt.watcher.progress(available, " ".join(docker.last_lines(found.id, 1, found.started_seconds)))
 
         try:
-            with docker.changes(self.project.name) as changes:
-                end = await_ready(lambda: docker.container(found.id), found, completes, bound, self.doors.clock, changes, tick)
+            with docker.changes(self.lab.project.name) as changes:
+                end = await_ready(lambda: docker.container(found.id), found, completes, bound, self._doors.clock, changes, tick)
         except StepFailed as error:
             self._fail(service, str(error))
         if end.verdict == "failed":
@@ -239,13 +226,13 @@ class Executor:
 
     def _fail(self, service: str, reason: str) -> NoReturn:
         """Say how a service was last seen, stop it if this switch started it, and fail."""
-        container = self.observer.observe_running().container_of(service)
+        container = self._observer.observe_running().container_of(service)
         message = f"{service} {'did not start' if service in self.started else 'is not ready'}: {reason}"
         if container is not None:
             message += f"\n  last state: {described(container)}"
             since = self._since.get(service, container.started_seconds)  # not what it wrote when it ran before
-            message += "".join(f"\n  log: {line}" for line in self.doors.docker.last_lines(container.id, LAST_LINES, since))
+            message += "".join(f"\n  log: {line}" for line in self._doors.docker.last_lines(container.id, LAST_LINES, since))
             if container.active and service in self.started:
                 self._policies.disarm(container)
-                self.doors.docker.stop(container.id, FAILED_GRACE_SECONDS)
+                self._doors.docker.stop(container.id, FAILED_GRACE_SECONDS)
         raise StepFailed(message)

@@ -10,8 +10,9 @@ from spark_mode.lab.rules import Rules
 from spark_mode.planning.observed import Container
 from spark_mode.session.session import Session
 from spark_mode.switching.interruption import Interruption
-from spark_mode.switching.report import Report, SwitchOptions, Watcher
+from spark_mode.switching.report import Report, SwitchOptions
 from spark_mode.switching.transaction import Transaction
+from spark_mode.switching.watcher import Watcher
 
 POLL_SECONDS = 0.5
 OUTAGE_SECONDS = 600.0

@@ -4,15 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from spark_mode.errors import StepFailed
-from spark_mode.lab.project import Project
-from spark_mode.lab.rules import Rules
 from spark_mode.lab.size import gb_text
 from spark_mode.planning.plan import AwaitRelease, Start
-from spark_mode.session.doors import Doors
+from spark_mode.session.lab import Lab
 from spark_mode.session.memory_users import find_memory_users, memory_users_text
-from spark_mode.session.observe import Observer
+from spark_mode.switching.attempt import Attempt
 from spark_mode.switching.gauge import Gauge
-from spark_mode.switching.report import Watcher
 
 POLL_SECONDS = 0.1
 
@@ -28,16 +25,14 @@ class MemoryWatch:
     `tick` is called at each look; what it raises ends the wait.
     """
 
-    doors: Doors
-    project: Project
-    rules: Rules
-    observer: Observer
-    watcher: Watcher
+    lab: Lab
+    attempt: Attempt
     tick: Callable[[], None]
     _stopped_on_gpu: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.gauge = Gauge(self.doors.docker, self.doors.machine, self.doors.gpu, self.rules)
+        self.doors = self.lab.doors
+        self.gauge = Gauge(self.doors.docker, self.doors.machine, self.doors.gpu, self.lab.rules)
 
     def stopping(self, containers: tuple[str, ...]) -> None:
         """Remember which processes of these containers the GPU lists: they must be gone before anything starts."""
@@ -48,12 +43,12 @@ class MemoryWatch:
     def await_release(self, step: AwaitRelease, patience: float | None) -> None:
         """Wait until the memory is back. Raises NotReleased after `patience` seconds, None: what rules.yaml says."""
         begun = self.doors.clock.now()
-        patience = self.rules.limits.release_seconds if patience is None else patience
+        patience = self.lab.rules.limits.release_seconds if patience is None else patience
         while lack := self._not_released(step.required):
             self.tick()
             if self.doors.clock.now() - begun >= patience:
                 raise NotReleased(f"{lack}, after {patience:g} s of waiting. Nothing was started.\n{self._memory_users()}")
-            self.watcher.progress(self.doors.machine.memory().available, f"waiting for {gb_text(step.required)}")
+            self.attempt.watcher.progress(self.doors.machine.memory().available, f"waiting for {gb_text(step.required)}")
             self.doors.clock.sleep(POLL_SECONDS)
 
     def _not_released(self, required: int) -> str | None:
@@ -68,8 +63,8 @@ class MemoryWatch:
         return None
 
     def _memory_users(self) -> str:
-        seen = self.observer.observe_running(all_hosts=True)
-        found = find_memory_users(self.doors.docker, self.doors.machine, self.doors.gpu, self.project, seen)
+        seen = self.lab.observer.observe_running(all_hosts=True)
+        found = find_memory_users(self.doors.docker, self.doors.machine, self.doors.gpu, self.lab.project, seen)
         return memory_users_text(found, seen.memory)
 
     def require(self, step: Start) -> None:
@@ -81,7 +76,7 @@ class MemoryWatch:
 
     def above_floor(self) -> int | None:
         """Return the available memory. Raises StepFailed when it is under the floor."""
-        available, floor = self.doors.machine.memory().available, self.rules.limits.floor
+        available, floor = self.doors.machine.memory().available, self.lab.rules.limits.floor
         self.gauge.sample(available)
         if available is not None and available < floor:
             raise StepFailed(f"only {gb_text(available)} of memory are left, under the floor of {gb_text(floor)}")

@@ -5,7 +5,6 @@ Only the intent is remembered; what is there is observed. A recovery may be cut 
 
 from spark_mode.errors import ConfigurationError, Interrupted, NeedsAttention, SwitchFailed, UsageFault
 from spark_mode.journal.journal import UnfinishedSwitch
-from spark_mode.journal.records import Recovering
 from spark_mode.journal.state import State, after, before_of
 from spark_mode.planning.observed import Observed
 from spark_mode.planning.plan import Plan, Stop
@@ -13,8 +12,11 @@ from spark_mode.planning.steps import unhealthy, verify
 from spark_mode.session.session import Session
 from spark_mode.sharing.lock import Lock
 from spark_mode.switching.aftermath import HARMLESS, await_quiet, await_stops
-from spark_mode.switching.entry import Entry
-from spark_mode.switching.report import Report, Watcher
+from spark_mode.switching.attempt import Attempt
+from spark_mode.switching.holding import keep_in_force, restore_after
+from spark_mode.switching.report import Report
+from spark_mode.switching.switch import Switch
+from spark_mode.switching.two_sides import two_sides
 from spark_mode.switching.untouched import untouched
 from spark_mode.wall_time import now
 
@@ -22,8 +24,8 @@ from spark_mode.wall_time import now
 class Recovery:
     """Finishes or undoes one switch, under the lock."""
 
-    def __init__(self, session: Session, cut_off: UnfinishedSwitch, watcher: Watcher, entry: Entry, lock: Lock) -> None:
-        self._session, self._cut_off, self._watcher, self._entry, self._lock = session, cut_off, watcher, entry, lock
+    def __init__(self, session: Session, cut_off: UnfinishedSwitch, attempt: Attempt, lock: Lock) -> None:
+        self._session, self._cut_off, self._attempt, self._lock = session, cut_off, attempt, lock
 
     def run(self, back: bool = False) -> Report:
         """Finish the switch, or bring back what ran before it: where finishing is not safe, and always with `back`.
@@ -32,11 +34,11 @@ class Recovery:
         failed: what a recovery could not bring back is `restore`'s, so that no second one says the same.
         """
         session, cut_off = self._session, self._cut_off
-        self._watcher.recovering(str(cut_off))
-        self._entry.intend(Recovering(switch=cut_off.began.switch, at=self._entry.at, by=self._entry.by))
+        self._attempt.watcher.recovering(str(cut_off))
+        self._attempt.takes_up(cut_off)
         self._await_quiet()
         if is_untouched(cut_off, session.observer.observe_running()):
-            return self._recovered(untouched(self._entry.enforced, "had been stopped or started"))
+            return self._recovered(untouched(self._attempt.enforced, "had been stopped or started"))
         if not back and self._has_ended():
             return self._recovered("its training has ended since; nothing more is done", self._left(), follow=True)
         plan = None if back else self._finishing()
@@ -48,28 +50,29 @@ class Recovery:
 
     def _carry_out(self, plan: Plan | None) -> Report:
         """Carry out the plan that finishes the switch; without one go back."""
-        cut_off, switch = self._cut_off, self._entry.attempt(self._lock, self._cut_off)
+        cut_off = self._cut_off
+        switch = Switch(self._session.lab(), self._attempt, cut_off)
         try:
             if plan is None:
                 reason = f"{cut_off.began.request} was cut off"
                 return self._recovered(switch.back(cut_off.began.before, restore=True, reason=reason))
-            self._watcher.planned(plan)
+            self._attempt.watcher.planned(plan)
             switch.run(plan, cut_off.began.before, cut_off.began.restore)
             return self._recovered("it was finished", self._state_after(plan), plan, follow=True)
         except (SwitchFailed, Interrupted) as error:
             if switch.ended == "rolled-back":
                 return self._recovered(error.message)
             if switch.ended:
-                self._entry.record(self._entry.ended_for(cut_off, switch.ended, error.message))
+                self._attempt.record(self._attempt.ended_for(cut_off, switch.ended, error.message))
             raise
         except NeedsAttention as error:
             if not switch.stuck:
                 raise
-            self._entry.record(self._entry.ended_for(cut_off, "failed", error.message, self._left()))
+            self._attempt.record(self._attempt.ended_for(cut_off, "failed", error.message, self._left()))
             message = f"{error.message}\nNow it is {self._mode()}, and nothing more is tried."
             raise NeedsAttention(message, "bring back what ran before, when it can run: spark-mode restore") from None
         finally:
-            self._entry.keep(switch)
+            self._attempt.measured(switch.measured)
 
     def _await_quiet(self) -> None:
         """Wait, shortly, for what the switch had asked the engine for last, and end it when two sides are active together."""
@@ -79,7 +82,7 @@ class Recovery:
 
     def _end_two_sides(self, seen: Observed) -> None:
         self._lock.goes_on()
-        self._entry.two_sides(self._lock).end_in(seen)
+        two_sides(self._session, self._attempt).end_in(seen)
 
     def _finishing(self) -> Plan | None:
         """Return the plan that finishes the switch, None where going back is the safe way."""
@@ -120,21 +123,20 @@ class Recovery:
         """Write the end, and before it what was part of the intent; `follow` says that its training was started."""
         cut_off = self._cut_off
         if plan:
-            self._entry.keep_intent(
-                cut_off.began.request, plan, self._session.observer.observe_running(), cut_off.began, cut_off.began.switch
-            )
+            seen = self._session.observer.observe_running()
+            keep_in_force(self._attempt, cut_off.began.request, plan, seen, cut_off.began, cut_off.began.switch)
         elif follow and cut_off.began.then:
-            self._entry.follow(cut_off.began.switch)
+            restore_after(self._attempt, cut_off.began.switch)
         if follow and cut_off.began.then:
             note += "; when training has ended, a guard brings back what ran before; without one: spark-mode restore"
-        self._entry.record(self._entry.ended_for(cut_off, "recovered", note, state))
+        self._attempt.record(self._attempt.ended_for(cut_off, "recovered", note, state))
         self._session.reload_journal()
         return Report(
             switch=cut_off.began.switch,
             request=str(cut_off.began.request),
             outcome="recovered",
             mode=self._mode(),
-            seconds=self._entry.seconds,
+            seconds=self._attempt.seconds,
             steps=plan.steps if plan else (),
             note=note,
         )

@@ -5,24 +5,24 @@
 
 from spark_mode.engine.doors import Docker
 from spark_mode.planning.observed import Container
-from spark_mode.switching.switch_log import SwitchLog
+from spark_mode.switching.attempt import Attempt
 
 
 class RestartPolicies:
     """Takes containers their restart policy, and gives each its own one back."""
 
-    def __init__(self, docker: Docker, log: SwitchLog) -> None:
-        self._docker, self._log = docker, log
+    def __init__(self, docker: Docker, attempt: Attempt) -> None:
+        self._docker, self._attempt = docker, attempt
 
     def disarm(self, container: Container) -> None:
         """Have a container stay stopped whatever happens to the engine; not when what it is owed could not be written."""
         has_one = container.restart_policy != "no" and container.state not in ("removing", "dead")
-        if has_one and self._log.disarmed(container):
+        if has_one and self._attempt.disarmed(container):
             self._docker.set_restart_policy(container.id, "no", 0)
 
     def give_back(self, container: Container) -> None:
         """Give a container that is up its own restart policy back."""
-        owed = self._log.owed(container.id)
+        owed = self._attempt.owed(container.id)
         if owed and container.active:
             self._docker.set_restart_policy(container.id, owed.policy, owed.retries)
-            self._log.given_back(owed)
+            self._attempt.given_back(owed)

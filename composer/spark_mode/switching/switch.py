@@ -4,63 +4,42 @@ from signal import SIGTSTP, Signals
 from typing import Literal
 
 from spark_mode.errors import EngineUnavailable, Interrupted, NeedsAttention, StepFailed, SwitchFailed
+from spark_mode.journal.journal import UnfinishedSwitch
 from spark_mode.journal.measurements import Measurement
-from spark_mode.lab.project import Project
-from spark_mode.lab.rules import Rules
 from spark_mode.planning.observed import Observed
 from spark_mode.planning.plan import Plan, Step, Stop
 from spark_mode.planning.rollback import Rollback, rollback
-from spark_mode.session.doors import Doors
-from spark_mode.session.observe import Observer
-from spark_mode.sharing.lock import Lock
+from spark_mode.session.lab import Lab
+from spark_mode.switching.attempt import Attempt
 from spark_mode.switching.executor import Executor
 from spark_mode.switching.interruption import Interruption, LeftAtOnce
 from spark_mode.switching.memory_watch import NotReleased
 from spark_mode.switching.net import Unexpected, net
-from spark_mode.switching.report import Watcher
-from spark_mode.switching.switch_log import SwitchLog
 from spark_mode.switching.untouched import sentence
 
 LOOK = "see what runs: spark-mode status; finish it or bring back what ran before: spark-mode recover"
-WAITING = frozenset({"stop", "unload", "await-release"})
-"""The actions that only wait until something has ended: whoever else stops something meanwhile is in nobody's way."""
 STAYS = "see what runs: spark-mode status; bring back what ran before: spark-mode restore"
 
 
 class Switch:
     """Carries a plan out under the lock, or brings back what ran `before` it.
 
-    `carried_out` are the steps of an earlier attempt at the same switch, whose starts were `started`. `ended` says how a
+    With `cut_off` it goes on where an earlier attempt at the same switch was cut off. `ended` says how a
     switch that raised an error ended: None means that it is still to be finished or undone, by a recovery. `stuck` says that
     the way back was tried, and failed.
     """
 
-    def __init__(
-        self,
-        doors: Doors,
-        project: Project,
-        rules: Rules,
-        observer: Observer,
-        watcher: Watcher,
-        log: SwitchLog,
-        lock: Lock | None = None,
-        carried_out: tuple[Step, ...] = (),
-        started: frozenset[str] = frozenset(),
-    ) -> None:
+    def __init__(self, lab: Lab, attempt: Attempt, cut_off: UnfinishedSwitch | None = None) -> None:
         self.ended: Literal["rolled-back", "failed", "interrupted"] | None = None
         self.left_stopped = self.stuck = self._going_back = self._braking = False
-        self._log, self._carried_out, self._afterwards = log, carried_out, "what ran before comes back"
-        self._watcher = _Recorder(watcher, lock)
+        self._lab, self._attempt, self._afterwards = lab, attempt, "what ran before comes back"
         self._interruption = Interruption(self._heard)
-        self._project, self._rules, self._observer = project, rules, observer
-        self._executor = Executor(doors, project, rules, observer, self._watcher, self._interruption, log, lock)
-        self._executor.started |= started
-        self._executor.touched = bool(carried_out)
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What was warned of while the steps ran."""
-        return tuple(self._watcher.warnings)
+        self._executor = Executor(lab, attempt, self._interruption)
+        self._carried_out: tuple[Step, ...] = ()
+        if cut_off:
+            self._carried_out = cut_off.steps
+            self._executor.started |= cut_off.starts
+            self._executor.touched = bool(cut_off.steps)
 
     @property
     def measured(self) -> tuple[Measurement, ...]:
@@ -80,20 +59,22 @@ class Switch:
             try:
                 self._tried(plan.steps)
             except StepFailed as error:
-                self._log.failed(str(error))
+                self._attempt.failed(str(error))
                 if isinstance(error, NotReleased):
                     self._executor.patience = 0.0  # it was waited for already
                 raise SwitchFailed(*self._end(before, restore, str(error))) from None
             except Interrupted:
-                self._log.signalled(at_once=False)
+                self._attempt.signalled(at_once=False)
                 said = self._end(before, restore, "interrupted")
                 self.ended = "interrupted"
                 raise Interrupted(*said) from None
             except EngineUnavailable as error:
                 raise self._unanswered(error) from None
             except LeftAtOnce:
-                self._log.signalled(at_once=True)
-                raise Interrupted(f"left at once, during: {self._watcher.at}", f"nothing was brought back; {LOOK}") from None
+                self._attempt.signalled(at_once=True)
+                raise Interrupted(
+                    f"left at once, during: {self._attempt.step_now}", f"nothing was brought back; {LOOK}"
+                ) from None
 
     def back(self, before: Observed, restore: bool, reason: str) -> str:
         """Bring back what ran `before`, and return what to say of it. Raises as `run` does."""
@@ -111,38 +92,37 @@ class Switch:
         self._executor.sides.leaving = frozenset(filter(None, stopped))  # these are what goes, whatever they exclude
         with self._interruption.listening():
             try:
-                for number, step in enumerate(plan.steps):
-                    self._watcher.done = number
-                    failed += self._braked(step)
+                for number, step in enumerate(plan.steps, 1):
+                    failed += self._braked(number, step)
             except Interrupted:
-                self._log.signalled(at_once=False)
+                self._attempt.signalled(at_once=False)
                 self.ended = "interrupted"
                 raise Interrupted("interrupted: what was not stopped yet runs on", "see what runs: spark-mode status") from None
             except LeftAtOnce:
-                self._log.signalled(at_once=True)
-                raise Interrupted(f"left at once, during: {self._watcher.at}", "see what runs: spark-mode status") from None
+                self._attempt.signalled(at_once=True)
+                raise Interrupted(f"left at once, during: {self._attempt.step_now}", "see what runs: spark-mode status") from None
         return tuple(failed)
 
-    def _braked(self, step: Step) -> tuple[str, ...]:
+    def _braked(self, number: int, step: Step) -> tuple[str, ...]:
         """Carry out one step of a stop, and return why it failed, if it did."""
         try:
-            self._tried((step,))
+            self._tried((step,), number)
         except StepFailed as error:
-            self._log.failed(str(error))
+            self._attempt.failed(str(error))
             return (str(error),)
         except EngineUnavailable as error:
-            self._log.failed(error.message)
-            self._observer.observe_running()  # raises when it was not this one container alone
+            self._attempt.failed(error.message)
+            self._lab.observer.observe_running()  # raises when it was not this one container alone
             return (error.message,)
         return ()
 
-    def _tried(self, steps: tuple[Step, ...]) -> None:
+    def _tried(self, steps: tuple[Step, ...], first: int = 1) -> None:
         with net(Interrupted, EngineUnavailable, NeedsAttention):
-            self._executor.run(steps)
+            self._executor.run(steps, first)
 
     def _heard(self, number: Signals) -> None:
         """Say at once what a signal does, and what is awaited first."""
-        awaited = f"{self._watcher.at}, {self._executor.awaits}" if self._executor.awaits else self._watcher.at
+        awaited = f"{self._attempt.step_now}, {self._executor.awaits}" if self._executor.awaits else self._attempt.step_now
         first = f"First this step ends: {awaited}; then"
         if number == SIGTSTP:
             said = f"a switch is not held up in the middle (now: {awaited}); Ctrl-C interrupts it"
@@ -153,38 +133,42 @@ class Switch:
         else:
             at_once = "Once more leaves at once and brings nothing back; then: spark-mode recover"
             said = f"interrupted. {first} {self._afterwards}. {at_once}"
-        self._watcher.signalled(said)
+        self._attempt.watcher.signalled(said)
 
     def _unanswered(self, error: EngineUnavailable) -> EngineUnavailable:
-        self._log.failed(error.message)
-        message = f"{error.message}\nThe switch stopped at: {self._watcher.at}"
+        self._attempt.failed(error.message)
+        message = f"{error.message}\nThe switch stopped at: {self._attempt.step_now}"
         return EngineUnavailable(message, f"when the engine answers again, {LOOK}")
 
     def _end(self, before: Observed, restore: bool, reason: str) -> tuple[str, str | None]:
         """Go back as far as asked; return what to say and what to do next."""
         if not self._executor.touched:
             self.ended = "failed"
-            return f"{reason}\n{sentence(self._log.enforced)}", None
+            return f"{reason}\n{sentence(self._attempt.enforced)}", None
         if not restore:
             self.ended, self.left_stopped = "failed", True
             return f"{reason}\nWhat was stopped stays stopped, as asked.", STAYS
         self._going_back = True
         self._interruption.going_back()
-        self._log.going_back(reason)
+        self._attempt.going_back(reason)
         try:
             with net(EngineUnavailable, NeedsAttention):
                 way = rollback(
-                    self._carried_out, self._project, self._rules, before, self._observer.observe_running(all_hosts=True)
+                    self._carried_out,
+                    self._lab.project,
+                    self._lab.rules,
+                    before,
+                    self._lab.observer.observe_running(all_hosts=True),
                 )
-                self._watcher.rolling_back(reason, way.steps)
+                self._attempt.watcher.rolling_back(reason, way.steps)
                 self._executor.run(way.steps)
         except (StepFailed, EngineUnavailable, NeedsAttention) as error:
             self.stuck = isinstance(error, StepFailed) and not isinstance(error, Unexpected)
-            self._log.failed(str(error))
-            raise NeedsAttention(f"{reason}\nThe way back failed at: {self._watcher.at}\n{error}", LOOK) from None
+            self._attempt.failed(str(error))
+            raise NeedsAttention(f"{reason}\nThe way back failed at: {self._attempt.step_now}\n{error}", LOOK) from None
         except LeftAtOnce:
-            self._log.signalled(at_once=True)
-            raise Interrupted(f"{reason}\nLeft at once, on the way back, during: {self._watcher.at}", LOOK) from None
+            self._attempt.signalled(at_once=True)
+            raise Interrupted(f"{reason}\nLeft at once, on the way back, during: {self._attempt.step_now}", LOOK) from None
         self.ended = "rolled-back"
         lost = "".join(f"\n{one}" for one in way.lost)
         return f"{reason}\n{_restored(way, before)}{lost}", None
@@ -206,48 +190,3 @@ def _restored(way: Rollback, before: Observed) -> str:
     if not before.active:
         return "Nothing of the lab ran before, and nothing that was started does now."
     return "What ran before still runs; nothing new does."
-
-
-class _Recorder:
-    """Passes everything on to the watcher, remembers the step and the warnings, and tells those who wait for the lock.
-
-    `done` steps came before those that are carried out now.
-    """
-
-    def __init__(self, watcher: Watcher, lock: Lock | None) -> None:
-        self._watcher, self._lock = watcher, lock
-        self.at = "the beginning"
-        self.done = 0
-        self.warnings: list[str] = []
-
-    def waiting(self, holder: str) -> None:
-        self._watcher.waiting(holder)
-
-    def recovering(self, what: str) -> None:
-        self._watcher.recovering(what)
-
-    def planned(self, plan: Plan) -> None:
-        self._watcher.planned(plan)
-
-    def started(self, number: int, step: Step) -> None:
-        self.at = f"{step.action} {step.subject}"
-        if self._lock:
-            self._lock.require_held()
-            self._lock.doing(self.at, waits=step.action in WAITING)
-        self._watcher.started(self.done + number, step)
-
-    def progress(self, available: int | None, note: str) -> None:
-        self._watcher.progress(available, note)
-
-    def finished(self, number: int, step: Step) -> None:
-        self._watcher.finished(self.done + number, step)
-
-    def signalled(self, what: str) -> None:
-        self._watcher.signalled(what)
-
-    def warned(self, message: str) -> None:
-        self.warnings.append(message)
-        self._watcher.warned(message)
-
-    def rolling_back(self, reason: str, steps: tuple[Step, ...]) -> None:
-        self._watcher.rolling_back(reason, steps)

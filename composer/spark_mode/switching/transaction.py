@@ -1,7 +1,7 @@
 """One request from the question to its record: agreed to, locked, recovered, planned again, carried out, journalled."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 from spark_mode.errors import ConfigurationError, Interrupted, NeedsAttention, Refused, SparkModeError, StepFailed, SwitchFailed
 from spark_mode.journal.journal import UnfinishedSwitch
@@ -13,17 +13,20 @@ from spark_mode.planning.request import Request
 from spark_mode.session.session import Session
 from spark_mode.sharing.leases import POLL_SECONDS
 from spark_mode.sharing.lock import Lock, switch_lock
+from spark_mode.sharing.waiting import Tell
 from spark_mode.switching.admitted import admitted
 from spark_mode.switching.aftermath import QUIET_SECONDS
 from spark_mode.switching.agreement import ROUNDS, Agreement, Unasked
+from spark_mode.switching.attempt import Attempt
 from spark_mode.switching.brake import Brake
-from spark_mode.switching.entry import Entry
+from spark_mode.switching.holding import keep_in_force, restore_after
 from spark_mode.switching.net import net
 from spark_mode.switching.recovery import Recovery
-from spark_mode.switching.report import Confirm, Report, SwitchOptions, Watcher
-from spark_mode.switching.switch import LOOK
-from spark_mode.switching.two_sides import require_gone
+from spark_mode.switching.report import Confirm, Report, SwitchOptions
+from spark_mode.switching.switch import LOOK, Switch
+from spark_mode.switching.two_sides import require_gone, two_sides
 from spark_mode.switching.untouched import sentence, stopped_at_once
+from spark_mode.switching.watcher import Watcher
 
 
 class Transaction:
@@ -31,8 +34,8 @@ class Transaction:
 
     def __init__(self, session: Session, options: SwitchOptions, watcher: Watcher, confirm: Confirm | None) -> None:
         self._session, self._options, self._watcher = session, options, watcher
-        self._entry = Entry(session, watcher)
-        self._agreement = Agreement(options, confirm, self._entry.enforced)
+        self._attempt = Attempt(session, watcher)
+        self._agreement = Agreement(options, confirm, self._attempt.enforced)
 
     def switch(self, request: Request) -> Report:
         """Carry a request out."""
@@ -42,13 +45,12 @@ class Transaction:
         try:
             with self._told():
                 require_understood(self._session.journal_state, request)
-                if (
-                    self._session.journal_state.unfinished is None
-                ):  # else it runs or is recovered first, and what there is now will not be
+                unfinished = self._session.journal_state.unfinished
+                if unfinished is None:  # else it runs or is recovered first, and what there is now will not be
                     self._agreement.ask(admitted(self._session, request, self._session.observe()))
                 return self._in_rounds(request)
         except Refused as error:
-            self._entry.refused(str(request), error.message)
+            self._attempt.refused(str(request), error.message)
             raise
 
     def recover(self) -> Report:
@@ -58,32 +60,32 @@ class Transaction:
             self._session.reload_journal()
             puzzle = self._session.journal_state.puzzle
             if cut_off := self._session.journal_state.unfinished:
-                report = Recovery(self._session, cut_off, self._watcher, self._entry, lock).run()
+                report = Recovery(self._session, cut_off, self._attempt, lock).run()
                 self._pass_over()
-                self._one_side(lock, required=True)
+                self._one_side(required=True)
                 return report
-            mode = self._session.mode(self._one_side(lock, required=True))
+            mode = self._session.mode(self._one_side(required=True))
             note = f"{puzzle}; what runs counts from now on" if puzzle else "no switch was cut off"
             if puzzle:
                 self._pass_over()
-                self._entry.record(self._entry.ended("recover", "recovered", note))
+                self._attempt.record(self._attempt.ended("recover", "recovered", note))
             return Report(
-                switch=self._entry.switch,
+                switch=self._attempt.switch,
                 request="recover",
                 outcome="recovered" if puzzle else "unchanged",
                 mode=mode,
-                seconds=self._entry.seconds,
+                seconds=self._attempt.seconds,
                 note=self._with_enforced(note),
             )
 
     def _with_enforced(self, note: str | None) -> str | None:
         """Return what there is to say, with what was stopped at once."""
-        return "; ".join(filter(None, (note, stopped_at_once(self._entry.enforced)))) or None
+        return "; ".join(filter(None, (note, stopped_at_once(self._attempt.enforced)))) or None
 
     def _pass_over(self) -> None:
         """Have what cannot be understood count no more, once what can be was recovered."""
         if count := self._session.journal_state.unreadable:
-            self._entry.pass_over(count)
+            self._attempt.pass_over(count)
             self._session.reload_journal()
 
     @contextmanager
@@ -91,12 +93,12 @@ class Transaction:
         """Have what nobody expected, outside the steps of a switch, end as what it is for the lab."""
         try:
             with net(SparkModeError, Unasked):
-                self._entry.starts()
+                self._attempt.starts()
                 yield
         except StepFailed as error:
-            if self._entry.has_begun:
+            if self._attempt.has_begun:
                 raise NeedsAttention(f"{error}\nThe switch may not be finished.", LOOK) from error
-            raise SwitchFailed(f"{error}\n{sentence(self._entry.enforced)}") from error
+            raise SwitchFailed(f"{error}\n{sentence(self._attempt.enforced)}") from error
         except KeyboardInterrupt:
             if cut_off := self._session.journal_state.unfinished:
                 raise Interrupted(f"interrupted, and still unfinished: {cut_off}", LOOK) from None
@@ -114,21 +116,27 @@ class Transaction:
 
     def _stop(self, request: Request) -> Report:
         """Stop, under the lock where it can be had; a command that a killed switch left behind is not waited for."""
-        lock: Lock | None = None
         with ExitStack() as held:
             try:
-                lock = held.enter_context(self._locked(str(request), self._watcher.warned))
+                held.enter_context(self._locked(str(request), self._watcher.warned))
             except ConfigurationError as error:
                 self._watcher.warned(f"{error.message}; this stops what runs, and cannot keep a switch from starting it again")
-            return Brake(self._session, self._options, self._watcher, self._agreement, self._entry).run(request, lock)
+            return Brake(self._session, self._options, self._agreement, self._attempt).run(request)
 
     def _switch(self, request: Request) -> Report:
         with self._locked(str(request)) as lock:
             return self._under_lock(request, lock)
 
-    def _locked(self, request: str, left_behind: Callable[[str], None] | None = None) -> AbstractContextManager[Lock]:
+    @contextmanager
+    def _locked(self, request: str, left_behind: Tell | None = None) -> Iterator[Lock]:
         session, seconds = self._session, self._options.wait_seconds
-        return switch_lock(session.directories.locks, request, seconds, self._watcher.waiting, session.clock, left_behind)
+        tell = self._watcher.waiting
+        with switch_lock(session.directories.locks, request, seconds, tell, session.clock, left_behind) as lock:
+            self._attempt.lock = lock
+            try:
+                yield lock
+            finally:
+                self._attempt.lock = None
 
     def _await_judgements(self, lock: Lock) -> None:
         """See that whoever was just allowed to start something is seen: from now on nobody is, until this has ended."""
@@ -156,19 +164,19 @@ class Transaction:
         if request.verb == "restore":
             request = request.model_copy(update=session.restore_request().model_dump(include={"names", "extra", "variants"}))
         self._require_last()
-        before = self._one_side(lock)
+        before = self._one_side()
         plan = admitted(session, request, before)
         self._agreement.require(plan)
         self._watcher.planned(plan)
-        return self._carry_out(request, plan, before, lock) if plan.steps else self._unchanged(request, plan, before)
+        return self._carry_out(request, plan, before) if plan.steps else self._unchanged(request, plan, before)
 
-    def _one_side(self, lock: Lock | None, required: bool = False) -> Observed:
+    def _one_side(self, required: bool = False) -> Observed:
         """Return what is there, once what the rules keep apart was ended by the guard's policy.
 
         Raises NeedsAttention where that is `required` and something that had to go will not die.
         """
         seen = self._session.observe()
-        ended = self._entry.two_sides(lock).end_in(seen)
+        ended = two_sides(self._session, self._attempt).end_in(seen)
         now = self._session.observe() if ended else seen
         if required:
             require_gone(ended, now)
@@ -178,51 +186,53 @@ class Transaction:
         session = self._session
         mode = session.mode(before)
         was = before_of(before, session.project, session.rules)
-        self._entry.keep_intent(request, plan, before, self._options, session.journal_state.last_change)
+        keep_in_force(self._attempt, request, plan, before, self._options, session.journal_state.last_change)
         if request.verb == "restore" and session.journal_state.restores:
-            self._entry.follow(None)  # it has come back
+            restore_after(self._attempt, None)  # it has come back
         admitted = plan.models != session.state.models
         state = after(session.state, plan, was, mode, touched=False) if admitted else None
-        self._entry.record(self._entry.ended(plan.request, "unchanged", state=state))
+        self._attempt.record(self._attempt.ended(plan.request, "unchanged", state=state))
         note = f"{plan.nothing_to_do}; held from now on" if self._options.hold else plan.nothing_to_do
         return Report(
-            switch=self._entry.switch,
+            switch=self._attempt.switch,
             request=plan.request,
             outcome="unchanged",
             mode=mode,
-            seconds=self._entry.seconds,
+            seconds=self._attempt.seconds,
             note=self._with_enforced(note),
             warnings=plan.warnings,
         )
 
-    def _carry_out(self, request: Request, plan: Plan, before: Observed, lock: Lock) -> Report:
+    def _carry_out(self, request: Request, plan: Plan, before: Observed) -> Report:
         session = self._session
-        self._entry.drop_gone(before)
-        self._entry.began(request, before, plan.steps, self._options)
+        self._attempt.drop_gone(before)
+        self._attempt.began(request, before, plan.steps, self._options)
         was = before_of(before, session.project, session.rules)
-        switch = self._entry.attempt(lock)
+        switch = Switch(session.lab(), self._attempt)
         try:
             switch.run(plan, before, self._options.restore_on_failure)
         except (SwitchFailed, Interrupted) as error:
             if switch.ended:
                 seen = session.mode(session.observer.observe_running())
                 state = after(session.state, plan, was, seen, touched=True) if switch.left_stopped else None
-                self._entry.record(self._entry.ended(plan.request, switch.ended, note=error.message, state=state))
+                self._attempt.record(self._attempt.ended(plan.request, switch.ended, note=error.message, state=state))
             raise
         finally:
-            self._entry.keep(switch)
+            self._attempt.measured(switch.measured)
         running = session.observer.observe_running()
         mode = session.mode(running)
-        self._entry.keep_intent(request, plan, running, self._options, self._entry.switch)
-        self._entry.record(self._entry.ended(plan.request, "applied", state=after(session.state, plan, was, mode, touched=True)))
+        keep_in_force(self._attempt, request, plan, running, self._options, self._attempt.switch)
+        self._attempt.record(
+            self._attempt.ended(plan.request, "applied", state=after(session.state, plan, was, mode, touched=True))
+        )
         return Report(
-            switch=self._entry.switch,
+            switch=self._attempt.switch,
             request=plan.request,
             outcome="applied",
             mode=mode,
-            seconds=self._entry.seconds,
+            seconds=self._attempt.seconds,
             steps=plan.steps,
-            warnings=(*plan.warnings, *switch.warnings),
+            warnings=(*plan.warnings, *self._attempt.warnings),
         )
 
     def _require_last(self) -> None:
@@ -237,7 +247,7 @@ class Transaction:
         Where neither is possible the request is judged by what runs: nobody is locked out of a lab.
         """
         try:
-            report = Recovery(self._session, cut_off, self._watcher, self._entry, lock).run(back=request.verb == "restore")
+            report = Recovery(self._session, cut_off, self._attempt, lock).run(back=request.verb == "restore")
             if request.verb == "restore":
                 return report
         except (NeedsAttention, SwitchFailed) as error:
@@ -246,6 +256,6 @@ class Transaction:
             self._watcher.warned(f"{error.message}\nThe request is judged by what runs now.")
             self._session.reload_journal()
             if self._session.journal_state.unfinished:
-                self._entry.gives_up(cut_off, str(request))
+                self._attempt.gives_up(cut_off, str(request))
         self._session.reload_journal()
         return None

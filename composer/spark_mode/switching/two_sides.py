@@ -1,21 +1,17 @@
 """Two sides that a rule keeps apart, seen active together by whoever holds the lock: one goes at once, as the guard has it."""
 
-from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
-from spark_mode.engine.doors import Clock, Docker
 from spark_mode.errors import NeedsAttention, StepFailed
-from spark_mode.lab.project import Project
-from spark_mode.lab.rules import Rules
 from spark_mode.planning.conflict_policy import Victim, conflict_victims
-from spark_mode.planning.mode import violations
+from spark_mode.planning.mode import mode_services, violations
 from spark_mode.planning.observed import LEASED, Observed
-from spark_mode.session.observe import Observer
-from spark_mode.sharing.lock import Lock
+from spark_mode.session.lab import Lab
+from spark_mode.session.session import Session
+from spark_mode.switching.attempt import Attempt
 from spark_mode.switching.checkpoint import lost_checkpoint
 from spark_mode.switching.restart_policies import RestartPolicies
-from spark_mode.switching.switch_log import SwitchLog
 
 LOOK_SECONDS = 0.25
 """How often is looked without a hint, at most: a look takes some 10 ms."""
@@ -27,80 +23,82 @@ class TwoSides:
 
     `kept` are the services that stay in doubt, `leaving` those that are being stopped anyway: nothing else has to go because of
     them. What is not the lab's to stop is left, and with `on_violation: warn` everything is, with a warning. While a stop takes
-    its grace the holder of `lock` only waits, so the guard may act.
+    its grace the holder of the lock only waits, so the guard may act.
     """
 
-    docker: Docker
-    clock: Clock
-    project: Project
-    rules: Rules
-    observer: Observer
-    log: SwitchLog
-    warn: Callable[[str], None]
-    lock: Lock | None = None
+    lab: Lab
+    attempt: Attempt
     kept: tuple[str, ...] = ()
     leaving: frozenset[str] = frozenset()
     _looked_at: float = float("-inf")
     _warned: set[str] = field(default_factory=set)
 
+    def __post_init__(self) -> None:
+        self._docker, self._clock, self._rules = self.lab.doors.docker, self.lab.doors.clock, self.lab.rules
+
     def end(self, hint: bool = True) -> tuple[Victim, ...]:
         """Look, without a hint only when it is time, and return what was stopped. Raises EngineUnavailable."""
-        now = self.clock.now()
+        now = self._clock.now()
         if not hint and now - self._looked_at < LOOK_SECONDS:
             return ()
         self._looked_at = now
-        return self.end_in(self.observer.observe_running().without(self.leaving, ()))
+        return self.end_in(self.lab.observer.observe_running().without(self.leaving, ()))
 
     def end_in(self, seen: Observed) -> tuple[Victim, ...]:
         """Stop what has to go of what was seen, each with its own grace, and return it. Raises EngineUnavailable."""
-        found = tuple(one for one in conflict_victims(seen, self.project, self.rules, self.kept) if one.containers)
-        if self.rules.guard.on_violation == "warn":
+        found = tuple(one for one in conflict_victims(seen, self.lab.project, self._rules, self.kept) if one.containers)
+        if self._rules.guard.on_violation == "warn":
             for one in found:
                 if one.service not in self._warned:
                     self._warned.add(one.service)
-                    self.warn(
+                    self.attempt.warned(
                         f"{one.service} runs against the rules: {one.cause}; it is not stopped: rules.yaml says to warn only"
                     )
             return ()
         for one in found:
-            self.warn(f"{one.service} is stopped at once: {one.cause}")
-        begun = self.clock.now()
+            self.attempt.warned(f"{one.service} is stopped at once: {one.cause}")
+        begun = self._clock.now()
         self.stop(tuple(id_ for one in found for id_ in one.containers))
         for one in found:
-            there = (left.state for id_ in one.containers if (left := self.docker.container(id_)) and left.active)
-            self.log.enforce(one, self.clock.now() - begun, next(there, None))
+            there = (left.state for id_ in one.containers if (left := self._docker.container(id_)) and left.active)
+            self.attempt.enforce(one, self._clock.now() - begun, next(there, None))
         return found
 
     def stop(self, containers: tuple[str, ...]) -> None:
         """Stop containers together, each with its own grace."""
-        active = [one for id_ in containers if (one := self.docker.container(id_)) and one.active]
+        active = [one for id_ in containers if (one := self._docker.container(id_)) and one.active]
         if not active:
             return
-        policies = RestartPolicies(self.docker, self.log)
+        policies = RestartPolicies(self._docker, self.attempt)
         for one in active:
             policies.disarm(one)
         names = ", ".join(one.service or one.name for one in active)
-        with self.lock.waiting(f"stop {names}") if self.lock else nullcontext():
-            self.docker.stop_all({one.id: one.stop_seconds for one in active})
+        with self.attempt.lock.waiting(f"stop {names}") if self.attempt.lock else nullcontext():
+            self._docker.stop_all({one.id: one.stop_seconds for one in active})
         for one in active:
-            workload, now = self.rules.of_service(one.service or ""), self.docker.container(one.id)
+            workload, now = self._rules.of_service(one.service or ""), self._docker.container(one.id)
             if now and workload and workload.class_ == "training" and (lost := lost_checkpoint(now)):
-                self.warn(lost)
+                self.attempt.warned(lost)
 
     def require_one(self, seen: Observed, started: set[str]) -> None:
         """Raise where two sides are active together that the policy leaves alone, as what is not the lab's to stop.
 
         StepFailed when this switch `started` one of them: that one is stopped. Else NeedsAttention.
         """
-        broken = violations(seen, self.rules)
+        broken = violations(seen, self._rules)
         if not broken:
             return
         told = f"two sides are active together: {'; '.join(map(str, broken))}"
         mine = started & {side.name for conflict in broken for side in (conflict.one, conflict.other)}
-        if not mine or self.rules.guard.on_violation == "warn":
+        if not mine or self._rules.guard.on_violation == "warn":
             raise NeedsAttention(told, "stop one: spark-mode stop NAME")
         self.stop(tuple(one.id for one in seen.active if one.service in mine and one.state != LEASED))
         raise StepFailed(f"{told}; what was started of them was stopped again: {', '.join(sorted(mine))}")
+
+
+def two_sides(session: Session, attempt: Attempt) -> TwoSides:
+    """Return who looks outside of a switch; in doubt stays what the last one left, as for the guard."""
+    return TwoSides(session.lab(), attempt, mode_services(session.state.mode, session.project, session.rules))
 
 
 def require_gone(ended: tuple[Victim, ...], seen: Observed) -> None:

@@ -1,0 +1,55 @@
+"""What stays in force after a switch: what is held, and what comes back when training has ended."""
+
+from spark_mode.journal.records import Began, Held, RestoreAfter
+from spark_mode.journal.understanding import require_understood
+from spark_mode.planning.observed import Hold, Observed
+from spark_mode.planning.plan import Plan
+from spark_mode.planning.request import Request
+from spark_mode.session.session import Session
+from spark_mode.sharing.lock import switch_lock
+from spark_mode.switching.attempt import Attempt
+from spark_mode.switching.report import SwitchOptions
+from spark_mode.switching.watcher import Watcher
+from spark_mode.wall_time import now
+
+
+def keep_in_force(
+    attempt: Attempt, request: Request, plan: Plan, seen: Observed, asked: Began | SwitchOptions, switch: str | None
+) -> None:
+    """Write down what holds from now on: `--hold`, and `--then restore` after a switch; before its end is written."""
+    holds = [one for one in seen.held if one.process is None]
+    if asked.hold:
+        containers = tuple(one.id for name in plan.target if (one := seen.container_of(name)) and one.active)
+        hold = Hold(
+            request=str(request),
+            by=asked.by if isinstance(asked, Began) else attempt.by,
+            since=now(),
+            services=plan.target,
+            containers=containers,
+            models=plan.target_models,
+        )
+        holds = [one for one in holds if one.services != hold.services] + [hold]
+    if asked.hold or len(holds) != len(attempt.session.journal_state.holds):
+        attempt.record(Held(holds=tuple(holds)))
+    if asked.then:
+        restore_after(attempt, switch)
+
+
+def restore_after(attempt: Attempt, switch: str | None) -> None:
+    """Write that what ran before comes back when the training of a switch has ended; None: nothing does."""
+    attempt.record(RestoreAfter(switch=switch))
+
+
+def release_holds(session: Session, watcher: Watcher) -> list[str]:
+    """End all holds, and return what was held and still ran: under the lock, because a switch writes down what is held, too.
+
+    Raises LockBusy while a switch runs, NeedsAttention where a hold may be written that is not understood, ConfigurationError
+    when the release cannot be written.
+    """
+    with switch_lock(session.directories.locks, "release", 0.0, watcher.waiting, session.clock):
+        session.reload_journal()
+        require_understood(session.journal_state)
+        held = [str(one) for one in session.observer.observe_running().held]
+        if session.journal_state.holds:
+            Attempt(session, watcher).intend(Held(holds=()))
+    return held
