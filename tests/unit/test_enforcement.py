@@ -14,6 +14,7 @@ from spark_mode.enforcement.notify import notify
 from spark_mode.enforcement.patience import once_ready
 from spark_mode.errors import ConfigurationError, EngineUnavailable, SparkModeError, UsageFault
 from spark_mode.lab.files import LabFiles
+from spark_mode.lab.rules import Mode
 from spark_mode.planning.planner import plan
 from spark_mode.planning.start_admission import start_refusal, the_command
 from spark_mode.sharing.leases import Lease
@@ -44,6 +45,13 @@ def test_a_start_beside_what_it_excludes_is_refused_with_the_command_that_works(
 )
 def test_the_command_to_type_instead_names_a_mode_where_there_is_one(service: str, command: str) -> None:
     assert the_command(service, PROJECT, RULES) == command
+
+
+@pytest.mark.parametrize(("mode", "command"), [("audio", "spark-mode audio omni"), ("speech", "spark-mode up omni")])
+def test_the_command_to_type_instead_is_one_that_there_is(mode: str, command: str) -> None:
+    """`spark-mode audio` alone is none, however many profiles it has, and so is a mode without a verb."""
+    modes = {mode: Mode.model_validate({"class": "audio", "profiles": ("omni",)})}
+    assert the_command("omni", PROJECT, RULES.model_copy(update={"modes": modes})) == command
 
 
 def test_every_service_has_a_gate_with_its_own_profiles(tmp_path: Path) -> None:

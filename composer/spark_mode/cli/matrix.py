@@ -43,9 +43,10 @@ def _pairs(rules: "Rules", capacity: int) -> Iterator[tuple[str, str, "Budget"]]
     from itertools import combinations
 
     from spark_mode.planning.budget import budget
+    from spark_mode.planning.mode import mode_text
 
     modes = {
-        name if len(mode.profiles) == 1 else f"{name} {profile}": (profile, rules.profiles.get(profile))
+        mode_text(name, profile): (profile, rules.profiles.get(profile))
         for name, mode in rules.modes.items()
         for profile in mode.profiles
     }

@@ -33,14 +33,19 @@ def _matching(active: set[str], project: Project, rules: Rules) -> Iterator[str]
         for profile in mode.profiles:
             closure = set(project.closure(project.of_profile(profile)))
             if closure & running and closure <= active and running <= closure | always:
-                yield name if name == "training" else f"{name} {profile}"
+                yield mode_text(name, profile)
+
+
+def mode_text(name: str, profile: str) -> str:
+    """Return a mode in one of its profiles as it is asked for and shown: `audio omni`, and `training`, which takes none."""
+    return name if name == "training" else f"{name} {profile}"
 
 
 def mode_services(mode: str | None, project: Project, rules: Rules) -> tuple[str, ...]:
     """Return the services of a mode as `current_mode` names it; none of one that is no mode of the rules."""
     for name, one in rules.modes.items():
         for profile in one.profiles:
-            if mode == (name if name == "training" else f"{name} {profile}"):
+            if mode == mode_text(name, profile):
                 return project.closure(project.of_profile(profile))
     return ()
 

@@ -1,5 +1,6 @@
 """What the user asked for, and the services and models that it means."""
 
+from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from pydantic import Field
@@ -10,6 +11,7 @@ from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.rules_reading import suggest
 from spark_mode.lab.workload import Workload
+from spark_mode.planning.mode import mode_text
 
 Verb = Literal["audio", "training", "up", "stop", "restore"]
 
@@ -122,14 +124,22 @@ def find_workload(rules: Rules, name: str, also: tuple[str, ...] = ()) -> Worklo
     raise UsageFault(f'unknown name "{name}"{suggest(name, known_names)}', f"known are {', '.join(dict.fromkeys(known_names))}")
 
 
-def mode_services(profile: str, project: Project) -> tuple[str, ...]:
-    """Return the closure of a mode's profile. Raises ConfigurationError when the Compose files do not have it."""
+def mode_requests(rules: Rules) -> Iterator[tuple[str, Request]]:
+    """Yield each profile that a mode's verb can ask for, with that request."""
+    for name, mode in rules.modes.items():
+        if name == "audio":
+            yield from ((profile, Request(verb=name, names=(profile,))) for profile in mode.profiles)
+        elif name == "training":
+            yield mode.profiles[0], Request(verb=name)
+
+
+def _require_profile(profile: str, project: Project) -> None:
+    """Raise ConfigurationError when the Compose files do not have a mode's profile."""
     if profile not in project.profiles:
         raise ConfigurationError(
             f'the mode\'s profile "{profile}" is not in the Compose files{suggest(profile, project.profiles)}',
             f"the Compose files have {', '.join(project.profiles) or 'no profiles'}; correct modes in rules.yaml",
         )
-    return project.closure(project.of_profile(profile))
 
 
 def _mode_target(request: Request, project: Project, rules: Rules) -> Target:
@@ -147,15 +157,14 @@ def _mode_target(request: Request, project: Project, rules: Rules) -> Target:
             )
     else:
         profile = mode.profiles[0]
-    mode_services(profile, project)
+    _require_profile(profile, project)
     collector.profile(profile)
     named = list(collector.services)
     if request.verb == "training" and request.names:
         _training_variant(collector, rules, project, profile, request.names[0])
     for name in request.extra:
         collector.workload(find_workload(rules, name))
-    label = f"audio {profile}" if request.verb == "audio" else "training"
-    return _target(collector, project, named, frozenset({mode.class_}), label)
+    return _target(collector, project, named, frozenset({mode.class_}), mode_text(request.verb, profile))
 
 
 def taken_by(word: str, rules: Rules) -> Taken | None:

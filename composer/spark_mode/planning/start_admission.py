@@ -5,7 +5,7 @@ from spark_mode.lab.rules import Rules
 from spark_mode.planning.observed import Observed
 from spark_mode.planning.plan import Plan, Refusal
 from spark_mode.planning.planner import plan
-from spark_mode.planning.request import Request
+from spark_mode.planning.request import Request, mode_requests
 
 
 def start_refusal(service: str, project: Project, rules: Rules, observed: Observed, capacity: int) -> Refusal | None:
@@ -28,14 +28,14 @@ def start_refusal(service: str, project: Project, rules: Rules, observed: Observ
 
 
 def the_command(service: str, project: Project, rules: Rules) -> str:
-    """Return what to type instead of starting a service with Compose."""
+    """Return what to type instead of starting a service with Compose: its mode, where one alone has it."""
     workload = rules.of_service(service)
-    for name, mode in rules.modes.items():
-        if workload and workload.class_ == mode.class_:
-            own = [profile for profile in mode.profiles if service in project.of_profile(profile)]
-            if len(own) == 1:
-                return f"spark-mode {name}" if len(mode.profiles) == 1 else f"spark-mode {name} {own[0]}"
-    return f"spark-mode up {workload.name if workload else service}"
+    modes = [
+        request
+        for profile, request in mode_requests(rules)
+        if workload and rules.modes[request.verb].class_ == workload.class_ and service in project.of_profile(profile)
+    ]
+    return f"spark-mode {modes[0] if len(modes) == 1 else f'up {workload.name if workload else service}'}"
 
 
 def _going(found: Plan) -> tuple[str, str] | None:

@@ -9,7 +9,7 @@ from spark_mode.lab.rules import Rules
 from spark_mode.lab.size import gb_text
 from spark_mode.planning.mode import violations
 from spark_mode.planning.observed import Container, Observed, running_workload
-from spark_mode.planning.request import Request
+from spark_mode.planning.request import Request, mode_requests
 from spark_mode.reporting.status_model import ModeChange, ModelStatus, ServiceStatus, Status
 from spark_mode.session.memory_users import memory_of_container
 from spark_mode.session.session import Session
@@ -127,13 +127,7 @@ def notes(services: tuple[ServiceStatus, ...], utilisation: int | None) -> Itera
 
 
 def _changes(session: Session, observed: Observed, mode: str) -> list[ModeChange]:
-    requests = [
-        Request.model_validate({"verb": name, "names": (profile,) if name == "audio" else ()})
-        for name, one in session.rules.modes.items()
-        if name in ("audio", "training")
-        for profile in one.profiles
-        if profile in session.project.profiles
-    ]
+    requests = (request for profile, request in mode_requests(session.rules) if profile in session.project.profiles)
     return [_change(one, session, observed) for one in requests if str(one) != mode]
 
 
