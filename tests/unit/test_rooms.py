@@ -25,7 +25,7 @@ BELOW = {
     "cli": {"enforcement", "reporting", "switching", "session", "journal", "sharing", "planning", "lab"},
 }
 """What each room may know, besides itself and what lies outside of all rooms."""
-PURE = {"errors", "frozen"}
+PURE = {"errors", "frozen", "readable"}
 OUTSIDE = {*PURE, "__version__", "plain_file", "atomic_file", "wall_time"}
 
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def check(cli_options: CliOptions) -> None:
     """Look for mistakes in rules.yaml, the Compose files, the engine and this machine; each with its fix."""
     session = cli_options.session()
-    from spark_mode.cli.tables import readable  # after Compose was asked
     from spark_mode.enforcement.layers import layers
+    from spark_mode.readable import readable  # after Compose was asked
     from spark_mode.reporting.check import check as find
 
     findings = [*find(session, session.compose_version), *layers(session), _plugin()]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from spark_mode.cli.tables import readable_lines
 from spark_mode.errors import SparkModeError
+from spark_mode.readable import readable_lines
 from spark_mode.session.discovery import Flags, find_lab, find_rules, here
 
 if TYPE_CHECKING:

@@ -64,10 +64,10 @@ def _require_trusted(cli_options: CliOptions) -> Path:
 def _watch(cli_options: CliOptions) -> None:
     import gc
 
-    from spark_mode.cli.tables import readable
     from spark_mode.enforcement.guard import JOURNAL_SECONDS, Guard
     from spark_mode.enforcement.patience import once_ready
     from spark_mode.enforcement.presence import directories_all_the_same, the_only_guard
+    from spark_mode.readable import readable
     from spark_mode.session.discovery import find_lab, here
     from spark_mode.session.opening import open_lab
 

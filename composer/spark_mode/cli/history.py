@@ -3,7 +3,8 @@
 import click
 
 from spark_mode.cli.context import CliOptions, output_options
-from spark_mode.cli.tables import columns, readable
+from spark_mode.cli.tables import columns
+from spark_mode.readable import readable
 
 
 @click.command()

@@ -17,9 +17,9 @@ from spark_mode import __version__
 from spark_mode.cli.best_effort_stream import BestEffortStream
 from spark_mode.cli.context import CliOptions
 from spark_mode.cli.docker_plugin import own_arguments
-from spark_mode.cli.tables import readable, readable_lines
 from spark_mode.cli.verbs import VERBS
 from spark_mode.errors import SparkModeError, UsageFault
+from spark_mode.readable import readable, readable_lines
 from spark_mode.switching.interruption import LeftAtOnce
 
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, TextIO, cast
 import click
 
 from spark_mode.cli.best_effort_stream import BestEffortStream
-from spark_mode.cli.tables import age, readable
+from spark_mode.cli.tables import age
 from spark_mode.errors import Interrupted
 from spark_mode.lab.size import gb_text
 from spark_mode.planning.plan import Plan, Step, StoppedTraining
+from spark_mode.readable import readable
 from spark_mode.switching.report import Confirm
 from spark_mode.switching.watcher import Watcher
 from spark_mode.wall_time import seconds_since

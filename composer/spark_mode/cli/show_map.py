@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from textwrap import wrap
 
-from spark_mode.cli.tables import readable
 from spark_mode.lab.size import gb_text
+from spark_mode.readable import readable
 from spark_mode.reporting.resources import Resources
 
 LEADER = 34

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from spark_mode.cli.tables import age, columns, readable
+from spark_mode.cli.tables import age, columns
 from spark_mode.lab.size import gb_text
+from spark_mode.readable import readable
 from spark_mode.reporting.status_model import ModelStatus, Status
 from spark_mode.wall_time import seconds_since
 

@@ -15,16 +15,6 @@ def columns(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def readable(text: str) -> str:
-    """Return text from outside without control characters, which could rewrite a terminal."""
-    return "".join(character if character.isprintable() else " " for character in text)
-
-
-def readable_lines(text: str) -> str:
-    """Return text of several lines, which are ours, with no other control characters: what is said goes through here."""
-    return "\n".join(map(readable, text.split("\n")))
-
-
 def age(seconds: float) -> str:
     """Write a span of time as people do: `42 s`, `5 min`, `3 h 10 min`, `2 d 4 h`."""
     whole = int(max(0.0, seconds))

@@ -25,11 +25,6 @@ RETRIES = 3
 """How many checks in a row must fail where the file does not say it: the engine's default."""
 
 
-def plain(text: str) -> str:
-    """Return text from outside without control characters, which could rewrite a terminal."""
-    return "".join(character if character.isprintable() else " " for character in text).strip()
-
-
 def frames(body: bytes) -> Iterator[bytes]:
     """Yield the payloads of a multiplexed log; one of a terminal has no frames."""
     if body[:1] not in (b"\x00", b"\x01", b"\x02") or body[1:4] != b"\x00\x00\x00":

@@ -17,12 +17,13 @@ from typing import TypeVar
 from urllib.parse import quote, urlencode
 
 from spark_mode.engine import answers
-from spark_mode.engine.answers import OTHER_FORM, PROJECT, frames, plain, spellings
+from spark_mode.engine.answers import OTHER_FORM, PROJECT, frames, spellings
 from spark_mode.engine.doors import ForeignContainer, Identity, StartFailed
 from spark_mode.engine.early import MOST_BYTES, EarlyInfo, TooLong, read_answer
 from spark_mode.engine.events import EventStream
 from spark_mode.errors import EngineUnavailable
 from spark_mode.planning.observed import Container, Made
+from spark_mode.readable import readable
 
 Read = TypeVar("Read")
 
@@ -133,7 +134,7 @@ class EngineApi:
     def last_lines(self, id: str, count: int, since: float = 0.0) -> tuple[str, ...]:
         status, body = self._call("GET", f"/containers/{id}/logs?stdout=1&stderr=1&tail={count}&since={since:.9f}")
         text = b"".join(frames(body)) if status == 200 else b""
-        return tuple(plain(line) for line in text.decode(errors="replace").splitlines()[-count:])
+        return tuple(readable(line).strip() for line in text.decode(errors="replace").splitlines()[-count:])
 
     def _listed(self, read: Callable[[object], Read], filters: dict[str, list[str]]) -> Read:
         return self._get("/containers/json?all=1", read, filters)
@@ -194,13 +195,13 @@ def _read(asked: str, status: int, body: bytes, read: Callable[[object], Read]) 
     try:
         return read(json.loads(body))
     except OTHER_FORM:
-        begins = plain(body[:80].decode(errors="replace")) or "it said nothing"
+        begins = readable(body[:80].decode(errors="replace")).strip() or "it said nothing"
         message = f"the engine's answer to {asked} has not the expected form; it begins: {begins}"
         raise EngineUnavailable(message, "see what answers there: docker info") from None
 
 
 def _message(body: bytes) -> str:
     try:
-        return plain(str(json.loads(body)["message"]))[:500]
+        return readable(str(json.loads(body)["message"])).strip()[:500]
     except OTHER_FORM:
-        return plain(body[:200].decode(errors="replace"))
+        return readable(body[:200].decode(errors="replace")).strip()

@@ -17,10 +17,10 @@ import urllib3
 from pydantic import ConfigDict, NonNegativeInt, ValidationError
 from urllib3.connection import HTTPConnection
 
-from spark_mode.engine.answers import plain
 from spark_mode.engine.doors import HostAbsent, HostedModel, HostFailed
 from spark_mode.frozen import Frozen
 from spark_mode.lab.workload import tagged
+from spark_mode.readable import readable
 
 ASK_SECONDS = 2.0
 POLL_SECONDS = 0.05
@@ -58,7 +58,7 @@ class OllamaApi:
         except ValidationError:
             raise HostFailed(f"Ollama at {self._address} answers /api/ps in a form that is not known") from None
         return tuple(
-            HostedModel(model=plain(one.name), size=one.size, context_length=one.context_length, expires_at=one.expires_at)
+            HostedModel(model=readable(one.name), size=one.size, context_length=one.context_length, expires_at=one.expires_at)
             for one in listed
         )
 
@@ -126,10 +126,10 @@ def _json(content: bytes, status: int, who: str, path: str) -> Any:
         raise HostFailed(f"{who} answers {path} with {status} and something that is not JSON") from None
     if status != 200:
         said = answer.get("error") if isinstance(answer, dict) else None
-        raise HostFailed(f"{who} answers {path} with {status}" + (f": {plain(str(said))[:200]}" if said else ""))
+        raise HostFailed(f"{who} answers {path} with {status}" + (f": {readable(str(said)).strip()[:200]}" if said else ""))
     return answer
 
 
 def _cause(error: Exception) -> str:
     inner = error.__cause__ or error.__context__ or error
-    return plain(str(getattr(inner, "strerror", None) or inner))[:200]
+    return readable(str(getattr(inner, "strerror", None) or inner)).strip()[:200]

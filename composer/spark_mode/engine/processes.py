@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-from spark_mode.engine.answers import plain
 from spark_mode.engine.doors import Process
 from spark_mode.engine.gpu import container_of_pid
+from spark_mode.readable import readable
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 - not a temporary file: what lies there is memory
@@ -29,7 +29,7 @@ def process(pid: int) -> Process | None:
 
     try:
         one = psutil.Process(pid)
-        return Process(pid=pid, name=plain(one.name()), user=one.username(), container=container_of_pid(pid), size=0)
+        return Process(pid=pid, name=readable(one.name()), user=one.username(), container=container_of_pid(pid), size=0)
     except (psutil.Error, KeyError):
         return None
 

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import IO, TYPE_CHECKING, NamedTuple, TypeVar
 
 from spark_mode.errors import ConfigurationError, EngineUnavailable
+from spark_mode.readable import readable
 
 if TYPE_CHECKING:
     import subprocess
@@ -171,5 +172,5 @@ def first_line(text: str) -> str:
 
 def last_line(text: str) -> str:
     """Return the last line that says something, without control characters, shortened: what Compose complained about."""
-    lines = [re.sub(r"[^\x20-\x7e\u00a0-\uffff]", " ", line).strip() for line in text.splitlines()]
+    lines = [readable(line).strip() for line in text.splitlines()]
     return next((line for line in reversed(lines) if line and not line.startswith("time=")), "it said nothing")[:500]
