@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, TypeGuard
 
 from spark_mode.engine.doors import ForeignContainer, Identity
-from spark_mode.engine.questions import release
+from spark_mode.engine.versions import release
 from spark_mode.planning.observed import Container, Health, Made
 
 OTHER_FORM = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)

@@ -9,7 +9,8 @@ import re
 from typing import TYPE_CHECKING
 
 from spark_mode.engine.project_cache import Kept, ProjectCache
-from spark_mode.engine.questions import ask, collect, first_line, release, understood
+from spark_mode.engine.questions import ask, collect, first_line, understood
+from spark_mode.engine.versions import numbers, release
 from spark_mode.errors import ConfigurationError
 from spark_mode.lab.files import LabFiles
 
@@ -99,10 +100,10 @@ def _flags(files: LabFiles) -> list[str]:
 
 def _check_version(text: str) -> None:
     """See that Compose is new enough. A `docker` that is a wrapper may say anything else, or nothing."""
-    numbers = re.fullmatch(r"(\d+)\.(\d+)[!-~]*", text)
-    if numbers is None:
+    found = numbers(text)
+    if len(found) < 2 or re.search(r"[^!-~]", text):
         message = f"the answer of docker compose version --short is not a version; it begins: {first_line(text)}"
         raise ConfigurationError(message, "see what `docker` is: type docker")
-    if (int(numbers[1]), int(numbers[2])) < OLDEST_COMPOSE:
+    if found < OLDEST_COMPOSE:
         oldest = ".".join(map(str, OLDEST_COMPOSE))
         raise ConfigurationError(f"Docker Compose is {text}; spark-mode needs {oldest} or later", "update docker-compose-plugin")

@@ -4,7 +4,6 @@ Light to import, so that questions start early; what is on the other side may be
 """
 
 import os
-import re
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -157,12 +156,6 @@ def _end(asked: "subprocess.Popen[bytes]") -> None:
 
 def _too_slow() -> EngineUnavailable:
     return EngineUnavailable(f"docker compose did not answer within {READ_SECONDS:g} s", TRY_IT)
-
-
-def release(version: str) -> str:
-    """Return the numbers of a version of Compose: distributions add to what it says of itself, and not to its labels."""
-    found = re.match(r"v?(\d+(?:\.\d+)*)", version.strip())
-    return found[1] if found else version.strip()
 
 
 def first_line(text: str) -> str:

@@ -1,12 +1,12 @@
 """Looking for mistakes before they cost a switch: in the rules, the Compose files, the engine and the machine."""
 
 import os
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from spark_mode.engine.env_files import named_in
 from spark_mode.engine.machine_facts import read_machine_facts
+from spark_mode.engine.versions import numbers
 from spark_mode.errors import ConfigurationError, EngineUnavailable
 from spark_mode.journal.measurements import footprints, read_measurements
 from spark_mode.journal.understanding import UNDERSTOOD
@@ -153,8 +153,7 @@ def _measured(session: Session) -> Iterator[Finding]:
 
 
 def _compose(version: str) -> Iterator[Finding]:
-    numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:3])
-    if numbers <= (2, 40, 2):
+    if numbers(version)[:3] <= (2, 40, 2):
         message = f"version {version} has CVE-2025-62725"
         yield Finding(level="warning", where="compose", message=message, fix="update to 2.40.3 or later")
     else:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from spark_mode.engine.doors import GpuReading
 from spark_mode.engine.machine_facts import MachineFacts
+from spark_mode.engine.versions import numbers
 from spark_mode.lab.size import gb_text
 from spark_mode.planning.observed import Memory
 from spark_mode.reporting.finding import Finding, Level
@@ -52,14 +53,10 @@ def _total(memory: Memory, capacity: int) -> Finding:
 
 def _least(where: str, version: str | None, least: str, level: Level, fix: str) -> Finding:
     """Hold a version against the least that a DGX Spark should have."""
-    if version and _numbers(version) >= _numbers(least):
+    if version and numbers(version) >= numbers(least):
         return Finding(level="ok", where=where, message=f"version {version}")
     seen = f"version {version}" if version else "not found"
     return Finding(level=level, where=where, message=f"{seen}; a DGX Spark should have {least} or later", fix=fix)
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", version))
 
 
 def _swap(memory: Memory) -> Finding:
