@@ -6,6 +6,7 @@ from spark_mode.errors import EngineUnavailable, SparkModeError
 from spark_mode.frozen import Frozen
 from spark_mode.lab.rules import Alternate, AtMost, Careful, Exclusive, Rules
 from spark_mode.lab.size import gb
+from spark_mode.planning.budget import overhead
 from spark_mode.planning.observed import Memory, Observed
 from spark_mode.planning.plan import Plan
 from spark_mode.planning.request import Request
@@ -84,7 +85,6 @@ def resources(session: Session) -> Resources:
     except EngineUnavailable:
         observed = Observed(complete=False, memory=session.machine.memory())
     active = observed.workloads(rules)
-    classes = {one.class_ for one in active} & set(rules.classes)
     return Resources(
         machine=rules.hardware.name,
         capacity=session.capacity,
@@ -94,7 +94,7 @@ def resources(session: Session) -> Resources:
         headroom=rules.limits.headroom,
         mode=session.mode(observed),
         running=tuple(Item(name=one.label, planned=one.footprint.planned) for one in active),
-        overhead=rules.overhead.system + rules.overhead.per_class * len(classes),
+        overhead=overhead(active, rules),
         addable=tuple(_addable(session, observed)) if observed.complete else (),
         sharing=tuple(_sharing(rules)),
         facts=rules.hardware.facts,
