@@ -6,6 +6,7 @@ stream of events, before anything is built from it. So are tags, and keys that a
 quote them.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
@@ -30,15 +31,20 @@ def parse_document(text: str, name: str) -> Any:
     if len(text) > MAXIMUM_CHARACTERS:
         raise ConfigurationError(f"{name}: larger than {MAXIMUM_CHARACTERS // 1024} KiB; this is not a rules file")
     try:
-        _refuse_tricks(text, name)
+        _refuse_tricks(text)
         return yaml.load(text, Loader=_Loader)  # noqa: S506 - _Loader is a SafeLoader
-    except yaml.MarkedYAMLError as error:
-        line = f", line {error.problem_mark.line + 1}" if error.problem_mark is not None else ""
-        raise ConfigurationError(f"{name}{line}: {error.problem or 'not valid YAML'}") from None
     except yaml.YAMLError as error:
-        raise ConfigurationError(f"{name}: {' '.join(str(error).split())}") from None
+        raise ConfigurationError(_mistake(name, error)) from None
     except (ValueError, OverflowError) as error:
         raise ConfigurationError(f"{name}: {error}") from None
+
+
+def roots(text: str, name: str) -> Iterator[yaml.Node]:
+    """Yield the documents of a YAML text, whatever is in them. Raises ConfigurationError, with `name` and the line."""
+    try:
+        yield from yaml.compose_all(text, Loader=_Parser)
+    except yaml.YAMLError as error:
+        raise ConfigurationError(_mistake(name, error), "correct it") from None
 
 
 def scalars(text: str) -> list[str] | None:
@@ -49,20 +55,31 @@ def scalars(text: str) -> list[str] | None:
         return None
 
 
-def _refuse_tricks(text: str, name: str) -> None:
+def _mistake(name: str, error: yaml.YAMLError) -> str:
+    """Return what is wrong with the YAML of a file, with the file's name and, where it is known, the line."""
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return f"{name}: {' '.join(str(error).split())}"
+    line = f", line {error.problem_mark.line + 1}" if error.problem_mark is not None else ""
+    return f"{name}{line}: {error.problem or 'not valid YAML'}"
+
+
+def _refused(problem: str, mark: Any) -> yaml.MarkedYAMLError:  # the mark is PyYAML's, or libyaml's own
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
+
+
+def _refuse_tricks(text: str) -> None:
     depth = 0
     for event in yaml.parse(text, Loader=_Parser):
-        line = event.start_mark.line + 1 if event.start_mark is not None else 0
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise ConfigurationError(f"{name}, line {line}: anchors and aliases are not allowed; write the value out")
+            raise _refused("anchors and aliases are not allowed; write the value out", event.start_mark)
         if getattr(event, "tag", None):
-            raise ConfigurationError(f"{name}, line {line}: tags (!) are not allowed; write the plain value")
+            raise _refused("tags (!) are not allowed; write the plain value", event.start_mark)
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if depth > MAXIMUM_DEPTH:
-            raise ConfigurationError(f"{name}, line {line}: nested more than {MAXIMUM_DEPTH} levels deep")
+            raise _refused(f"nested more than {MAXIMUM_DEPTH} levels deep", event.start_mark)
 
 
 def _is_plain(key: yaml.Node) -> bool:
@@ -78,16 +95,12 @@ class _Loader(_Parser):
         seen: set[str] = set()
         for key, _ in node.value:
             if key.tag == "tag:yaml.org,2002:merge":
-                raise yaml.constructor.ConstructorError(problem="merge keys (<<) are not allowed", problem_mark=key.start_mark)
+                raise _refused("merge keys (<<) are not allowed", key.start_mark)
             if not _is_plain(key):
-                raise yaml.constructor.ConstructorError(
-                    problem="a key must be short, plain text; quote it if it looks like a number, a date or yes and no",
-                    problem_mark=key.start_mark,
-                )
+                advice = "quote it if it looks like a number, a date or yes and no"
+                raise _refused(f"a key must be short, plain text; {advice}", key.start_mark)
             if key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    problem=f'the key "{key.value}" is there twice', problem_mark=key.start_mark
-                )
+                raise _refused(f'the key "{key.value}" is there twice', key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 

@@ -11,11 +11,7 @@ from typing import NamedTuple
 import yaml
 
 from spark_mode.errors import ConfigurationError
-
-try:
-    from yaml import CSafeLoader as _Loader
-except ImportError:
-    from yaml import SafeLoader as _Loader  # type: ignore[assignment]  # the same, in Python
+from spark_mode.lab.document import roots
 
 _AT_THE_TOP = frozenset({"include", "extends"})
 """`include` of a Compose file, and `extends` of rules."""
@@ -40,9 +36,9 @@ def drawn_in(text: str, name: str) -> tuple[Drawn, ...]:
     A path with a variable in it is one of those: what Compose would make of it depends on files that are not read yet.
     """
     try:
-        found = {one for root in yaml.compose_all(text, Loader=_Loader) for one in _at_the_top(root)}
-    except yaml.YAMLError as error:
-        raise ConfigurationError(f"{name}: {' '.join(str(error).split())}", "correct it") from None
+        found = {one for root in roots(text, name) for one in _at_the_top(root)}
+    except RecursionError:
+        raise ConfigurationError(f"{name}: nested too deep", "correct it") from None
     for one in found:
         if "$" in one.path or "://" in one.path:
             raise ConfigurationError(f"{name}: what {one.path} is cannot be told before it is read", "write the path out")
@@ -52,17 +48,12 @@ def drawn_in(text: str, name: str) -> tuple[Drawn, ...]:
 def _at_the_top(root: yaml.Node) -> Iterator[Drawn]:
     seen: set[int] = set()
     for key, value in _merged(root, set()):
-        yield from _named(value, key) if key in _AT_THE_TOP else _of_services(value, seen)
+        yield from _named(value, key, set()) if key in _AT_THE_TOP else _of_services(value, seen)
 
 
 def _merged(node: yaml.Node, seen: set[int]) -> Iterator[tuple[str, yaml.Node]]:
     """Yield the pairs of a mapping, with those of the mappings that are merged into it (`<<`)."""
-    if id(node) in seen:
-        return
-    seen.add(id(node))
-    for one in node.value if isinstance(node, yaml.SequenceNode) else ():
-        yield from _merged(one, seen)
-    for key, value in _pairs(node):
+    for key, value in _new_pairs(node, seen):
         if key == "<<":
             yield from _merged(value, seen)
         else:
@@ -70,26 +61,34 @@ def _merged(node: yaml.Node, seen: set[int]) -> Iterator[tuple[str, yaml.Node]]:
 
 
 def _of_services(node: yaml.Node, seen: set[int]) -> Iterator[Drawn]:
-    """Yield what is drawn in below a node, however deep. What aliases lead to is visited once."""
+    """Yield what is drawn in below a node, however deep."""
+    for key, value in _new_pairs(node, seen):
+        is_name = key == "extends" and isinstance(value, yaml.ScalarNode)  # of a service in the same file
+        yield from _named(value, key, set()) if key in _OF_A_SERVICE and not is_name else _of_services(value, seen)
+
+
+def _new_pairs(node: yaml.Node, seen: set[int]) -> Iterator[tuple[str, yaml.Node]]:
+    """Yield the pairs of a mapping, or of those in a list. What was `seen` is not visited again: aliases may form a circle."""
     if id(node) in seen:
         return
     seen.add(id(node))
     for one in node.value if isinstance(node, yaml.SequenceNode) else ():
-        yield from _of_services(one, seen)
-    for key, value in _pairs(node):
-        is_name = key == "extends" and isinstance(value, yaml.ScalarNode)  # of a service in the same file
-        yield from _named(value, key) if key in _OF_A_SERVICE and not is_name else _of_services(value, seen)
+        yield from _new_pairs(one, seen)
+    yield from _pairs(node)
 
 
-def _named(node: yaml.Node, key: str) -> Iterator[Drawn]:
+def _named(node: yaml.Node, key: str, seen: set[tuple[int, str]]) -> Iterator[Drawn]:
     """Yield the paths that a key names: one, a list, or the long form of either."""
+    if (id(node), key) in seen:
+        return
+    seen.add((id(node), key))
     if isinstance(node, yaml.ScalarNode):
         yield Drawn(node.value, key in _MORE)
     for one in node.value if isinstance(node, yaml.SequenceNode) else ():
-        yield from _named(one, key)
+        yield from _named(one, key, seen)
     for inner, value in _pairs(node):
         if inner not in _NO_PATHS:
-            yield from _named(value, inner if inner in _OF_A_SERVICE else key)
+            yield from _named(value, inner if inner in _OF_A_SERVICE else key, seen)
 
 
 def _pairs(node: yaml.Node) -> Iterator[tuple[str, yaml.Node]]:
