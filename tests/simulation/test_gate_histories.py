@@ -18,8 +18,9 @@ from spark_mode.errors import Refused, SparkModeError
 from spark_mode.lab.size import GB
 from spark_mode.planning.plan import Plan
 from spark_mode.planning.request import Request
-from spark_mode.sharing.leases import PASSING_SECONDS, process_began
+from spark_mode.sharing.leases import PASSING_SECONDS
 from spark_mode.sharing.lock import is_acting
+from spark_mode.sharing.process import process_began
 from spark_mode.switching.report import SwitchOptions
 from spark_mode.switching.transaction import Transaction
 from tests.nobody import Nobody

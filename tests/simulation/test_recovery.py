@@ -13,8 +13,9 @@ from spark_mode.planning.observed import LEASED
 from spark_mode.planning.request import Request
 from spark_mode.planning.steps import READY_SECONDS
 from spark_mode.reporting.history import history
-from spark_mode.sharing.leases import Lease, process_began
+from spark_mode.sharing.leases import Lease
 from spark_mode.sharing.lock import switch_lock
+from spark_mode.sharing.process import process_began
 from spark_mode.switching.aftermath import QUIET_DEADLINE_SECONDS, QUIET_SECONDS
 from spark_mode.switching.holding import release_holds
 from spark_mode.switching.report import SwitchOptions

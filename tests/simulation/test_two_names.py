@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from spark_mode.errors import Refused, SparkModeError
 from spark_mode.planning.request import Request
-from spark_mode.sharing.leases import Lease, process_began
+from spark_mode.sharing.leases import Lease
 from spark_mode.sharing.lock import switch_lock
+from spark_mode.sharing.process import process_began
 from tests.nobody import Nobody
 from tests.simulation.engine import LATE_SECONDS, WHEN, Killed, When
 from tests.simulation.lab import HELPED, REQUESTS, SimulatedSession, ask, recover, two_names

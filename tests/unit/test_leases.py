@@ -10,7 +10,8 @@ import pytest
 
 from spark_mode.errors import ConfigurationError, EngineUnavailable
 from spark_mode.planning.observed import Container
-from spark_mode.sharing.leases import LOCK_SECONDS, PASSING_SECONDS, SETTLE_SECONDS, Lease, Leases, is_running, process_began
+from spark_mode.sharing.leases import LOCK_SECONDS, PASSING_SECONDS, SETTLE_SECONDS, Lease, Leases
+from spark_mode.sharing.process import is_running, process_began
 from tests.clock import PassingClock
 
 NEVER = "0001-01-01T00:00:00Z"

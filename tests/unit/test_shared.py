@@ -19,7 +19,8 @@ from spark_mode.journal.records import Began, Ended, Held, Policy, Record, Resto
 from spark_mode.planning.observed import Hold, Observed
 from spark_mode.planning.request import Request
 from spark_mode.sharing.directories import directories, shared_directories
-from spark_mode.sharing.leases import Lease, Leases, process_began
+from spark_mode.sharing.leases import Lease, Leases
+from spark_mode.sharing.process import process_began
 
 GROUP = grp.getgrgid(os.getegid()).gr_name
 

@@ -72,7 +72,7 @@ def ask(question: Question, asker: int) -> str | None:
 
     Raises SparkModeError for whatever prevents a judgement.
     """
-    from spark_mode.sharing.leases import process_began
+    from spark_mode.sharing.process import process_began
 
     began = process_began(asker)
     if began is None:

@@ -80,6 +80,7 @@ def _toolkit(program: str | None, seconds: float) -> str | None:
 
 
 def _killers(proc: Path) -> Iterator[str]:
+    """Yield those that run; psutil would look below the root of the machine alone."""
     for entry in _entries(proc):
         if entry.name.isdigit() and _line(entry / "comm") in KILLERS:
             yield " ".join(_text(entry / "cmdline").split("\0")).strip()[:_LONGEST]

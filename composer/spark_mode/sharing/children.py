@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from spark_mode.engine.doors import Clock
-from spark_mode.sharing.shared_file import holders, locked, open_lock, takes
+from spark_mode.sharing.process import holders
+from spark_mode.sharing.shared_file import locked, open_lock, takes
 from spark_mode.sharing.waiting import Tell, await_lock
 
 CHILDREN_SECONDS = 2.0

@@ -10,10 +10,9 @@ same is true of all that were to start a service once one of them has.
 """
 
 import json
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -24,12 +23,12 @@ from spark_mode.errors import ConfigurationError, EngineUnavailable
 from spark_mode.frozen import Frozen
 from spark_mode.plain_file import fault, read_plain
 from spark_mode.planning.observed import LEASED, Container, Hold
+from spark_mode.sharing.process import is_running
 from spark_mode.sharing.shared_file import MODE, locked, open_lock, takes
 from spark_mode.wall_time import now
 
 LOCK_SECONDS = 10.0
 """How long one who asks waits for the judgement on another; a judgement takes a tenth of a second."""
-PROCESSES = Path("/proc")
 NEVER = "0001-01-01T"
 """How the engine's start time begins for what was never started."""
 SETTLE_SECONDS = 1.0
@@ -173,32 +172,6 @@ def _leases_in(path: Path) -> tuple[Lease, ...]:
         raise ConfigurationError(*fault(path, error, _REMOVE)) from None
     except ValidationError:
         raise ConfigurationError(f"{path}: is not what was written", _REMOVE) from None
-
-
-def process_began(pid: int, processes: Path = PROCESSES) -> int | None:
-    """Return when a process began, in ticks since boot; None when it is gone or a zombie. (proc(5), /proc/pid/stat)"""
-    with suppress(OSError, ValueError, IndexError):
-        fields = (processes / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
-        return None if fields[0] in ("Z", "X") else int(fields[19])
-    return None
-
-
-def is_running(pid: int, began: int, processes: Path = PROCESSES) -> bool:
-    """Whether the process with this number that began then still runs; one that cannot be seen counts as the one."""
-    seen = process_began(pid, processes)
-    return seen == began or (seen is None and _is_hidden(pid, processes))
-
-
-def _is_hidden(pid: int, processes: Path) -> bool:
-    """Whether there is a process whose times are kept from us: `hidepid` shows nobody the processes of others."""
-    if os.access(processes / str(pid) / "stat", os.R_OK):
-        return False
-    with suppress(PermissionError):  # which says that there is one
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return False
-    return True
 
 
 def _starts(service: str, containers: Sequence[Container]) -> set[tuple[str, str]]:

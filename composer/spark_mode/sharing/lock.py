@@ -10,13 +10,14 @@ import json
 import os
 import pwd
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from spark_mode.engine.doors import Clock
 from spark_mode.errors import ConfigurationError, StepFailed
 from spark_mode.plain_file import fault, read_plain
 from spark_mode.sharing.children import CHILDREN_SECONDS, await_children, tell_of_children
+from spark_mode.sharing.process import is_stopped
 from spark_mode.sharing.shared_file import is_at, locked, open_lock, say
 from spark_mode.sharing.waiting import QUESTION_SECONDS, Tell, await_lock
 from spark_mode.wall_time import now
@@ -186,22 +187,15 @@ def _said(path: Path) -> bytes:
 def _is_held_up(said: bytes, now: float) -> bool:
     try:
         known = json.loads(said)
-        return bool(known["waits"] or now - known["progress"] > SILENT_SECONDS or _is_stopped(known["pid"]))
+        return bool(known["waits"] or now - known["progress"] > SILENT_SECONDS or is_stopped(known["pid"]))
     except (ValueError, KeyError, TypeError, RecursionError):
         return False  # it has just taken the lock
-
-
-def _is_stopped(pid: int) -> bool:
-    """Whether a process was told to stop, as by Ctrl-Z. (proc(5), /proc/pid/stat)"""
-    with suppress(OSError, IndexError):
-        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0] in ("T", "t")
-    return False
 
 
 def _holder(said: bytes) -> str:
     try:
         known = json.loads(said)
-        stopped = f" (it is stopped; to let it go on: kill -CONT {known['pid']})" if _is_stopped(known["pid"]) else ""
+        stopped = f" (it is stopped; to let it go on: kill -CONT {known['pid']})" if is_stopped(known["pid"]) else ""
         return (
             f"another switch is running: {known['request']}, by {known['user']} (process {known['pid']}) "
             f"since {known['since']}, now: {known['doing']}{stopped}"

@@ -46,17 +46,6 @@ def takes(descriptor: int) -> bool:
     return True
 
 
-def holders(path: Path) -> tuple[int, ...]:
-    """Return the processes that took a lock on a file, as far as the kernel shows them and they live. (proc(5), /proc/locks)"""
-    try:
-        file, listed = path.stat(), Path("/proc/locks").read_text()
-    except OSError:
-        return ()
-    at = f"{os.major(file.st_dev):02x}:{os.minor(file.st_dev):02x}:{file.st_ino}"
-    found = (fields[4] for line in listed.splitlines() if (fields := line.split())[1] == "FLOCK" and fields[5] == at)
-    return tuple(int(pid) for pid in dict.fromkeys(found) if Path("/proc", pid).exists())
-
-
 def say(descriptor: int, text: bytes) -> None:
     """Have the file of a lock say who holds it, as far as the disk has room: a full one keeps nobody from the lock."""
     with suppress(OSError):

@@ -1,0 +1,60 @@
+"""What the kernel says of a process and of locks, read by hand (proc(5)).
+
+Not by psutil: the gate asks at every start, and its import takes 10 to 20 ms; when a process began it tells by the wall clock,
+which jumps, and not in the ticks since boot that are the same for all who ask; and of locks it knows nothing.
+"""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+PROCESSES = Path("/proc")
+
+
+def process_began(pid: int, processes: Path = PROCESSES) -> int | None:
+    """Return when a process began, in ticks since boot; None when it is gone, a zombie, or hidden."""
+    fields = _stat(pid, processes)
+    return int(fields[19]) if fields and fields[0] not in ("Z", "X") else None
+
+
+def is_running(pid: int, began: int, processes: Path = PROCESSES) -> bool:
+    """Whether the process with this number that began then still runs; one that cannot be seen counts as the one."""
+    seen = process_began(pid, processes)
+    return seen == began or (seen is None and _is_hidden(pid, processes))
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a process was told to stop, as by Ctrl-Z."""
+    fields = _stat(pid, PROCESSES)
+    return fields is not None and fields[0] in ("T", "t")
+
+
+def holders(path: Path) -> tuple[int, ...]:
+    """Return the processes that took a lock on a file, as far as the kernel shows them and they are there."""
+    try:
+        file, listed = path.stat(), (PROCESSES / "locks").read_text()
+    except OSError:
+        return ()
+    at = f"{os.major(file.st_dev):02x}:{os.minor(file.st_dev):02x}:{file.st_ino}"
+    found = (fields[4] for line in listed.splitlines() if (fields := line.split())[1] == "FLOCK" and fields[5] == at)
+    return tuple(int(pid) for pid in dict.fromkeys(found) if (PROCESSES / pid).exists())
+
+
+def _stat(pid: int, processes: Path) -> list[str] | None:
+    """Return the fields after a process's name, from its state on; None where they cannot be read."""
+    with suppress(OSError):
+        fields = (processes / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()
+        return fields if len(fields) > 19 else None
+    return None
+
+
+def _is_hidden(pid: int, processes: Path) -> bool:
+    """Whether there is a process whose times are kept from us: `hidepid` shows nobody the processes of others."""
+    if os.access(processes / str(pid) / "stat", os.R_OK):
+        return False
+    with suppress(PermissionError):  # which says that there is one
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+    return True
