@@ -73,6 +73,19 @@ def test_after_a_boot_without_the_locks_directory_a_guard_uses_what_there_is_and
     ]
 
 
+def test_a_directory_of_the_users_own_that_cannot_be_used_holds_up_a_guard_and_not_a_stop(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "relative")
+    told: list[str] = []
+    with pytest.raises(ConfigurationError, match="XDG_STATE_HOME is relative"):
+        directories_all_the_same(told.append, root)
+    assert told == []
+    forgiven: list[ConfigurationError] = []
+    assert directories(root, forgiven.append, own_too=True) == (*shared_directories(root), True)
+    assert ["XDG_STATE_HOME is relative" in one.message for one in forgiven] == [True]
+
+
 def test_locks_without_the_state_are_refused_too(root: Path) -> None:
     shared.set_up(root, GROUP)
     _, state = shared_directories(root)

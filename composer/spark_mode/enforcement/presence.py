@@ -7,7 +7,7 @@ from pathlib import Path
 
 from spark_mode.errors import ConfigurationError, LockBusy
 from spark_mode.session.session import Session
-from spark_mode.sharing.directories import Directories, directories, shared_directories
+from spark_mode.sharing.directories import Directories, directories
 from spark_mode.sharing.lock import lock_holder
 from spark_mode.sharing.shared_file import locked, open_lock, say, takes
 
@@ -37,14 +37,7 @@ def directories_all_the_same(tell: Callable[[str], None], root: Path = Path("/")
 
     Raises ConfigurationError where there are none, and the user's own cannot be used.
     """
-    try:
-        return directories(root)
-    except ConfigurationError as error:
-        shared = shared_directories(root)
-        if not any(map(os.path.lexists, shared)):
-            raise
-        tell(f"{error.message}; the lab is guarded all the same; {error.hint}")
-        return Directories(*shared, shared=True)
+    return directories(root, lambda error: tell(f"{error.message}; the lab is guarded all the same; {error.hint}"))
 
 
 def guard_runs(session: Session) -> bool:

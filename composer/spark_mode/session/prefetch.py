@@ -8,7 +8,7 @@ from spark_mode.engine.local import local_socket
 from spark_mode.engine.project_cache import ProjectCache, inputs_of
 from spark_mode.lab.files import LabFiles
 from spark_mode.session.inputs import digests
-from spark_mode.sharing.directories import state_directory
+from spark_mode.sharing.directories import directories
 
 
 class PendingAnswers(NamedTuple):
@@ -27,6 +27,7 @@ def ask_early(files: LabFiles) -> PendingAnswers:
 def ask_compose(files: LabFiles) -> PendingAnswers:
     """Ask Compose about a lab's files. Raises ConfigurationError and EngineUnavailable as `Session.open` does."""
     socket, before = local_socket(), digests(inputs_of(files))
-    asked = ComposeFiles(files, socket, ProjectCache(files, socket, state_directory()))
+    state = directories(forgive=lambda _: None).state  # that the locks are there is for a switch to see to
+    asked = ComposeFiles(files, socket, ProjectCache(files, socket, state))
     asked.prefetch()
     return PendingAnswers(asked, before)

@@ -31,7 +31,7 @@ from spark_mode.session.prefetch import PendingAnswers, ask_compose, ask_early
 from spark_mode.session.reading import read_lab
 from spark_mode.session.rules_file import machine_capacity
 from spark_mode.sharing.children import children_lock
-from spark_mode.sharing.directories import Directories, directories, shared_directories
+from spark_mode.sharing.directories import Directories, directories
 from spark_mode.sharing.disk import LOCK_SECONDS, RealDisk
 from spark_mode.sharing.leases import Leases
 from spark_mode.sharing.lock import is_switching
@@ -117,11 +117,7 @@ class Session:
     @cached_property
     def directories(self) -> Directories:
         """Where locks and state lie; where they should, for those who are not held up by what is broken."""
-        try:
-            return directories()
-        except ConfigurationError as error:
-            self.forgiveness.forgive(error)
-            return Directories(*shared_directories(), shared=True)
+        return directories(forgive=self.forgiveness.forgive, own_too=True)
 
     @cached_property
     def _identity(self) -> Identity:

@@ -6,6 +6,7 @@ out, and a private journal would know nothing of a switch that was cut off, of h
 
 import grp
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,8 @@ SHARED_STATE = Path("var/lib/spark-mode")
 """Both below the root of the file system."""
 STATE_OF_A_USER = Path(".local/state")
 SET_UP = "sudo spark-mode setup --shared"
+Forgive = Callable[[ConfigurationError], None]
+"""Is given an error, and raises it where it is one for whoever asked."""
 
 
 class Directories(NamedTuple):
@@ -26,18 +29,25 @@ class Directories(NamedTuple):
     shared: bool
 
 
-def directories(root: Path = Path("/")) -> Directories:
+def directories(root: Path = Path("/"), forgive: Forgive | None = None, own_too: bool = False) -> Directories:
     """Return the machine's directories where they were set up, else the user's own, which is made if need be.
 
     Raises ConfigurationError where only one of the shared ones is there, or this user may not write them, and where the
-    user's own would be another one for each directory or for each command.
+    user's own would be another one for each directory or for each command. `forgive` is given such an error of the shared
+    ones instead, and with `own_too` of the user's own: where it does not raise it, what is returned is where all should lie.
     """
     locks, state = shared_directories(root)
     there = [path for path in (locks, state) if os.path.lexists(path)]
-    if not there:
-        own = own_directory()
-        _make(own)
-        return Directories(own, own, shared=False)
+    try:
+        return _shared(locks, state, there) if there else _own()
+    except ConfigurationError as error:
+        if forgive is None or not (there or own_too):
+            raise
+        forgive(error)
+        return Directories(locks, state, shared=True)
+
+
+def _shared(locks: Path, state: Path, there: list[Path]) -> Directories:
     if len(there) == 1:
         missing = state if there == [locks] else locks
         message = f"{missing} is missing, and {there[0]} is there: users would no longer exclude each other"
@@ -47,10 +57,10 @@ def directories(root: Path = Path("/")) -> Directories:
     return Directories(locks, state, shared=True)
 
 
-def state_directory(root: Path = Path("/")) -> Path:
-    """Return where the state lies, whether or not the locks are there. Raises ConfigurationError for the user's own."""
-    shared = shared_directories(root)
-    return shared[1] if any(map(os.path.lexists, shared)) else directories(root).state
+def _own() -> Directories:
+    own = own_directory()
+    _make(own)
+    return Directories(own, own, shared=False)
 
 
 def shared_directories(root: Path = Path("/")) -> tuple[Path, Path]:
