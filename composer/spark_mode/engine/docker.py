@@ -2,8 +2,10 @@
 
 HTTP/1.0 is all it takes: one question a connection, and the answer ends where the connection does.
 
-Reads take 1 to 5 ms. Every call has one deadline, from its first byte to its last, and a bound on what it may bring; every
-failure of the transport is EngineUnavailable. So is every answer that has not the form that is needed.
+Reads take 1 to 5 ms. Every question to the engine has one deadline until the last byte of its answer, and a bound on what that
+may bring; a look at many containers is as many questions. Every failure of the transport is EngineUnavailable. So is every
+answer that has not the form that is needed. Events alone come without end and without a deadline (`changes`): whoever waits
+for one says how long, and their failure only ends them.
 """
 
 import json

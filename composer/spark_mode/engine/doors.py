@@ -1,7 +1,8 @@
 """What switching asks of the world. Every call is bounded in time.
 
-Every door raises EngineUnavailable when the engine cannot be asked, refuses, or does not answer in time: the state of
-containers is then unknown. Containers and memory come back as the models that planning reads.
+The doors to the engine, `Docker` and `Compose`, raise EngineUnavailable when it cannot be asked, refuses, or does not answer
+in time: the state of containers is then unknown. Of the others each says what it raises, or tells None for what it does not
+know. Containers and memory come back as the models that planning reads.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -185,7 +186,10 @@ class StartFailed(Exception):
 
 
 class ComposeFailed(Exception):
-    """Compose ran and reported a failure; the message is its exit code and the redacted last line that it wrote."""
+    """Compose ran and reported a failure; the message is its exit code and the last line that it wrote.
+
+    That line is Compose's own text, without control characters and shortened: what it quotes of the files stands in it.
+    """
 
 
 class Compose(Protocol):
@@ -226,7 +230,7 @@ class Machine(Protocol):
         """Whether this user may have the page cache given back."""
 
     def drop_caches(self) -> None:
-        """Have the kernel write what is dirty and give the page cache back."""
+        """Have the kernel write what is dirty and give the page cache back. Raises OSError."""
 
 
 class Clock(Protocol):

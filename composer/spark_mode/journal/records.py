@@ -62,7 +62,7 @@ class StepBegun(Recorded):
 
 
 class StepEnded(Recorded):
-    """The step that began last is done, or failed for a reason."""
+    """The step that began last has ended: it is done, or `failed` says why it is not."""
 
     kind: Literal["step-ended"] = "step-ended"
     switch: str
@@ -70,7 +70,7 @@ class StepEnded(Recorded):
 
 
 class GoingBack(Recorded):
-    """From now on the switch brings back what ran before."""
+    """The switch has given up what was asked for: whatever step follows belongs to the way back."""
 
     kind: Literal["going-back"] = "going-back"
     switch: str
@@ -78,7 +78,7 @@ class GoingBack(Recorded):
 
 
 class Signalled(Recorded):
-    """A signal was answered; `at_once` is the second one, after which nothing more was done."""
+    """A signal came: at the first one the switch turns back, at a second one (`at_once`) it leaves everything as it is."""
 
     kind: Literal["signalled"] = "signalled"
     switch: str

@@ -1,8 +1,10 @@
 """Which of the running to stop so that the rest satisfies every rule and limit, at the least cost: exact, not greedy.
 
-The candidates are decided one after another, the dearest for its size first; each stays or stops. Of the ways that leave
-the same possibilities open only those are kept that free more than every cheaper one, and those are given up that cannot
-end cheaper than an answer already at hand. A few hundred ways remain where trying every subset means millions.
+It is dynamic programming over partial choices: the candidates are decided one after another, the dearest for its size
+first; each stays or stops. Of the partial choices that leave the same constraints open only the Pareto front of cost and
+freed bytes is kept: those that free more than every cheaper one. Branch and bound gives up those that cannot end cheaper than
+an answer at hand: a beam search finds that answer first, and the bound is the fractional knapsack's, where a candidate can be
+stopped in part. A few hundred partial choices remain where trying every subset means millions.
 """
 
 from bisect import bisect_left
@@ -14,7 +16,7 @@ from spark_mode.lab.rules import AtMost, Rules
 from spark_mode.planning.conflicts import Member, exclusive
 
 FIRST_LOOK = 6
-"""How many ways the quick look keeps that finds an answer to measure the others by."""
+"""How many partial choices the beam search keeps that finds an answer to measure the others by."""
 
 
 class Candidate(NamedTuple):
@@ -170,7 +172,7 @@ class _Bound:
 
 
 def _unbeaten(ways: list[_PartialChoice]) -> list[_PartialChoice]:
-    """Return those that free more than every cheaper one."""
+    """Return the Pareto front: those that free more than every cheaper one."""
     kept, most = [], -1
     for way in sorted(ways):
         if way.freed > most:

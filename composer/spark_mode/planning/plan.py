@@ -151,9 +151,11 @@ class StoppedTraining(Frozen):
 
 
 class Plan(Frozen):
-    """What shall happen, in order, and why. Made by the planner, carried out by the executor, changed by neither.
+    """What shall happen, in order, and why: made by the planner, carried out by the executor.
 
-    `target` and `target_models` are what was asked for; `models` are all that count as admitted afterwards.
+    `target` are the services that shall be active, with all that they need, `target_models` the models that were asked for;
+    `models` are all that count as admitted afterwards. What stays and what must go (`keep`, `preemptions`) is None where no
+    engine was asked (`observed`). Where one was and there are no steps, `refusal` or `nothing_to_do` says why.
     """
 
     request: str

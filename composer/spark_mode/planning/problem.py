@@ -26,7 +26,11 @@ class PlannedStop(Frozen):
 
 
 class PlanningProblem(Frozen):
-    """What a plan has to do. `stopped` is what must go for the target; everything else here does not depend on it."""
+    """What a plan has to do. `stopped` is what must go for the target.
+
+    To work out `stopped` the problem is made without it first. Until it is made again with it, five things here are not what
+    they say, because they depend on it: `gone_services`, `gone_models`, `remaining`, `starting_workloads` and `released`.
+    """
 
     request: Request
     target: Target

@@ -47,9 +47,11 @@ class Observer:
         self._holds, self._leases, self._files = holds, leases, files
 
     def observe_running(self, all_hosts: bool = False) -> Observed:
-        """Return what must be seen again before a container is started: what runs, the memory, and daemons' models.
+        """Return what changes from moment to moment: the containers, the leases, the memory, and what hosts have loaded.
 
-        The models of hosts in Docker are asked for only with `all_hosts`: their containers are what counts.
+        That is what is looked at before each start. A host in Docker counts by its container there, so it is asked what it
+        has loaded only with `all_hosts`; a daemon always is. What the engine is and has (its runtimes, images, networks and
+        volumes) is left empty.
         """
         leases = self._leases()  # first: one that ends while the containers are listed is still seen, or its container is
         listed = {name: self._docker.containers(name) for name in {self._project.name, *(one.project for one in leases)}}

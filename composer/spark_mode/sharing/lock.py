@@ -24,9 +24,9 @@ from spark_mode.wall_time import now
 
 NAME = "switch.lock"
 SILENT_SECONDS = 3.0
-"""A holder that has shown no progress for so long is held up."""
+"""A holder that has written down no progress for longer counts as held up: the guard acts beside it."""
 PROGRESS_SECONDS = 0.25
-"""How often a holder shows its progress, at most."""
+"""How long a holder waits at least before it writes its progress down again."""
 
 
 class LockLost(StepFailed):

@@ -20,7 +20,7 @@ class LeftAtOnce(BaseException):
 class Interruption:
     """Remembers the first signal until somebody can act on it.
 
-    `heard` belongs to a switch: it is told of each signal that is not acted on at once, in the signal's own handler.
+    `heard` belongs to a switch: it is told of the first signal and of each Ctrl-Z, in the signal's own handler.
     """
 
     def __init__(self, heard: Callable[[signal.Signals], None] | None = None) -> None:
@@ -29,12 +29,12 @@ class Interruption:
         self._heard = heard
 
     def check(self) -> None:
-        """Raise Interrupted once a signal has come; not during a rollback, which is what it asks for."""
+        """Raise Interrupted when a signal has come, until `going_back` was called: the way back is what it asked for."""
         if self.requested and not self._ignored:
             raise Interrupted("interrupted")
 
     def going_back(self) -> None:
-        """From now on the first signal is answered; only a second one counts."""
+        """Have `check` raise no more: the way back has begun. A second signal still leaves at once."""
         self._ignored = True
 
     @contextmanager

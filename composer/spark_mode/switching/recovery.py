@@ -30,8 +30,9 @@ class Recovery:
     def run(self, back: bool = False) -> Report:
         """Finish the switch, or bring back what ran before it: where finishing is not safe, and always with `back`.
 
-        Raises as a switch does. The journal then still has it, unless what was stopped was to stay stopped, or the way back
-        failed: what a recovery could not bring back is `restore`'s, so that no second one says the same.
+        Raises as a switch does. After an error the switch mostly stays unfinished in the journal, and can be recovered again.
+        It has ended there, though, where what was stopped was to stay stopped, and where the way back failed: a second
+        recovery would fail as the first one did, and what ran before is left to `restore`.
         """
         session, cut_off = self._session, self._cut_off
         self._attempt.watcher.recovering(str(cut_off))
