@@ -19,7 +19,7 @@ def look(*there: str, **more: Any) -> Observed:
 def refusal(line: str, observed: Observed, force: bool = False, **project: Any) -> Refusal | None:
     lab = PROJECT.model_copy(update=project)
     made = plan(request(line, force=force), lab, RULES, observed, CAPACITY)
-    assert made.refusal is None or (made.is_empty and str(made) == f"refused: {made.refusal.message}")
+    assert made.refusal is None or (made.steps == () and str(made) == f"refused: {made.refusal.message}")
     return made.refusal
 
 

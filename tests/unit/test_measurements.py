@@ -18,7 +18,6 @@ def measurement(
         workload=workload,
         container="x",
         declared=500 * MB,
-        first=0,
         peak=peak or settled,
         settled=settled,
         held=held,

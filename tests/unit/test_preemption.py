@@ -64,7 +64,7 @@ def test_between_two_modes_only_the_difference_is_touched(old: str, new: str) ->
 @pytest.mark.parametrize("mode", MODES)
 def test_a_mode_that_is_on_is_left_alone_and_that_is_said(mode: str) -> None:
     made = planned(mode, *active_in(mode))
-    assert made.is_empty
+    assert made.steps == ()
     assert str(made).startswith(f"nothing to do: {', '.join(made.target)} run")
 
 
@@ -141,8 +141,8 @@ def test_another_variant_replaces_the_one_that_runs_and_counts_its_memory_as_com
     made = plan(request("training:large"), PROJECT, RULES, lack, CAPACITY)
     assert made.refusal is None
     assert [step.action for step in made.steps] == ["stop", "create", "await-release", "start", "verify"]
-    assert planned("training:large", "training:large").is_empty
-    assert planned("training", "training:large").is_empty
+    assert planned("training:large", "training:large").steps == ()
+    assert planned("training", "training:large").steps == ()
 
 
 @pytest.mark.parametrize(
@@ -178,5 +178,5 @@ def test_nothing_is_ever_started_beside_what_a_rule_excludes(there: list[str], m
     if line.startswith(("audio", "training")) and "--with" not in line:
         assert current_mode(after, PROJECT, RULES) == made.mode
     assert made == plan(request(line, force=force), PROJECT, RULES, before, CAPACITY)
-    if made.is_empty:
+    if not made.steps:
         assert made.nothing_to_do

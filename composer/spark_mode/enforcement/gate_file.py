@@ -78,11 +78,6 @@ def uninstall(lab: Path) -> bool:
     return any(removed) or NAME in named
 
 
-def is_installed(lab: Path) -> bool:
-    """Whether a lab's `.env` names its gate."""
-    return NAME in _named(lab)
-
-
 def without_gate(project: Project) -> tuple[str, ...]:
     """Return the services that have no gate before them."""
     return tuple(

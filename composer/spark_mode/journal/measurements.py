@@ -26,7 +26,7 @@ MOVED_BYTES = 64 * 10**6
 class Measurement(Frozen):
     """One start. The sizes are bytes by which the machine's available memory dropped.
 
-    `first` is the drop when the container was first seen, `peak` the largest, `settled` the one when it was ready.
+    `peak` is the largest drop, `settled` the one when the container was ready.
     `held` is what its container itself was seen to hold then, and `others` by how much more all others were; None where that is
     unknown. `at` is ISO 8601, UTC.
     """
@@ -35,7 +35,6 @@ class Measurement(Frozen):
     workload: str
     container: str
     declared: int
-    first: int
     peak: int
     settled: int
     held: int | None = None

@@ -174,11 +174,6 @@ class Plan(Frozen):
     variants: dict[str, str] = Field(default_factory=dict)
     nothing_to_do: str | None = None
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing to do."""
-        return not self.steps
-
     def __str__(self) -> str:
         if self.refusal:
             return f"refused: {self.refusal.message}"

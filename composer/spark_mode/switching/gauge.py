@@ -16,19 +16,17 @@ class Gauge:
         self._docker, self._machine, self._gpu, self._rules = docker, machine, gpu, rules
         self._before: int | None = None
         self._others: int | None = None
-        self._first: int | None = None
         self._lowest: int | None = None
 
     def begin(self, container: str | None = None) -> None:
         """Something is about to start: a container, or a model in one that runs."""
         self._others = self._held_by_others(container)
         self._before = self._machine.memory().available
-        self._first = self._lowest = None
+        self._lowest = None
 
     def sample(self, available: int | None) -> None:
         """Note what is available while it starts, bytes."""
         if available is not None:
-            self._first = available if self._first is None else self._first
             self._lowest = available if self._lowest is None else min(available, self._lowest)
 
     def settle(self, container: Container) -> None:
@@ -64,7 +62,7 @@ class Gauge:
     def _note(self, name: str, declared: int, container: str, held: int | None, others: int | None) -> None:
         available = self._machine.memory().available
         self.sample(available)
-        if self._before is None or available is None or self._first is None or self._lowest is None:
+        if self._before is None or available is None or self._lowest is None:
             return
         before = self._before
         self.taken.append(
@@ -73,7 +71,6 @@ class Gauge:
                 workload=name,
                 container=container,
                 declared=declared,
-                first=before - self._first,
                 peak=before - self._lowest,
                 settled=before - available,
                 held=held,
