@@ -74,16 +74,17 @@ def engine() -> Iterator[PrivateEngine]:
 @pytest.fixture
 def lab(tmp_path: Path) -> Iterator[Lab]:
     """A lab with nothing running."""
-    one = Lab(PROJECT, tmp_path)
-    one.down()
-    yield one
-    one.down()
+    yield from _with_nothing_running(Lab(PROJECT, tmp_path))
 
 
 @pytest.fixture
 def apart(tmp_path: Path) -> Iterator[Lab]:
     """A lab in a folder of its own with nothing running, and no gate."""
-    one = lab_in_folder(PROJECT, tmp_path)
+    yield from _with_nothing_running(lab_in_folder(PROJECT, tmp_path))
+
+
+def _with_nothing_running(one: Lab) -> Iterator[Lab]:
+    """Yield a lab with nothing running, and leave nothing of it behind."""
     one.down()
     yield one
     one.down()
