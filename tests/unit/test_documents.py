@@ -1,0 +1,36 @@
+"""What the documents name is there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "composer/spark_mode"
+OURS = ("README.md", "docs/architecture.md", "docs/glossary.md", "docs/layers.md")
+DOCUMENTS = (*OURS, "docs/lab.md", "docs/faults.md")
+"""That of the lab names the files of other projects as well."""
+
+
+@pytest.mark.parametrize("document", OURS)
+def test_every_program_that_a_document_names_is_there(document: str) -> None:
+    named = set(re.findall(r"`([\w/-]+\.py)`", (ROOT / document).read_text()))
+    there = [
+        f"/{path.relative_to(ROOT)}"
+        for folder in ("composer", "compose", "tests", "benchmarks")
+        for path in (ROOT / folder).rglob("*.py")
+    ]
+    assert {one for one in named if not any(path.endswith(f"/{one}") for path in there)} == set()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_link_from_a_document_to_another_leads_to_it(document: str) -> None:
+    links = re.findall(r"\]\(([\w./-]+)(?:#[\w-]*)?\)", (ROOT / document).read_text())
+    assert [one for one in links if not (ROOT / document).parent.joinpath(one).exists()] == []
+
+
+def test_the_glossary_has_each_word_once_with_its_place() -> None:
+    text = (ROOT / "docs/glossary.md").read_text()
+    words = re.findall(r"^- \*\*(.+?)\*\*: ", text, re.MULTILINE)
+    assert len(words) == len(set(words)) == text.count("\n- ")
+    assert [room for room in re.findall(r"`(\w+)/`", text) if not (PACKAGE / room).is_dir()] == []
