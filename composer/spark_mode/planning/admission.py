@@ -13,7 +13,7 @@ from spark_mode.planning.observed import LEASED, Observed, running_workload
 from spark_mode.planning.plan import Refusal
 from spark_mode.planning.problem import PlanningProblem
 from spark_mode.planning.request import Request, Target
-from spark_mode.planning.target import members
+from spark_mode.planning.target import DESCRIBE_IT, members
 
 
 def required_memory(starting: tuple[Workload, ...], rules: Rules, force: bool) -> int:
@@ -55,7 +55,7 @@ def unclassified_refusal(rules: Rules, observed: Observed) -> Refusal | None:
         if not service or known is None:
             return Refusal(
                 message=f'"{container.name}" is {container.state} and its service "{service}" is not in rules.yaml',
-                hint=f"describe it under workloads in rules.yaml, or stop it: docker stop {container.name}",
+                hint=f"{DESCRIBE_IT}, or stop it: docker stop {container.name}",
             )
     return None
 

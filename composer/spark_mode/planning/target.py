@@ -8,6 +8,9 @@ from spark_mode.planning.conflicts import Member, exclusive, member
 from spark_mode.planning.observed import Observed, running_workload
 from spark_mode.planning.request import Target
 
+DESCRIBE_IT = "describe it under workloads in rules.yaml"
+"""What to do about a service that has no workload."""
+
 
 def members(target: Target, rules: Rules) -> tuple[Member, ...]:
     """Return what the rules see of a target: its services and models.
@@ -42,7 +45,7 @@ def require_described(target: Target, rules: Rules) -> None:
         if rules.host_of_service(name) is None and running_workload(rules, name, None) is None:
             raise ConfigurationError(
                 f'the service "{name}" has no workload in rules.yaml, so its memory is not known',
-                "describe it under workloads in rules.yaml, or give all such services a default_footprint",
+                f"{DESCRIBE_IT}, or give all such services a default_footprint",
             )
 
 

@@ -17,6 +17,7 @@ from spark_mode.lab.workload import Workload
 from spark_mode.planning.advice import SHORT_GRACE
 from spark_mode.planning.budget import budget
 from spark_mode.planning.observed import Observed
+from spark_mode.planning.target import DESCRIBE_IT
 from spark_mode.reporting.finding import Finding
 from spark_mode.reporting.machine_check import look
 from spark_mode.session.foreign import hidden_from_others
@@ -86,8 +87,8 @@ def _services(session: Session) -> Iterator[Finding]:
             continue
         where, workload = f"compose: {name}", rules.of_service(name)
         if workload is None and rules.host_of_service(name) is None and rules.default_footprint is None:
-            fix = "describe it under workloads in rules.yaml"
-            yield Finding(level="error", where=where, message="no workload describes it: a switch refuses it", fix=fix)
+            message = "no workload describes it: a switch refuses it"
+            yield Finding(level="error", where=where, message=message, fix=DESCRIBE_IT)
         if service.restart in RESURRECTING:
             message = f"restart: {service.restart} starts it again with the engine, beside whatever runs"
             yield Finding(level="warning", where=where, message=message, fix="restart: unless-stopped")
