@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from copy import copy
 from typing import Literal, Self, get_args
 
-from spark_mode.engine.doors import ChosenVariant, ComposeFailed, ForeignContainer, Identity, StartFailed
+from spark_mode.engine.doors import ChosenVariant, ComposeFailed, Identity, StartFailed
 from spark_mode.errors import EngineUnavailable
 from spark_mode.lab.project import Project
-from spark_mode.planning.observed import Container, Made
+from spark_mode.planning.observed import Container, ForeignContainer, Made
 
 FILE = "/lab/compose.yaml"
 """The Compose file from which every project of a simulated engine is made."""

@@ -9,11 +9,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from spark_mode.engine.doors import ForeignContainer
 from spark_mode.errors import SparkModeError
 from spark_mode.journal.journal import journal_state
 from spark_mode.lab.size import GB
-from spark_mode.planning.observed import Container
+from spark_mode.planning.observed import Container, ForeignContainer
 from spark_mode.planning.request import Request
 from tests.simulation.broken import BROKEN, Broken, broken
 from tests.simulation.engine import WHEN, Killed, When

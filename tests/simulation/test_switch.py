@@ -4,10 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_mode.engine.doors import ForeignContainer
 from spark_mode.errors import EngineUnavailable, NeedsAttention, SparkModeError, SwitchFailed
 from spark_mode.lab.size import GB
-from spark_mode.planning.observed import Container
+from spark_mode.planning.observed import Container, ForeignContainer
 from spark_mode.planning.plan import Plan, Step
 from spark_mode.planning.planner import plan as make_plan
 from spark_mode.planning.request import Request

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from spark_mode.engine.docker import EngineApi
-from spark_mode.engine.doors import ForeignContainer, Identity
+from spark_mode.engine.doors import Identity
 from spark_mode.errors import EngineUnavailable
 from spark_mode.frozen import Frozen
-from spark_mode.planning.observed import Container, Made
+from spark_mode.planning.observed import Container, ForeignContainer, Made
 from tests.fake_engine import FakeEngine, fake_engine
 from tests.mutated import STRANGE, mutated
 

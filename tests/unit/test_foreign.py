@@ -6,11 +6,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from spark_mode.engine.doors import ForeignContainer
 from spark_mode.lab.size import GB
 from spark_mode.planning.conflict_policy import conflict_victims
 from spark_mode.planning.mode import violations
-from spark_mode.planning.observed import Container, ForeignWorkload, Observed
+from spark_mode.planning.observed import Container, ForeignContainer, ForeignWorkload, Observed
 from spark_mode.session.foreign import foreign_workloads, hidden_from_others
 from tests.audio_lab import PROJECT, ROOT, RULES, container, rules_of, seen
 from tests.unit.test_admission import refusal

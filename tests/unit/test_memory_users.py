@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from spark_mode.engine.doors import ForeignContainer, GpuProcess, Process
-from spark_mode.planning.observed import Container, LoadedModel, Memory, MemoryUser, Observed
+from spark_mode.engine.doors import GpuProcess, Process
+from spark_mode.planning.observed import Container, ForeignContainer, LoadedModel, Memory, MemoryUser, Observed
 from spark_mode.session.memory_users import find_memory_users, memory_of_container, memory_users_text
 from tests.simulation.lab import PROJECT, RULES
 from tests.simulation.machine import NoGpu, SimulatedMachine
@@ -58,7 +58,9 @@ def observed(*models: LoadedModel) -> Observed:
 
 
 def found(machine: Machine, gpu: NoGpu, seen: Observed) -> list[str]:
-    return [str(one) for one in find_memory_users(machine, machine, gpu, PROJECT, seen)]
+    return [
+        str(one) for one in find_memory_users(machine, machine, gpu, seen.model_copy(update={"others": machine.others("lab")}))
+    ]
 
 
 def test_a_process_and_a_container_of_others_are_named_the_largest_first() -> None:

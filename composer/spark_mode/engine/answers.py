@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, TypeGuard
 
-from spark_mode.engine.doors import ForeignContainer, Identity
+from spark_mode.engine.doors import Identity
 from spark_mode.engine.versions import release
-from spark_mode.planning.observed import Container, Health, Made
+from spark_mode.planning.observed import Container, ForeignContainer, Health, Made
 
 OTHER_FORM = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 """What reading an answer raises that has another form than the engine's; pydantic's errors are ValueErrors."""

@@ -20,11 +20,11 @@ from urllib.parse import quote, urlencode
 
 from spark_mode.engine import answers
 from spark_mode.engine.answers import OTHER_FORM, PROJECT, frames, spellings
-from spark_mode.engine.doors import ForeignContainer, Identity, StartFailed
+from spark_mode.engine.doors import Identity, StartFailed
 from spark_mode.engine.early import MOST_BYTES, EarlyInfo, TooLong, read_answer
 from spark_mode.engine.events import EventStream
 from spark_mode.errors import EngineUnavailable
-from spark_mode.planning.observed import Container, Made
+from spark_mode.planning.observed import Container, ForeignContainer, Made
 from spark_mode.readable import readable
 
 Read = TypeVar("Read")

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from spark_mode.frozen import Frozen
-from spark_mode.planning.observed import Container, Made, Memory
+from spark_mode.planning.observed import Container, ForeignContainer, Made, Memory
 
 
 class Identity(Frozen):
@@ -19,15 +19,6 @@ class Identity(Frozen):
     id: str
     version: str
     gpu_runtime: bool
-
-
-class ForeignContainer(Frozen):
-    """An active container that is not of the lab's project, with what rules may know it by."""
-
-    container: Container
-    image: str
-    labels: dict[str, str]
-    project: str | None = None
 
 
 class GpuProcess(Frozen):

@@ -54,6 +54,15 @@ class Made(Frozen):
     compose: str = ""
 
 
+class ForeignContainer(Frozen):
+    """An active container that is not of the lab's project, with what rules may know it by."""
+
+    container: Container
+    image: str
+    labels: dict[str, str]
+    project: str | None = None
+
+
 class ForeignWorkload(Frozen):
     """An active container that is not of the lab's project and that the rules speak of. It counts, and is never stopped.
 
@@ -137,11 +146,13 @@ class Observed(Frozen):
     `complete` is False when no engine was asked. `models` are those admitted and still possible, and those that are
     loaded. `loaded` has what each host that was asked has loaded, None for one that did not say. `images` has the id
     of each image by the name that a service uses for it, `networks` and `volumes` what Compose wrote
-    on them, by their full names; what does not exist is absent. `held` is what somebody protects and still runs.
+    on them, by their full names; what does not exist is absent. `held` is what somebody protects and still runs. `others` are
+    the active containers that are not the project's; `foreign` says which of them count.
     """
 
     containers: tuple[Container, ...] = ()
     foreign: tuple[ForeignWorkload, ...] = ()
+    others: tuple[ForeignContainer, ...] = ()
     models: tuple[str, ...] = ()
     loaded: dict[str, tuple[LoadedModel, ...] | None] = Field(default_factory=dict)
     memory: Memory = Memory(total=None, available=None)

@@ -42,7 +42,7 @@ def status(session: Session) -> Status:
         capacity=session.capacity,
         violations=tuple(str(one) for one in violations(observed, rules)),
         foreign=tuple(_foreign(observed)),
-        others=tuple(one.container.name for one in session.others() if one.container.id not in foreign),
+        others=tuple(one.container.name for one in observed.others if one.container.id not in foreign),
         memory_users=session.memory_users(observed),
         utilisation=utilisation,
         notes=tuple(notes(services, utilisation)),

@@ -4,12 +4,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from os.path import realpath
 
 from spark_mode.engine.answers import PROJECT
-from spark_mode.engine.doors import ForeignContainer
 from spark_mode.lab.project import SCOPE, Project
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.workload import ForeignPattern
 from spark_mode.planning.mode import needed_models
-from spark_mode.planning.observed import ForeignWorkload
+from spark_mode.planning.observed import ForeignContainer, ForeignWorkload
 from spark_mode.sharing.leases import Lease
 
 WORKLOAD = "org.spark-mode.workload"

@@ -3,7 +3,6 @@
 from collections import Counter
 
 from spark_mode.engine.doors import Docker, Gpu, Machine
-from spark_mode.lab.project import Project
 from spark_mode.planning.observed import Memory, MemoryUser, Observed
 
 SMALLEST_SHARE = 200
@@ -12,7 +11,7 @@ SMALLEST_BYTES = 100 * 10**6
 MOST = 5
 
 
-def find_memory_users(docker: Docker, machine: Machine, gpu: Gpu, project: Project, observed: Observed) -> tuple[MemoryUser, ...]:
+def find_memory_users(docker: Docker, machine: Machine, gpu: Gpu, observed: Observed) -> tuple[MemoryUser, ...]:
     """Return who holds undeclared memory, the largest first.
 
     Sizes are what can be seen from outside: a process's own memory and what the GPU lists for it. They are a lower bound.
@@ -24,7 +23,7 @@ def find_memory_users(docker: Docker, machine: Machine, gpu: Gpu, project: Proje
         if seen := machine.process(pid):
             large[pid] = seen
     declared = {one.id for one in observed.active} | {one.container.id for one in observed.foreign}
-    others = {one.container.id: one for one in docker.others(project.name) if one.container.id not in declared}
+    others = {one.container.id: one for one in observed.others if one.container.id not in declared}
     gpu_of_container: Counter[str] = Counter()
     found: list[MemoryUser] = []
     for pid, one in large.items():

@@ -66,6 +66,7 @@ class Observer:
                 *foreign_workloads(others, self._rules, self._project, self._files),
                 *leased_workloads([one for one in unused if one not in waiting], self._rules, self._project),
             ),
+            others=others,
             memory=self._machine.memory(),
         )
         names = [name for name, host in self._rules.hosts.items() if all_hosts or host.service is None]

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spark_mode.engine.docker import EngineApi
-from spark_mode.engine.doors import Clock, Docker, ForeignContainer, Gpu, Identity, Machine
+from spark_mode.engine.doors import Clock, Docker, Gpu, Identity, Machine
 from spark_mode.engine.early import EarlyInfo
 from spark_mode.engine.gpu import NvidiaGpu
 from spark_mode.engine.local import local_socket
@@ -193,10 +193,6 @@ class Session:
         """Return the containers of this lab. Raises EngineUnavailable."""
         return self.docker.containers(self.project.name)
 
-    def others(self) -> tuple[ForeignContainer, ...]:
-        """Return the active containers that are not of this lab's project."""
-        return self.docker.others(self.project.name)
-
     def plan(self, request: Request) -> Plan:
         """Return the plan as things are now; without an engine it says what fits (`observed` is False)."""
         try:
@@ -224,7 +220,7 @@ class Session:
 
     def memory_users(self, observed: Observed) -> tuple[MemoryUser, ...]:
         """Return who holds memory that no workload declares."""
-        return find_memory_users(self.docker, self.machine, self.gpu, self.project, observed)
+        return find_memory_users(self.docker, self.machine, self.gpu, observed)
 
     @property
     def measurements_path(self) -> Path:

@@ -64,7 +64,7 @@ class MemoryWatch:
 
     def _memory_users(self) -> str:
         seen = self.lab.observer.observe_running(all_hosts=True)
-        found = find_memory_users(self.doors.docker, self.doors.machine, self.doors.gpu, self.lab.project, seen)
+        found = find_memory_users(self.doors.docker, self.doors.machine, self.doors.gpu, seen)
         return memory_users_text(found, seen.memory)
 
     def require(self, step: Start) -> None:
