@@ -1,7 +1,10 @@
 """What the documents name is there."""
 
 import re
+from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -21,6 +24,18 @@ def test_every_program_that_a_document_names_is_there(document: str) -> None:
         for path in (ROOT / folder).rglob("*.py")
     ]
     assert {one for one in named if not any(path.endswith(f"/{one}") for path in there)} == set()
+
+
+def test_every_function_on_a_walk_is_in_its_file() -> None:
+    walked = re.findall(r"`(\w+/\w+\.py)` `([\w.]+)`", (ROOT / "docs/architecture.md").read_text())
+    assert len(walked) > 20
+    for file, name in walked:
+        assert callable(attrgetter(name)(module(file))), f"{file} has no {name}"
+
+
+def module(file: str) -> ModuleType:
+    """Return the module of the package that a file is."""
+    return import_module("spark_mode." + file.removesuffix(".py").replace("/", "."))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
