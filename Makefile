@@ -7,7 +7,7 @@ PYTHON := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine systemd stand-in torch demo test test-deep lint bench switch-to-training switch-to-audio status clean
+.PHONY: help setup engine systemd stand-in torch demo test quick test-deep lint bench switch-to-training switch-to-audio status clean
 
 help: ## Show these targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -35,6 +35,9 @@ demo: setup engine ## Switch the stand-in lab back and forth, explained; leaves 
 
 test: lint systemd stand-in torch ## Lint, types, and all tests, on a real engine
 	@sh scripts/test.sh $(PYTHON)
+
+quick: lint ## Lint, types, the unit tests and the smallest of the simulation, in about a minute; needs no engine
+	@$(PYTHON) -m pytest -q -n auto tests/unit tests/simulation/test_switch.py tests/simulation/test_brake.py tests/simulation/test_questions.py
 
 test-deep: lint systemd stand-in torch ## The same with 10,000 histories and labs, every crash of every recovery, 100 kills and 20 minutes of everybody acting at once on a real engine; the better part of an hour
 	@SPARK_MODE_DEEP=1 SPARK_MODE_HISTORIES=10000 SPARK_MODE_LABS=10000 sh scripts/test.sh $(PYTHON)
