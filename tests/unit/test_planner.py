@@ -1,23 +1,19 @@
 """The planner against tables of cases, and what must hold for every plan."""
 
-from pathlib import Path
-from typing import Any
-
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_mode.errors import ConfigurationError, UsageFault
 from spark_mode.lab.size import GB
 from spark_mode.planning.mode import current_mode
 from spark_mode.planning.observed import Container, Memory, Observed
 from spark_mode.planning.plan import Create, Plan, Start, Stop
 from spark_mode.planning.planner import plan as make_plan
 from spark_mode.planning.request import Request
+from tests.plan_case import PlanCase, read_plan_cases
 from tests.simulation.lab import PROJECT, RULES
 
-CASES: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parents[1] / "cases/plans.yaml").read_text())
+CASES = read_plan_cases()
 SERVICES = sorted(PROJECT.services)
 REQUESTS = st.one_of(
     st.sampled_from(["omni", "chatterbox", "xtts", "qwen", "f5"]).map(lambda name: Request(verb="audio", names=(name,))),
@@ -40,12 +36,10 @@ def container(service: str, state: str) -> Container:
     )
 
 
-def observed(running: list[str], models: list[str], free: float, missing: list[str]) -> Observed:
-    states = {name: "running" if name in running else "exited" for name in SERVICES if name not in missing}
+def observed(running: list[str], free: int) -> Observed:
     return Observed(
-        containers=tuple(container(name, state) for name, state in states.items()),
-        models=tuple(models),
-        memory=Memory(total=128 * GB, available=round(free * GB)),
+        containers=tuple(container(name, "running" if name in running else "exited") for name in SERVICES),
+        memory=Memory(total=128 * GB, available=free * GB),
         images={name: f"id of {name}" for name in SERVICES},
     )
 
@@ -54,18 +48,19 @@ def plan(request: Request, seen: Observed) -> Plan:
     return make_plan(request, PROJECT, RULES, seen, 128 * GB)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
-def test_a_case_gives_exactly_its_plan(case: dict[str, Any]) -> None:
-    seen = observed(case["running"], case.get("models", []), case["free"], case.get("missing", []))
-    made = plan(Request.model_validate(case["ask"]), seen)
-    assert str(made) == case["plan"].rstrip("\n")
-    if "keep" in case:
-        assert list(made.keep or ()) == case["keep"]
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_case_gives_exactly_its_plan(case: PlanCase) -> None:
+    assert case.answer() == case.expected
+
+
+def test_every_case_has_a_name_of_its_own_and_asks_what_no_other_asks() -> None:
+    for told in ([case.name for case in CASES], [case.asked for case in CASES]):
+        assert [one for at, one in enumerate(told) if one in told[:at]] == []
 
 
 @given(st.lists(st.sampled_from(SERVICES), unique=True), REQUESTS)
 def test_a_plan_stops_before_it_starts_and_leads_where_nothing_is_left_to_do(running: list[str], request: Request) -> None:
-    seen = observed(running, [], 120, [])
+    seen = observed(running, 120)
     made = plan(request, seen)
     assert made == plan(request, seen)
     if made.refusal:
@@ -79,7 +74,7 @@ def test_a_plan_stops_before_it_starts_and_leads_where_nothing_is_left_to_do(run
     varied = {name: variant for step in made.steps if isinstance(step, Create) for name, variant in step.variants.items()}
     there = (set(running) - going) | coming
     assert not ("training" in there and there - {"training"})
-    after = observed(sorted(there), [], 100, [])
+    after = observed(sorted(there), 100)
     again = after.model_copy(
         update={
             "containers": tuple(one.model_copy(update={"variant": varied.get(one.service or "")}) for one in after.containers)
@@ -92,55 +87,9 @@ def test_a_plan_stops_before_it_starts_and_leads_where_nothing_is_left_to_do(run
 
 @pytest.mark.parametrize("request_", [Request(verb="training"), Request(verb="stop")], ids=str)
 def test_of_several_containers_of_one_service_it_is_said_that_one_comes_back(request_: Request) -> None:
-    seen = observed(["omni"], [], 100, [])
+    seen = observed(["omni"], 100)
     said = "omni runs 2 times and is stopped with all of them; restore brings one back"
     assert said not in plan(request_, seen).warnings
     second = container("omni", "running").model_copy(update={"id": "omni-1", "name": "lab-omni-2"})
     seen = seen.model_copy(update={"containers": (*seen.containers, second)})
     assert said in plan(request_, seen).warnings
-
-
-@pytest.mark.parametrize("names", [("nothing",), ("training:huge",)])
-def test_an_unknown_name_is_a_usage_fault(names: tuple[str, ...]) -> None:
-    with pytest.raises(UsageFault):
-        plan(Request(verb="up", names=names), observed([], [], 100, []))
-
-
-def test_a_service_that_no_workload_describes_is_a_configuration_error() -> None:
-    other = PROJECT.model_copy(
-        update={
-            "services": {
-                **PROJECT.services,
-                "new": PROJECT.services["omni"].model_copy(update={"name": "new", "profiles": ("new",)}),
-            }
-        }
-    )
-    with pytest.raises(ConfigurationError, match='"new" has no workload'):
-        make_plan(Request(verb="up", names=("new",)), other, RULES, observed([], [], 100, []), 128 * GB)
-
-
-def test_something_unknown_that_runs_refuses_a_switch_and_not_a_stop() -> None:
-    seen = observed([], [], 100, [])
-    unknown = Container(id="x", name="lab-x-1", service="x", state="running")
-    seen = seen.model_copy(update={"containers": (*seen.containers, unknown)})
-    refusal = plan(Request(verb="training"), seen).refusal
-    assert refusal is not None
-    assert '"x" is not in rules.yaml' in refusal.message
-    assert [step.subject for step in plan(Request(verb="stop"), seen).steps] == ["x"]
-
-
-def test_without_an_engine_a_plan_says_what_fits_and_nothing_of_what_runs() -> None:
-    made = plan(Request(verb="training"), Observed(complete=False, memory=Memory(total=None, available=None)))
-    assert (made.observed, made.keep, made.preemptions, made.steps, made.refusal) == (False, None, None, (), None)
-    assert made.budget.total == 16 * GB
-
-
-@pytest.mark.parametrize(("free", "advised"), [(5, True), (19, False)])
-def test_dropping_the_page_cache_is_advised_only_when_it_is_what_is_missing(free: int, advised: bool) -> None:
-    memory = Memory(total=128 * GB, available=100 * GB, free=free * GB)
-    seen = observed([], [], 100, []).model_copy(update={"memory": memory})
-    omni = Request(verb="audio", names=("omni",))
-    assert any("--drop-caches" in warning for warning in plan(omni, seen).warnings) == advised
-    asked = plan(omni.model_copy(update={"drop_caches": True}), seen)
-    assert not any("--drop-caches" in warning for warning in asked.warnings)
-    assert "drop-caches" in [step.action for step in asked.steps]
