@@ -9,7 +9,7 @@ from spark_mode.lab.size import GB
 from spark_mode.planning.observed import Container, Made, Memory, Observed
 from spark_mode.planning.plan import Refusal
 from spark_mode.planning.planner import plan
-from tests.audio_lab import CAPACITY, PROJECT, RULES, foreign, request, seen
+from tests.audio_lab import CAPACITY, PROJECT, RULES, request, seen
 
 
 def look(*there: str, **more: Any) -> Observed:
@@ -21,10 +21,6 @@ def refusal(line: str, observed: Observed, force: bool = False, **project: Any) 
     made = plan(request(line, force=force), lab, RULES, observed, CAPACITY)
     assert made.refusal is None or (made.steps == () and str(made) == f"refused: {made.refusal.message}")
     return made.refusal
-
-
-def test_nothing_is_in_the_way_of_what_fits() -> None:
-    assert refusal("audio omni", seen()) is None
 
 
 @pytest.mark.parametrize(
@@ -45,20 +41,6 @@ def test_a_request_that_excludes_itself_is_refused_even_with_force(line: str, ru
     assert found is not None
     assert found.hint == f"rule {rule}; ask for one of them"
     assert found.kind == "rule"
-
-
-@pytest.mark.parametrize("line", ["audio omni", "up whisper", "up devstral", "training"])
-def test_a_training_outside_the_lab_is_refused_with_what_to_type(line: str) -> None:
-    found = refusal(line, seen(foreign=(foreign("training", "run-7"),)), force=True)
-    assert found is not None
-    assert found.message.startswith('the container "run-7" outside this lab is running: ')
-    assert found.hint is not None
-    assert found.hint.endswith("docker stop run-7")
-
-
-def test_a_stop_is_never_in_the_way_of_anything() -> None:
-    nothing = seen("omni", foreign=(foreign("training", "run-7"),), available=None, gpu_runtime=False)
-    assert refusal("stop", nothing) is None
 
 
 @pytest.mark.parametrize("service", ["thing", None])
@@ -164,31 +146,6 @@ def test_an_oom_risk_is_refused_with_what_would_fit_and_admitted_with_force() ->
     assert refusal(line, seen(available=125 * GB), force=True) is None
 
 
-def test_a_variant_that_is_too_large_names_the_largest_one_that_fits() -> None:
-    found = refusal("training:large", seen(available=34 * GB))
-    assert found is not None
-    assert found.hint == "it would fit with training instead of training:large (spark-mode training:mid)"
-    found = refusal("training:large", seen(available=29 * GB))
-    assert found is not None
-    assert found.hint == "it would fit with training:small instead of training:large (spark-mode training:small)"
-
-
-def test_what_nothing_helps_is_told_so() -> None:
-    found = refusal("audio omni", seen(available=17 * GB))
-    assert found is not None
-    assert found.hint == "nothing that may be stopped makes room for it: free memory outside the lab, or ask for less"
-    found = refusal("audio omni", seen(available=19 * GB))
-    assert found is not None
-    assert found.hint == "--force admits it down to the floor, at the price of a freeze"
-
-
-def test_more_than_this_machine_has_is_refused_whatever_is_declared() -> None:
-    small = Observed(memory=Memory(total=24 * GB, available=24 * GB))
-    found = refusal("up devstral", small, force=True)
-    assert found is not None
-    assert found.message.startswith("52.0 GB are more than this machine's 24.0 GB")
-
-
 @pytest.mark.parametrize(
     ("available", "force", "refused"),
     [
@@ -203,13 +160,6 @@ def test_more_than_this_machine_has_is_refused_whatever_is_declared() -> None:
 def test_the_memory_that_is_really_free_must_be_enough(available: float | None, force: bool, refused: bool) -> None:
     free = None if available is None else round(available * GB)
     assert (refusal("audio omni", seen(available=free), force=force) is not None) == refused
-
-
-def test_the_memory_of_what_stops_counts_as_coming_back() -> None:
-    assert refusal("training", seen("omni", available=24 * GB)) is None
-    found = refusal("training", seen("omni", available=23 * GB))
-    assert found is not None
-    assert found.message == ("training needs 32.0 GB with the headroom; 23.0 GB are available, and stopping omni frees 8.0 GB")
 
 
 def test_unknown_memory_does_not_matter_where_nothing_starts() -> None:
