@@ -94,6 +94,10 @@ def test_a_switch_that_began_is_open_until_it_ended_and_says_where_it_was(journa
     unfinished = journal_state(journal.records()).unfinished
     assert unfinished is not None
     assert (unfinished.back, unfinished.ready) == (True, ("training",))
+    write(journal, Signalled(switch="a", at_once=True), Recovering(switch="a", at="2026", by="ann"))
+    assert str(journal_state(journal.records()).unfinished).endswith(
+        "was cut off during: start training, left at once by a second signal; a recovery, by ann, did not finish it"
+    )
     write(journal, ended("a"))
     known = journal_state(journal.records())
     assert known.unfinished is None

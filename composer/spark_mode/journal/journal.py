@@ -63,13 +63,16 @@ class Journal(Protocol):
 class UnfinishedSwitch(Frozen):
     """A switch that began and did not end: running, or cut off. `steps` are those that were begun, both ways.
 
-    `ready` are the services whose start was done.
+    `ready` are the services whose start was done. `left` says that a second signal ended it, `recovery_by` who began a recovery
+    that did not finish it.
     """
 
     began: Began
     steps: tuple[AnyStep, ...] = ()
     back: bool = False
     ready: tuple[str, ...] = ()
+    left: bool = False
+    recovery_by: str | None = None
 
     @property
     def at(self) -> str:
@@ -82,7 +85,9 @@ class UnfinishedSwitch(Frozen):
         return frozenset(step.service for step in self.steps if isinstance(step, Start))
 
     def __str__(self) -> str:
-        return f"{self.began.request}, by {self.began.by} at {self.began.at}, was cut off during: {self.at}"
+        left = ", left at once by a second signal" if self.left else ""
+        recovery = f"; a recovery, by {self.recovery_by}, did not finish it" if self.recovery_by else ""
+        return f"{self.began.request}, by {self.began.by} at {self.began.at}, was cut off during: {self.at}{left}{recovery}"
 
 
 class JournalState(Frozen):
@@ -188,6 +193,10 @@ class _Fold:
                 self._finish_step()
             case GoingBack() if self._is_open(record.switch):
                 self._grow(back=True)
+            case Signalled() if self._is_open(record.switch):
+                self._grow(left=record.at_once)
+            case Recovering() if self._is_open(record.switch):
+                self._grow(recovery_by=record.by)
             case Policy():
                 self.policies.pop(record.container, None)
                 if not record.given_back:
