@@ -61,10 +61,25 @@ def unclassified_refusal(rules: Rules, observed: Observed) -> Refusal | None:
 
 
 def engine_refusal(problem: PlanningProblem) -> Refusal | None:
-    """Return what in the engine would make a start fail, or do harm, when Compose creates what it needs."""
+    """Return what in the engine would make a start fail, or do harm, or lets nobody say whether what is asked for is up."""
+    if unsettled := _unsettled_refusal(problem):
+        return unsettled
     if not problem.to_start:
         return None
     return _gpu_refusal(problem) or _dead_refusal(problem) or _image_refusal(problem) or _changed_refusal(problem)
+
+
+def _unsettled_refusal(problem: PlanningProblem) -> Refusal | None:
+    """A container on its way out, or in no known state, holds its memory: it is neither up nor to be started over."""
+    for container in filter(None, map(problem.observed.container_of, problem.target.services)):
+        if container.state == "removing":
+            message = f'the container "{container.name}" of {container.service} is being removed'
+            return Refusal(message=message, hint=f"ask again once it is gone; if it stays: docker rm -f {container.name}")
+        if container.state == "unknown":
+            message = f'the state of the container "{container.name}" of {container.service} is not known'
+            hint = f"see what Docker says of it: docker inspect {container.name}"
+            return Refusal(message=message, hint=hint, kind="unknown")
+    return None
 
 
 def _gpu_refusal(problem: PlanningProblem) -> Refusal | None:
