@@ -205,10 +205,14 @@ def _clashes(candidates: Sequence[Candidate], rules: Rules) -> list[int]:
 
 
 def _crowd(rule: AtMost, candidates: Sequence[Candidate], fixed: Sequence[Member]) -> tuple[int, int]:
-    """Return the candidates of an at-most rule, and how many of them it leaves room for."""
-    taken = len(set(rule.of) & {one.workload for one in fixed})
-    members = _union(1 << index for index, one in enumerate(candidates) if one.member.workload in rule.of)
-    return members, rule.at_most - taken
+    """Return the candidates of an at-most rule, and how many of them it leaves room for.
+
+    The rule counts workloads: one that is active in any case, under another name, is not counted once more.
+    """
+    taken = set(rule.of) & {one.workload for one in fixed}
+    counted = set(rule.of) - taken
+    members = _union(1 << index for index, one in enumerate(candidates) if one.member.workload in counted)
+    return members, rule.at_most - len(taken)
 
 
 def _union(sets: Iterable[int]) -> int:

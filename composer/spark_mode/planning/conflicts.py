@@ -21,7 +21,7 @@ class Member(Frozen):
 
 
 class Conflict(Frozen):
-    """Two members that a rule keeps apart."""
+    """Two members that a rule keeps apart; of an at-most rule the first, and the first that is too many."""
 
     rule: Exclusive | AtMost
     one: Member
@@ -29,6 +29,11 @@ class Conflict(Frozen):
 
     def __str__(self) -> str:
         return f"{self.one.name} and {self.other.name} exclude each other ({self.rule.because})"
+
+    def concerns(self, member: Member) -> bool:
+        """Whether it is about an active member: of an at-most rule about each that the rule counts, not only the two."""
+        counted = self.rule.of if isinstance(self.rule, AtMost) else ()
+        return member in (self.one, self.other) or member.workload in counted
 
 
 def member(rules: Rules, name: str) -> Member:

@@ -36,4 +36,4 @@ def _is_out_of_place(name: str, problem: PlanningProblem) -> bool:
     if (target.mode or target.scope is None) and is_unneeded(name, problem):
         return True
     one = member(problem.rules, name)
-    return any(one in (hit.one, hit.other) for hit in conflicts(problem.rules, [*members(target, problem.rules), one]))
+    return any(hit.concerns(one) for hit in conflicts(problem.rules, [*members(target, problem.rules), one]))

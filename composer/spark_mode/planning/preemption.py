@@ -159,13 +159,11 @@ def _stopping(
     needs = next(candidate.needs for candidate in candidates if candidate.member.name == one.name)
     back = [candidate.member for candidate in candidates if candidate.member.name in {one.name, *needs}]
     new = [other for other in back if other not in remaining]
-    broken = next((hit for hit in conflicts(problem.rules, [*remaining, *new]) if hit.one in new or hit.other in new), None)
+    broken = next((hit for hit in conflicts(problem.rules, [*remaining, *new]) if any(map(hit.concerns, new))), None)
     if broken:
-        needed = next((other.name for other in (broken.one, broken.other) if other in new and other.name != one.name), None)
+        needed = next((other.name for other in new if broken.concerns(other) and other.name != one.name), None)
         cause = (
-            f"needs {needed}, and {broken.rule.because}"
-            if needed and one.member not in (broken.one, broken.other)
-            else broken.rule.because
+            f"needs {needed}, and {broken.rule.because}" if needed and not broken.concerns(one.member) else broken.rule.because
         )
         return _preempted(one, cause, "exclusive", broken.rule.name, problem)
     if one.unneeded:
