@@ -205,9 +205,9 @@ def memory_refusal(problem: PlanningProblem) -> Refusal | None:
     released = sum(workload.footprint.planned for workload in stopped)
     if available + released >= required:
         return None
-    names = ", ".join(workload.label for workload in starting)
+    names = ", ".join(problem.starting_names)
     frees = f", and stopping {', '.join(one.label for one in stopped)} frees {gb_text(released)}" if stopped else ""
-    needs = "needs" if len(starting) == 1 else "need"
+    needs = "needs" if len(problem.starting_names) == 1 else "need"
     reserve = "floor" if request.force else "headroom"
     return Refusal(
         message=f"{names} {needs} {gb_text(required)} with the {reserve}; {gb_text(available)} are available{frees}",

@@ -35,19 +35,25 @@ def _tries(problem: PlanningProblem) -> Iterator[Iterator[tuple[Request, Observe
         yield iter([(less, observed, f"without {name}")])
     for name in observed.active_services:
         workload = problem.rules.of_service(name)
-        if workload and workload.class_ == "training" and name not in (*problem.target.services, *problem.gone_services):
+        needed = name in (*problem.target.services, *problem.gone_services) or observed.hold_of(name)
+        if workload and workload.class_ == "training" and not needed:
             without = _with_memory(observed.without({name}, ()), workload)
             yield iter([(request, without, f"without {workload.label} (spark-mode stop {name})")])
 
 
 def _smaller(one: Workload, problem: PlanningProblem) -> list[Workload]:
-    """Return the smaller variants of a workload, or the smaller models of its host; largest first."""
+    """Return the smaller variants of a workload, or the smaller models of its host, that do not run already; largest first."""
     if one.model and one.host:
         others = [other for other in problem.rules.models_of_host(one.host) if other.name != one.name]
     else:
         others = [one.in_variant(variant) for variant in one.variants]
     asked = {other.label for other in problem.asked_for}
-    fewer = [other for other in others if other.footprint.planned < one.footprint.planned and other.label not in asked]
+    runs = {there.name: there.footprint.planned for there in problem.observed.workloads(problem.rules)}
+    fewer = [
+        other
+        for other in others
+        if runs.get(other.name, 0) < other.footprint.planned < one.footprint.planned and other.label not in asked
+    ]
     return sorted(fewer, key=lambda other: -other.footprint.planned)
 
 

@@ -98,7 +98,7 @@ def _memory_refusal(problem: PlanningProblem, reckoned: Budget, capacity: int) -
         )
         return not (lacks or _refusal(other) or dependents_refusal(other) or hold_refusal(other))
 
-    return refusal.model_copy(update={"hint": alternatives(problem, fits), "memory": True})
+    return refusal.model_copy(update={"hint": refusal.hint or alternatives(problem, fits), "memory": True})
 
 
 def _stopped_training(problem: PlanningProblem) -> tuple[StoppedTraining, ...]:

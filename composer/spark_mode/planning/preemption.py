@@ -36,8 +36,8 @@ class _Running(NamedTuple):
 def stopping(problem: PlanningProblem, capacity: int) -> tuple[PlannedStop, ...]:
     """Return the services that a request stops and the models that it unloads, services first, in order of name.
 
-    `capacity` is the declared memory in bytes. Where nothing that may be stopped makes enough room, it is what the
-    rules alone ask for, and the plan is refused.
+    `capacity` is the declared memory in bytes. Where nothing that may be stopped makes enough room it is what the rules
+    ask for, with what brings the declared total down where stops can do that, and the plan is refused.
     """
     if problem.request.verb == "stop":
         return _asked_for(problem)
@@ -51,11 +51,10 @@ def stopping(problem: PlanningProblem, capacity: int) -> tuple[PlannedStop, ...]
     candidates = [_candidate(one, problem, others) for one in others]
     kept = _classes_kept(problem, staying)
     lack = lacking(problem, capacity)
-    gone = cheapest(candidates, fixed, kept, problem.rules, lack)
+    choices = (cheapest(candidates, fixed, kept, problem.rules, less) for less in (lack, Shortfall(lack.declared), Shortfall()))
+    gone = next((choice for choice in choices if choice is not None), None)
     if gone is None:
-        gone = cheapest(candidates, fixed, kept, problem.rules, Shortfall()) or frozenset(
-            one.name for one in others if one.conflict
-        )
+        gone = frozenset(one.name for one in others if one.conflict)
     gone |= _needless(others, candidates, gone)
     remaining = [*fixed, *(one.member for one in others if one.name not in gone)]
     stopped = [
@@ -169,7 +168,7 @@ def _stopping(
     if one.unneeded:
         return _preempted(one, f"{problem.target.mode or 'the mode before'} does not need it", "mode", None, problem)
     frees = one.workload.footprint.planned if one.workload else 0
-    names = ", ".join(starting.label for starting in problem.starting_workloads)
+    names = ", ".join(problem.starting_names)
     priority = one.workload.priority if one.workload else 0
     cause = f"frees {gb_text(frees)}, at priority {priority}: {names} would not fit beside it"
     return _preempted(one, cause, "memory", None, problem)

@@ -28,8 +28,9 @@ class PlannedStop(Frozen):
 class PlanningProblem(Frozen):
     """What a plan has to do. `stopped` is what must go for the target.
 
-    To work out `stopped` the problem is made without it first. Until it is made again with it, five things here are not what
-    they say, because they depend on it: `gone_services`, `gone_models`, `remaining`, `starting_workloads` and `released`.
+    To work out `stopped` the problem is made without it first. Until it is made again with it, some things here are not what they
+    say, because they depend on it: `gone_services`, `gone_models`, `remaining`, `starting_workloads`, `starting_names` and
+    `released`.
     """
 
     request: Request
@@ -88,6 +89,11 @@ class PlanningProblem(Frozen):
         services, models = set(self.to_start), dict.fromkeys([*self.target.models, *self.remaining.models])
         starting = [one for one in self.asked_for if one.service in services]
         return (*starting, *(one for name in models if not self.observed.holds(one := self.rules.workloads[name])))
+
+    @cached_property
+    def starting_names(self) -> tuple[str, ...]:
+        """What the memory is for, by name: the workloads that take it, or services without a footprint, as hosts are."""
+        return tuple(one.label for one in self.starting_workloads) or self.to_start
 
     @cached_property
     def released(self) -> tuple[Workload, ...]:
