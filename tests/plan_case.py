@@ -58,6 +58,7 @@ class Foreign(_Written):
 
     container: str
     is_: str = Field(alias="is")
+    state: str = "running"
     project: str | None = None
     variant: str | None = None
 
@@ -239,7 +240,7 @@ def _models(host: str, names: tuple[str, ...] | None, rules: Rules) -> tuple[Loa
 
 
 def _foreign(one: Foreign) -> ForeignWorkload:
-    seen = Container(id=f"id of {one.container}", name=one.container, state="running", variant=one.variant)
+    seen = Container(id=f"id of {one.container}", name=one.container, state=one.state, variant=one.variant)
     return ForeignWorkload(name=one.is_, container=seen, project=one.project)
 
 

@@ -113,7 +113,7 @@ def test_what_plain_compose_was_allowed_to_start_under_another_name_counts_until
     mine = os.getpid()
     leases = SimulatedSession(aa, tmp_path).leases
     leases.add(Lease.give("omni", "aa", mine, process_began(mine) or 0, "ann", ()))
-    with pytest.raises(Refused, match='"omni" of the project aa is leased: training runs alone') as refused:
+    with pytest.raises(Refused, match='"omni" of the project aa is about to start: training runs alone') as refused:
         ask(bb, tmp_path, TRAINING[0])
     assert refused.value.hint == "it is about to start; see who starts it: spark-mode -p aa status"
     aa.put("omni", "running")

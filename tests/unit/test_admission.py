@@ -43,9 +43,8 @@ def test_a_request_that_excludes_itself_is_refused_even_with_force(line: str, ru
     assert found.kind == "rule"
 
 
-@pytest.mark.parametrize("service", ["thing", None])
-def test_what_rules_yaml_cannot_place_refuses_a_switch(service: str | None) -> None:
-    stray = Container(id="1", name="stray", state="running", service=service)
+def test_what_rules_yaml_cannot_place_refuses_a_switch() -> None:
+    stray = Container(id="1", name="stray", state="running", service="thing")
     found = refusal("audio omni", Observed(containers=(stray,), memory=Memory(total=CAPACITY, available=CAPACITY)))
     assert found is not None
     assert found.message.startswith('"stray" is running and its service')

@@ -51,12 +51,12 @@ def unclassified_refusal(rules: Rules, observed: Observed) -> Refusal | None:
     own = ((one, one.service or "") for one in observed.active)
     foreign = ((one.container, one.name) for one in observed.foreign if one.name not in rules.workloads)
     for container, service in (*own, *foreign):
-        known = rules.host_of_service(service) or running_workload(rules, service, container.variant)
-        if not service or known is None:
-            return Refusal(
-                message=f'"{container.name}" is {container.state} and its service "{service}" is not in rules.yaml',
-                hint=f"{DESCRIBE_IT}, or stop it: docker stop {container.name}",
-            )
+        is_it, stop = f'"{container.name}" is {container.condition}', f"stop it: docker stop {container.name}"
+        if not service:
+            return Refusal(message=f"{is_it}, and its labels name no service", hint=stop)
+        if rules.host_of_service(service) is None and running_workload(rules, service, container.variant) is None:
+            hint = DESCRIBE_IT if container.state == LEASED else f"{DESCRIBE_IT}, or {stop}"
+            return Refusal(message=f'{is_it} and its service "{service}" is not in rules.yaml', hint=hint)
     return None
 
 
@@ -236,6 +236,12 @@ def leftover_refusal(problem: PlanningProblem) -> Refusal | None:
     wanted = members(problem.target, problem.rules)
     there = [*wanted, *(member(problem.rules, one.name) for one in problem.remaining.workloads(problem.rules) if one.name)]
     unique = list({one.workload or one.name: one for one in there}.values())
-    if conflict := next(conflicts(problem.rules, unique), None):
-        return Refusal(message=f"{problem.request}: {conflict}", hint=f"rule {conflict.rule.name}; stop one of them first")
-    return None
+    conflict = next(conflicts(problem.rules, unique), None)
+    if conflict is None:
+        return None
+    foreign = [one for one in problem.observed.foreign if conflict.concerns(member(problem.rules, one.name))]
+    stops = [f"docker stop {one.container.name}" for one in foreign if one.container.state != LEASED]
+    return Refusal(
+        message=f"{problem.request}: {conflict}" + (f"; {', '.join(map(str, foreign))}" if foreign else ""),
+        hint=f"rule {conflict.rule.name}; stop one of them first" + (f": {', or: '.join(stops)}" if stops else ""),
+    )

@@ -46,6 +46,11 @@ class Container(Frozen):
         """Whether it holds memory, or may hold it at any moment."""
         return self.state in ACTIVE_STATES
 
+    @property
+    def condition(self) -> str:
+        """Its state, in words of a sentence."""
+        return "about to start" if self.state == LEASED else self.state
+
 
 class Made(Frozen):
     """What Compose wrote on a network or volume when it made it: the hash of its configuration, and its own version."""
@@ -76,7 +81,7 @@ class ForeignWorkload(Frozen):
 
     def __str__(self) -> str:
         whose = f"of the project {self.project}" if self.project else "outside this lab"
-        return f'"{self.container.name}" {whose} is {self.container.state}'
+        return f'"{self.container.name}" {whose} is {self.container.condition}'
 
 
 class Memory(Frozen):
