@@ -16,7 +16,7 @@ from spark_mode.planning.observed import Observed
 from spark_mode.planning.plan import Plan, Refusal, StoppedTraining
 from spark_mode.planning.preemption import dependents_refusal, stopping
 from spark_mode.planning.problem import PlanningProblem
-from spark_mode.planning.request import Request, Target, resolve
+from spark_mode.planning.request import Request, resolve
 from spark_mode.planning.steps import steps
 from spark_mode.planning.target import leave_out_excluded, require_described
 
@@ -50,7 +50,7 @@ def plan(request: Request, project: Project, rules: Rules, observed: Observed, c
         target_models=target.models,
         models=tuple(dict.fromkeys([*problem.remaining.models, *target.models])),
         variants=target.variants,
-        nothing_to_do=None if chosen or refusal or not observed.complete else _why_nothing(request, target, observed),
+        nothing_to_do=None if chosen or refusal or not observed.complete else _why_nothing(problem),
     )
 
 
@@ -111,13 +111,23 @@ def _stopped_training(problem: PlanningProblem) -> tuple[StoppedTraining, ...]:
     )
 
 
-def _why_nothing(request: Request, target: Target, observed: Observed) -> str:
-    if request.verb == "stop":
-        return f"{', '.join(request.names)}: not running" if request.names else "nothing of the lab is running"
-    if not target.services and target.models:
-        return f"{', '.join(target.models)}: admitted; its host needs no start"
-    if not target.services:
-        return "nothing ran before, and nothing runs now"
-    kept = [name for name in observed.active_services if name not in target.services]
-    beside = f"; beside it stays {', '.join(kept)}" if kept else ""
-    return f"{', '.join(target.services)} {'runs' if len(target.services) == 1 else 'run'} already{beside}"
+def _why_nothing(problem: PlanningProblem) -> str:
+    target, rules, observed = problem.target, problem.rules, problem.observed
+    if problem.request.verb == "stop":
+        return _why_nothing_stops(problem.request.names, rules)
+    new = [name for name in target.models if name not in observed.models]
+    admitted = new if target.services else target.models
+    hosts = {rules.service_of(rules.workloads[name]) for name in admitted}
+    said = [f"{', '.join(admitted)}: admitted; its host needs no start"] if admitted else []
+    if not hosts.issuperset(target.services):
+        said.insert(0, f"{', '.join(target.services)} {'runs' if len(target.services) == 1 else 'run'} already")
+    if kept := [name for name in observed.active_services if name not in target.services]:
+        said.append(f"beside it stays {', '.join(kept)}")
+    return "; ".join(said) or "nothing ran before, and nothing runs now"
+
+
+def _why_nothing_stops(names: tuple[str, ...], rules: Rules) -> str:
+    services, daemons = [name for name in names if not rules.daemon(name)], list(filter(rules.daemon, names))
+    said = [f"{', '.join(services)}: not running"] if services else []
+    said += [f"{', '.join(daemons)}: no model is known to be loaded there"] if daemons else []
+    return "; ".join(said) or "nothing of the lab is running"

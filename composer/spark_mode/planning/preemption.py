@@ -199,10 +199,14 @@ def _strangers(wanted: Sequence[Member], problem: PlanningProblem) -> Iterable[P
 
 
 def _asked_for(problem: PlanningProblem) -> tuple[PlannedStop, ...]:
-    """Return what `stop` stops: everything active, or what is named and active."""
-    observed = problem.observed
-    names = _named(problem) if problem.request.names else observed.active_services
-    return tuple(PlannedStop(name=name, cause="requested", preemption=None, is_model=name in observed.models) for name in names)
+    """Return what `stop` stops: everything active, or what is named and active; of a daemon that is named its models."""
+    observed, asked = problem.observed, problem.request.names
+    names = _named(problem) if asked else observed.active_services
+    found = {name: PlannedStop(name=name, cause="requested", preemption=None, is_model=name in observed.models) for name in names}
+    for one in (model for host in filter(problem.rules.daemon, asked) for model in observed.loaded_on(host)):
+        name = one.workload or one.model
+        found[name] = PlannedStop(name=name, cause="requested", preemption=None, is_model=True, host=one.host)
+    return tuple(found.values())
 
 
 def _named(problem: PlanningProblem) -> tuple[str, ...]:
@@ -213,7 +217,7 @@ def _named(problem: PlanningProblem) -> tuple[str, ...]:
         workload = rules.find(name)
         if workload:
             found.append(workload.service or workload.name)
-        elif name in project.services or name in active:
+        elif name in project.services or name in active or rules.daemon(name):
             found.append(name)
         elif name in project.profiles:
             found += [one for one in project.of_profile(name) if project.services[one].profiles == (name,)]
