@@ -71,8 +71,9 @@ def dependents_refusal(problem: PlanningProblem) -> Refusal | None:
     staying = [name for name in problem.observed.active_services if name not in going]
     for name in sorted(going):
         if needing := problem.project.dependents(name, staying):
-            also = " ".join([*sorted(going), *needing])
-            return Refusal(message=f"{', '.join(needing)} depends on {name}", hint=f"stop both: spark-mode stop {also}")
+            depend, also = "depends" if len(needing) == 1 else "depend", [*sorted(going), *needing]
+            hint = f"stop {'both' if len(also) == 2 else 'all'}: spark-mode stop {' '.join(also)}"
+            return Refusal(message=f"{', '.join(needing)} {depend} on {name}", hint=hint)
     return None
 
 

@@ -59,7 +59,8 @@ def steps(problem: PlanningProblem) -> tuple[Step, ...]:
         found or any(_not_ready(problem.observed.container_of(name)) for name in problem.target.services)
     ):
         kept = tuple(name for name in problem.target.services if name not in problem.to_start)
-        found.append(verify(problem.target.services, problem.done, problem.rules, unhealthy(kept, problem.observed)))
+        ended = tuple(name for name in kept if (seen := problem.observed.container_of(name)) and seen.state == "exited")
+        found.append(verify(problem.target.services, problem.done, problem.rules, unhealthy(kept, problem.observed), ended))
     return tuple(found)
 
 
@@ -104,17 +105,24 @@ def await_release(starting: tuple[Workload, ...], rules: Rules, memory: Memory, 
     return AwaitRelease(subject="-", cause=f"{need}; {free}", required=required_memory(starting, rules, force))
 
 
-def verify(services: tuple[str, ...], done: frozenset[str], rules: Rules, unhealthy: tuple[str, ...] = ()) -> Verify:
+def verify(
+    services: tuple[str, ...],
+    done: frozenset[str],
+    rules: Rules,
+    unhealthy: tuple[str, ...] = (),
+    completed: tuple[str, ...] = (),
+) -> Verify:
     """Return the last look: the services are up, and no class that a rule excludes beside them is active.
 
-    It calls nothing healthy that is kept `unhealthy`.
+    It calls nothing healthy that is kept `unhealthy`, or that has `completed` before.
     """
     present = [member(rules, name) for name in services]
     classes = [Member(name=f"class {name}", labels=frozenset({name})) for name in rules.classes]
     excluded = [one.name.split()[1] for one in classes if any(exclusive(rules, one, other) for other in present)]
-    up = "healthy"
-    if unhealthy:
-        up = f"{', '.join(unhealthy)} unhealthy as before" + (", the rest healthy" if len(unhealthy) < len(services) else "")
+    apart = [f"{', '.join(completed)} completed"] if completed else []
+    apart += [f"{', '.join(unhealthy)} unhealthy as before"] if unhealthy else []
+    rest = "the rest healthy" if apart else "healthy"
+    up = ", ".join([*apart, rest] if len(services) > len(unhealthy) + len(completed) else apart)
     return Verify(
         services=services,
         subject=", ".join(services),
@@ -126,7 +134,7 @@ def verify(services: tuple[str, ...], done: frozenset[str], rules: Rules, unheal
 
 def unhealthy(services: Iterable[str], observed: Observed) -> tuple[str, ...]:
     """Return those whose container runs and fails its health check."""
-    return tuple(name for name in services if (one := observed.container_of(name)) and one.health == "unhealthy")
+    return tuple(name for name in services if (one := observed.container_of(name)) and one.active and one.health == "unhealthy")
 
 
 def in_stop_order(services: Iterable[str], project: Project, rules: Rules, observed: Observed) -> tuple[str, ...]:
