@@ -8,7 +8,7 @@ from spark_mode.lab.workload import Workload
 from spark_mode.planning.budget import Budget, overhead
 from spark_mode.planning.choice import Shortfall
 from spark_mode.planning.conflicts import Member, conflicts, exclusive, member
-from spark_mode.planning.foreign import foreign_conflicts
+from spark_mode.planning.foreign_conflicts import foreign_conflicts
 from spark_mode.planning.observed import LEASED, Observed, running_workload
 from spark_mode.planning.plan import Refusal
 from spark_mode.planning.problem import PlanningProblem

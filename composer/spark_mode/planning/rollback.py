@@ -11,7 +11,7 @@ from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.workload import Workload
 from spark_mode.planning.conflict_policy import conflict_victims
-from spark_mode.planning.foreign import foreign_conflict
+from spark_mode.planning.foreign_conflicts import foreign_conflict
 from spark_mode.planning.observed import Container, Observed, running_workload
 from spark_mode.planning.plan import Create, Load, Start, StartContainer, Step, Stop, Unload
 from spark_mode.planning.steps import await_release, has_stop_hook, in_stop_order, start, verify

@@ -20,7 +20,7 @@ from spark_mode.planning.observed import Observed
 from spark_mode.planning.target import DESCRIBE_IT
 from spark_mode.reporting.finding import Finding
 from spark_mode.reporting.machine_check import look
-from spark_mode.session.foreign import hidden_from_others
+from spark_mode.session.foreign_workloads import hidden_from_others
 from spark_mode.session.session import Session
 from spark_mode.sharing.directories import SET_UP
 

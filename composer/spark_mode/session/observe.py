@@ -7,7 +7,7 @@ from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.planning.mode import known_models
 from spark_mode.planning.observed import Hold, LoadedModel, Observed
-from spark_mode.session.foreign import foreign_workloads, leased_workloads
+from spark_mode.session.foreign_workloads import foreign_workloads, leased_workloads
 from spark_mode.sharing.leases import Lease
 
 Hosts = Callable[[str], ModelHost]
