@@ -43,6 +43,13 @@ def test_a_started_service_is_judged_by_what_is_seen(
     assert judge(container, RUNNING, completes, seconds).verdict == verdict
 
 
+def test_what_others_wait_for_to_complete_is_not_ready_while_it_runs() -> None:
+    for health in ("none", "healthy"):
+        assert judge(seen(health=health), RUNNING, True, SETTLE_SECONDS, awaited=True).verdict == "starting"
+    assert judge(seen(state="exited", exit_code=0), RUNNING, True, 0, awaited=True).verdict == "ready"
+    assert judge(seen(state="exited", exit_code=1), RUNNING, True, 0, awaited=True).verdict == "failed"
+
+
 def test_a_restart_is_a_failure_however_much_of_it_was_seen_first() -> None:
     """The engine counts it while the container still has its earlier start time."""
     counted, started = seen(restart_count=1), seen(restart_count=1, started_at="2")
@@ -60,7 +67,9 @@ def test_what_the_kernel_killed_for_want_of_memory_is_said_to_be_so(state: str) 
 def test_a_service_that_never_gets_ready_fails_at_its_bound_and_says_it() -> None:
     clock = Clock()
     ticks: list[float] = []
-    end = await_ready(lambda: seen(health="starting"), RUNNING, False, 5, clock, clock, lambda waited, _: ticks.append(waited))
+    end = await_ready(
+        lambda: seen(health="starting"), RUNNING, False, False, 5, clock, clock, lambda waited, _: ticks.append(waited)
+    )
     assert end == ("failed", "it was not ready within 5 s")
     assert max(later - sooner for sooner, later in itertools.pairwise(ticks)) <= 0.25
 
@@ -73,7 +82,7 @@ def test_a_wait_goes_on_when_the_stream_of_events_has_broken_off() -> None:
         stream.wait(1)
         assert stream.ended
         looks = iter([seen(health="starting"), seen(health="starting"), seen(health="healthy")])
-        end = await_ready(lambda: next(looks), RUNNING, False, 5, SystemClock(), stream, lambda *_: None)
+        end = await_ready(lambda: next(looks), RUNNING, False, False, 5, SystemClock(), stream, lambda *_: None)
     assert end.verdict == "ready"
 
 

@@ -103,6 +103,12 @@ class Project(_Part):
         """The services that belong to every target, as in Compose; provider services are never in a target."""
         return tuple(name for name, service in self.services.items() if not service.profiles and not service.provider)
 
+    @property
+    def awaited(self) -> frozenset[str]:
+        """The services that others wait for until they have completed."""
+        dependencies = (one for service in self.services.values() for one in service.depends_on.items())
+        return frozenset(name for name, dependency in dependencies if dependency.condition == "service_completed_successfully")
+
     def of_profile(self, profile: str) -> tuple[str, ...]:
         """Return the services of a profile without what they depend on."""
         return tuple(name for name, service in self.services.items() if profile in service.profiles and not service.provider)

@@ -76,10 +76,4 @@ def workloads(target: Target, rules: Rules, observed: Observed) -> tuple[Workloa
 def completes(target: Target, project: Project, rules: Rules) -> frozenset[str]:
     """Return the services of the target for which exit 0 is success: training, and what others wait to complete."""
     training = {name for name in target.services if (one := rules.of_service(name)) and one.class_ == "training"}
-    awaited = {
-        needed
-        for name in target.services
-        for needed, dependency in project.services[name].depends_on.items()
-        if dependency.condition == "service_completed_successfully"
-    }
-    return frozenset(training | awaited)
+    return frozenset(training | project.awaited.intersection(target.services))

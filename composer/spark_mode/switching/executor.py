@@ -5,6 +5,7 @@ nothing which a rule excludes beside it is active.
 """
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NoReturn, assert_never
 
 from spark_mode.engine.doors import ComposeFailed, StartFailed
@@ -182,10 +183,10 @@ class Executor:
         self._memory.gauge.settle(self._await_ready(step.service, step.completes, step.ready_seconds))
 
     def _verify(self, step: Verify) -> None:
-        seen = self._observer.observe_running()
+        seen, awaited = self._observer.observe_running(), self.lab.project.awaited
         for service in step.services:
             container, completes = seen.container_of(service), service in step.completes
-            is_ready = container and judge(container, container, completes, SETTLE_SECONDS).verdict == "ready"
+            is_ready = container and judge(container, container, completes, SETTLE_SECONDS, service in awaited).verdict == "ready"
             is_kept = container and container.health == "unhealthy" and service not in self._ready
             if not (is_ready or is_kept):
                 self._await_ready(service, completes, READY_SECONDS)
@@ -216,7 +217,9 @@ class Executor:
 
         try:
             with docker.changes(self.lab.project.name) as changes:
-                end = await_ready(lambda: docker.container(found.id), found, completes, bound, self._doors.clock, changes, tick)
+                awaited = service in self.lab.project.awaited
+                look, clock = partial(docker.container, found.id), self._doors.clock
+                end = await_ready(look, found, completes, awaited, bound, clock, changes, tick)
         except StepFailed as error:
             self._fail(service, str(error))
         if end.verdict == "failed":

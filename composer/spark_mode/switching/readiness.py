@@ -19,10 +19,13 @@ class Judgement(NamedTuple):
     reason: str = ""
 
 
-def judge(container: Container | None, first: Container, completes: bool, seconds: float) -> Judgement:
+def judge(
+    container: Container | None, first: Container, completes: bool, seconds: float, awaited: bool = False
+) -> Judgement:
     """Judge a started container. `first` is how it was seen first after its start, `seconds` ago.
 
-    Exit 0 is success only where the service `completes`; a restart is failure at once.
+    Exit 0 is success only where the service `completes`; a restart is failure at once. What is `awaited` to complete is not
+    ready while it runs.
     """
     if container is None:
         return Judgement("failed", "its container is gone")
@@ -32,7 +35,7 @@ def judge(container: Container | None, first: Container, completes: bool, second
     if container.state == "restarting" or restarted:
         return Judgement("failed", f"it crashed and restarts (exit {_code(container)})")
     if container.state == "running":
-        return _judge_running(container, seconds)
+        return Judgement("starting", "it has not completed yet") if awaited else _judge_running(container, seconds)
     if container.state == "exited" and container.exit_code == 0 and completes:
         return Judgement("ready", "completed")
     ended = container.state in ("exited", "dead")
@@ -60,6 +63,7 @@ def await_ready(
     look: Callable[[], Container | None],
     first: Container,
     completes: bool,
+    awaited: bool,
     bound: float,
     clock: Clock,
     changes: Changes,
@@ -72,7 +76,7 @@ def await_ready(
     begun, happened = clock.now(), True
     while True:
         waited = clock.now() - begun
-        judgement = judge(look(), first, completes, waited)
+        judgement = judge(look(), first, completes, waited, awaited)
         if judgement.verdict != "starting":
             return judgement
         if waited >= bound:
