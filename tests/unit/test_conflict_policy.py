@@ -104,6 +104,15 @@ def test_a_lease_is_no_container_that_could_be_stopped() -> None:
     assert [one.containers for one in conflict_victims(observed, PROJECT, RULES, ())] == [()]
 
 
+@pytest.mark.parametrize("newcomer", ["omni", "chatterbox", "xtts"])
+def test_of_three_of_which_two_may_run_the_newcomer_goes_wherever_it_stands_in_the_rule(newcomer: str) -> None:
+    rule = AtMost(name="two", because="two is enough", at_most=2, of=("omni", "chatterbox", "xtts"))
+    observed = running(*((name, 100.0 if name == newcomer else 1.0) for name in rule.of))
+    (one,) = conflict_victims(observed, PROJECT, RULES.model_copy(update={"rules": (rule,)}), ())
+    others = " and ".join(name for name in rule.of if name != newcomer)
+    assert (one.service, one.cause) == (newcomer, f"{others} run, and two is enough")
+
+
 def test_the_cause_names_what_stays_and_the_rule() -> None:
     (one,) = conflict_victims(running(("omni", 100), ("training", 1)), PROJECT, RULES, ())
     assert one.rule == "training-without-audio"

@@ -1,6 +1,6 @@
 """Who has to go when others have started what the rules keep apart: the same rules as for a plan, and a policy."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from spark_mode.frozen import Frozen
 from spark_mode.lab.project import Project
@@ -44,39 +44,39 @@ def conflict_victims(observed: Observed, project: Project, rules: Rules, kept: t
     found: dict[str, Victim] = {}
     left = observed
     while more := {name: one for name, one in _clashing(left, rules, kept).items() if name not in found}:
-        found |= more  # who stays may clash in turn: a rule names two of those that are too many
+        found |= more  # who stays may clash in turn: one goes at a time
         left = observed.model_copy(update={"containers": tuple(one for one in observed.containers if one.service not in found)})
     order = in_stop_order(found, project, rules, observed)
     return tuple(found[name] for name in order)
 
 
 def _clashing(observed: Observed, rules: Rules, kept: tuple[str, ...]) -> dict[str, Victim]:
-    """Return who goes of each two that a rule names, unless one of them goes already."""
+    """Return who goes of those that a rule names, unless one of them goes already."""
     found: dict[str, Victim] = {}
     for conflict in violations(observed, rules):
-        one, other = (_side(each, observed, rules, kept) for each in (conflict.one, conflict.other))
-        if one.name in found or other.name in found:
+        sides = [_side(each, observed, rules, kept) for each in conflict.sides]
+        if any(side.name in found for side in sides):
             continue
-        victim = _victim(one, other, rules)
-        cause = f"{other.name if victim is one else one.name} runs, and {conflict.rule.because}"
+        victim = _victim(sides, rules)
+        staying = [side.name for side in sides if side is not victim]
+        cause = f"{' and '.join(staying)} {'run' if len(staying) > 1 else 'runs'}, and {conflict.rule.because}"
         found[victim.name] = Victim(service=victim.name, containers=victim.containers, rule=conflict.rule.name, cause=cause)
     return found
 
 
-def _victim(one: _Side, other: _Side, rules: Rules) -> _Side:
-    """Return the one of two that goes."""
-    movable = [side for side in (one, other) if side.containers]
-    if len(movable) == 1 and not movable[0].spared:
-        return movable[0]
-    together = abs(one.started - other.started) < TOGETHER_SECONDS
+def _victim(sides: Sequence[_Side], rules: Rules) -> _Side:
+    """Return the one that goes: what can be stopped and is not spared before all else."""
+    movable = [side for side in sides if side.containers and not side.spared]
+    started = [side.started for side in sides]
+    together = max(started) - min(started) < TOGETHER_SECONDS
 
     def claim(side: _Side) -> tuple[object, ...]:
-        """Order two sides by how good their claim to stay is."""
+        """Order sides by how good their claim to stay is."""
         youth = 0.0 if together else -side.started
         policy = (side.priority, youth) if rules.guard.on_violation == "lower-priority" else (youth, side.kept, side.priority)
         return (side.spared, side.held, *policy, side.kept, side.name)
 
-    return min((one, other), key=claim)
+    return min(movable or sides, key=claim)
 
 
 def _side(one: Member, observed: Observed, rules: Rules, kept: tuple[str, ...]) -> _Side:

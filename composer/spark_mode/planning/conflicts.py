@@ -21,11 +21,20 @@ class Member(Frozen):
 
 
 class Conflict(Frozen):
-    """Two members that a rule keeps apart; of an at-most rule the first, and the first that is too many."""
+    """Two members that a rule keeps apart; of an at-most rule the first, and the first that is too many.
+
+    `sides` are all that it is about: the two, or everybody whom an at-most rule counts.
+    """
 
     rule: Exclusive | AtMost
     one: Member
     other: Member
+    counted: tuple[Member, ...] = ()
+
+    @property
+    def sides(self) -> tuple[Member, ...]:
+        """Those of whom one has to go."""
+        return self.counted or (self.one, self.other)
 
     def __str__(self) -> str:
         return f"{self.one.name} and {self.other.name} exclude each other ({self.rule.because})"
@@ -76,4 +85,5 @@ def conflicts(rules: Rules, members: Iterable[Member]) -> Iterator[Conflict]:
             yield found
     by_workload = {one.workload: one for one in everyone if one.workload}
     for rule, names in broken_at_most_rules(rules, by_workload):
-        yield Conflict(rule=rule, one=by_workload[names[0]], other=by_workload[names[rule.at_most]])
+        counted = tuple(by_workload[name] for name in names)
+        yield Conflict(rule=rule, one=counted[0], other=counted[rule.at_most], counted=counted)
