@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_mode.errors import ConfigurationError, Interrupted, LockBusy, NeedsAttention, Refused, SwitchFailed
+from spark_mode.errors import ConfigurationError, Interrupted, LockBusy, NeedsAttention, Refused, SwitchFailed, UsageFault
 from spark_mode.journal.journal import journal_state
 from spark_mode.journal.records import StepEnded
 from spark_mode.planning.observed import LEASED
@@ -145,6 +145,38 @@ def test_what_follows_a_training_that_ended_before_the_recovery_is_not_forgotten
     recover(one, tmp_path)
     assert journal_state(one.journal.records()).restores
     assert ask(one, tmp_path, RESTORE).mode == "audio omni"
+
+
+def test_what_ran_before_a_training_that_others_started_is_not_known_so_nothing_is_to_follow_it(tmp_path: Path) -> None:
+    """The last switch stopped a training for omni: to bring back what ran before it would start training again."""
+    one = machine()
+    ask(one, tmp_path, TRAINING)
+    ask(one, tmp_path, OMNI)
+    one.outside_stop("omni")
+    one.outside_start("training")
+    with pytest.raises(UsageFault, match="what ran before training is not known"):
+        ask(one, tmp_path, TRAINING, then=True)
+    assert not journal_state(one.journal.records()).restores
+    assert one.running() == {"training": None}
+
+
+def test_a_recovery_does_not_wait_for_the_end_of_what_was_started_again_since_its_stop(tmp_path: Path) -> None:
+    one = machine()
+    ask(one, tmp_path, TRAINING)
+    one.change(one.of("training").id, stop_seconds=300)  # type: ignore[union-attr]  # it runs
+    trial = one.fork()
+    ask(trial, tmp_path, OMNI)
+    one.fail_at, one.fault = max(index for index, act in enumerate(trial.acts) if act.endswith(" omni")), "crash"
+    on_the_way_back = one.fork()
+    while on_the_way_back.acts.count("start training") < 2:
+        one.kill_at = (one.kill_at[0] + 1 if one.kill_at else one.effects, "after")
+        on_the_way_back = one.fork()
+        with suppress(Killed):
+            ask(on_the_way_back, tmp_path, OMNI)
+    on_the_way_back.kill_at = None
+    begun = on_the_way_back.time
+    assert recover(on_the_way_back, tmp_path).mode == "training"
+    assert on_the_way_back.time - begun < 300
 
 
 def test_a_restore_that_has_nothing_to_do_ends_what_was_to_come_back(tmp_path: Path) -> None:

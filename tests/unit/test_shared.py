@@ -226,7 +226,7 @@ def test_restart_policies_that_are_owed_are_kept_and_said_with_what_gives_them_b
     for owed in (("always", 0), ("on-failure", 3)):
         journal.append(Policy(container=owed[0] * 3, service="omni", policy=owed[0], retries=owed[1]))
     assert shared.take_down(root)
-    assert shared.give_back_by_hand(root) == [
+    assert shared.give_back_by_hand(shared.kept_state(root)) == [
         "docker update --restart always alwaysalways",
         "docker update --restart on-failure:3 on-failureon",
     ]

@@ -16,7 +16,7 @@ def uninstall(cli_options: CliOptions, shared: bool) -> None:
     if not shared:
         raise click.UsageError("say what to take away: --shared")
     there = take_down()
-    owed = give_back_by_hand() if there else []
+    owed = give_back_by_hand(kept_state()) if there else []
     said = f"each user has a lock and a journal again; the shared ones are kept in {kept_state()}"
     if owed:
         said += f"\nrestarted by nothing until the next setup --shared, or: {'; '.join(owed)}"

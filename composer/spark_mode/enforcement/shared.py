@@ -88,9 +88,9 @@ def take_down(root: Path = Path("/")) -> bool:
     return there
 
 
-def give_back_by_hand(root: Path = Path("/")) -> list[str]:
-    """Return the commands that give containers back the restart policies that stand in the state that was put aside."""
-    owed = [one for path in sorted(kept_state(root).glob("*.journal")) for one in _past(path).policies.values()]
+def give_back_by_hand(state: Path) -> list[str]:
+    """Return the commands that give containers back the restart policies which a state that counts no longer says are owed."""
+    owed = [one for path in sorted(state.glob("*.journal")) for one in _past(path).policies.values()]
     return [f"docker update --restart {one.policy}{f':{one.retries}' * bool(one.retries)} {one.container[:12]}" for one in owed]
 
 

@@ -39,11 +39,11 @@ def await_quiet(cut_off: UnfinishedSwitch, observer: Observer, clock: Clock, tic
 def await_stops(cut_off: UnfinishedSwitch, observer: Observer, clock: Clock, tick: Callable[[Observed], object]) -> None:
     """Give containers whose stop was begun the time to end: they may have been told to, and then do not run on.
 
-    One that was started anew meanwhile has ended already. `tick` is given what is seen.
+    One that was started anew since the switch began has ended already. `tick` is given what is seen.
     """
     told = {id_ for step in cut_off.steps if isinstance(step, Stop) for id_ in step.containers}
     begun, seen = clock.now(), observer.observe_running()
-    first = {one.id: one.started_at for one in seen.active if one.id in told}
+    first = {one.id: one.started_at for one in cut_off.began.before.active if one.id in told}
     while left := [one for one in seen.active if first.get(one.id) == one.started_at]:
         if clock.now() - begun >= max(one.stop_seconds for one in left) + STOP_MARGIN_SECONDS:
             return

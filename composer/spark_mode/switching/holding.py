@@ -1,5 +1,6 @@
 """What stays in force after a switch: what is held, and what comes back when training has ended."""
 
+from spark_mode.errors import UsageFault
 from spark_mode.journal.records import Began, Held, RestoreAfter
 from spark_mode.journal.understanding import require_understood
 from spark_mode.planning.observed import Hold, Observed
@@ -38,6 +39,16 @@ def keep_in_force(
 def restore_after(attempt: Attempt, switch: str | None) -> None:
     """Write that what ran before comes back when the training of a switch has ended; None: nothing does."""
     attempt.record(RestoreAfter(switch=switch))
+
+
+def require_known_before(session: Session, mode: str) -> None:
+    """Raise UsageFault where the mode that is on is not the one that the last switch left: it was begun by others.
+
+    What ran before that switch did not run before this mode.
+    """
+    if session.state.before is None or session.state.mode != mode:
+        message = f"what ran before {mode} is not known, because no switch has brought it about"
+        raise UsageFault(message, "leave --then out; when it has ended, ask for a mode")
 
 
 def release_holds(session: Session, watcher: Watcher) -> list[str]:

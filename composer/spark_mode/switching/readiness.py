@@ -19,9 +19,7 @@ class Judgement(NamedTuple):
     reason: str = ""
 
 
-def judge(
-    container: Container | None, first: Container, completes: bool, seconds: float, awaited: bool = False
-) -> Judgement:
+def judge(container: Container | None, first: Container, completes: bool, seconds: float, awaited: bool = False) -> Judgement:
     """Judge a started container. `first` is how it was seen first after its start, `seconds` ago.
 
     Exit 0 is success only where the service `completes`; a restart is failure at once. What is `awaited` to complete is not

@@ -19,7 +19,7 @@ from spark_mode.switching.aftermath import QUIET_SECONDS
 from spark_mode.switching.agreement import ROUNDS, Agreement, Unasked
 from spark_mode.switching.attempt import Attempt
 from spark_mode.switching.brake import Brake
-from spark_mode.switching.holding import keep_in_force, restore_after
+from spark_mode.switching.holding import keep_in_force, require_known_before, restore_after
 from spark_mode.switching.net import net
 from spark_mode.switching.recovery import Recovery
 from spark_mode.switching.report import Confirm, Report, SwitchOptions
@@ -186,6 +186,8 @@ class Transaction:
         session = self._session
         mode = session.mode(before)
         was = before_of(before, session.project, session.rules)
+        if self._options.then:
+            require_known_before(session, mode)
         keep_in_force(self._attempt, request, plan, before, self._options, session.journal_state.last_change)
         if request.verb == "restore" and session.journal_state.restores:
             restore_after(self._attempt, None)  # it has come back
