@@ -40,9 +40,8 @@ class Conflict(Frozen):
         return f"{self.one.name} and {self.other.name} exclude each other ({self.rule.because})"
 
     def concerns(self, member: Member) -> bool:
-        """Whether it is about an active member: of an at-most rule about each that the rule counts, not only the two."""
-        counted = self.rule.of if isinstance(self.rule, AtMost) else ()
-        return member in (self.one, self.other) or member.workload in counted
+        """Whether it is about an active member: one of its sides, or the same workload under another name."""
+        return member in self.sides or member.workload in {one.workload for one in self.counted}
 
 
 def member(rules: Rules, name: str) -> Member:
