@@ -189,8 +189,7 @@ class Attempt:
 
     def owed(self, container: str) -> Policy | None:
         """Return the restart policy that a container is owed."""
-        known = self.session.journal_state.policies
-        return self._owed[container] if container in self._owed else known.get(container)
+        return self._owed[container] if container in self._owed else self.session.journal_state.policies.get(container)
 
     def given_back(self, owed: Policy) -> None:
         """Write that a container has its own policy again."""
