@@ -16,7 +16,7 @@ def setup(cli_options: CliOptions, shared: bool) -> None:
 
     if not shared:
         raise click.UsageError("say what to set up: --shared")
-    private = () if shared_directories()[1].exists() else tuple(private_directories())
+    private = tuple(private_directories())
     conf = set_up(private=private)
     locks, state = map(str, shared_directories())
     owed = [command for own in private for command in give_back_by_hand(own)]

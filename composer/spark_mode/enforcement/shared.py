@@ -31,7 +31,7 @@ MODE = 0o2770
 def set_up(root: Path = Path("/"), group: str = GROUP, private: Iterable[Path] = ()) -> Path:
     """Make the directories below a root for the users of a group, now and at every boot; return the file that says so.
 
-    `private` are directories of users, which count no longer from the first set-up on. Raises LockBusy or Refused while
+    `private` are directories of users, which count no longer from now on. Raises LockBusy or Refused while
     something runs or is unfinished there, and ConfigurationError when something else lies where ours go, there is no such
     group, or root is needed.
     """
@@ -39,7 +39,7 @@ def set_up(root: Path = Path("/"), group: str = GROUP, private: Iterable[Path] =
     require_ours(conf, MARK)
     locks, state = shared_directories(root)
     kept = kept_state(root)
-    for own in () if os.path.lexists(state) else private:
+    for own in private:
         with _nobody_uses(own):
             _require_finished(own, own)
     try:
@@ -121,8 +121,10 @@ def _make(folder: Path, group: int) -> None:
         os.close(descriptor)
 
 
-def private_directories() -> Iterator[Path]:
-    """Yield where root and the user who called sudo have had their own state, if it is in the usual place."""
+def private_directories(root: Path = Path("/")) -> Iterator[Path]:
+    """Yield where root and the user who called sudo have their own state, in the usual place, until there is a shared one."""
+    if os.path.lexists(root / SHARED_STATE):
+        return
     for uid in {"0", os.environ.get("SUDO_UID", "0")}:
         with suppress(KeyError, ValueError):
             yield Path(pwd.getpwuid(int(uid)).pw_dir) / STATE_OF_A_USER / "spark-mode"
