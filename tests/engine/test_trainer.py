@@ -20,7 +20,10 @@ SIGTERM_CAUGHT = 1 << (signal.SIGTERM - 1)
 IMAGE = "audio-lab-torch-cpu:latest"
 INTERRUPTIONS = 20 if os.environ.get("SPARK_MODE_DEEP") else 3
 STEPS = 100 * INTERRUPTIONS
-PROGRAM = ["--network", "none", "--volume", f"{ROOT}/compose/training:/app:ro"]
+OFFLINE = ["--network", "none"]
+PROGRAM = ["--volume", f"{ROOT}/compose/training:/app:ro"]
+ASIDE = ["run", "--rm", *OFFLINE, "--name", f"spark-mode-test-aside-{os.getpid()}"]
+"""For a container that does one thing and is gone; its name says whose it is."""
 
 
 class Trainer:
@@ -32,7 +35,7 @@ class Trainer:
     def start(self, **environment: str) -> None:
         """Start it; `TRAINING_` is put before each setting."""
         settings = [part for name, value in environment.items() for part in ("--env", f"TRAINING_{name}={value}")]
-        options = [*PROGRAM, "--volume", f"{self.folder}:/checkpoints", "--init", "--env", "OMP_NUM_THREADS=1"]
+        options = [*OFFLINE, *PROGRAM, "--volume", f"{self.folder}:/checkpoints", "--init", "--env", "OMP_NUM_THREADS=1"]
         docker("run", "--detach", "--name", self.name, *options, *settings, IMAGE, "-W", "ignore", "/app")
 
     def end(self) -> tuple[int, str]:
@@ -102,8 +105,8 @@ def uninterrupted(tmp_path: Path) -> Iterator[Trainer]:
 
 def in_container(folder: str, expression: str) -> str:
     """Return what an expression gives in a folder of checkpoints."""
-    command = ["run", "--rm", "--network", "none", "--volume", f"{folder}:/checkpoints", "--workdir", "/checkpoints", IMAGE]
-    return docker(*command, "-W", "ignore", "-c", f"import hashlib, json, os, torch; print({expression})")
+    options = ["--volume", f"{folder}:/checkpoints", "--workdir", "/checkpoints"]
+    return docker(*ASIDE, *options, IMAGE, "-W", "ignore", "-c", f"import hashlib, json, os, torch; print({expression})")
 
 
 def learned(folder: str) -> str:
@@ -167,14 +170,14 @@ def test_the_image_of_the_real_lab_trains_as_a_user_who_is_not_root(trainer: Tra
     base = f"nvcr.io/nvidia/pytorch:25.11-py3=docker-image://{IMAGE}"
     try:
         docker("build", "--quiet", "--build-context", base, "--tag", tag, f"{ROOT}/compose/training")
-        options = ["--network", "none", "--env", "TRAINING_STEPS=20", "--volume", f"{volume}:/checkpoints"]
+        options = [*OFFLINE, "--env", "TRAINING_STEPS=20", "--volume", f"{volume}:/checkpoints"]
         docker("run", "--name", trainer.name, *options, tag)
         assert "/alive" in docker("diff", trainer.name)
         docker("start", "--attach", trainer.name)  # the same container again, as a switch back starts it
         written = [line for line in docker("logs", trainer.name).splitlines() if "checkpoint" in line]
         assert written == [f"{did} the checkpoint at step 20" for did in ("wrote", "resumed from", "wrote")]
         assert "/alive" not in docker("diff", trainer.name)
-        assert docker("run", "--rm", "--network", "none", "--entrypoint", "id", tag).startswith("uid=1000")
+        assert docker(*ASIDE, "--entrypoint", "id", tag).startswith("uid=1000")
     finally:
         docker("rm", "--force", trainer.name)
         docker("volume", "rm", "--force", volume)
@@ -225,10 +228,10 @@ def test_a_full_disk_costs_no_checkpoint_that_was_there(trainer: Trainer) -> Non
         "finally: print(sorted(os.listdir('/full')), filecmp.cmp('/full/checkpoint.pt', '/checkpoints/copy.pt', shallow=False))"
     )
     size = 4 * 2**20 - len(before) - 16 * 2**10
-    volumes = ["--volume", f"{trainer.folder}:/checkpoints"]
+    volumes = [*PROGRAM, "--volume", f"{trainer.folder}:/checkpoints"]
     options = ["--tmpfs", "/full:size=4m", "--env", "TRAINING_FOLDER=/full", "--env", "TRAINING_STEPS=40"]
     program = [IMAGE, "-W", "ignore", "-c", script.replace("SIZE", str(size))]
-    command = ["docker", "run", "--rm", *PROGRAM, *volumes, *options, *program]
+    command = ["docker", *ASIDE, *volumes, *options, *program]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=DEADLINE)
     assert done.returncode == 1
     assert "NO CHECKPOINT: /full/checkpoint.pt was not written" in done.stdout
@@ -244,7 +247,8 @@ def test_reports_wait_for_room_on_a_disk_that_is_full_for_long(trainer: Trainer)
         "for step in range(1000): metrics.add({'step': step})\n"
         "filler.unlink(); print(metrics.synced_size() == path.stat().st_size, len(path.read_text().splitlines()))"
     )
-    said = docker("run", "--name", trainer.name, *PROGRAM, "--tmpfs", "/full:size=64k", IMAGE, "-W", "ignore", "-c", script)
+    disk = ["--tmpfs", "/full:size=64k"]
+    said = docker("run", "--name", trainer.name, *OFFLINE, *PROGRAM, *disk, IMAGE, "-W", "ignore", "-c", script)
     assert said.startswith("NO REPORT: ")
     assert said.splitlines()[-1] == "True 1000"
 
