@@ -319,7 +319,8 @@ def test_files_that_changed_while_a_request_waited_have_the_plan_made_again(tmp_
 def test_a_restore_that_follows_a_training_does_nothing_when_another_switch_came_after_it(tmp_path: Path) -> None:
     one = machine()
     ask(one, tmp_path, OMNI)
-    followed = ask(one, tmp_path, TRAINING).switch
+    ask(one, tmp_path, TRAINING)
+    followed = journal_state(one.journal.records()).last_change
     ask(one, tmp_path, STOP)
     with pytest.raises(Refused, match="another switch came after it"):
         Transaction(SimulatedSession(one, tmp_path), SwitchOptions(yes=True, only_after=followed), Nobody(), None).switch(RESTORE)

@@ -62,8 +62,6 @@ def _require_trusted(cli_options: CliOptions) -> Path:
 
 
 def _watch(cli_options: CliOptions) -> None:
-    import gc
-
     from spark_mode.enforcement.guard import JOURNAL_SECONDS, Guard
     from spark_mode.enforcement.patience import once_ready
     from spark_mode.enforcement.presence import directories_all_the_same, the_only_guard
@@ -83,12 +81,10 @@ def _watch(cli_options: CliOptions) -> None:
         session.journal_seconds = JOURNAL_SECONDS
         return session
 
-    gc.enable()
     is_begun_anew = True
     while is_begun_anew:
         _require_trusted(cli_options)
         session = once_ready(opened, say)
-        gc.freeze()
         with the_only_guard(session, say):
             is_begun_anew = Guard(session, say).run()
     click.echo("the guard ends; nothing was stopped by that")

@@ -3,7 +3,6 @@
 `--help` and the commands that only look import as little as they can; each verb is loaded when it is called.
 """
 
-import gc
 import json
 import os
 import sys
@@ -75,7 +74,6 @@ def cli(ctx: click.Context, /, files: tuple[str, ...], **options: Any) -> None:
 
 def run() -> NoReturn:
     """Run as `spark-mode`, or as `docker spark` when Docker calls it so. Never returns."""
-    gc.disable()  # nothing to collect while modules load; a switch turns it on again
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # looking for plugins takes longer than reading the rules
     arguments, name, cli_options = sys.argv[1:], "spark-mode", CliOptions()
     if called := own_arguments(arguments):

@@ -1,6 +1,5 @@
 """What the verbs that switch have in common: their options, the one question, and how a switch is shown."""
 
-import gc
 import signal
 import sys
 from collections.abc import Callable
@@ -85,8 +84,6 @@ def carry_out(cli_options: CliOptions, verb: str, names: tuple[str, ...], option
         then=bool(options.get("then")),
     )
     watcher, confirm = watcher_for(cli_options)
-    gc.freeze()  # what was imported stays; a collection need not look at it
-    gc.enable()
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)  # from here on a terminal has to be left as it was
     with watcher:

@@ -21,7 +21,6 @@ from urllib.parse import quote, urlencode
 from spark_mode.engine import answers
 from spark_mode.engine.answers import OTHER_FORM, PROJECT, frames, spellings
 from spark_mode.engine.doors import Identity, StartFailed
-from spark_mode.engine.early import MOST_BYTES, EarlyInfo, TooLong, read_answer
 from spark_mode.engine.events import EventStream
 from spark_mode.errors import EngineUnavailable
 from spark_mode.planning.observed import Container, ForeignContainer, Made
@@ -32,13 +31,19 @@ Read = TypeVar("Read")
 READ_SECONDS = 10.0
 STOP_MARGIN_SECONDS = 15.0
 START_SECONDS = 60.0
+MOST_BYTES = 64 << 20
+"""Of one answer; ten thousand containers are listed in twenty million bytes."""
+
+
+class TooLong(OSError):
+    """An answer has more bytes than any that is meant well."""
 
 
 class EngineApi:
     """The engine behind a Unix socket."""
 
-    def __init__(self, socket_path: str, early: EarlyInfo | None = None) -> None:
-        self._path, self._early = socket_path, early
+    def __init__(self, socket_path: str) -> None:
+        self._path = socket_path
 
     def identity(self) -> Identity:
         return self._identity
@@ -46,9 +51,6 @@ class EngineApi:
     @cached_property
     def _identity(self) -> Identity:
         """The engine does not become another one during a command, and this is the slowest question to it."""
-        early = self._early.answer() if self._early else None
-        if early:
-            return _read("GET /info", *_parts(early), answers.identity)
         return self._get("/info", answers.identity)
 
     def containers(self, project: str) -> tuple[Container, ...]:
@@ -163,7 +165,7 @@ class EngineApi:
                 connection.settimeout(seconds)
                 connection.connect(self._path)
                 connection.sendall(request.encode())
-                answer = read_answer(connection, deadline)
+                answer = _read_answer(connection, deadline)
         except TooLong:
             raise EngineUnavailable(
                 f"Docker answers more than {MOST_BYTES >> 20} MiB", "look at the engine: docker info"
@@ -179,6 +181,21 @@ class EngineApi:
                 f"Docker does not answer at {self._path}: {error.strerror or error}", "start it: sudo systemctl start docker"
             ) from None
         return _parts(answer)
+
+
+def _read_answer(connection: socket.socket, deadline: float) -> bytes:
+    """Return all that comes until the connection ends. Raises TimeoutError at the deadline (monotonic), TooLong, OSError."""
+    answer = bytearray()
+    while len(answer) <= MOST_BYTES:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        connection.settimeout(left)
+        chunk = connection.recv(1 << 16)
+        if not chunk:
+            return bytes(answer)
+        answer += chunk
+    raise TooLong
 
 
 def _parts(answer: bytes) -> tuple[int, bytes]:

@@ -7,7 +7,7 @@ know. Containers and memory come back as the models that planning reads.
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from spark_mode.frozen import Frozen
 from spark_mode.planning.observed import Container, ForeignContainer, Made, Memory
@@ -21,14 +21,14 @@ class Identity(Frozen):
     gpu_runtime: bool
 
 
-class GpuProcess(Frozen):
+class GpuProcess(NamedTuple):
     """A process that computes on the GPU, and the bytes that the GPU holds for it; None is unknown."""
 
     pid: int
     used: int | None = None
 
 
-class GpuReading(Frozen):
+class GpuReading(NamedTuple):
     """What the GPU says: utilisation in percent, memory in bytes. None is unknown, never zero."""
 
     name: str | None = None
@@ -40,7 +40,7 @@ class GpuReading(Frozen):
     processes: tuple[GpuProcess, ...] | None = None
 
 
-class Process(Frozen):
+class Process(NamedTuple):
     """A process with the bytes that it holds of its own, and the id of the container it runs in."""
 
     pid: int
@@ -165,7 +165,7 @@ class Docker(Protocol):
         """Return the last lines that a container wrote since a time, in seconds since the epoch; no control characters."""
 
 
-class ChosenVariant(Frozen):
+class ChosenVariant(NamedTuple):
     """A variant other than the default one, and the environment that its service gets for it."""
 
     name: str

@@ -20,7 +20,7 @@ def large_processes(least: int) -> tuple[Process, ...]:
     pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
     sizes = ((pid, _own(pid)) for pid in pids)
     found = [(process(pid), size) for pid, size in sizes if size >= least]
-    return tuple(one.model_copy(update={"size": size}) for one, size in found if one)
+    return tuple(one._replace(size=size) for one, size in found if one)
 
 
 def process(pid: int) -> Process | None:

@@ -1,8 +1,8 @@
 """Who has to go when others have started what the rules keep apart: the same rules as for a plan, and a policy."""
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
-from spark_mode.frozen import Frozen
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.planning.conflicts import Member
@@ -14,7 +14,7 @@ TOGETHER_SECONDS = 10.0
 """What started within so many seconds of each other started together, as after a boot: there is no newcomer."""
 
 
-class Victim(Frozen):
+class Victim(NamedTuple):
     """A service that has to stop, with its containers and the rule; no containers means that it can only be warned of."""
 
     service: str
@@ -23,7 +23,7 @@ class Victim(Frozen):
     cause: str
 
 
-class _Side(Frozen):
+class _Side(NamedTuple):
     """One of the two that a rule keeps apart; `started` is in seconds since the epoch, the latest of its containers."""
 
     name: str

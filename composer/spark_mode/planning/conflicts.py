@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import combinations
+from typing import NamedTuple
 
-from spark_mode.frozen import Frozen
 from spark_mode.lab.rules import AtMost, Exclusive, Rules
 
 
-class Member(Frozen):
+class Member(NamedTuple):
     """A service or model and all the names under which rules speak of it: its own and its class.
 
     `workload` is the one that it is. A host is none: it stands for every model that it may serve, because any client
@@ -20,7 +20,7 @@ class Member(Frozen):
     serves: tuple[str, ...] = ()
 
 
-class Conflict(Frozen):
+class Conflict(NamedTuple):
     """Two members that a rule keeps apart; of an at-most rule the first, and the first that is too many.
 
     `sides` are all that it is about: the two, or everybody whom an at-most rule counts.

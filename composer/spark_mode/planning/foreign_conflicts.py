@@ -1,14 +1,14 @@
 """What is in the way of a start and not ours to stop: the rules, or the same thing already, in a foreign container."""
 
 from collections.abc import Collection, Iterator
+from typing import NamedTuple
 
-from spark_mode.frozen import Frozen
 from spark_mode.lab.rules import Rules
 from spark_mode.planning.conflicts import Member, conflicts, member
 from spark_mode.planning.observed import ForeignWorkload, Observed
 
 
-class ForeignConflict(Frozen):
+class ForeignConflict(NamedTuple):
     """A foreign container, and why what is wanted does not run beside it."""
 
     foreign: ForeignWorkload

@@ -1,8 +1,9 @@
 """What a plan has to do: the target beside what was observed, worked out once for all who plan."""
 
+from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
-from spark_mode.frozen import Frozen
 from spark_mode.lab.project import Project, Service
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.workload import Workload
@@ -12,7 +13,7 @@ from spark_mode.planning.request import Request, Target
 from spark_mode.planning.target import completes, is_other_variant, variant_of, workloads
 
 
-class PlannedStop(Frozen):
+class PlannedStop(NamedTuple):
     """A service to stop, or a model to unload, the cause in words, and the preemption that it is.
 
     One that was asked for is none. `host` is given for a model that no workload describes.
@@ -25,7 +26,8 @@ class PlannedStop(Frozen):
     host: str | None = None
 
 
-class PlanningProblem(Frozen):
+@dataclass(frozen=True)
+class PlanningProblem:
     """What a plan has to do. `stopped` is what must go for the target.
 
     To work out `stopped` the problem is made without it first. Until it is made again with it, some things here are not what they

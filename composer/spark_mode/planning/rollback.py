@@ -5,8 +5,8 @@ was against the rules, it comes back without what has to go by the guard's polic
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
-from spark_mode.frozen import Frozen
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.workload import Workload
@@ -17,7 +17,7 @@ from spark_mode.planning.plan import Create, Load, Start, StartContainer, Step, 
 from spark_mode.planning.steps import await_release, has_stop_hook, in_stop_order, start, verify
 
 
-class Rollback(Frozen):
+class Rollback(NamedTuple):
     """The steps back, and what cannot be brought back, in words: one-off containers, and what foreign ones are in the way of."""
 
     steps: tuple[Step, ...]

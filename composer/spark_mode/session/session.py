@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from spark_mode.engine.docker import EngineApi
 from spark_mode.engine.doors import Clock, Docker, Gpu, Identity, Machine
-from spark_mode.engine.early import EarlyInfo
 from spark_mode.engine.gpu import NvidiaGpu
 from spark_mode.engine.local import local_socket
 from spark_mode.engine.machine import MachineMemory, SystemClock
@@ -27,7 +26,7 @@ from spark_mode.session.forgiveness import Forgiveness
 from spark_mode.session.inputs import digests
 from spark_mode.session.memory_users import find_memory_users, memory_users_text
 from spark_mode.session.observe import Observer, host_at
-from spark_mode.session.prefetch import PendingAnswers, ask_compose, ask_early
+from spark_mode.session.prefetch import PendingAnswers, ask_compose
 from spark_mode.session.reading import read_lab
 from spark_mode.session.rules_file import machine_capacity
 from spark_mode.sharing.children import children_lock
@@ -53,9 +52,9 @@ class Session:
     rules: Rules
     project: Project
 
-    def __init__(self, files: LabFiles, socket: str, early: EarlyInfo | None = None) -> None:
+    def __init__(self, files: LabFiles, socket: str) -> None:
         self.files, self.socket = files, socket
-        self.docker: Docker = EngineApi(socket, early)
+        self.docker: Docker = EngineApi(socket)
         self.machine: Machine = MachineMemory()
         self.gpu: Gpu = NvidiaGpu()
         self.clock: Clock = SystemClock()
@@ -75,8 +74,8 @@ class Session:
         Raises ConfigurationError for both, and EngineUnavailable without a `docker` command. With `need_project` False
         a broken Compose file is kept as `project_fault`: a stop never needs a valid one, and `lenient` no valid rules either.
         """
-        asked = asked or ask_early(files)
-        session = cls(files, local_socket(), asked.engine)
+        asked = asked or ask_compose(files)
+        session = cls(files, local_socket())
         session.forgiveness.granted = lenient
         session._read(asked, need_project)
         return session

@@ -3,6 +3,8 @@
 What is broken does not hold it up: without rules, journal or lock it goes by what runs and its labels, with a warning.
 """
 
+from typing import Literal
+
 from spark_mode.errors import ConfigurationError, Interrupted, SwitchFailed
 from spark_mode.journal.records import Outcome
 from spark_mode.journal.state import after, before_of
@@ -96,20 +98,11 @@ class Brake:
         state = after(session.state, plan, was, session.mode(session.observer.observe_running()), touched=True)
         self._attempt.record(self._attempt.ended(plan.request, outcome, note, state))
 
-    def _report(self, plan: Plan, outcome: Outcome, seen: Observed) -> Report:
-        unchanged = outcome == "unchanged"
-        if unchanged:
+    def _report(self, plan: Plan, outcome: Literal["applied", "unchanged"], seen: Observed) -> Report:
+        if outcome == "unchanged":
             self._attempt.record(self._attempt.ended(plan.request, outcome))
-        return Report(
-            switch=self._attempt.switch,
-            request=plan.request,
-            outcome="unchanged" if unchanged else "applied",
-            mode=self._session.mode(seen),
-            seconds=self._attempt.seconds,
-            steps=plan.steps,
-            note=plan.nothing_to_do,
-            warnings=(*plan.warnings, *self._attempt.warnings),
-        )
+        warnings = (*plan.warnings, *self._attempt.warnings)
+        return self._attempt.report(plan.request, outcome, self._session.mode(seen), plan.nothing_to_do, plan.steps, warnings)
 
 
 def _left(plan: Plan, seen: Observed) -> tuple[Container, ...]:

@@ -132,15 +132,7 @@ class Recovery:
             note += "; when training has ended, a guard brings back what ran before; without one: spark-mode restore"
         self._attempt.record(self._attempt.ended_for(cut_off, "recovered", note, state))
         self._session.reload_journal()
-        return Report(
-            switch=cut_off.began.switch,
-            request=str(cut_off.began.request),
-            outcome="recovered",
-            mode=self._mode(),
-            seconds=self._attempt.seconds,
-            steps=plan.steps if plan else (),
-            note=note,
-        )
+        return self._attempt.report(str(cut_off.began.request), "recovered", self._mode(), note, plan.steps if plan else ())
 
 
 def is_untouched(cut_off: UnfinishedSwitch, seen: Observed) -> bool:

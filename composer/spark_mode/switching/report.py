@@ -27,7 +27,6 @@ class Report(Frozen):
     `note` says what there is to say beside the mode: why nothing was done, or what a recovery did.
     """
 
-    switch: str
     request: str
     outcome: Literal["applied", "unchanged", "recovered"]
     mode: str
