@@ -25,12 +25,13 @@ REQUESTS = (
     ("restore", "--yes"),
 )
 PAGE = 4096
+MANY = 100 if os.environ.get("SPARK_MODE_DEEP") else 40
 
 
-def test_a_hundred_requests_of_eight_processes_are_all_answered_and_end_in_a_legal_state(lab: Lab) -> None:
+def test_many_requests_of_eight_processes_are_all_answered_and_end_in_a_legal_state(lab: Lab) -> None:
     chance = random.Random(11)
     lab.run("audio", "omni")
-    left = [(*REQUESTS[number % len(REQUESTS)], *(("--wait=5",) if number % 4 == 0 else ())) for number in range(100)]
+    left = [(*REQUESTS[number % len(REQUESTS)], *(("--wait=5",) if number % 4 == 0 else ())) for number in range(MANY)]
     chance.shuffle(left)
     codes: list[Outcome] = []
 
@@ -44,7 +45,7 @@ def test_a_hundred_requests_of_eight_processes_are_all_answered_and_end_in_a_leg
             thread.start()
         for thread in threads:
             thread.join()
-    assert len(codes) == 100
+    assert len(codes) == MANY
     assert {one.code for one in codes} <= {0, 4, 5}, [one for one in codes if one.code not in (0, 4, 5)]
     assert sum(1 for one in codes if one.code == 0) >= 5
     status = lab.run("status", "--format", "json").json

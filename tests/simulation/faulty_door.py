@@ -1,6 +1,8 @@
 """Doors that raise what nobody expects, at any call: the calls of all doors of one attempt are counted together."""
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import Any, Literal, TypeVar, cast
 
 Door = TypeVar("Door")
@@ -12,18 +14,20 @@ UNEXPECTED: tuple[type[Exception], ...] = (AttributeError, IndexError, MemoryErr
 class Calls:
     """The calls of all doors. The one with the index `fault_at` raises, and with `for_ever` so does every later one.
 
-    `names` are the calls so far, and `raised` how often one raised.
+    `names` are the calls so far, `places` where the code was that made them, and `raised` how often one raised.
     """
 
     def __init__(self, fault_at: int | None = None, moment: Moment = "instead", for_ever: bool = False) -> None:
         self._fault_at, self._moment, self._for_ever = fault_at, moment, for_ever
         self.names: list[str] = []
+        self.places: list[tuple[object, ...]] = []
         self.raised = 0
 
     def make(self, name: str, call: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
         """Make a call, which may be the one that raises."""
         index = len(self.names)
         self.names.append(name)
+        self.places.append((name, *_where()))
         is_due = self._fault_at is not None and (index == self._fault_at or (self._for_ever and index > self._fault_at))
         if not is_due:
             return call(*arguments, **named)
@@ -32,9 +36,23 @@ class Calls:
             call(*arguments, **named)
         raise UNEXPECTED[index % len(UNEXPECTED)](f"nobody expected that of {name}")
 
+    def first_and_last_of_each_place(self) -> list[int]:
+        """Return the indexes of those calls: a wait makes the same call hundreds of times in the same place."""
+        first = {place: index for index, place in reversed(list(enumerate(self.places)))}
+        last = {place: index for index, place in enumerate(self.places)}
+        return sorted({*first.values(), *last.values()})
+
     def through(self, door: Door, name: str) -> Door:
         """Return a door whose calls are counted here."""
         return cast(Door, FaultyDoor(self, door, name))
+
+
+def _where() -> Iterator[tuple[object, int]]:
+    """Yield each function that is being called, and its line."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame:
+        yield frame.f_code, frame.f_lineno
+        frame = frame.f_back
 
 
 class FaultyDoor:

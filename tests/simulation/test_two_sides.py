@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from spark_mode.errors import ConfigurationError, Interrupted, NeedsAttention, Refused, SparkModeError, SwitchFailed
-from spark_mode.lab.rules import GuardPolicy
+from spark_mode.lab.rules import AtMost, GuardPolicy
+from spark_mode.planning.observed import Container, ForeignContainer
 from spark_mode.planning.plan import StoppedTraining
 from spark_mode.planning.request import Request
 from spark_mode.reporting.history import history
@@ -59,6 +60,22 @@ def test_a_switch_whose_own_start_has_to_go_takes_its_way_back(tmp_path: Path) -
     with pytest.raises(SwitchFailed, match="omni was stopped: training runs"):
         ask(one, tmp_path, OMNI)
     assert set(one.running()) == {"training"}
+
+
+def test_a_switch_stops_what_it_started_where_others_became_too_many_beside_it(tmp_path: Path) -> None:
+    one = machine()
+    enough = AtMost(name="enough", because="two are enough", at_most=2, of=("omni", "chatterbox", "xtts"))
+    one.rules = one.rules.model_copy(update={"rules": (enough,)})
+    after_start(one, "chatterbox", lambda: setattr(one, "foreign", (of_others("omni"), of_others("xtts"))))
+    with pytest.raises(SwitchFailed, match="chatterbox was stopped: omni and xtts run, and two are enough"):
+        ask(one, tmp_path, Request(verb="audio", names=("chatterbox",)))
+    assert "chatterbox" not in one.running()
+
+
+def of_others(workload: str) -> ForeignContainer:
+    container = Container(id=f"their {workload}", name=f"their-{workload}", state="running")
+    labels = {"org.spark-mode.workload": workload, "class": "audio"}
+    return ForeignContainer(container=container, image="x", labels=labels, project=None)
 
 
 def test_two_sides_that_run_before_a_switch_are_ended_before_it_plans(tmp_path: Path) -> None:
