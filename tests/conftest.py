@@ -1,8 +1,35 @@
-"""What all tests share: how long Hypothesis may search. `make test` tries the same each time, `make test-deep` what is new."""
+"""What all tests share: how long Hypothesis may search, and how processes side by side share the tests.
+
+`make test` tries the same examples each time, `make test-deep` what is new.
+"""
 
 import os
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("spark-mode", deadline=None, print_blob=True, derandomize=os.environ.get("SPARK_MODE_DEEP") != "1")
 settings.load_profile("spark-mode")
+
+ENGINE = Path(__file__).parent / "engine"
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Leave the tests to one process beside which no other may use the engine, and to one those that use a private engine."""
+    if (turn := _turn(item)) in ("alone", "private engine"):
+        item.add_marker(pytest.mark.xdist_group(turn))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what has to be alone, and beside it with what needs no engine."""
+    turns = ("alone", "no engine", "private engine", "engine")
+    items.sort(key=lambda item: turns.index(_turn(item)))
+
+
+def _turn(item: pytest.Item) -> str:
+    if item.get_closest_marker("alone"):
+        return "alone"
+    if "engine" in getattr(item, "fixturenames", ()):
+        return "private engine"
+    return "engine" if ENGINE in item.path.parents else "no engine"

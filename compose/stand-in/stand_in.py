@@ -212,11 +212,11 @@ def main(service: str) -> int:
         serve_models(fate.faults)
     end = load(fate, float(os.environ["STAND_IN_LOAD"]), size)
     if not end:
-        server.ready = "never-healthy" not in fate.faults
+        fate.loaded()
+        server.ready = "never-healthy" not in fate.faults and time.monotonic() < fate.deadline
         say(f"{service} holds {size / 10**6:g} MB and " + ("is ready" if server.ready else "will never be ready"))
         if "grows" in fate.faults:
             Thread(target=grow, args=(memory(fate.faults["grows"], ""),), daemon=True).start()
-        fate.loaded()
         end = train(fate) if service == "training" else fate.wait()
     print(f"{service} {end.because}", file=sys.stderr if end.code else sys.stdout, flush=True)
     return end.code

@@ -14,8 +14,8 @@ from tests.engine.lab import Lab, snapshot
 from tests.engine.outside import lab_in_folder
 from tests.engine.private import PrivateEngine
 
-PROJECT = os.environ.get("SPARK_MODE_TEST_PROJECT", "spark-mode-test")
-"""Tests that run beside each other on one engine have a project each; its name begins so."""
+PROJECT = os.environ.get("SPARK_MODE_TEST_PROJECT", "spark-mode-test") + "-" + os.environ.get("PYTEST_XDIST_WORKER", "alone")
+"""Processes that test beside each other on one engine have a project each; its name begins so."""
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -12,7 +12,6 @@ import pytest
 from spark_mode.engine import docker as engine_api
 from spark_mode.engine.compose_files import ComposeFiles
 from spark_mode.engine.docker import EngineApi
-from spark_mode.engine.early import EarlyInfo
 from spark_mode.engine.local import local_socket
 from spark_mode.errors import ConfigurationError, EngineUnavailable
 from spark_mode.lab.files import LabFiles
@@ -145,12 +144,6 @@ def test_an_answer_of_the_engine_that_is_no_list_does_not_mean_that_nothing_runs
         pytest.raises(EngineUnavailable, match=r"answer to GET /containers/json has not the expected form"),
     ):
         EngineApi(path).others("x")
-
-
-@pytest.mark.parametrize("answers", [drip, flood])
-def test_an_early_question_is_given_up_likewise(tmp_path: Path, answers: Callable[[socket.socket], None]) -> None:
-    with engine_that(tmp_path, answers) as path:
-        assert EarlyInfo(path, 1.0).answer() is None
 
 
 @pytest.mark.parametrize("strange", [{}, []], ids=str)

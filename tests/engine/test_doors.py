@@ -14,9 +14,12 @@ from spark_mode.engine.local import local_socket
 from spark_mode.engine.project_cache import ProjectCache
 from spark_mode.errors import ConfigurationError, EngineUnavailable
 from spark_mode.lab.files import LabFiles
+from tests.engine import conftest
 from tests.engine.lab import FILES, until
 
-PROJECT = "spark-mode-test-doors"
+pytestmark = pytest.mark.xdist_group("one network")
+"""Its address is in the file, and the engine has it once."""
+PROJECT = f"{conftest.PROJECT}-doors"
 FILE = """
 services:
   one:

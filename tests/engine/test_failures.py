@@ -55,7 +55,7 @@ def test_a_start_that_the_kernel_kills_for_want_of_memory_is_said_to_be_so(lab: 
     lab.run("audio", "omni")
     (tmp_path / "limit.yaml").write_text("services: {training: {mem_limit: 40m, memswap_limit: 40m}}")
     lab.files = (*lab.files, str(tmp_path / "limit.yaml"))
-    failed = lab.run("training", expect=1)
+    failed = lab.run("training", expect=1, STAND_IN_MEMORY="50MB")
     assert "killed by the kernel for want of memory" in failed.err
     assert set(lab.running()) == {"omni"}
 

@@ -18,7 +18,7 @@ from tests.engine.lab import DEADLINE, FILES, ROOT, Lab, docker, until
 
 SIGTERM_CAUGHT = 1 << (signal.SIGTERM - 1)
 IMAGE = "audio-lab-torch-cpu:latest"
-INTERRUPTIONS = 20 if os.environ.get("SPARK_MODE_DEEP") else 3
+INTERRUPTIONS = 20 if os.environ.get("SPARK_MODE_DEEP") else 2
 STEPS = 100 * INTERRUPTIONS
 OFFLINE = ["--network", "none"]
 PROGRAM = ["--volume", f"{ROOT}/compose/training:/app:ro"]
@@ -149,15 +149,15 @@ def test_a_training_that_switches_interrupt_learns_what_one_that_ran_through_lea
 def test_a_training_that_is_killed_goes_on_from_its_last_checkpoint_as_if_nothing_had_been(
     trainer: Trainer, uninterrupted: Trainer
 ) -> None:
-    uninterrupted.start(STEPS="500")
+    uninterrupted.start(STEPS="300")
     instants = SystemRandom()
     for kill in range(2):
-        trainer.start(STEPS="500", SECONDS="1")
+        trainer.start(STEPS="300", SECONDS="1")
         until(lambda: trainer.log().count("wrote the checkpoint") > 0)
         time.sleep(instants.uniform(0, 1.5))
         trainer.kill()
         assert kill == 0 or (trainer.folder / "checkpoint.pt").exists()
-    code, log = trainer.run(STEPS="500", SECONDS="1")
+    code, log = trainer.run(STEPS="300", SECONDS="1")
     assert code == 0
     assert "resumed from the checkpoint" in log
     assert uninterrupted.end()[0] == 0
