@@ -31,6 +31,14 @@ def read_plain(path: Path, follow: bool = True, most: int = LARGEST) -> bytes:
     return contents
 
 
+def plain_text(path: Path) -> str | None:
+    """Return the text of a regular file, whatever its bytes are, or None where it cannot be read."""
+    try:
+        return read_plain(path).decode(errors="surrogateescape")
+    except OSError:
+        return None
+
+
 def require_plain(descriptor: int) -> None:
     """Raise OSError for a descriptor of anything but a regular file."""
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from spark_mode.plain_file import read_plain
+from spark_mode.plain_file import plain_text
 
 FILE, NAME, SEPARATOR = "COMPOSE_FILE", "COMPOSE_PROJECT_NAME", "COMPOSE_PATH_SEPARATOR"
 _SINGLE, _DOUBLE, _BARE = r"'((?:(?!['\\])[ -~])*)'", r'"((?:(?!["\\$])[ -~])*)"', r"((?!['\"#])(?:(?!\$)[!-~])+)"
@@ -24,7 +24,7 @@ def compose_settings(files: Sequence[Path]) -> dict[str, str]:
 
     A file that is not there sets nothing. Raises ConfigurationError for what Compose cannot read, and what asking it does.
     """
-    there = [(file, text) for file in files if (text := _text(file)) is not None]
+    there = [(file, text) for file in files if (text := plain_text(file)) is not None]
     text = "\n".join(text for _, text in there)
     if not any(name in text for name in (FILE, NAME, SEPARATOR)):
         return {}
@@ -48,15 +48,8 @@ def plain_values(text: str) -> dict[str, str] | None:
 
 def named_in(file: Path, beginning: str) -> tuple[str, ...]:
     """Return the variables of a file that begin so, each once; what it makes of their values is not asked."""
-    found = re.findall(rf"^[ \t]*(?:export[ \t]+)?({beginning}\w+)[ \t]*[=:]", _text(file) or "", re.ASCII | re.MULTILINE)
+    found = re.findall(rf"^[ \t]*(?:export[ \t]+)?({beginning}\w+)[ \t]*[=:]", plain_text(file) or "", re.ASCII | re.MULTILINE)
     return tuple(dict.fromkeys(found))
-
-
-def _text(file: Path) -> str | None:
-    try:
-        return read_plain(file).decode(errors="surrogateescape")
-    except OSError:
-        return None
 
 
 def _asked(files: Sequence[Path]) -> dict[str, str]:

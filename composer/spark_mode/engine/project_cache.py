@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from spark_mode import __version__
 from spark_mode.atomic_file import replace_file
 from spark_mode.lab.files import LabFiles
-from spark_mode.plain_file import read_plain
+from spark_mode.plain_file import plain_text, read_plain
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _DRAWS_IN = frozenset({"include", "extends", "env_file", "label_file"})
@@ -74,7 +74,7 @@ class ProjectCache:
             replace_file(self._path, text.encode(), 0o660)
 
     def _texts(self) -> dict[str, str | None]:
-        return {str(file): _text(file) for file in inputs_of(self._files)}
+        return {str(file): plain_text(file) for file in inputs_of(self._files)}
 
     def _key(self, texts: dict[str, str | None]) -> str | None:
         """Return the digest of everything that Compose's answer is made from, or None where that is not known."""
@@ -93,17 +93,10 @@ def _digest(*parts: object) -> str:
     return sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def _text(file: Path) -> str | None:
-    try:
-        return read_plain(file).decode(errors="surrogateescape")
-    except OSError:
-        return None
-
-
 def _programs() -> list[object] | None:
     """Return what tells one `docker`, one Compose and one configuration of theirs from another; None if it cannot be told."""
     own = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
-    config = _text(own / "config.json") or ""
+    config = plain_text(own / "config.json") or ""
     plugins = [own / "cli-plugins", *(Path(folder, "docker/cli-plugins") for folder in _PLUGINS)]
     found = [_identity(folder / "docker-compose") for folder in plugins]
     docker = next((file for folder in os.get_exec_path() if os.access(file := f"{folder}/docker", os.X_OK)), None)
