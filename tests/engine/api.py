@@ -1,4 +1,4 @@
-"""What the engine itself says: a question costs a millisecond here, and thirty through the `docker` command."""
+"""What the engine itself says: each question through the `docker` command costs the start of a program as well."""
 
 import json
 import socket
