@@ -14,7 +14,7 @@ UNEXPECTED: tuple[type[Exception], ...] = (AttributeError, IndexError, MemoryErr
 class Calls:
     """The calls of all doors. The one with the index `fault_at` raises, and with `for_ever` so does every later one.
 
-    `names` are the calls so far, `places` where the code was that made them, and `raised` how often one raised.
+    `names` are the calls so far, `raised` is how often one raised, and `places`, kept where none shall, is where the code was.
     """
 
     def __init__(self, fault_at: int | None = None, moment: Moment = "instead", for_ever: bool = False) -> None:
@@ -27,7 +27,8 @@ class Calls:
         """Make a call, which may be the one that raises."""
         index = len(self.names)
         self.names.append(name)
-        self.places.append((name, *_where()))
+        if self._fault_at is None:
+            self.places.append((name, *_where()))
         is_due = self._fault_at is not None and (index == self._fault_at or (self._for_ever and index > self._fault_at))
         if not is_due:
             return call(*arguments, **named)

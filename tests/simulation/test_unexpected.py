@@ -1,8 +1,9 @@
 """Whatever a door raises, at any call, in any scenario: the lab is as before, or journal and exit code say that it is not.
 
 The runs are counted: two for each call of each door in the undisturbed run, which raises instead of what it does, or after
-it; and one in which every later call raises as well, the way back included. Of the calls that a wait makes
-in the same place the first and the last are tried, with SPARK_MODE_DEEP every one.
+it; and for each of them one in which every later call raises as well, the way back included. That is what `make test-deep`
+tries. `make test` tries of the calls that a wait makes in the same place the first and the last, and where every later call
+raises as well, the first one only instead of what it does.
 """
 
 import os
@@ -138,7 +139,7 @@ def faulty(scenario: Scenario, folder: Path, for_ever: bool) -> Iterator[tuple[S
     """Yield the machine before and after each attempt in which one call raised, its exit code, and the call."""
     start, calls = prepared(scenario, folder), Calls()
     attempted(start.fork(), folder, scenario.request, calls)
-    moments: tuple[Moment, ...] = ("instead",) if for_ever else ("instead", "after")
+    moments: tuple[Moment, ...] = ("instead",) if for_ever and not DEEP else ("instead", "after")
     for index in range(len(calls.names)) if DEEP else calls.first_and_last_of_each_place():
         name = calls.names[index]
         for moment in moments:
