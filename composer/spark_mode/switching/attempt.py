@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Literal
 
 from spark_mode.errors import ConfigurationError, StepFailed
 from spark_mode.journal.journal import JournalFailed, UnfinishedSwitch, refusal
@@ -28,7 +27,7 @@ from spark_mode.planning.plan import Step
 from spark_mode.planning.request import Request
 from spark_mode.session.session import Session
 from spark_mode.sharing.lock import Lock, user_name
-from spark_mode.switching.report import Report, SwitchOptions
+from spark_mode.switching.report import SwitchOptions
 from spark_mode.switching.untouched import untouched
 from spark_mode.switching.watcher import Watcher
 from spark_mode.wall_time import now
@@ -229,26 +228,6 @@ class Attempt:
         began = cut_off.began
         mine = self.ended(str(began.request), outcome, note, state)
         return mine.model_copy(update={"switch": began.switch, "at": began.at, "by": began.by})
-
-    def report(
-        self,
-        request: str,
-        outcome: Literal["applied", "unchanged", "recovered"],
-        mode: str,
-        note: str | None = None,
-        steps: tuple[Step, ...] = (),
-        warnings: tuple[str, ...] = (),
-    ) -> Report:
-        """Return what is said of this request, once it is done."""
-        return Report(
-            request=request,
-            outcome=outcome,
-            mode=mode,
-            seconds=self.seconds,
-            steps=steps,
-            note=note,
-            warnings=warnings,
-        )
 
     def refused(self, request: str, note: str) -> None:
         """Write that a request was refused, but not the same refusal again and again."""

@@ -101,8 +101,15 @@ class Brake:
     def _report(self, plan: Plan, outcome: Literal["applied", "unchanged"], seen: Observed) -> Report:
         if outcome == "unchanged":
             self._attempt.record(self._attempt.ended(plan.request, outcome))
-        warnings = (*plan.warnings, *self._attempt.warnings)
-        return self._attempt.report(plan.request, outcome, self._session.mode(seen), plan.nothing_to_do, plan.steps, warnings)
+        return Report(
+            request=plan.request,
+            outcome=outcome,
+            mode=self._session.mode(seen),
+            seconds=self._attempt.seconds,
+            steps=plan.steps,
+            note=plan.nothing_to_do,
+            warnings=(*plan.warnings, *self._attempt.warnings),
+        )
 
 
 def _left(plan: Plan, seen: Observed) -> tuple[Container, ...]:

@@ -132,7 +132,14 @@ class Recovery:
             note += "; when training has ended, a guard brings back what ran before; without one: spark-mode restore"
         self._attempt.record(self._attempt.ended_for(cut_off, "recovered", note, state))
         self._session.reload_journal()
-        return self._attempt.report(str(cut_off.began.request), "recovered", self._mode(), note, plan.steps if plan else ())
+        return Report(
+            request=str(cut_off.began.request),
+            outcome="recovered",
+            mode=self._mode(),
+            seconds=self._attempt.seconds,
+            steps=plan.steps if plan else (),
+            note=note,
+        )
 
 
 def is_untouched(cut_off: UnfinishedSwitch, seen: Observed) -> bool:

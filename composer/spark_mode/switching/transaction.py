@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Literal
 
 from spark_mode.errors import ConfigurationError, Interrupted, NeedsAttention, Refused, SparkModeError, StepFailed, SwitchFailed
 from spark_mode.journal.journal import UnfinishedSwitch
@@ -70,8 +69,13 @@ class Transaction:
             if puzzle:
                 self._pass_over()
                 self._attempt.record(self._attempt.ended("recover", "recovered", note))
-            outcome: Literal["recovered", "unchanged"] = "recovered" if puzzle else "unchanged"
-            return self._attempt.report("recover", outcome, mode, self._with_enforced(note))
+            return Report(
+                request="recover",
+                outcome="recovered" if puzzle else "unchanged",
+                mode=mode,
+                seconds=self._attempt.seconds,
+                note=self._with_enforced(note),
+            )
 
     def _with_enforced(self, note: str | None) -> str | None:
         """Return what there is to say, with what was stopped at once."""
@@ -190,7 +194,14 @@ class Transaction:
         state = after(session.state, plan, was, mode, touched=False) if admitted else None
         self._attempt.record(self._attempt.ended(plan.request, "unchanged", state=state))
         note = f"{plan.nothing_to_do}; held from now on" if self._options.hold else plan.nothing_to_do
-        return self._attempt.report(plan.request, "unchanged", mode, self._with_enforced(note), warnings=plan.warnings)
+        return Report(
+            request=plan.request,
+            outcome="unchanged",
+            mode=mode,
+            seconds=self._attempt.seconds,
+            note=self._with_enforced(note),
+            warnings=plan.warnings,
+        )
 
     def _carry_out(self, request: Request, plan: Plan, before: Observed) -> Report:
         session = self._session
@@ -214,8 +225,14 @@ class Transaction:
         self._attempt.record(
             self._attempt.ended(plan.request, "applied", state=after(session.state, plan, was, mode, touched=True))
         )
-        warnings = (*plan.warnings, *self._attempt.warnings)
-        return self._attempt.report(plan.request, "applied", mode, steps=plan.steps, warnings=warnings)
+        return Report(
+            request=plan.request,
+            outcome="applied",
+            mode=mode,
+            seconds=self._attempt.seconds,
+            steps=plan.steps,
+            warnings=(*plan.warnings, *self._attempt.warnings),
+        )
 
     def _require_last(self) -> None:
         """Raise Refused when another switch came after the one that this request follows."""
