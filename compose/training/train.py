@@ -208,7 +208,7 @@ class Metrics:
         """Bring it to the disk, and return how large it is, in bytes."""
         self._write()
         os.fsync(self._file.fileno())
-        return self._file.tell()
+        return os.fstat(self._file.fileno()).st_size  # not tell(), which stays where the file was longer
 
 
 def train(settings: Settings, device: torch.device, stop: list[str], alive: Path) -> int:

@@ -239,6 +239,16 @@ def test_a_full_disk_costs_no_checkpoint_that_was_there(trainer: Trainer) -> Non
     assert "Traceback" not in done.stderr
 
 
+def test_a_checkpoint_knows_the_reports_before_it_and_none_that_a_killed_training_wrote_after_the_last(trainer: Trainer) -> None:
+    script = (
+        "import sys; sys.path.insert(0, '/app'); from pathlib import Path; from train import Metrics\n"
+        "path = Path('/tmp/metrics.jsonl'); path.write_text('the first, and in the checkpoint\\n' + 'the second, and not in it\\n')\n"
+        "metrics = Metrics(path, 33); print(path.read_text(), metrics.synced_size())"
+    )
+    said = docker("run", "--name", trainer.name, *OFFLINE, *PROGRAM, IMAGE, "-W", "ignore", "-c", script)
+    assert said == "the first, and in the checkpoint\n 33\n"
+
+
 def test_reports_wait_for_room_on_a_disk_that_is_full_for_long(trainer: Trainer) -> None:
     script = (
         "import sys; sys.path.insert(0, '/app'); from pathlib import Path; from train import Metrics\n"
