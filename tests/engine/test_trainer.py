@@ -149,15 +149,15 @@ def test_a_training_that_switches_interrupt_learns_what_one_that_ran_through_lea
 def test_a_training_that_is_killed_goes_on_from_its_last_checkpoint_as_if_nothing_had_been(
     trainer: Trainer, uninterrupted: Trainer
 ) -> None:
-    uninterrupted.start(STEPS="300")
+    uninterrupted.start(STEPS="300", BATCH="small")
     instants = SystemRandom()
     for kill in range(2):
-        trainer.start(STEPS="300", SECONDS="1")
+        trainer.start(STEPS="300", BATCH="small", SECONDS="1")
         until(lambda: trainer.log().count("wrote the checkpoint") > 0)
         time.sleep(instants.uniform(0, 1.5))
         trainer.kill()
         assert kill == 0 or (trainer.folder / "checkpoint.pt").exists()
-    code, log = trainer.run(STEPS="300", SECONDS="1")
+    code, log = trainer.run(STEPS="300", BATCH="small", SECONDS="1")
     assert code == 0
     assert "resumed from the checkpoint" in log
     assert uninterrupted.end()[0] == 0
@@ -242,7 +242,7 @@ def test_a_full_disk_costs_no_checkpoint_that_was_there(trainer: Trainer) -> Non
 def test_a_checkpoint_knows_the_reports_before_it_and_none_that_a_killed_training_wrote_after_the_last(trainer: Trainer) -> None:
     script = (
         "import sys; sys.path.insert(0, '/app'); from pathlib import Path; from train import Metrics\n"
-        "path = Path('/tmp/metrics.jsonl'); path.write_text('the first, and in the checkpoint\\n' + 'the second, and not in it\\n')\n"
+        "path = Path('/tmp/metrics.jsonl'); path.write_text('the first, and in the checkpoint\\nthe second, and not in it\\n')\n"
         "metrics = Metrics(path, 33); print(path.read_text(), metrics.synced_size())"
     )
     said = docker("run", "--name", trainer.name, *OFFLINE, *PROGRAM, IMAGE, "-W", "ignore", "-c", script)
