@@ -4,14 +4,15 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
 
 from tests.engine.guarding import Guarding
 from tests.engine.lab import Lab, snapshot
+from tests.engine.labs import copy_of
 from tests.engine.outside import lab_in_folder
 from tests.engine.private import PrivateEngine
 
@@ -94,6 +95,17 @@ def lab(tmp_path: Path, kept_answer: Path) -> Iterator[Lab]:
 def apart(tmp_path: Path) -> Iterator[Lab]:
     """A lab in a folder of its own with nothing running, and no gate."""
     yield from _with_nothing_running(lab_in_folder(PROJECT, tmp_path))
+
+
+@pytest.fixture
+def lab_of(tmp_path: Path) -> Iterator[Callable[[str], Lab]]:
+    """Make a copy of one of the small labs of tests/engine/labs, with nothing running."""
+    with ExitStack() as made:
+
+        def lab_of(name: str) -> Lab:
+            return made.enter_context(contextmanager(_with_nothing_running)(copy_of(name, PROJECT, tmp_path)))
+
+        yield lab_of
 
 
 def _with_nothing_running(one: Lab) -> Iterator[Lab]:

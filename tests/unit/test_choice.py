@@ -20,7 +20,8 @@ from spark_mode.planning.request import Request, resolve
 from spark_mode.planning.target import members
 
 LABS = int(os.environ.get("SPARK_MODE_LABS", "1000"))
-CLASSES = ("red", "green", "training")
+CLASSES = ("red", "green", "blue")
+"""Of which blue runs to its end."""
 NAMES = [f"w{number:02}" for number in range(12)]
 
 
@@ -54,7 +55,7 @@ def labs(draw: st.DrawFn) -> tuple[Rules, Project, Observed, Request, int]:
             "per_class": f"{draw(st.integers(0, 5))}GB",
             "burst": {"cuda_context": {"low": "1GB", "high": "1GB"}, "kv_cache": {"low": "1GB", "high": "1GB"}},
         },
-        "classes": {name: {"description": name} for name in CLASSES},
+        "classes": {name: {"description": name, "runs_to_end": name == "blue"} for name in CLASSES},
         "workloads": workloads,
         "hosts": {"host": {"service": "host"}},
         "rules": draw(_rules(names)),
@@ -119,7 +120,7 @@ class BruteForce:
         self.others = [name for name in self.running if name not in (*self.target.services, *self.target.models)]
 
     def best(self) -> tuple[Any, frozenset[str]] | None:
-        held = [name for name in self.others if self._is_training(name) and not self._is_excluded(name)]
+        held = [name for name in self.others if self._is_long(name) and not self._is_excluded(name)]
         kept = {name for name in self.project.closure(held) if not self._is_excluded(name)}
         free = [name for name in self.others if name not in kept]
         choices = (frozenset(chosen) for count in range(len(free) + 1) for chosen in combinations(free, count))
@@ -128,9 +129,9 @@ class BruteForce:
     def _workload(self, name: str) -> Workload | None:
         return self.rules.workloads.get(name)
 
-    def _is_training(self, name: str) -> bool:
+    def _is_long(self, name: str) -> bool:
         one = self._workload(name)
-        return one is not None and one.class_ == "training"
+        return one is not None and one.class_ == "blue"
 
     def _is_excluded(self, name: str) -> bool:
         return any(exclusive(self.rules, member(self.rules, name), other) for other in self.wanted)

@@ -120,4 +120,5 @@ def test_the_cause_names_what_stays_and_the_rule() -> None:
 
 
 def test_the_rules_say_whom_the_guard_spares() -> None:
-    assert Rules.model_fields["guard"].default == GuardPolicy(on_violation="newcomer", spares=("training",))
+    assert Rules.model_fields["guard"].default == GuardPolicy(on_violation="newcomer", spares=None)
+    assert RULES.model_copy(update={"guard": GuardPolicy()}).spared == {"training"}

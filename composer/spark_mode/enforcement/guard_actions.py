@@ -14,13 +14,12 @@ from spark_mode.journal.journal import JournalFailed
 from spark_mode.journal.records import Ended, Outcome
 from spark_mode.lab.size import gb_text
 from spark_mode.planning.conflict_policy import Victim, conflict_victims
-from spark_mode.planning.mode import mode_services
+from spark_mode.planning.mode import any_long_run, mode_services
 from spark_mode.planning.observed import Container, Observed
 from spark_mode.planning.pressure import MemoryVictim, Releases, frees, memory_victims
 from spark_mode.session.session import Session
 from spark_mode.switching.attempt import Attempt
 from spark_mode.switching.checkpoint import lost_checkpoint
-from spark_mode.switching.following import any_training
 from spark_mode.switching.report import SwitchOptions
 from spark_mode.switching.restart_policies import RestartPolicies
 from spark_mode.switching.transaction import Transaction
@@ -113,7 +112,7 @@ class GuardActions:
 
     def is_restore_due(self, observed: Observed) -> bool:
         """Whether training has ended after which somebody wants back what ran before."""
-        return self._session.journal_state.restores and not any_training(observed.containers, self._session.rules)
+        return self._session.journal_state.restores and not any_long_run(observed.containers, self._session.rules)
 
     def _stop(self, service: str, containers: tuple[str, ...], cause: str, expected: int) -> None:
         """Begin a stop that is expected to free so many bytes; `follow` sees to its end."""
@@ -157,7 +156,7 @@ class GuardActions:
 
     def _warn_of_checkpoint(self, service: str, container: str) -> None:
         workload, now = self._session.rules.of_service(service), self._session.docker.container(container)
-        if now and workload and workload.class_ == "training" and (lost := lost_checkpoint(now)):
+        if now and self._session.rules.runs_to_end(workload) and (lost := lost_checkpoint(now)):
             self._note(f"stop {service}", "warned", lost, 0.0)
 
     def _is_left_alone(self, one: Victim) -> bool:

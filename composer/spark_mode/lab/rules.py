@@ -58,10 +58,14 @@ class Hardware(Strict):
 
 
 class WorkloadClass(Strict):
-    """A kind of workload; `kv_cache` says that each of its workloads may grow one."""
+    """A kind of workload; `kv_cache` says that each of its workloads may grow one.
+
+    What `runs_to_end` is a long run: asked about before a stop, never stopped for memory, done when it exits with 0.
+    """
 
     description: str
     kv_cache: bool = False
+    runs_to_end: bool = False
 
 
 class ProfileNeeds(Strict):
@@ -96,13 +100,14 @@ class Mode(Strict):
 
 class GuardPolicy(Strict):
     """What the guard does when others start what a rule keeps apart. It stops what came later, what has the lower
-    priority, or nothing (`warn`); members of the classes and workloads that it `spares` go only against each other.
+    priority, or nothing (`warn`); members of the classes and workloads that it `spares`, which are the long runs where it
+    does not say, go only against each other.
     When memory runs out something goes all the same. What was stopped `patience` times within ten minutes, and was started
     again, is left.
     """
 
     on_violation: Literal["newcomer", "lower-priority", "warn"] = "newcomer"
-    spares: tuple[Name, ...] = Field(default=("training",), strict=False)
+    spares: tuple[Name, ...] | None = Field(default=None, strict=False)
     patience: int = Field(default=5, ge=1)
 
 
@@ -209,6 +214,20 @@ class Rules(Strict):
     def of_service(self, service: str) -> Workload | None:
         """Return the workload that a Compose service is."""
         return next((workload for workload in self.workloads.values() if workload.service == service), None)
+
+    def runs_to_end(self, workload: Workload | None) -> bool:
+        """Whether a workload is a long run: it says so itself, or its class does. What has no class is none."""
+        if workload is None or workload.runs_to_end is not None:
+            return bool(workload and workload.runs_to_end)
+        kind = self.classes.get(workload.class_)
+        return kind is not None and kind.runs_to_end
+
+    @property
+    def spared(self) -> frozenset[str]:
+        """The classes and workloads that the guard spares."""
+        if self.guard.spares is not None:
+            return frozenset(self.guard.spares)
+        return frozenset(name for name, one in self.workloads.items() if self.runs_to_end(one))
 
     def host_of_service(self, service: str) -> str | None:
         """Return the name of the host that a Compose service is."""

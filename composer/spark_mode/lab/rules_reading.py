@@ -174,8 +174,7 @@ def _wrong_rules(rules: Rules) -> Iterator[str]:
             yield f'rules/{index}/name: "{rule.name}" already names another rule'
         names.add(rule.name)
         yield from _wrong_members(rules, index, rule)
-    spared = rules.guard.spares if "guard" in rules.model_fields_set else ()
-    for position, name in enumerate(spared):
+    for position, name in enumerate(rules.guard.spares or ()):
         if name not in rules.classes and name not in rules.workloads:
             yield f'guard/spares/{position}: unknown class "{name}"{suggest(name, rules.classes)}'
 

@@ -86,6 +86,7 @@ class Workload(Strict):
     host: Name | None = None
     variants: dict[Name, Variant] = Field(default={})
     default_variant: Name | None = None
+    runs_to_end: bool | None = None
     priority: Annotated[int, Field(ge=0)] = 0
     load_seconds: Annotated[int, Field(ge=0)] = 0
     aliases: tuple[Name, ...] = Field(default=(), strict=False)

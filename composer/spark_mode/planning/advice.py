@@ -99,7 +99,7 @@ def _default(service: str, rules: Rules) -> str | None:
 
 def _with_training(target: Target, rules: Rules, observed: Observed) -> tuple[str, ...]:
     names = dict.fromkeys([*target.services, *observed.active_services])
-    return tuple(name for name in names if (one := rules.of_service(name)) and one.class_ == "training")
+    return tuple(name for name in names if rules.runs_to_end(rules.of_service(name)))
 
 
 def _grace(name: str, project: Project, observed: Observed) -> Iterator[str]:

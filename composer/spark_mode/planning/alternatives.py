@@ -36,7 +36,7 @@ def _tries(problem: PlanningProblem) -> Iterator[Iterator[tuple[Request, Observe
     for name in observed.active_services:
         workload = problem.rules.of_service(name)
         needed = name in (*problem.target.services, *problem.gone_services) or observed.hold_of(name)
-        if workload and workload.class_ == "training" and not needed:
+        if workload and problem.rules.runs_to_end(workload) and not needed:
             without = _with_memory(observed.without({name}, ()), workload)
             yield iter([(request, without, f"without {workload.label} (spark-mode stop {name})")])
 

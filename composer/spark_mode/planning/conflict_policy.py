@@ -84,7 +84,7 @@ def _side(one: Member, observed: Observed, rules: Rules, kept: tuple[str, ...]) 
     return _Side(
         name=one.name,
         containers=tuple(container.id for container in mine),
-        spared=any(label in rules.guard.spares for label in one.labels),
+        spared=any(label in rules.spared for label in one.labels),
         held=observed.hold_of(one.name) is not None,
         kept=one.name in kept,
         priority=max(_priorities(one, observed, rules), default=0),

@@ -1,11 +1,11 @@
 """Which mode a lab is in, judged by what is active, and which exclusive sides are active together."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.planning.conflicts import Conflict, conflicts, member
-from spark_mode.planning.observed import Observed
+from spark_mode.planning.observed import Container, Observed
 
 
 def current_mode(observed: Observed, project: Project, rules: Rules) -> str:
@@ -48,6 +48,11 @@ def mode_services(mode: str | None, project: Project, rules: Rules) -> tuple[str
             if mode == mode_text(name, profile):
                 return project.closure(project.of_profile(profile))
     return ()
+
+
+def any_long_run(containers: Iterable[Container], rules: Rules) -> bool:
+    """Whether one of these containers is active and runs to its end."""
+    return any(rules.runs_to_end(rules.of_service(one.service or "")) for one in containers if one.active)
 
 
 def violations(observed: Observed, rules: Rules) -> tuple[Conflict, ...]:

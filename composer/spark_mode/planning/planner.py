@@ -107,7 +107,7 @@ def _stopped_training(problem: PlanningProblem) -> tuple[StoppedTraining, ...]:
         StoppedTraining(name=workload.name, service=container.service, since=container.started_at)
         for container in problem.observed.active
         if container.service in going and (workload := problem.rules.of_service(container.service))
-        if workload.class_ == "training"
+        if problem.rules.runs_to_end(workload)
     )
 
 

@@ -1,6 +1,6 @@
 """What must go to admit a target, and why: what a rule excludes, what the mode does not need, what memory asks for.
 
-Never what the target needs or somebody holds, and training only where a rule excludes it from the target. Of all ways
+Never what the target needs or somebody holds, and a long run only where a rule excludes it from the target. Of all ways
 to satisfy every rule and limit it takes the one of least cost, so nothing is stopped that could have stayed.
 """
 
@@ -27,10 +27,7 @@ class _Running(NamedTuple):
     workload: Workload | None
     conflict: Conflict | None
     unneeded: bool
-
-    @property
-    def is_training(self) -> bool:
-        return self.workload is not None and self.workload.class_ == "training"
+    runs_to_end: bool
 
 
 def stopping(problem: PlanningProblem, capacity: int) -> tuple[PlannedStop, ...]:
@@ -43,7 +40,7 @@ def stopping(problem: PlanningProblem, capacity: int) -> tuple[PlannedStop, ...]
         return _asked_for(problem)
     wanted = members(problem.target, problem.rules)
     running = _running(problem, wanted)
-    protected = [one.name for one in running if one.conflict is None and (one.is_training or problem.observed.hold_of(one.name))]
+    protected = [one.name for one in running if one.conflict is None and (one.runs_to_end or problem.observed.hold_of(one.name))]
     kept_up = {*protected, *problem.project.closure(name for name in protected if name in problem.project.services)}
     staying = [one for one in running if one.conflict is None and one.name in kept_up]
     others = [one for one in running if one not in staying]
@@ -89,7 +86,8 @@ def _running(problem: PlanningProblem, wanted: Sequence[Member]) -> list[_Runnin
     for name in (*services, *models):
         one = member(rules, name)
         conflict = next((hit for other in wanted if (hit := exclusive(rules, one, other))), None)
-        found.append(_Running(name, one, _workload(name, problem), conflict, is_unneeded(name, problem)))
+        workload = _workload(name, problem)
+        found.append(_Running(name, one, workload, conflict, is_unneeded(name, problem), rules.runs_to_end(workload)))
     return found
 
 

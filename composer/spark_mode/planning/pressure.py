@@ -117,7 +117,7 @@ def memory_victims(
         size, workloads = sum(single[one].frees for one in group), [rules.of_service(one) for one in group]
         return (
             size < little,
-            any(one is not None and one.class_ == "training" for one in workloads),
+            any(map(rules.runs_to_end, workloads)),
             any(observed.hold_of(one) for one in group),
             size < missing,
             sum(single[one].priority for one in group),

@@ -108,8 +108,7 @@ class PlanningProblem:
         container = self.observed.container_of(name)
         if container is None:
             return False
-        workload = self.rules.of_service(name)
-        is_one_shot = name in self.done and not (workload and workload.class_ == "training")
+        is_one_shot = name in self.done and not self.rules.runs_to_end(self.rules.of_service(name))
         finished = is_one_shot and container.state == "exited" and container.exit_code == 0 and not self._is_outdated(name)
         return container.active or finished
 

@@ -51,7 +51,7 @@ def rollback(carried_out: tuple[Step, ...], project: Project, rules: Rules, befo
     if services or by_id:
         workloads = [running_workload(rules, one.service or "", one.variant) for one in returning if not one.one_off]
         back.append(await_release(tuple(filter(None, workloads)), rules, now.memory, force=True))
-    done = frozenset(name for name in services if (one := rules.of_service(name)) and one.class_ == "training")
+    done = frozenset(name for name in services if rules.runs_to_end(rules.of_service(name)))
     back += [StartContainer(container=one.id, subject=one.name, cause="it ran before") for one in by_id]
     sizes = {one.service: one.footprint.planned for one in workloads if one}
     floor = rules.limits.floor
@@ -98,7 +98,7 @@ def _stops(
             cause=victims.get(name, "the switch started it"),
             containers=tuple(one.id for one in new if one.service == name),
             by_compose=has_stop_hook(name, project),
-            training=bool((workload := rules.of_service(name)) and workload.class_ == "training"),
+            training=rules.runs_to_end(rules.of_service(name)),
         )
         for name in names
     ]

@@ -169,7 +169,7 @@ def _stops(problem: PlanningProblem) -> Iterator[Stop]:
             cause=causes[name],
             containers=tuple(one.id for one in containers),
             by_compose=has_stop_hook(name, problem.project) and any(not one.one_off for one in containers),
-            training=bool(workload and workload.class_ == "training"),
+            training=problem.rules.runs_to_end(workload),
         )
     if problem.request.verb == "stop" and not problem.request.names:
         for one in problem.observed.active:

@@ -74,6 +74,6 @@ def workloads(target: Target, rules: Rules, observed: Observed) -> tuple[Workloa
 
 
 def completes(target: Target, project: Project, rules: Rules) -> frozenset[str]:
-    """Return the services of the target for which exit 0 is success: training, and what others wait to complete."""
-    training = {name for name in target.services if (one := rules.of_service(name)) and one.class_ == "training"}
-    return frozenset(training | project.awaited.intersection(target.services))
+    """Return the services of the target for which exit 0 is success: long runs, and what others wait to complete."""
+    long_runs = {name for name in target.services if rules.runs_to_end(rules.of_service(name))}
+    return frozenset(long_runs | project.awaited.intersection(target.services))

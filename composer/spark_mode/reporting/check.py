@@ -92,10 +92,10 @@ def _services(session: Session) -> Iterator[Finding]:
         if service.restart in RESURRECTING:
             message = f"restart: {service.restart} starts it again with the engine, beside whatever runs"
             yield Finding(level="warning", where=where, message=message, fix="restart: unless-stopped")
-        if workload and workload.class_ == "training" and service.stop_grace_seconds < SHORT_GRACE:
+        if rules.runs_to_end(workload) and service.stop_grace_seconds < SHORT_GRACE:
             message = f"{service.stop_grace_seconds:g} s to write a checkpoint before it is killed"
             yield Finding(level="warning", where=where, message=message, fix="stop_grace_period: 5m")
-        if service.healthcheck is None and not (workload and workload.class_ == "training"):
+        if service.healthcheck is None and not rules.runs_to_end(workload):
             message = "no health check: it counts as ready once it keeps running"
             yield Finding(level="warning", where=where, message=message, fix="give it a healthcheck")
 

@@ -7,7 +7,7 @@ from spark_mode.errors import SparkModeError
 from spark_mode.journal.measurements import Measurement, read_measurements
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.size import gb_text
-from spark_mode.planning.mode import violations
+from spark_mode.planning.mode import any_long_run, violations
 from spark_mode.planning.observed import Container, Observed, running_workload
 from spark_mode.planning.request import Request, mode_requests
 from spark_mode.reporting.status_model import ModeChange, ModelStatus, ServiceStatus, Status
@@ -31,7 +31,7 @@ def status(session: Session) -> Status:
     foreign = {one.container.id for one in observed.foreign}
     records = read_measurements(session.measurements_path)
     services = tuple(_service(one, session, records) for one in observed.active)
-    utilisation = busy(session.gpu, session.clock) if any(one.class_ == "training" for one in services) else None
+    utilisation = busy(session.gpu, session.clock) if any_long_run(observed.active, rules) else None
     return Status(
         mode=mode,
         since=state.since if state.mode == mode else None,

@@ -1,13 +1,11 @@
 """`training --then restore`: stay until training has ended, however it ended, and bring back what ran before."""
 
-from collections.abc import Iterable
 from contextlib import suppress
 
 from spark_mode.errors import EngineUnavailable, Interrupted
 from spark_mode.journal.journal import JournalFailed
 from spark_mode.journal.records import RestoreAfter
-from spark_mode.lab.rules import Rules
-from spark_mode.planning.observed import Container
+from spark_mode.planning.mode import any_long_run
 from spark_mode.session.session import Session
 from spark_mode.switching.interruption import Interruption
 from spark_mode.switching.report import Report, SwitchOptions
@@ -20,7 +18,7 @@ OUTAGE_SECONDS = 600.0
 
 
 def restore_after_training(session: Session, watcher: Watcher) -> Report:
-    """Wait until nothing of class training is active, then restore, unless another switch came meanwhile.
+    """Wait until no long run is active, then restore, unless another switch came meanwhile.
 
     Raises as a switch does; Interrupted when a signal comes while training runs, which goes on.
     """
@@ -43,7 +41,7 @@ def _await_end(session: Session, watcher: Watcher) -> None:
         watcher.waiting("training runs; when it ends, what ran before comes back")
         while True:
             try:
-                if not any_training(session.containers(), session.rules):
+                if not any_long_run(session.containers(), session.rules):
                     return
                 answered_at = session.clock.now()
             except EngineUnavailable as error:
@@ -54,9 +52,3 @@ def _await_end(session: Session, watcher: Watcher) -> None:
                 message = "training goes on, and what ran before will not come back by itself"
                 raise Interrupted(message, "when it has ended: spark-mode restore")
             session.clock.sleep(POLL_SECONDS)
-
-
-def any_training(containers: Iterable[Container], rules: Rules) -> bool:
-    """Whether one of these containers is active and of class training."""
-    running = (rules.of_service(one.service or "") for one in containers if one.active)
-    return any(workload is not None and workload.class_ == "training" for workload in running)

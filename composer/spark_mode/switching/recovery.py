@@ -98,10 +98,10 @@ class Recovery:
         return plan if may_finish(self._cut_off, plan) else None
 
     def _has_ended(self) -> bool:
-        """Whether training was ready and has completed since: it is not started a second time."""
+        """Whether a long run was ready and has completed since: it is not started a second time."""
         seen, rules = self._session.observer.observe_running(), self._session.rules
-        training = [name for name in self._cut_off.ready if (known := rules.of_service(name)) and known.class_ == "training"]
-        there = (seen.container_of(name) for name in training)
+        long_runs = [name for name in self._cut_off.ready if rules.runs_to_end(rules.of_service(name))]
+        there = (seen.container_of(name) for name in long_runs)
         ran = {one.id for one in self._cut_off.began.before.active}
         ended = any(one and one.state == "exited" and one.exit_code == 0 and one.id not in ran for one in there)
         return ended and not seen.active

@@ -77,7 +77,7 @@ class TwoSides:
             self._docker.stop_all({one.id: one.stop_seconds for one in active})
         for one in active:
             workload, now = self._rules.of_service(one.service or ""), self._docker.container(one.id)
-            if now and workload and workload.class_ == "training" and (lost := lost_checkpoint(now)):
+            if now and self._rules.runs_to_end(workload) and (lost := lost_checkpoint(now)):
                 self.attempt.warned(lost)
 
     def require_one(self, seen: Observed, started: set[str]) -> None:
