@@ -17,7 +17,7 @@ from spark_mode.journal.records import Began, Ended, Record, StepBegun, StepEnde
 from spark_mode.journal.state import State
 from spark_mode.planning.observed import Observed
 from spark_mode.planning.plan import Start, Stop
-from spark_mode.planning.request import Request
+from spark_mode.planning.request import ModeRequest
 from tests.audio_lab import seen
 
 RUNS = 50
@@ -56,7 +56,7 @@ def refused(switch: str) -> list[Record]:
 
 def switched(switch: str, before: Observed) -> list[Record]:
     """Return what a switch writes."""
-    at, request = "2026-01-01T00:00:00+00:00", Request(verb="training")
+    at, request = "2026-01-01T00:00:00+00:00", ModeRequest(mode="training")
     began = Began(
         switch=switch, at=at, by="ann", request=request, steps=(STOPPED, STARTED), before=before, restore=True, inputs={}
     )

@@ -13,7 +13,7 @@ from spark_mode.lab.rules import Rules
 from spark_mode.lab.size import GB
 from spark_mode.planning.observed import Container, Memory, Observed
 from spark_mode.planning.planner import plan
-from spark_mode.planning.request import Request
+from spark_mode.planning.request import ModeRequest, Request, UpRequest
 from tests.audio_lab import CAPACITY, PROJECT, RULES, seen
 
 RUNS = 200
@@ -24,8 +24,8 @@ def main() -> None:
     """Print the median and the slowest of each, without the collector, as in a command that only plans."""
     gc.disable()
     audio = seen("chatterbox", "whisper", "ollama", models=("llama3.1:8b",))
-    report("the audio lab, to training", [(Request(verb="training"), PROJECT, RULES, audio, CAPACITY)])
-    report("the audio lab, chatterbox to xtts", [(Request(verb="audio", names=("xtts",)), PROJECT, RULES, audio, CAPACITY)])
+    report("the audio lab, to training", [(ModeRequest(mode="training"), PROJECT, RULES, audio, CAPACITY)])
+    report("the audio lab, chatterbox to xtts", [(ModeRequest(mode="audio", profile="xtts"), PROJECT, RULES, audio, CAPACITY)])
     report("25 running workloads, memory for one more", [crowded_lab(seed) for seed in range(RANDOM_LABS)])
 
 
@@ -74,7 +74,7 @@ def crowded_lab(seed: int) -> tuple[Request, Project, Rules, Observed, int]:
     containers = tuple(Container(id=name, name=name, service=name, state="running", config_hash="x") for name in names)
     free = 128 * GB - sum(sizes) * 10**6
     observed = Observed(containers=containers, memory=Memory(total=128 * GB, available=free))
-    return Request(verb="up", names=("new",)), Project(name="lab", services=services), rules, observed, 128 * GB
+    return UpRequest(names=("new",)), Project(name="lab", services=services), rules, observed, 128 * GB
 
 
 if __name__ == "__main__":

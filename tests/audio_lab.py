@@ -10,7 +10,7 @@ from spark_mode.lab.rules import Rules
 from spark_mode.lab.rules_reading import read_rules
 from spark_mode.lab.size import GB
 from spark_mode.planning.observed import Container, ForeignWorkload, Memory, Observed
-from spark_mode.planning.request import Request, Verb
+from spark_mode.planning.request import Request, RestoreRequest, StopRequest, UpRequest, to_mode
 
 ROOT = Path(__file__).parents[1]
 CASES = ROOT / "tests" / "cases"
@@ -74,19 +74,24 @@ def foreign(workload: str, name: str) -> ForeignWorkload:
     return ForeignWorkload(name=workload, container=Container(id=f"id of {name}", name=name, state="running"))
 
 
-def request(line: str, **more: object) -> Request:
+def request(line: str, rules: Rules | None = None, **more: object) -> Request:
     """Return the request that a command line such as `audio f5 --with devstral` or `training:large` makes."""
     words, extra = line.split(), []
     while "--with" in words:
         at = words.index("--with")
         extra.append(words[at + 1])
         del words[at : at + 2]
-    verb, _, variant = words[0].partition(":")
-    names = (variant,) if variant else tuple(words[1:])
-    return Request.model_validate({"verb": verb_of(verb), "names": names, "extra": tuple(extra)} | more)
+    asked = _asked(words[0], tuple(words[1:]), rules or RULES)
+    return asked.model_copy(update={"extra": tuple(extra)} | more)
 
 
-def verb_of(word: str) -> Verb:
-    """Return the word as a verb, or fail."""
-    verbs: dict[str, Verb] = {"audio": "audio", "training": "training", "up": "up", "stop": "stop", "restore": "restore"}
-    return verbs[word]
+def _asked(verb: str, names: tuple[str, ...], rules: Rules) -> Request:
+    match verb:
+        case "up":
+            return UpRequest(names=names)
+        case "stop":
+            return StopRequest(names=names)
+        case "restore":
+            return RestoreRequest()
+        case mode:
+            return to_mode(rules, mode, *names)

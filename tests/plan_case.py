@@ -130,7 +130,7 @@ class PlanCase(_Written):
         capacity = rules.hardware.capacity
         assert isinstance(capacity, int)
         try:
-            made = plan(self._request(), project, rules, self._observed(project, rules), capacity)
+            made = plan(self._request(rules), project, rules, self._observed(project, rules), capacity)
         except SparkModeError as fault:
             return {"plan": fault.message, "exit": fault.exit_code, "hint": fault.hint, "warnings": ()}
         return {key: _answer(made)[key] for key in self.expected}
@@ -149,9 +149,9 @@ class PlanCase(_Written):
         data = of_machine | self.lab.rules if self.lab else SHIPPED_RULES
         return rules_of(json.dumps(_laid_over(data, self.rules)))  # JSON is YAML
 
-    def _request(self) -> Request:
+    def _request(self, rules: Rules) -> Request:
         words = [word for word in self.ask.split() if word not in ("--force", "--drop-caches")]
-        asked = request(" ".join(words), force="--force" in self.ask, drop_caches="--drop-caches" in self.ask)
+        asked = request(" ".join(words), rules, force="--force" in self.ask, drop_caches="--drop-caches" in self.ask)
         if asked.verb != "restore":
             return asked
         before = self.before

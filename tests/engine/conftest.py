@@ -86,7 +86,7 @@ def kept_answer(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def lab(tmp_path: Path, kept_answer: Path) -> Iterator[Lab]:
     """A lab with nothing running."""
     one = Lab(PROJECT, tmp_path)
-    one.state_folder.mkdir(mode=0o700, parents=True)
+    one.state_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     shutil.copy2(kept_answer, one.state_folder)
     yield from _with_nothing_running(one)
 

@@ -9,7 +9,7 @@ from spark_mode.lab.project import Dependency, Healthcheck, Project, Service
 from spark_mode.lab.rules_reading import read_rules
 from spark_mode.lab.size import GB
 from spark_mode.planning.plan import StoppedTraining
-from spark_mode.planning.request import Request
+from spark_mode.planning.request import ModeRequest, Request, StopRequest
 from spark_mode.session.doors import Doors
 from spark_mode.session.lab import Lab
 from spark_mode.session.observe import Observer
@@ -47,11 +47,11 @@ PROJECT = Project(
         "training": service("training", "training", healthcheck=None),
     },
 )
-REQUESTS = [
-    *(Request(verb="audio", names=(name,)) for name in ("omni", *HELPED)),
-    Request(verb="training"),
-    Request(verb="training", names=("large",)),
-    Request(verb="stop"),
+REQUESTS: list[Request] = [
+    *(ModeRequest(mode="audio", profile=name) for name in ("omni", *HELPED)),
+    ModeRequest(mode="training"),
+    ModeRequest(mode="training", variant="large"),
+    StopRequest(),
 ]
 
 

@@ -9,14 +9,14 @@ import pytest
 from spark_mode.enforcement.guard_actions import GuardActions
 from spark_mode.errors import LockBusy
 from spark_mode.lab.rules import GuardPolicy
-from spark_mode.planning.request import Request
+from spark_mode.planning.request import ModeRequest
 from spark_mode.sharing.children import CHILDREN_SECONDS, children_lock
 from spark_mode.sharing.lock import SILENT_SECONDS, switch_lock
 from tests.nobody import Nobody
 from tests.simulation.lab import SimulatedSession, ask, machine
 from tests.simulation.machine import SimulatedMachine
 
-OMNI, TRAINING = Request(verb="audio", names=("omni",)), Request(verb="training")
+OMNI, TRAINING = ModeRequest(mode="audio", profile="omni"), ModeRequest(mode="training")
 
 
 def test_the_guard_leaves_two_sides_to_a_switch_that_makes_progress(both: SimulatedMachine, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from spark_mode.errors import ConfigurationError, SwitchFailed
 from spark_mode.journal.journal import Journal, JournalFailed, journal_state
 from spark_mode.journal.records import Record
 from spark_mode.lab.no_rules import NO_RULES
-from spark_mode.planning.request import Request
+from spark_mode.planning.request import RestoreRequest, StopRequest
 from spark_mode.sharing.children import children_lock
 from spark_mode.sharing.directories import Directories
 from spark_mode.switching.report import Report, SwitchOptions
@@ -23,7 +23,7 @@ from tests.simulation.lab import PROJECT, REQUESTS, RULES, SimulatedSession, ask
 from tests.simulation.machine import SimulatedMachine
 
 OMNI, XTTS, TRAINING, STOP = REQUESTS[0], REQUESTS[2], REQUESTS[5], REQUESTS[7]
-RESTORE = Request(verb="restore")
+RESTORE = RestoreRequest()
 
 
 class Stubborn(SimulatedMachine):
@@ -132,7 +132,7 @@ def test_a_stop_of_one_of_two_sides_leaves_the_other_one_running(stopped: str, s
     ask(one, tmp_path, OMNI)
     ask(one, tmp_path, TRAINING)
     one.outside_start("omni")
-    ask(one, tmp_path, Request(verb="stop", names=(stopped,)))
+    ask(one, tmp_path, StopRequest(names=(stopped,)))
     assert set(one.running()) == {stays}
 
 
@@ -144,7 +144,7 @@ def test_a_stop_of_one_service_leaves_a_switch_that_was_cut_off_to_be_recovered(
         ask(one, tmp_path, TRAINING)
     one.kill_at = None
     before = journal_state(one.journal.records()).unfinished
-    ask(one, tmp_path, Request(verb="stop", names=("xtts",)))
+    ask(one, tmp_path, StopRequest(names=("xtts",)))
     assert before is not None
     assert journal_state(one.journal.records()).unfinished == before
     assert recover(one, tmp_path).mode == "training"

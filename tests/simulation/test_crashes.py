@@ -76,7 +76,7 @@ def prepared(scenario: Scenario, folder: Path) -> SimulatedMachine:
 
 def intent(request: Request) -> dict[str, bool]:
     """Return the options of a request with all that can be intended by it."""
-    return {"yes": False, "hold": request.verb != "stop", "then": request.verb == "training"}
+    return {"yes": False, "hold": request.verb != "stop", "then": request.verb == "to" and request.mode == "training"}
 
 
 def attempt(one: SimulatedMachine, folder: Path, request: Request | None, **options: bool) -> bool:

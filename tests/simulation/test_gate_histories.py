@@ -17,7 +17,7 @@ from spark_mode.enforcement.gate import judge
 from spark_mode.errors import Refused, SparkModeError
 from spark_mode.lab.size import GB
 from spark_mode.planning.plan import Plan
-from spark_mode.planning.request import Request
+from spark_mode.planning.request import ModeRequest, Request
 from spark_mode.sharing.leases import PASSING_SECONDS
 from spark_mode.sharing.lock import is_acting
 from spark_mode.sharing.process import process_began
@@ -186,7 +186,7 @@ class GoesOn(Nobody):
 
 def test_a_compose_whose_service_ran_when_it_asked_is_waited_for_before_the_other_side_starts(tmp_path: Path) -> None:
     one = machine()
-    ask(one, tmp_path, Request(verb="audio", names=("omni",)))
+    ask(one, tmp_path, ModeRequest(mode="audio", profile="omni"))
     process = subprocess.Popen(["sleep", "infinity"])
     try:
         began = process_began(process.pid)
@@ -194,12 +194,12 @@ def test_a_compose_whose_service_ran_when_it_asked_is_waited_for_before_the_othe
         assert judge(SimulatedSession(one, tmp_path), "omni", process.pid, began) is None
         one.outside_start_later("omni", PASSING_SECONDS / 2)
         goes_on = GoesOn(one, tmp_path)
-        Transaction(SimulatedSession(one, tmp_path), SwitchOptions(yes=True), goes_on, None).switch(Request(verb="training"))
+        Transaction(SimulatedSession(one, tmp_path), SwitchOptions(yes=True), goes_on, None).switch(ModeRequest(mode="training"))
         assert goes_on.at_the_plan, "it waits no longer, and the guard is not to act beside it"
         one.sleep(PASSING_SECONDS)
         assert set(one.running()) == {"training"}
         asked_at = one.time
-        ask(one, tmp_path, Request(verb="audio", names=("omni",)))
+        ask(one, tmp_path, ModeRequest(mode="audio", profile="omni"))
         assert one.time - asked_at < PASSING_SECONDS, "it stays to show what is written, and is not waited for again"
     finally:
         end(process)

@@ -10,7 +10,7 @@ from spark_mode.engine.doors import Identity
 from spark_mode.lab.rules import GuardPolicy
 from spark_mode.lab.size import GB
 from spark_mode.planning.observed import Memory
-from spark_mode.planning.request import Request
+from spark_mode.planning.request import ModeRequest, Request, UpRequest
 from spark_mode.reporting.history import Event, history
 from tests.simulation.broken import BROKEN, Broken, broken
 from tests.simulation.lab import PROJECT, RULES, SimulatedSession, ask, machine
@@ -18,7 +18,7 @@ from tests.simulation.machine import SimulatedMachine
 
 FLOOR, HEADROOM = RULES.limits.floor, RULES.limits.headroom
 GIB = 2**30
-XTTS = Request(verb="audio", names=("xtts",))
+XTTS = ModeRequest(mode="audio", profile="xtts")
 
 
 def running(folder: Path, request: Request = XTTS) -> SimulatedMachine:
@@ -97,8 +97,8 @@ def test_a_leak_that_goes_on_takes_the_next_one_though_memory_is_still_to_come(t
 
 
 def test_what_is_to_come_is_not_waited_for_below_half_the_floor(tmp_path: Path) -> None:
-    on = running(tmp_path, Request(verb="audio", names=("omni",)))
-    ask(on, tmp_path, Request(verb="up", names=("whisper",)))
+    on = running(tmp_path, ModeRequest(mode="audio", profile="omni"))
+    ask(on, tmp_path, UpRequest(names=("whisper",)))
     leave(on, FLOOR - 4 * GB)
     on.lateness = 100
     guarding = Guarding(on, tmp_path)
@@ -109,8 +109,8 @@ def test_what_is_to_come_is_not_waited_for_below_half_the_floor(tmp_path: Path) 
 
 @pytest.mark.parametrize("after", [0.0, 0.1, 0.2])
 def test_a_collapse_within_seconds_is_answered_before_the_floor(after: float, tmp_path: Path) -> None:
-    on = running(tmp_path, Request(verb="audio", names=("omni",)))
-    ask(on, tmp_path, Request(verb="up", names=("whisper",)))
+    on = running(tmp_path, ModeRequest(mode="audio", profile="omni"))
+    ask(on, tmp_path, UpRequest(names=("whisper",)))
     leave(on, 28.9 * GIB)
     guarding = Guarding(on, tmp_path).watch(10)
     on.sleep(after)
@@ -169,7 +169,7 @@ def test_a_violation_is_ended_while_a_victim_takes_its_grace(tmp_path: Path) -> 
 
 
 def test_what_goes_for_a_rule_frees_memory_too_so_nothing_else_goes_for_that(tmp_path: Path) -> None:
-    on = running(tmp_path, Request(verb="training"))
+    on = running(tmp_path, ModeRequest(mode="training"))
     on.put("omni", "exited")
     on.outside_start("omni")
     leave(on, FLOOR - GB / 2)
@@ -180,7 +180,7 @@ def test_what_goes_for_a_rule_frees_memory_too_so_nothing_else_goes_for_that(tmp
 
 
 def test_what_goes_says_what_it_frees_and_its_priority_and_not_that_it_is_the_lowest(tmp_path: Path) -> None:
-    on = running(tmp_path, Request(verb="training"))
+    on = running(tmp_path, ModeRequest(mode="training"))
     leave(on, FLOOR - GB / 2)
     (act,) = Guarding(on, tmp_path).watch(60).acts
     assert act.note == (
@@ -217,7 +217,7 @@ class Raising(SimulatedMachine):
 
 def test_what_nobody_expected_is_said_and_written_down_and_the_guard_goes_on(tmp_path: Path) -> None:
     on = Raising(PROJECT, RULES, 128 * GB)
-    ask(on, tmp_path, Request(verb="training"))
+    ask(on, tmp_path, ModeRequest(mode="training"))
     on.put("omni", "exited")
     on.times = 1
     guarding = Guarding(on, tmp_path).watch(1)
@@ -251,7 +251,7 @@ def test_an_engine_that_was_replaced_has_the_guard_begin_anew(tmp_path: Path) ->
 
 
 def test_a_journal_that_is_not_understood_is_said_once_and_two_sides_are_ended_all_the_same(tmp_path: Path) -> None:
-    on = running(tmp_path, Request(verb="training"))
+    on = running(tmp_path, ModeRequest(mode="training"))
     on.files["lab.journal"] = on.files["lab.journal"].replace(b'"kind":"ended"', b'"kind":"endee"', 1)
     on.put("omni", "created")
     on.outside_start("omni")
@@ -273,7 +273,7 @@ def locks(tmp_path: Path) -> Path:
 def test_a_guard_ends_what_breaks_a_rule_whatever_of_journal_lock_and_leases_is_broken_and_says_so_once(
     what: Broken, locks: Path
 ) -> None:
-    on = running(locks, Request(verb="training"))
+    on = running(locks, ModeRequest(mode="training"))
     on.put("omni", "exited")
     guarding = Guarding(on, locks)
     with broken(what, on, locks):
@@ -302,7 +302,7 @@ def test_a_guard_gives_way_to_memory_whatever_of_journal_lock_and_leases_is_brok
 
 def test_what_ran_before_does_not_come_back_after_a_training_while_the_journal_cannot_be_written(tmp_path: Path) -> None:
     on = running(tmp_path)
-    ask(on, tmp_path, Request(verb="training"), then=True)
+    ask(on, tmp_path, ModeRequest(mode="training"), then=True)
     guarding = Guarding(on, tmp_path).watch(5)
     on.die("training", 0)
     with broken("the journal is read-only", on, tmp_path):

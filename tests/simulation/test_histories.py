@@ -13,14 +13,14 @@ from spark_mode.errors import SparkModeError
 from spark_mode.journal.journal import journal_state
 from spark_mode.lab.size import GB
 from spark_mode.planning.observed import Container, ForeignContainer
-from spark_mode.planning.request import Request
+from spark_mode.planning.request import Request, RestoreRequest, UpRequest
 from tests.simulation.broken import BROKEN, Broken, broken
 from tests.simulation.engine import WHEN, Killed, When
 from tests.simulation.guard import SimulatedGuard
 from tests.simulation.lab import HELPED, PROJECT, REQUESTS, ask, machine, recover
 
 SERVICES = tuple(PROJECT.services)
-ASKED = (*REQUESTS, Request(verb="up", names=("whisper",)), Request(verb="up", names=("omni",)), Request(verb="restore"))
+ASKED = (*REQUESTS, UpRequest(names=("whisper",)), UpRequest(names=("omni",)), RestoreRequest())
 FOREIGN = ForeignContainer(
     container=Container(id="x", name="ssd-training", state="running"),
     image="ssd-tetris:1",

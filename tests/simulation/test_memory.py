@@ -7,12 +7,12 @@ from spark_mode.errors import NeedsAttention, SwitchFailed
 from spark_mode.lab.size import GB
 from spark_mode.planning.observed import Memory
 from spark_mode.planning.planner import plan as make_plan
-from spark_mode.planning.request import Request
+from spark_mode.planning.request import ModeRequest, Request
 from spark_mode.switching.switch import Switch
 from tests.simulation.lab import PROJECT, RULES, observer_of, switch_on
 from tests.simulation.machine import NoGpu, SimulatedMachine
 
-OMNI, TRAINING = Request(verb="audio", names=("omni",)), Request(verb="training")
+OMNI, TRAINING = ModeRequest(mode="audio", profile="omni"), ModeRequest(mode="training")
 POLL = 0.25
 """How long after the release the switch may go on at the latest, seconds."""
 

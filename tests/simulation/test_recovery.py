@@ -10,7 +10,7 @@ from spark_mode.errors import ConfigurationError, Interrupted, LockBusy, NeedsAt
 from spark_mode.journal.journal import journal_state
 from spark_mode.journal.records import StepEnded
 from spark_mode.planning.observed import LEASED
-from spark_mode.planning.request import Request
+from spark_mode.planning.request import ModeRequest, Request, RestoreRequest, StopRequest, UpRequest
 from spark_mode.planning.steps import READY_SECONDS
 from spark_mode.reporting.history import history
 from spark_mode.sharing.leases import Lease
@@ -25,8 +25,12 @@ from tests.simulation.engine import Killed
 from tests.simulation.lab import SimulatedSession, ask, machine, recover
 from tests.simulation.machine import SimulatedMachine
 
-OMNI, XTTS, TRAINING = Request(verb="audio", names=("omni",)), Request(verb="audio", names=("xtts",)), Request(verb="training")
-RESTORE, STOP = Request(verb="restore"), Request(verb="stop")
+OMNI, XTTS, TRAINING = (
+    ModeRequest(mode="audio", profile="omni"),
+    ModeRequest(mode="audio", profile="xtts"),
+    ModeRequest(mode="training"),
+)
+RESTORE, STOP = RestoreRequest(), StopRequest()
 
 
 def cut_off(folder: Path, former: Request, request: Request, act: str, **options: bool) -> SimulatedMachine:
@@ -113,7 +117,7 @@ def test_a_recovery_never_stops_a_training_that_nobody_agreed_to_stop(tmp_path: 
 
 def test_a_switch_that_fails_where_both_sides_ran_leaves_one_side_and_nothing_to_recover(tmp_path: Path) -> None:
     one = machine()
-    ask(one, tmp_path, Request(verb="audio", names=("chatterbox",)))
+    ask(one, tmp_path, ModeRequest(mode="audio", profile="chatterbox"))
     one.put("training", "created")
     one.outside_start("training")
     one.sick.add("xtts")
@@ -233,7 +237,7 @@ def test_somebody_who_restarts_a_container_again_and_again_holds_no_recovery_and
     assert stopping.time - begun < QUIET_SECONDS
 
 
-@pytest.mark.parametrize("request_", [TRAINING, OMNI, STOP, RESTORE, Request(verb="stop", names=("whisper",))], ids=str)
+@pytest.mark.parametrize("request_", [TRAINING, OMNI, STOP, RESTORE, StopRequest(names=("whisper",))], ids=str)
 def test_what_is_held_is_not_stopped_by_any_request(request_: Request, tmp_path: Path) -> None:
     one = machine()
     ask(one, tmp_path, OMNI)
@@ -259,15 +263,15 @@ def test_a_variant_of_a_held_training_is_not_changed(tmp_path: Path) -> None:
     one = machine()
     ask(one, tmp_path, TRAINING, hold=True)
     with pytest.raises(Refused, match="training is held"):
-        ask(one, tmp_path, Request(verb="training", names=("large",)))
+        ask(one, tmp_path, ModeRequest(mode="training", variant="large"))
 
 
 def test_a_held_training_is_not_given_up_for_memory_and_a_held_model_neither(tmp_path: Path) -> None:
     one = machine()
     ask(one, tmp_path, OMNI)
-    ask(one, tmp_path, Request(verb="up", names=("devstral",)), hold=True)
+    ask(one, tmp_path, UpRequest(names=("devstral",)), hold=True)
     with pytest.raises(Refused, match="devstral"):
-        ask(one, tmp_path, Request(verb="up", names=("coder32b",)))
+        ask(one, tmp_path, UpRequest(names=("coder32b",)))
     assert set(one.running()) == {"omni", "ollama"}
 
 
@@ -329,7 +333,7 @@ def test_a_restore_that_follows_a_training_does_nothing_when_another_switch_came
 
 def test_a_create_never_replaces_what_somebody_started_meanwhile(tmp_path: Path) -> None:
     one = machine()
-    ask(one, tmp_path, Request(verb="training", names=("large",)))
+    ask(one, tmp_path, ModeRequest(mode="training", variant="large"))
     ask(one, tmp_path, OMNI)
     one.before_write[len(one.lines)] = lambda engine: engine.outside_start("training")
     with pytest.raises(SwitchFailed, match="training was started by somebody meanwhile"):
@@ -341,7 +345,7 @@ def test_a_create_never_replaces_what_somebody_started_meanwhile(tmp_path: Path)
 def test_a_refusal_is_in_the_history_with_its_reason(tmp_path: Path) -> None:
     one = machine()
     with pytest.raises(Refused):
-        ask(one, tmp_path, Request(verb="up", names=("omni", "xtts")))
+        ask(one, tmp_path, UpRequest(names=("omni", "xtts")))
     (event,) = history(SimulatedSession(one, tmp_path))
     assert event.outcome == "refused"
     assert event.note
@@ -415,7 +419,7 @@ def test_everything_can_be_stopped_though_the_journal_is_not_understood(tmp_path
 
 
 def test_the_same_refusal_is_written_once_until_something_was_switched(tmp_path: Path) -> None:
-    one, both = machine(), Request(verb="up", names=("omni", "xtts"))
+    one, both = machine(), UpRequest(names=("omni", "xtts"))
 
     def refused(request: Request, times: int) -> None:
         for _ in range(times):
@@ -423,7 +427,7 @@ def test_the_same_refusal_is_written_once_until_something_was_switched(tmp_path:
                 ask(one, tmp_path, request)
 
     refused(both, 5)
-    refused(Request(verb="up", names=("omni", "qwen")), 2)
+    refused(UpRequest(names=("omni", "qwen")), 2)
     refused(both, 3)
     assert [event.outcome for event in history(SimulatedSession(one, tmp_path))] == ["refused", "refused"]
     ask(one, tmp_path, OMNI)

@@ -9,7 +9,7 @@ from spark_mode.lab.size import GB
 from spark_mode.planning.observed import Container, ForeignContainer
 from spark_mode.planning.plan import Plan, Step
 from spark_mode.planning.planner import plan as make_plan
-from spark_mode.planning.request import Request
+from spark_mode.planning.request import ModeRequest, Request
 from spark_mode.switching.watcher import Watcher
 from tests.nobody import Nobody
 from tests.simulation.lab import PROJECT, REQUESTS, RULES, observer_of, switch_on
@@ -65,7 +65,7 @@ def test_whichever_effect_fails_what_ran_before_runs_again(former: Request, requ
 
 @pytest.mark.parametrize("request_", REQUESTS[:6], ids=str)
 def test_nothing_is_started_once_the_engine_does_not_answer(request_: Request) -> None:
-    former = REQUESTS[5] if request_.verb == "audio" else REQUESTS[0]
+    former = REQUESTS[5] if str(request_).startswith("audio") else REQUESTS[0]
     good = machine_with(former)
     switch(good, request_)
     for effect in range(len(good.acts)):
@@ -80,7 +80,7 @@ def test_without_restore_a_failed_start_leaves_stopped_what_was_stopped() -> Non
     machine = machine_with(REQUESTS[0])
     machine.fail_at, machine.fault = 2, "crash"
     with pytest.raises(SwitchFailed, match="stays stopped"):
-        switch(machine, Request(verb="training"), restore=False)
+        switch(machine, ModeRequest(mode="training"), restore=False)
     assert machine.running() == {}
 
 
@@ -88,7 +88,7 @@ def test_a_failure_before_the_first_stop_touches_nothing() -> None:
     machine = machine_with(REQUESTS[0])
     machine.fail_at = 0
     with pytest.raises(SwitchFailed, match="Nothing was stopped"):
-        switch(machine, Request(verb="training"))
+        switch(machine, ModeRequest(mode="training"))
     assert machine.running() == {"omni": None}
 
 
@@ -106,7 +106,7 @@ def test_a_start_is_refused_when_the_other_side_appeared_meanwhile() -> None:
             )
 
     before = observer_of(machine).observe_all()
-    plan = make_plan(Request(verb="audio", names=("xtts",)), PROJECT, RULES, before, 128 * GB)
+    plan = make_plan(ModeRequest(mode="audio", profile="xtts"), PROJECT, RULES, before, 128 * GB)
     with pytest.raises(SwitchFailed, match="training became active meanwhile") as failed:
         switch_on(machine, compose=Intruder(machine)).run(plan, before, True)
     assert 'lab-omni-1 is not started again: the container "ssd-training" outside this lab is running' in failed.value.message
@@ -114,26 +114,26 @@ def test_a_start_is_refused_when_the_other_side_appeared_meanwhile() -> None:
 
 
 def test_where_what_ran_before_was_against_the_rules_it_comes_back_without_the_victims_of_the_policy() -> None:
-    machine = machine_with(Request(verb="audio", names=("chatterbox",)))
+    machine = machine_with(ModeRequest(mode="audio", profile="chatterbox"))
     machine.put("training", "running")
     machine.sick.add("xtts")
     with pytest.raises(SwitchFailed, match="lab-chatterbox-1 does not come back: training runs, and training runs alone"):
-        switch(machine, Request(verb="audio", names=("xtts",)))
+        switch(machine, ModeRequest(mode="audio", profile="xtts"))
     assert set(machine.running()) == {"training"}
 
 
 def test_a_verify_calls_nothing_healthy_that_is_not() -> None:
-    machine = machine_with(Request(verb="audio", names=("chatterbox",)))
+    machine = machine_with(ModeRequest(mode="audio", profile="chatterbox"))
     machine.sick.add("whisper")
-    plan = switch(machine, Request(verb="audio", names=("xtts",)))
+    plan = switch(machine, ModeRequest(mode="audio", profile="xtts"))
     assert plan.steps[-1].cause == "whisper unhealthy as before, the rest healthy; nothing of training active"
     assert any("whisper is unhealthy and is kept" in one for one in plan.warnings)
 
 
 def test_what_becomes_unhealthy_during_a_switch_is_said_at_its_end() -> None:
-    machine = machine_with(Request(verb="audio", names=("chatterbox",)))
+    machine = machine_with(ModeRequest(mode="audio", profile="chatterbox"))
     watcher = Sickening(machine, "whisper")
-    switch(machine, Request(verb="audio", names=("xtts",)), watcher=watcher)
+    switch(machine, ModeRequest(mode="audio", profile="xtts"), watcher=watcher)
     assert watcher.warnings == ["whisper is unhealthy; look at its log: docker logs lab-whisper-1"]
 
 

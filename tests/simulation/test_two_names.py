@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_mode.errors import Refused, SparkModeError
-from spark_mode.planning.request import Request
+from spark_mode.planning.request import ModeRequest, Request, StopRequest
 from spark_mode.sharing.leases import Lease
 from spark_mode.sharing.lock import switch_lock
 from spark_mode.sharing.process import process_began
@@ -20,8 +20,8 @@ from tests.simulation.engine import LATE_SECONDS, WHEN, Killed, When
 from tests.simulation.lab import HELPED, REQUESTS, SimulatedSession, ask, recover, two_names
 from tests.simulation.machine import SimulatedMachine
 
-AUDIO = [Request(verb="audio", names=(name,)) for name in ("omni", *HELPED)]
-TRAINING = [Request(verb="training"), Request(verb="training", names=("large",))]
+AUDIO = [ModeRequest(mode="audio", profile=name) for name in ("omni", *HELPED)]
+TRAINING = [ModeRequest(mode="training"), ModeRequest(mode="training", variant="large")]
 
 
 @pytest.mark.parametrize(
@@ -40,9 +40,9 @@ def test_what_excludes_what_runs_under_another_name_is_refused_and_touches_nothi
     assert refused.value.hint
     assert "docker stop aa-" in refused.value.hint
     assert bb.acts == []
-    ask(bb, tmp_path, Request(verb="stop"))
+    ask(bb, tmp_path, StopRequest())
     assert aa.running() == before
-    ask(aa, tmp_path, Request(verb="stop"))
+    ask(aa, tmp_path, StopRequest())
     ask(bb, tmp_path, then)
     assert bb.running() != {}
 
@@ -69,7 +69,7 @@ def test_both_sides_never_meet_whatever_is_asked_killed_and_recovered_under_two_
         assert [wrong for one in names for wrong in one.wrongs] == []
 
 
-CHANGES = [(Request(verb="stop"), AUDIO[0]), (AUDIO[0], TRAINING[0]), (TRAINING[0], AUDIO[0])]
+CHANGES = [(StopRequest(), AUDIO[0]), (AUDIO[0], TRAINING[0]), (TRAINING[0], AUDIO[0])]
 
 
 @pytest.mark.parametrize("then", [AUDIO[0], TRAINING[0]], ids=str)
@@ -105,7 +105,7 @@ def test_a_switch_that_is_killed_and_one_under_another_name_never_meet_and_a_rec
 def test_one_lock_keeps_out_a_switch_under_another_name(tmp_path: Path) -> None:
     aa, bb = two_names()
     with switch_lock(tmp_path, "audio omni", 0.0, Nobody().waiting, aa), pytest.raises(SparkModeError, match="audio omni"):
-        ask(bb, tmp_path, Request(verb="training"))
+        ask(bb, tmp_path, ModeRequest(mode="training"))
 
 
 def test_what_plain_compose_was_allowed_to_start_under_another_name_counts_until_it_has_started(tmp_path: Path) -> None:

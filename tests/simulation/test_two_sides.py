@@ -10,7 +10,7 @@ from spark_mode.errors import ConfigurationError, Interrupted, NeedsAttention, R
 from spark_mode.lab.rules import AtMost, GuardPolicy
 from spark_mode.planning.observed import Container, ForeignContainer
 from spark_mode.planning.plan import StoppedTraining
-from spark_mode.planning.request import Request
+from spark_mode.planning.request import ModeRequest, Request, UpRequest
 from spark_mode.reporting.history import history
 from spark_mode.sharing.lock import is_acting, is_switching, user_name
 from spark_mode.switching.report import SwitchOptions
@@ -20,8 +20,12 @@ from tests.simulation.engine import Killed
 from tests.simulation.lab import SimulatedSession, ask, machine, recover
 from tests.simulation.machine import SimulatedMachine
 
-OMNI, XTTS, TRAINING = Request(verb="audio", names=("omni",)), Request(verb="audio", names=("xtts",)), Request(verb="training")
-LARGE = Request(verb="training", names=("large",))
+OMNI, XTTS, TRAINING = (
+    ModeRequest(mode="audio", profile="omni"),
+    ModeRequest(mode="audio", profile="xtts"),
+    ModeRequest(mode="training"),
+)
+LARGE = ModeRequest(mode="training", variant="large")
 
 
 def after_start(one: SimulatedMachine, service: str, act: Callable[[], None]) -> None:
@@ -68,7 +72,7 @@ def test_a_switch_stops_what_it_started_where_others_became_too_many_beside_it(t
     one.rules = one.rules.model_copy(update={"rules": (enough,)})
     after_start(one, "chatterbox", lambda: setattr(one, "foreign", (of_others("omni"), of_others("xtts"))))
     with pytest.raises(SwitchFailed, match="chatterbox was stopped: omni and xtts run, and two are enough"):
-        ask(one, tmp_path, Request(verb="audio", names=("chatterbox",)))
+        ask(one, tmp_path, ModeRequest(mode="audio", profile="chatterbox"))
     assert "chatterbox" not in one.running()
 
 
@@ -84,7 +88,7 @@ def test_two_sides_that_run_before_a_switch_are_ended_before_it_plans(tmp_path: 
     ask(one, tmp_path, TRAINING)
     one.outside_start("omni")
     acts = len(one.acts)
-    report = ask(one, tmp_path, Request(verb="training", names=("large",)))
+    report = ask(one, tmp_path, ModeRequest(mode="training", variant="large"))
     assert (report.mode, set(one.running())) == ("training", {"training"})
     assert one.acts[acts:].index("stop omni-1") < next(n for n, act in enumerate(one.acts[acts:]) if "training" in act)
 
@@ -185,7 +189,7 @@ def test_a_switch_that_fails_before_its_first_effect_names_what_it_stopped_at_on
     one.outside_start("xtts")
     one.fail_at, one.fault = len(one.acts) + 2, "compose"  # its policy is taken, it is stopped, and nothing can be created
     with pytest.raises(SwitchFailed, match="\nNothing else was stopped or started: xtts was stopped at once, because omni runs"):
-        ask(one, tmp_path, Request(verb="up", names=("whisper",)))
+        ask(one, tmp_path, UpRequest(names=("whisper",)))
     assert events(one, tmp_path)[-2:] == [("stop xtts", "enforced"), ("up whisper", "failed")]
     assert set(one.running()) == {"omni"}
 

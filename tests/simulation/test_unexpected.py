@@ -17,7 +17,7 @@ import pytest
 from spark_mode.engine.doors import Compose
 from spark_mode.errors import SparkModeError
 from spark_mode.journal.journal import Journal, journal_state
-from spark_mode.planning.request import Request
+from spark_mode.planning.request import ModeRequest, Request, RestoreRequest, StopRequest, UpRequest
 from spark_mode.session.doors import Doors
 from spark_mode.switching.report import SwitchOptions
 from spark_mode.switching.transaction import Transaction
@@ -28,8 +28,8 @@ from tests.simulation.lab import REQUESTS, SimulatedSession, ask, machine
 from tests.simulation.machine import ComposeOf, NoModels, SimulatedMachine
 
 OMNI, XTTS, TRAINING, LARGE, STOP = REQUESTS[0], REQUESTS[2], REQUESTS[5], REQUESTS[6], REQUESTS[7]
-UP, RESTORE = Request(verb="up", names=("whisper",)), Request(verb="restore")
-WITH = Request(verb="audio", names=("omni",), extra=("llama3.1:8b",))
+UP, RESTORE = UpRequest(names=("whisper",)), RestoreRequest()
+WITH = ModeRequest(mode="audio", profile="omni", extra=("llama3.1:8b",))
 DEEP = os.environ.get("SPARK_MODE_DEEP") == "1"
 LAWFUL = {0, 1, 3, 4, 6, 7, 130}
 
@@ -80,7 +80,7 @@ SCENARIOS = [
     Scenario((TRAINING,), LARGE),
     Scenario((OMNI, TRAINING), RESTORE),
     Scenario((XTTS,), STOP),
-    Scenario((XTTS,), Request(verb="stop", names=("xtts",))),
+    Scenario((XTTS,), StopRequest(names=("xtts",))),
     Scenario((OMNI,), UP),
     Scenario((TRAINING,), WITH),
     Scenario((OMNI,), OMNI),

@@ -9,13 +9,13 @@ from spark_mode.errors import Interrupted, SwitchFailed
 from spark_mode.lab.size import GB
 from spark_mode.planning.plan import Plan
 from spark_mode.planning.planner import plan as make_plan
-from spark_mode.planning.request import Request
+from spark_mode.planning.request import ModeRequest, Request, StopRequest, UpRequest
 from tests.nobody import Nobody
 from tests.simulation.lab import PROJECT, RULES, machine, observer_of, switch_on
 from tests.simulation.machine import ComposeOf, SimulatedMachine
 
-OMNI, XTTS = Request(verb="audio", names=("omni",)), Request(verb="audio", names=("xtts",))
-TRAINING, STOP = Request(verb="training"), Request(verb="stop")
+OMNI, XTTS = ModeRequest(mode="audio", profile="omni"), ModeRequest(mode="audio", profile="xtts")
+TRAINING, STOP = ModeRequest(mode="training"), StopRequest()
 
 
 @pytest.fixture(autouse=True)
@@ -146,7 +146,7 @@ def test_a_failed_start_on_an_idle_machine_says_that_nothing_ran_before() -> Non
 
 
 def test_a_failed_start_that_stopped_nothing_says_that_what_ran_before_still_runs() -> None:
-    one = ran(Request(verb="up", names=("whisper",)))
+    one = ran(UpRequest(names=("whisper",)))
     one.sick.add("f5")
     with pytest.raises(SwitchFailed, match=r"\nWhat ran before still runs; nothing new does\.$"):
-        switching(one, Request(verb="up", names=("f5",)), ComposeOf(one), Nobody())(True)
+        switching(one, UpRequest(names=("f5",)), ComposeOf(one), Nobody())(True)

@@ -16,7 +16,8 @@ from spark_mode.planning.conflicts import conflicts, exclusive, member
 from spark_mode.planning.observed import Container, LoadedModel, Memory, Observed
 from spark_mode.planning.plan import Plan
 from spark_mode.planning.planner import plan
-from spark_mode.planning.request import Request, resolve
+from spark_mode.planning.request import Request, UpRequest
+from spark_mode.planning.resolve import resolve
 from spark_mode.planning.target import members
 
 LABS = int(os.environ.get("SPARK_MODE_LABS", "1000"))
@@ -83,7 +84,7 @@ def labs(draw: st.DrawFn) -> tuple[Rules, Project, Observed, Request, int]:
         rules,
         project,
         observed,
-        Request(verb="up", names=tuple(asked), force=draw(st.booleans())),
+        UpRequest(names=tuple(asked), force=draw(st.booleans())),
         int(str(rules.hardware.capacity)),
     )
 

@@ -10,8 +10,8 @@ from click.testing import CliRunner
 from spark_mode.cli.context import CliOptions
 from spark_mode.cli.main import cli
 from spark_mode.cli.progress import ask
-from spark_mode.cli.verbs import VERBS
 from spark_mode.errors import ConfigurationError, Interrupted, UsageFault
+from spark_mode.lab.verbs import VERBS
 from spark_mode.planning.plan import StoppedTraining
 from spark_mode.session.discovery import Flags, find_lab, lab_setting
 

@@ -47,9 +47,8 @@ def test_the_command_to_type_instead_names_a_mode_where_there_is_one(service: st
     assert the_command(service, PROJECT, RULES) == command
 
 
-@pytest.mark.parametrize(("mode", "command"), [("audio", "spark-mode audio omni"), ("speech", "spark-mode up omni")])
+@pytest.mark.parametrize(("mode", "command"), [("audio", "spark-mode audio omni"), ("speech", "spark-mode speech omni")])
 def test_the_command_to_type_instead_is_one_that_there_is(mode: str, command: str) -> None:
-    """`spark-mode audio` alone is none, however many profiles it has, and so is a mode without a verb."""
     modes = {mode: Mode.model_validate({"class": "audio", "profiles": ("omni",)})}
     assert the_command("omni", PROJECT, RULES.model_copy(update={"modes": modes})) == command
 

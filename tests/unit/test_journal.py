@@ -35,7 +35,7 @@ from spark_mode.journal.state import State
 from spark_mode.journal.understanding import require_understood
 from spark_mode.planning.observed import Hold, Observed
 from spark_mode.planning.plan import Start, Stop
-from spark_mode.planning.request import Request
+from spark_mode.planning.request import ModeRequest, StopRequest
 from spark_mode.sharing.disk import RealDisk
 from tests.simulation.disk import SimulatedDisk
 from tests.simulation.lab import machine
@@ -46,7 +46,7 @@ HOLD = Hold(request="training", by="ann", since="2026-01-01T00:00:00+00:00", ser
 
 
 def began(switch: str) -> Began:
-    request = Request(verb="training", names=("large",))
+    request = ModeRequest(mode="training", variant="large")
     return Began(
         switch=switch, at="now", by="ann", request=request, steps=(STOP, START), before=Observed(), restore=True, inputs={}
     )
@@ -154,8 +154,8 @@ def test_a_record_that_is_not_understood_counts_until_somebody_says_that_it_does
     assert (known.unreadable, known.holds, len(known.ended)) == (1, (HOLD,), 1)
     assert "1 record that this release does not understand" in (known.puzzle or "")
     with pytest.raises(NeedsAttention, match="a switch may be unfinished"):
-        require_understood(known, Request(verb="training"))
-    require_understood(known, Request(verb="stop"))
+        require_understood(known, ModeRequest(mode="training"))
+    require_understood(known, StopRequest())
     over = PassedOver(at="now", by="ann", count=1).model_dump(mode="json")
     known = journal_state([strange, *text, began("b").model_dump(mode="json"), over])
     assert (known.unreadable, known.puzzle, known.unfinished) == (0, None, None)

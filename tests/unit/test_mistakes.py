@@ -26,8 +26,8 @@ def told(*arguments: str) -> tuple[str, str | None]:
 @pytest.mark.parametrize(
     ("word", "hint"),
     [
-        ("omni", "it is an audio profile: spark-mode audio omni"),
-        ("audio:omni", "it is an audio profile: spark-mode audio omni"),
+        ("omni", "it is a profile of audio: spark-mode audio omni"),
+        ("audio:omni", "it is a profile of audio: spark-mode audio omni"),
         ("llama3.1:8b", "it is a workload: spark-mode up llama3.1:8b"),
         ("whisper", "it is a workload: spark-mode up whisper"),
         ("tetris", "it is a workload: spark-mode up tetris"),
@@ -49,8 +49,8 @@ def test_a_word_is_told_what_it_can_be_without_a_lab_too() -> None:
 
 
 def test_a_plan_of_a_word_that_is_no_switch_is_told_the_plan_that_takes_it() -> None:
-    said = '"omni" is not a switch; there are audio, training, up, stop, restore'
-    assert told("plan", "omni") == (said, "it is an audio profile: spark-mode plan audio omni")
+    said = '"omni" is not a switch; there are audio, training, to, up, stop, restore'
+    assert told("plan", "omni") == (said, "it is a profile of audio: spark-mode plan audio omni")
     assert told("plan", "trainng")[0].startswith('"trainng" is not a switch; did you mean "training"?')
 
 
@@ -60,14 +60,14 @@ def test_what_can_follow_is_said_where_it_is_missing(before: tuple[str, ...]) ->
 
 
 def test_what_can_follow_plan_is_a_switch() -> None:
-    assert told("plan")[1] == "it is one of audio, training, up, stop, restore"
+    assert told("plan")[1] == "it is one of audio, training, to, up, stop, restore"
 
 
 @pytest.mark.parametrize(
     "line", [("audio", "omni", "--then", "restore"), ("plan", "audio", "omni", "--then=restore"), ("status", "--then")]
 )
 def test_an_option_of_another_verb_is_told_whose_it_is(line: tuple[str, ...]) -> None:
-    assert told(*line) == ("No such option '--then'", "it belongs to training")
+    assert told(*line) == ("No such option '--then'", "it belongs to training, to")
 
 
 @pytest.mark.parametrize("option", ["--rules", "-p", "--project-name", "-f", "--env-file", "--project-directory"])
@@ -81,7 +81,10 @@ def test_a_global_option_after_the_verb_is_told_that_it_goes_before(option: str,
 
 
 def test_an_option_of_a_verb_before_the_verb_is_told_that_it_goes_after() -> None:
-    assert told("--hold", "training") == ("No such option '--hold'", "it goes after the verb; it belongs to audio, training, up")
+    assert told("--hold", "training") == (
+        "No such option '--hold'",
+        "it goes after the verb; it belongs to audio, training, to, up",
+    )
 
 
 @pytest.mark.parametrize("wrong", ["--yess", "--forse", "--force-it", "--ye"])

@@ -9,17 +9,17 @@ from spark_mode.planning.mode import current_mode
 from spark_mode.planning.observed import Container, Memory, Observed
 from spark_mode.planning.plan import Create, Plan, Start, Stop
 from spark_mode.planning.planner import plan as make_plan
-from spark_mode.planning.request import Request
+from spark_mode.planning.request import ModeRequest, Request, StopRequest, UpRequest
 from tests.plan_case import PlanCase, read_plan_cases
 from tests.simulation.lab import PROJECT, RULES
 
 CASES = read_plan_cases()
 SERVICES = sorted(PROJECT.services)
 REQUESTS = st.one_of(
-    st.sampled_from(["omni", "chatterbox", "xtts", "qwen", "f5"]).map(lambda name: Request(verb="audio", names=(name,))),
-    st.sampled_from([(), ("small",), ("large",)]).map(lambda names: Request(verb="training", names=names)),
-    st.lists(st.sampled_from(SERVICES), min_size=1, max_size=2).map(lambda names: Request(verb="up", names=tuple(names))),
-    st.just(Request(verb="stop")),
+    st.sampled_from(["omni", "chatterbox", "xtts", "qwen", "f5"]).map(lambda name: ModeRequest(mode="audio", profile=name)),
+    st.sampled_from([None, "small", "large"]).map(lambda variant: ModeRequest(mode="training", variant=variant)),
+    st.lists(st.sampled_from(SERVICES), min_size=1, max_size=2).map(lambda names: UpRequest(names=tuple(names))),
+    st.just(StopRequest()),
 )
 
 
@@ -85,7 +85,7 @@ def test_a_plan_stops_before_it_starts_and_leads_where_nothing_is_left_to_do(run
         assert current_mode(again, PROJECT, RULES) == made.mode
 
 
-@pytest.mark.parametrize("request_", [Request(verb="training"), Request(verb="stop")], ids=str)
+@pytest.mark.parametrize("request_", [ModeRequest(mode="training"), StopRequest()], ids=str)
 def test_of_several_containers_of_one_service_it_is_said_that_one_comes_back(request_: Request) -> None:
     seen = observed(["omni"], 100)
     said = "omni runs 2 times and is stopped with all of them; restore brings one back"

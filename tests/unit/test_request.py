@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from spark_mode.errors import ConfigurationError, UsageFault
 from spark_mode.lab.project import Service
-from spark_mode.planning.request import Request, Target, resolve
+from spark_mode.planning.request import ModeRequest, Request, RestoreRequest, UpRequest
+from spark_mode.planning.resolve import Target, resolve
 from tests.audio_lab import PROJECT, RULES, SPEECH, request
 
 
@@ -87,7 +88,7 @@ def test_an_unknown_name_is_a_usage_fault_with_the_nearest(line: str, message: s
 
 def test_a_mode_that_the_rules_do_not_have_is_a_configuration_error() -> None:
     with pytest.raises(ConfigurationError, match='this lab has no mode "training"'):
-        resolve(Request(verb="training"), PROJECT, RULES.model_copy(update={"modes": {}}))
+        resolve(ModeRequest(mode="training"), PROJECT, RULES.model_copy(update={"modes": {}}))
 
 
 def test_a_profile_that_the_compose_files_do_not_have_is_a_configuration_error() -> None:
@@ -111,8 +112,7 @@ def test_services_without_a_profile_come_along_with_a_mode_and_are_not_named() -
 
 
 def test_what_ran_before_comes_back_as_far_as_the_files_still_know_it() -> None:
-    before = Request(
-        verb="restore",
+    before = RestoreRequest(
         names=("training", "gone"),
         extra=("devstral", "forgotten"),
         variants={"training": "large", "gone": "large", "whisper": "large"},
@@ -136,11 +136,14 @@ def test_a_request_is_written_as_it_was_typed(line: str) -> None:
     st.sampled_from(["up {}", "audio {}", "training:{}", "audio omni --with {}"]), st.from_regex(r"[^\s]{1,12}", fullmatch=True)
 )
 def test_any_name_is_known_or_a_usage_fault(line: str, name: str) -> None:
-    verb, _, _ = line.partition(" ")
-    words = {"up {}": {"names": (name,)}, "audio {}": {"names": (name,)}, "training:{}": {"names": (name,)}}
-    fields = words.get(line, {"names": ("omni",), "extra": (name,)})
+    words: dict[str, Request] = {
+        "up {}": UpRequest(names=(name,)),
+        "audio {}": ModeRequest(mode="audio", profile=name),
+        "training:{}": ModeRequest(mode="training", variant=name),
+    }
+    asked = words.get(line, ModeRequest(mode="audio", profile="omni", extra=(name,)))
     try:
-        target = resolve(Request.model_validate({"verb": verb.partition(":")[0], **fields}), PROJECT, RULES)
+        target = resolve(asked, PROJECT, RULES)
     except UsageFault as error:
         assert name in error.message
     else:

@@ -17,7 +17,7 @@ from spark_mode.errors import ConfigurationError, LockBusy, Refused
 from spark_mode.journal.journal_file import JournalFile
 from spark_mode.journal.records import Began, Ended, Held, Policy, Record, RestoreAfter
 from spark_mode.planning.observed import Hold, Observed
-from spark_mode.planning.request import Request
+from spark_mode.planning.request import ModeRequest
 from spark_mode.sharing.directories import directories, shared_directories
 from spark_mode.sharing.leases import Lease, Leases
 from spark_mode.sharing.process import process_began
@@ -163,7 +163,7 @@ def test_what_is_taken_away_comes_back_with_what_was_written(root: Path) -> None
 @pytest.fixture
 def began() -> Began:
     """A switch that began and has not ended."""
-    asked = Request(verb="training")
+    asked = ModeRequest(mode="training")
     return Began(switch="1", at="now", by="ann", request=asked, steps=(), before=Observed(), restore=True, inputs={})
 
 

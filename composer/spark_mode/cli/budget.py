@@ -14,7 +14,7 @@ def budget(cli_options: CliOptions, names: tuple[str, ...]) -> None:
     """Show the arithmetic and the verdict of exactly these workloads. Needs no engine."""
     from spark_mode.cli.show_budget import budget_text
     from spark_mode.planning.budget import budget as reckon
-    from spark_mode.planning.request import find_workload
+    from spark_mode.planning.resolve import find_workload
     from spark_mode.session.rules_file import machine_capacity
 
     rules = cli_options.rules()

@@ -9,9 +9,9 @@ import click
 from click.shell_completion import CompletionItem, ShellComplete, get_completion_class
 
 from spark_mode.cli.context import CliOptions
-from spark_mode.cli.verbs import SWITCHES
 from spark_mode.enforcement.own_file import own_command
 from spark_mode.errors import SparkModeError
+from spark_mode.lab.verbs import SWITCHES
 
 if TYPE_CHECKING:
     from spark_mode.lab.rules import Rules
@@ -28,10 +28,12 @@ def complete(kind: str, ctx: click.Context, incomplete: str) -> list[CompletionI
     """Return what an argument may be that begins so; nothing where the lab cannot be read."""
     cli_options = CliOptions.of(ctx.find_root().params)
     try:
-        if kind == "switch" and not ctx.params.get("switch"):
-            found: Sequence[str] = SWITCHES
-        elif kind == "audio":
-            found = _audio_profiles(cli_options.rules())
+        if kind == "mode":
+            found: Sequence[str] = [*cli_options.modes()]
+        elif kind == "switch" and not ctx.params.get("switch"):
+            found = [*cli_options.modes(), *SWITCHES]
+        elif kind == "profile":
+            found = _profiles(ctx.params.get("mode") or ctx.info_name or "", cli_options.rules())
         else:
             found = _names(cli_options.session(need_project=False))
     except SparkModeError:
@@ -39,8 +41,8 @@ def complete(kind: str, ctx: click.Context, incomplete: str) -> list[CompletionI
     return [CompletionItem(one) for one in found if one.startswith(incomplete)]
 
 
-def _audio_profiles(rules: "Rules") -> Sequence[str]:
-    return rules.modes["audio"].profiles if "audio" in rules.modes else ()
+def _profiles(mode: str, rules: "Rules") -> Sequence[str]:
+    return rules.modes[mode].profiles if mode in rules.modes else ()
 
 
 def _names(session: "Session") -> Sequence[str]:

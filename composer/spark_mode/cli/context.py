@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -14,19 +15,19 @@ from spark_mode.session.discovery import Flags, find_lab, find_rules, here
 
 if TYPE_CHECKING:
     from spark_mode.lab.rules import Rules
+    from spark_mode.session.known_modes import KnownMode
     from spark_mode.session.session import Session
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 
 class CliOptions:
-    """The global options. `exit_code` is what a verb that printed a result asks for; `variant` is of `training:X`."""
+    """The global options. `exit_code` is what a verb that printed a result asks for."""
 
     def __init__(self) -> None:
         self.flags = Flags()
         self.format = "table"
         self.quiet = False
-        self.variant: str | None = None
         self.exit_code = 0
         self.printed = False
 
@@ -38,9 +39,9 @@ class CliOptions:
         return cli_options
 
     def take(self, options: dict[str, Any]) -> None:
-        """Take over what click has read."""
-        self.format, self.quiet = options["format"], options["quiet"]
-        self.flags = Flags(**{name: options[name] for name in Flags._fields})
+        """Take over what click has read, which may be only some of them."""
+        self.format, self.quiet = options.get("format", "table"), options.get("quiet", False)
+        self.flags = Flags(**{name: options[name] for name in Flags._fields if name in options})
 
     def session(self, need_project: bool = True, lenient: bool = False) -> "Session":
         """Open the lab; Compose is asked first and answers while the rest is imported."""
@@ -62,6 +63,15 @@ class CliOptions:
         from spark_mode.session.rules_file import read_rules_file
 
         return read_rules_file(find_rules(self.flags, os.environ, here()))
+
+    def modes(self) -> "dict[str, KnownMode]":
+        """Return the modes of the lab by name, each of which is a verb; none where there is no lab that can be read."""
+        from spark_mode.session.known_modes import known_modes
+
+        try:
+            return {one.name: one for one in known_modes(Path(find_rules(self.flags, os.environ, here())))}
+        except SparkModeError:
+            return {}
 
     def show(self, data: Any, text: Callable[[], str]) -> None:
         """Print a result: its JSON form, or the text that `text` makes."""

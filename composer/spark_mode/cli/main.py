@@ -8,7 +8,7 @@ import os
 import sys
 from contextlib import suppress
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -16,25 +16,33 @@ from spark_mode import __version__
 from spark_mode.cli.best_effort_stream import BestEffortStream
 from spark_mode.cli.context import CliOptions
 from spark_mode.cli.docker_plugin import own_arguments
-from spark_mode.cli.verbs import VERBS
 from spark_mode.errors import SparkModeError, UsageFault
+from spark_mode.lab.verbs import VERBS
 from spark_mode.readable import readable, readable_lines
 from spark_mode.switching.interruption import LeftAtOnce
+
+if TYPE_CHECKING:
+    from spark_mode.session.known_modes import KnownMode
 
 
 class Verbs(click.Group):
     """The verbs, each loaded from its own file when it is called."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's interface
-        return list(VERBS)
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*_modes(ctx), *VERBS]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        name, _, variant = cmd_name.partition(":")
-        if name not in VERBS or (variant and name != "training"):
+        if cmd_name in VERBS:
+            command: click.Command = getattr(import_module(f"spark_mode.cli.{cmd_name}"), cmd_name)
+            return command
+        modes = _modes(ctx)
+        base, _, variant = cmd_name.rpartition(":")
+        mode = modes.get(cmd_name) or modes.get(base)
+        if mode is None or (mode.name == base and variant in mode.profiles):
             return None
-        ctx.obj.variant = variant or None
-        command: click.Command = getattr(import_module(f"spark_mode.cli.{name}"), name)
-        return command
+        from spark_mode.cli.to import verb_of
+
+        return verb_of(mode, cmd_name)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         asked = args[0]
@@ -46,11 +54,20 @@ class Verbs(click.Group):
 
             if hint := meant(asked, ctx):
                 raise UsageFault(f'no such command "{asked}"', hint) from None
-            raise click.UsageError(f'no such command "{asked}"{suggest(asked, VERBS)}', ctx) from None
+            raise click.UsageError(f'no such command "{asked}"{suggest(asked, self.list_commands(ctx))}', ctx) from None
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's interface
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        if modes := _modes(ctx):
+            from spark_mode.cli.to import line_of
+
+            with formatter.section("Modes of this lab"):
+                formatter.write_dl([(one.name, line_of(one)) for one in modes.values()])
         with formatter.section("Commands"):
             formatter.write_dl(list(VERBS.items()))
+
+
+def _modes(ctx: click.Context) -> "dict[str, KnownMode]":
+    return CliOptions.of(ctx.find_root().params).modes()
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})

@@ -32,7 +32,7 @@ def matrix(cli_options: CliOptions) -> None:
 
 def _sets(rules: "Rules", capacity: int) -> Iterator[tuple[str, str, "Budget"]]:
     from spark_mode.planning.budget import budget
-    from spark_mode.planning.request import find_workload
+    from spark_mode.planning.resolve import find_workload
 
     for one in rules.sets:
         yield one.name, one.wish, budget([find_workload(rules, name) for name in one.workloads], rules, capacity)
@@ -46,7 +46,7 @@ def _pairs(rules: "Rules", capacity: int) -> Iterator[tuple[str, str, "Budget"]]
     from spark_mode.planning.mode import mode_text
 
     modes = {
-        mode_text(name, profile): (profile, rules.profiles.get(profile))
+        mode_text(rules, name, profile): (profile, rules.profiles.get(profile))
         for name, mode in rules.modes.items()
         for profile in mode.profiles
     }

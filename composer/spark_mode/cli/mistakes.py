@@ -5,7 +5,7 @@ import click
 from spark_mode.cli.context import CliOptions
 from spark_mode.errors import SparkModeError
 from spark_mode.lab.rules_reading import suggest
-from spark_mode.planning.request import taken_by
+from spark_mode.planning.resolve import taken_by
 
 AGREEING = frozenset({"-y", "--yes", "--force"})
 """Options that agree to a loss or a risk; nobody is advised to give them for being near a mistake."""

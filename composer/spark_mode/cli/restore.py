@@ -13,4 +13,5 @@ from spark_mode.cli.switching import carry_out, switch_options
 @click.pass_obj
 def restore(cli_options: CliOptions, /, **options: Any) -> None:
     """Go back to what ran before the last switch."""
-    carry_out(cli_options, "restore", (), options)
+    session = cli_options.session()
+    carry_out(cli_options, session, session.restore_request(), options)

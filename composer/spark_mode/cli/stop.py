@@ -14,5 +14,7 @@ from spark_mode.cli.switching import carry_out, switch_options
 @switch_options(models=False)
 @click.pass_obj
 def stop(cli_options: CliOptions, /, names: tuple[str, ...], **options: Any) -> None:
-    """Stop everything of the lab, or the named workloads, services or profiles. Needs no valid Compose file."""
-    carry_out(cli_options, "stop", names, options)
+    """StopRequest everything of the lab, or the named workloads, services or profiles. Needs no valid Compose file."""
+    from spark_mode.planning.request import StopRequest
+
+    carry_out(cli_options, cli_options.session(need_project=False, lenient=True), StopRequest(names=names), options)

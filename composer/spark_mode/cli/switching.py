@@ -12,6 +12,7 @@ from spark_mode.cli.context import CliOptions, Verb, output_options
 from spark_mode.errors import SparkModeError
 
 if TYPE_CHECKING:
+    from spark_mode.planning.request import Request
     from spark_mode.session.session import Session
     from spark_mode.switching.report import Report
 from spark_mode.switching.watcher import Watcher
@@ -56,16 +57,10 @@ def switch_options(models: bool = True) -> Callable[[Verb], Verb]:
     return add
 
 
-def carry_out(cli_options: CliOptions, verb: str, names: tuple[str, ...], options: dict[str, Any]) -> None:
+def carry_out(cli_options: CliOptions, session: "Session", request: "Request", options: dict[str, Any]) -> None:
     """Switch, or with --dry-run show the plan."""
-    from spark_mode.planning.request import Request  # after --help has had its chance
-
-    session = cli_options.session(need_project=verb != "stop", lenient=verb == "stop")
-    if verb == "restore":
-        request = session.restore_request()
-    else:
-        request = Request.model_validate({"verb": verb, "names": names, "extra": options.get("extra", ())})
-    request = request.model_copy(update={key: options[name] for key, name in _OF_REQUEST.items()})
+    said = {key: options[name] for key, name in _OF_REQUEST.items()} | {"extra": options.get("extra", request.extra)}
+    request = request.model_copy(update=said)
     if options["dry_run"]:
         from spark_mode.cli.show_plan import show_plan
 

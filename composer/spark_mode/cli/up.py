@@ -15,4 +15,6 @@ from spark_mode.cli.switching import carry_out, switch_options
 @click.pass_obj
 def up(cli_options: CliOptions, /, names: tuple[str, ...], **options: Any) -> None:
     """Add profiles or workloads to what runs. NAME is a profile first."""
-    carry_out(cli_options, "up", names, options)
+    from spark_mode.planning.request import UpRequest
+
+    carry_out(cli_options, cli_options.session(), UpRequest(names=names), options)

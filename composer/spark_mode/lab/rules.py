@@ -92,10 +92,22 @@ class Host(Strict):
 
 
 class Mode(Strict):
-    """One side of the switch: the class that runs exactly, and the Compose profiles to choose from."""
+    """One side of the switch: the class that runs exactly, and the Compose profiles to choose from, or the services it is."""
 
     class_: Annotated[Name, Field(alias="class")]
-    profiles: tuple[Name, ...] = Field(strict=False, min_length=1)
+    profiles: tuple[Name, ...] = Field(default=(), strict=False)
+    services: tuple[Name, ...] = Field(default=(), strict=False)
+
+    @property
+    def choices(self) -> tuple[str | None, ...]:
+        """The profiles to choose from; None stands for the one choice of a mode of services."""
+        return self.profiles or (None,)
+
+    @model_validator(mode="after")
+    def _something(self) -> "Mode":
+        if bool(self.profiles) == bool(self.services):
+            raise ValueError("give either the profiles that it is, or the services")
+        return self
 
 
 class GuardPolicy(Strict):

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from spark_mode.errors import ConfigurationError
 from spark_mode.lab.document import parse_document
 from spark_mode.lab.rules import RULE_KINDS, Alternate, AtMost, Careful, Exclusive, Rules
+from spark_mode.lab.verbs import NO_MODES, VERBS
 from spark_mode.lab.workload import Workload
 
 MOST_MISTAKES = 20
@@ -112,6 +113,8 @@ def _wrong_references(rules: Rules) -> Iterator[str]:
                 models = [known for known, workload in rules.workloads.items() if workload.model]
                 yield f'profiles/{name}/models/{position}: unknown model "{model}"{suggest(model, models)}'
     for name, mode in rules.modes.items():
+        if name in VERBS or name in NO_MODES:
+            yield f'modes/{name}: "{name}" means something to spark-mode already; give the mode another name'
         if mode.class_ not in rules.classes:
             yield f'modes/{name}/class: unknown class "{mode.class_}"{suggest(mode.class_, rules.classes)}'
     yield from _wrong_rules(rules)

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field, model_validator
 from spark_mode.frozen import Frozen
 from spark_mode.lab.size import Size, parse_size
 
-Name = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.:-]*$", max_length=100)]
+Name = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.:/-]*$", max_length=100)]
 Text = Annotated[str, Field(min_length=1)]
 
 

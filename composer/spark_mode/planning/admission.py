@@ -12,7 +12,8 @@ from spark_mode.planning.foreign_conflicts import foreign_conflicts
 from spark_mode.planning.observed import LEASED, Observed, running_workload
 from spark_mode.planning.plan import Refusal
 from spark_mode.planning.problem import PlanningProblem
-from spark_mode.planning.request import Request, Target
+from spark_mode.planning.request import Request
+from spark_mode.planning.resolve import Target
 from spark_mode.planning.target import DESCRIBE_IT, members
 
 

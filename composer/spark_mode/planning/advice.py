@@ -9,7 +9,7 @@ from spark_mode.planning.admission import changed_parts, required_memory
 from spark_mode.planning.conflicts import exclusive, member
 from spark_mode.planning.observed import Container, Observed
 from spark_mode.planning.problem import PlanningProblem
-from spark_mode.planning.request import Target
+from spark_mode.planning.resolve import Target
 from spark_mode.planning.target import members, variant_of
 
 SHORT_GRACE = 60

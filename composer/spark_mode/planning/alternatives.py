@@ -59,8 +59,8 @@ def _smaller(one: Workload, problem: PlanningProblem) -> list[Workload]:
 
 def _instead(request: Request, one: Workload, smaller: Workload) -> Request | None:
     """Return the request with another workload in the place of one that it names; None where it does not name it."""
-    if request.verb == "training" and smaller.variant and not one.model:
-        return request.model_copy(update={"names": (smaller.variant,)})
+    if request.verb == "to" and smaller.variant and not one.model and one.name not in request.extra:
+        return request.model_copy(update={"variant": smaller.variant})
     if request.verb == "restore":
         return None
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator
 
 from spark_mode.lab.project import Project
-from spark_mode.lab.rules import Rules
+from spark_mode.lab.rules import Mode, Rules
 from spark_mode.planning.conflicts import Conflict, conflicts, member
 from spark_mode.planning.observed import Container, Observed
 
@@ -27,26 +27,40 @@ def current_mode(observed: Observed, project: Project, rules: Rules) -> str:
 
 
 def _matching(active: set[str], project: Project, rules: Rules) -> Iterator[str]:
-    always = set(project.closure(project.without_profile))
+    always = set(project.closure(base_services(project, rules)))
     for name, mode in rules.modes.items():
         running = {service for service in active if (one := rules.of_service(service)) and one.class_ == mode.class_}
-        for profile in mode.profiles:
-            closure = set(project.closure(project.of_profile(profile)))
+        for profile in mode.choices:
+            closure = set(project.closure(services_of(mode, profile, project)))
             if closure & running and closure <= active and running <= closure | always:
-                yield mode_text(name, profile)
+                yield mode_text(rules, name, profile)
 
 
-def mode_text(name: str, profile: str) -> str:
-    """Return a mode in one of its profiles as it is asked for and shown: `audio omni`, and `training`, which takes none."""
-    return name if name == "training" else f"{name} {profile}"
+def mode_text(rules: Rules, name: str, profile: str | None) -> str:
+    """Return a mode in one of its profiles as it is asked for and shown everywhere: `audio omni`, `training`.
+
+    The profile is left out where it is the only one and called as the mode is.
+    """
+    return name if profile is None or (profile,) == rules.modes[name].profiles == (name,) else f"{name} {profile}"
+
+
+def services_of(mode: Mode, profile: str | None, project: Project) -> tuple[str, ...]:
+    """Return the services that a mode names, by itself or by one of its profiles; not what these depend on."""
+    return mode.services if profile is None else project.of_profile(profile)
+
+
+def base_services(project: Project, rules: Rules) -> tuple[str, ...]:
+    """Return what belongs to every target: the services without a profile, but for those that a mode names."""
+    named = {service for mode in rules.modes.values() for service in mode.services}
+    return tuple(name for name in project.without_profile if name not in named)
 
 
 def mode_services(mode: str | None, project: Project, rules: Rules) -> tuple[str, ...]:
     """Return the services of a mode as `current_mode` names it; none of one that is no mode of the rules."""
     for name, one in rules.modes.items():
-        for profile in one.profiles:
-            if mode == mode_text(name, profile):
-                return project.closure(project.of_profile(profile))
+        for profile in one.choices:
+            if mode == mode_text(rules, name, profile):
+                return project.closure(services_of(one, profile, project))
     return ()
 
 

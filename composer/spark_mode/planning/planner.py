@@ -16,7 +16,8 @@ from spark_mode.planning.observed import Observed
 from spark_mode.planning.plan import Plan, Refusal, StoppedTraining
 from spark_mode.planning.preemption import dependents_refusal, stopping
 from spark_mode.planning.problem import PlanningProblem
-from spark_mode.planning.request import Request, resolve
+from spark_mode.planning.request import Request
+from spark_mode.planning.resolve import resolve
 from spark_mode.planning.steps import steps
 from spark_mode.planning.target import leave_out_excluded, require_described
 

@@ -15,7 +15,7 @@ from spark_mode.planning.conflicts import Conflict, Member, conflicts, exclusive
 from spark_mode.planning.observed import running_workload
 from spark_mode.planning.plan import Preemption, Refusal
 from spark_mode.planning.problem import PlannedStop, PlanningProblem
-from spark_mode.planning.request import find_workload
+from spark_mode.planning.resolve import find_workload
 from spark_mode.planning.target import members
 
 
@@ -37,7 +37,7 @@ def stopping(problem: PlanningProblem, capacity: int) -> tuple[PlannedStop, ...]
     ask for, with what brings the declared total down where stops can do that, and the plan is refused.
     """
     if problem.request.verb == "stop":
-        return _asked_for(problem)
+        return _asked_for(problem, problem.request.names)
     wanted = members(problem.target, problem.rules)
     running = _running(problem, wanted)
     protected = [one.name for one in running if one.conflict is None and (one.runs_to_end or problem.observed.hold_of(one.name))]
@@ -197,10 +197,10 @@ def _strangers(wanted: Sequence[Member], problem: PlanningProblem) -> Iterable[P
                     )
 
 
-def _asked_for(problem: PlanningProblem) -> tuple[PlannedStop, ...]:
+def _asked_for(problem: PlanningProblem, asked: Sequence[str]) -> tuple[PlannedStop, ...]:
     """Return what `stop` stops: everything active, or what is named and active; of a daemon that is named its models."""
-    observed, asked = problem.observed, problem.request.names
-    names = _named(problem) if asked else observed.active_services
+    observed = problem.observed
+    names = _named(problem, asked) if asked else observed.active_services
     found = {name: PlannedStop(name=name, cause="requested", preemption=None, is_model=name in observed.models) for name in names}
     for one in (model for host in filter(problem.rules.daemon, asked) for model in observed.loaded_on(host)):
         name = one.workload or one.model
@@ -208,11 +208,11 @@ def _asked_for(problem: PlanningProblem) -> tuple[PlannedStop, ...]:
     return tuple(found.values())
 
 
-def _named(problem: PlanningProblem) -> tuple[str, ...]:
+def _named(problem: PlanningProblem, asked: Sequence[str]) -> tuple[str, ...]:
     """Return the active services and models that `stop NAME…` means: workloads first, then services, then profiles."""
     rules, project, active = problem.rules, problem.project, problem.observed.active_services
     found: list[str] = []
-    for name in problem.request.names:
+    for name in asked:
         workload = rules.find(name)
         if workload:
             found.append(workload.service or workload.name)

@@ -9,7 +9,8 @@ from spark_mode.lab.rules import Rules
 from spark_mode.lab.workload import Workload
 from spark_mode.planning.observed import Container, Observed
 from spark_mode.planning.plan import Preemption
-from spark_mode.planning.request import Request, Target
+from spark_mode.planning.request import Request
+from spark_mode.planning.resolve import Target
 from spark_mode.planning.target import completes, is_other_variant, variant_of, workloads
 
 

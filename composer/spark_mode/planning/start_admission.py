@@ -2,10 +2,11 @@
 
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
+from spark_mode.planning.mode import services_of
 from spark_mode.planning.observed import Observed
 from spark_mode.planning.plan import Plan, Refusal
 from spark_mode.planning.planner import plan
-from spark_mode.planning.request import Request, mode_requests
+from spark_mode.planning.request import UpRequest, mode_requests
 
 
 def start_refusal(service: str, project: Project, rules: Rules, observed: Observed, capacity: int) -> Refusal | None:
@@ -15,7 +16,7 @@ def start_refusal(service: str, project: Project, rules: Rules, observed: Observ
     does it. Raises ConfigurationError for a service that rules.yaml cannot place.
     """
     workload = rules.of_service(service)
-    request = Request(verb="up", extra=(workload.name,)) if workload else Request(verb="up", names=(service,))
+    request = UpRequest(extra=(workload.name,)) if workload else UpRequest(names=(service,))
     found = plan(request, project, rules, observed, capacity)
     if found.refusal:
         hint = f"see what would fit: spark-mode plan up {workload.name if workload else service}"
@@ -33,7 +34,8 @@ def the_command(service: str, project: Project, rules: Rules) -> str:
     modes = [
         request
         for profile, request in mode_requests(rules)
-        if workload and rules.modes[request.verb].class_ == workload.class_ and service in project.of_profile(profile)
+        if workload and rules.modes[request.mode].class_ == workload.class_
+        if service in services_of(rules.modes[request.mode], profile, project)
     ]
     return f"spark-mode {modes[0] if len(modes) == 1 else f'up {workload.name if workload else service}'}"
 

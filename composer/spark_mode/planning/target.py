@@ -6,7 +6,7 @@ from spark_mode.lab.rules import Rules
 from spark_mode.lab.workload import Workload
 from spark_mode.planning.conflicts import Member, exclusive, member
 from spark_mode.planning.observed import Observed, running_workload
-from spark_mode.planning.request import Target
+from spark_mode.planning.resolve import Target
 
 DESCRIBE_IT = "describe it under workloads in rules.yaml"
 """What to do about a service that has no workload."""

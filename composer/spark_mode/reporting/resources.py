@@ -9,7 +9,7 @@ from spark_mode.lab.size import gb
 from spark_mode.planning.budget import overhead
 from spark_mode.planning.observed import Memory, Observed
 from spark_mode.planning.plan import Plan
-from spark_mode.planning.request import Request
+from spark_mode.planning.request import UpRequest
 from spark_mode.session.session import Session
 
 
@@ -107,7 +107,7 @@ def _addable(session: Session, observed: Observed) -> Iterator[Addition]:
         if name in active:
             continue
         try:
-            made = session.plan_for(Request(verb="up", names=(name,)), observed)
+            made = session.plan_for(UpRequest(names=(name,)), observed)
         except SparkModeError:
             continue  # rules.yaml knows it and the Compose files do not: `check` says so
         if made.refusal is None:

@@ -127,7 +127,8 @@ def notes(services: tuple[ServiceStatus, ...], utilisation: int | None) -> Itera
 
 
 def _changes(session: Session, observed: Observed, mode: str) -> list[ModeChange]:
-    requests = (request for profile, request in mode_requests(session.rules) if profile in session.project.profiles)
+    there = (None, *session.project.profiles)
+    requests = (request for profile, request in mode_requests(session.rules) if profile in there)
     return [_change(one, session, observed) for one in requests if str(one) != mode]
 
 

@@ -21,7 +21,7 @@ from spark_mode.planning.mode import current_mode
 from spark_mode.planning.observed import Container, MemoryUser, Observed
 from spark_mode.planning.plan import Plan
 from spark_mode.planning.planner import plan as make_plan
-from spark_mode.planning.request import Request
+from spark_mode.planning.request import Request, RestoreRequest
 from spark_mode.session.forgiveness import Forgiveness
 from spark_mode.session.inputs import digests
 from spark_mode.session.memory_users import find_memory_users, memory_users_text
@@ -232,7 +232,7 @@ class Session:
         before = self.state.before
         if before is None:
             raise UsageFault("there is no mode before: nothing was switched here yet", "ask for a mode: spark-mode audio PROFILE")
-        return Request(verb="restore", names=before.services, extra=before.models, variants=before.variants)
+        return RestoreRequest(names=before.services, extra=before.models, variants=before.variants)
 
     def lab(self) -> "Lab":
         """Return the lab in hand, as it was read last, with the doors that a switch uses."""

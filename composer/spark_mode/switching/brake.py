@@ -10,7 +10,7 @@ from spark_mode.journal.records import Outcome
 from spark_mode.journal.state import after, before_of
 from spark_mode.planning.observed import LEASED, Container, Observed
 from spark_mode.planning.plan import Plan, Stop
-from spark_mode.planning.request import Request
+from spark_mode.planning.request import Request, StopRequest
 from spark_mode.session.session import Session
 from spark_mode.switching.admitted import admitted
 from spark_mode.switching.aftermath import comes_late
@@ -28,7 +28,7 @@ class Brake:
     def __init__(self, session: Session, options: SwitchOptions, agreement: Agreement, attempt: Attempt) -> None:
         self._session, self._options, self._agreement, self._attempt = session, options, agreement, attempt
 
-    def run(self, request: Request) -> Report:
+    def run(self, request: StopRequest) -> Report:
         """Stop what was asked for. Raises SwitchFailed with what is left, Unasked, and what any request raises."""
         session = self._session
         session.reload_journal()
@@ -43,7 +43,7 @@ class Brake:
             return self.run(request)
         return report
 
-    def _carry_out(self, request: Request, plan: Plan, before: Observed) -> Report:
+    def _carry_out(self, request: StopRequest, plan: Plan, before: Observed) -> Report:
         session = self._session
         for fault in session.forgiveness.faults:
             self._attempt.watcher.warned(f"{fault}; what runs is stopped all the same, by its labels")
@@ -52,7 +52,7 @@ class Brake:
         self._attempt.watcher.planned(plan)
         return self._stop(request, plan, before)
 
-    def _stop(self, request: Request, plan: Plan, before: Observed) -> Report:
+    def _stop(self, request: StopRequest, plan: Plan, before: Observed) -> Report:
         session = self._session
         if session.journal_state.unfinished is None or not request.names:  # else that one is still to be recovered, after this
             self._begin(request, plan, before)

@@ -9,7 +9,7 @@ from spark_mode.journal.state import after, before_of
 from spark_mode.journal.understanding import require_understood
 from spark_mode.planning.observed import Observed
 from spark_mode.planning.plan import Plan
-from spark_mode.planning.request import Request
+from spark_mode.planning.request import Request, StopRequest
 from spark_mode.session.session import Session
 from spark_mode.sharing.leases import POLL_SECONDS
 from spark_mode.sharing.lock import Lock, switch_lock
@@ -105,15 +105,14 @@ class Transaction:
 
     def _in_rounds(self, request: Request) -> Report:
         """Carry a request out under the lock; let go of it to ask, and then plan again."""
-        act = self._stop if request.verb == "stop" else self._switch
         for _ in range(ROUNDS):
             try:
-                return act(request)
+                return self._stop(request) if request.verb == "stop" else self._switch(request)
             except Unasked as unasked:
                 self._agreement.ask(unasked.plan)
         raise Refused("what would be stopped changes faster than it can be asked about", "see who starts it: docker events")
 
-    def _stop(self, request: Request) -> Report:
+    def _stop(self, request: StopRequest) -> Report:
         """Stop, under the lock where it can be had; a command that a killed switch left behind is not waited for."""
         with ExitStack() as held:
             try:

@@ -1,8 +1,7 @@
 """The verbs, and what each does in a line: all that `--help` needs to know of them."""
 
 VERBS = {
-    "audio": "Switch to an audio profile, and to nothing else of audio",
-    "training": "Switch to training; training:large picks a variant",
+    "to": "Switch to a mode of the lab; each is a verb of its own, too",
     "up": "Add profiles or workloads to what runs",
     "stop": "Stop everything of the lab, or what is named",
     "restore": "Go back to the mode before",
@@ -25,5 +24,8 @@ VERBS = {
     "completion": "Print what bash, zsh or fish needs to complete this",
 }
 
-SWITCHES = ("audio", "training", "up", "stop", "restore")
-"""Those that change what runs, and can be planned."""
+SWITCHES = ("to", "up", "stop", "restore")
+"""Those that change what runs, and can be planned, as each mode of the lab can."""
+
+NO_MODES = ("idle", "custom", "unknown")
+"""What `status` calls a lab in no mode of its own."""

@@ -1,0 +1,229 @@
+"""What a request means: the services and models that shall be active."""
+
+from typing import NamedTuple
+
+from pydantic import Field
+
+from spark_mode.errors import ConfigurationError, UsageFault
+from spark_mode.frozen import Frozen
+from spark_mode.lab.project import Project
+from spark_mode.lab.rules import Mode, Rules
+from spark_mode.lab.rules_reading import suggest
+from spark_mode.lab.workload import Workload
+from spark_mode.planning.mode import base_services, mode_text
+from spark_mode.planning.request import ModeRequest, Request, RestoreRequest, StopRequest, UpRequest, split_variant
+
+
+class Target(Frozen):
+    """What shall be active: services in start order, the models that are admitted, and variants by service.
+
+    `scope` names the classes that shall be exactly this and nothing more; None means every class. `named` are the
+    services that were asked for and must never be left out; the rest came along because they have no profile.
+    """
+
+    services: tuple[str, ...]
+    named: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    variants: dict[str, str] = Field(default_factory=dict)
+    scope: frozenset[str] | None = frozenset()
+    mode: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class Taken(NamedTuple):
+    """The `request` that takes a word, and `because` of what the word is."""
+
+    because: str
+    request: str
+
+
+class _Collector:
+    """Gathers services, models and variants while names are looked up."""
+
+    def __init__(self, project: Project, rules: Rules) -> None:
+        self.project, self.rules = project, rules
+        self.services: list[str] = []
+        self.models: list[str] = []
+        self.variants: dict[str, str] = {}
+
+    def profile(self, name: str) -> None:
+        services = self.project.of_profile(name)
+        self.services += sorted(services, key=self._position)
+        if name in self.rules.profiles:
+            self.models += self.rules.profiles[name].models
+
+    def workload(self, workload: Workload) -> None:
+        service = self.rules.service_of(workload)
+        if service is None:
+            self.models.append(workload.name)
+            return
+        self.service(service, workload.name)
+        if workload.model:
+            self.models.append(workload.name)
+        if workload.variant:
+            self.variants[service] = workload.variant
+
+    def service(self, name: str, where: str) -> None:
+        """Take a service that `where` in rules.yaml says it runs in. Raises ConfigurationError."""
+        if name not in self.project.services:
+            raise ConfigurationError(
+                f'{where}: rules.yaml says it runs in the service "{name}", which the Compose files do not have'
+                + suggest(name, self.project.services),
+                "correct the service in rules.yaml, or add it to the Compose files",
+            )
+        self.services.append(name)
+
+    def _position(self, service: str) -> tuple[int, str]:
+        """Order services as rules.yaml does, hosts after workloads: `config` sorts them by name."""
+        workload = self.rules.of_service(service)
+        return (self.rules.position(workload.name) if workload else len(self.rules.workloads), service)
+
+
+def resolve(request: Request, project: Project, rules: Rules) -> Target:
+    """Return what a request means. Raises UsageFault for unknown names, ConfigurationError where the files disagree."""
+    match request:
+        case ModeRequest():
+            return _mode_target(request, project, rules)
+        case UpRequest():
+            return _up_target(request, project, rules)
+        case RestoreRequest():
+            return _restore_target(request, project, rules)
+        case StopRequest():
+            return Target(services=(), scope=frozenset()) if request.names else Target(services=(), scope=None, mode="idle")
+
+
+def find_workload(rules: Rules, name: str, also: tuple[str, ...] = ()) -> Workload:
+    """Return the workload of a name. Raises UsageFault, with the nearest of the known names and of `also`."""
+    if workload := rules.find(name):
+        return workload
+    base, _, variant = name.rpartition(":")
+    if (known := rules.find(base)) and known.variants:
+        raise UsageFault(f'unknown variant "{variant}" of {base}; there are {", ".join(known.variants)}')
+    known_names = [*rules.workloads, *(alias for one in rules.workloads.values() for alias in one.aliases), *also]
+    raise UsageFault(f'unknown name "{name}"{suggest(name, known_names)}', f"known are {', '.join(dict.fromkeys(known_names))}")
+
+
+def _require_profile(profile: str, project: Project) -> None:
+    """Raise ConfigurationError when the Compose files do not have a mode's profile."""
+    if profile not in project.profiles:
+        raise ConfigurationError(
+            f'the mode\'s profile "{profile}" is not in the Compose files{suggest(profile, project.profiles)}',
+            f"the Compose files have {', '.join(project.profiles) or 'no profiles'}; correct modes in rules.yaml",
+        )
+
+
+def _mode_target(request: ModeRequest, project: Project, rules: Rules) -> Target:
+    mode = rules.modes.get(request.mode)
+    if mode is None:
+        raise ConfigurationError(f'this lab has no mode "{request.mode}"', "add it to modes in rules.yaml")
+    profile = _profile_of(request, mode, rules)
+    collector = _Collector(project, rules)
+    if profile is not None:
+        _require_profile(profile, project)
+        collector.profile(profile)
+    for service in mode.services:
+        collector.service(service, f"the mode {request.mode}")
+    named = list(collector.services)
+    if request.variant:
+        _in_variant(collector, rules, request.mode, request.variant)
+    for name in request.extra:
+        collector.workload(find_workload(rules, name))
+    return _target(collector, named, frozenset({mode.class_}), mode_text(rules, request.mode, profile))
+
+
+def _profile_of(request: ModeRequest, mode: Mode, rules: Rules) -> str | None:
+    """Return the profile that is asked for, or the only one; None for a mode of services. Raises UsageFault."""
+    asked, name = request.profile, request.mode
+    if asked in mode.profiles:
+        return asked
+    if asked is None and len(mode.choices) == 1:
+        return mode.choices[0]
+    if not mode.profiles:
+        raise UsageFault(f'{name} has no profile "{asked}", nor any other', f"spark-mode {name}")
+    profiles = f"the profiles of {name} are {', '.join(mode.profiles)}"
+    if asked is None:
+        raise UsageFault(f"{name} is to run in which profile?", profiles)
+    taken = taken_by(asked, rules)
+    raise UsageFault(
+        f'unknown {name} profile "{asked}"{suggest(asked, mode.profiles)}',
+        f"{taken.because}: spark-mode {taken.request}" if taken else profiles,
+    )
+
+
+def taken_by(word: str, rules: Rules) -> Taken | None:
+    """Return the request that takes a word of the lab, for one that stands in the wrong place; None for an unknown word."""
+    mode, variant = split_variant(word, rules.modes)
+    if mode in rules.modes and variant in rules.modes[mode].profiles:
+        return Taken(f"it is a profile of {mode}", mode_text(rules, mode, variant))
+    if mode in rules.modes:
+        return Taken("it is a mode", word)
+    if name := next((name for name, one in rules.modes.items() if word in one.profiles), None):
+        return Taken(f"it is a profile of {name}", mode_text(rules, name, word))
+    if word == "idle":
+        return Taken("nothing runs then", "stop")
+    return Taken("it is a workload", f"up {word}") if rules.find(word) else None
+
+
+def _in_variant(collector: _Collector, rules: Rules, mode: str, variant: str) -> None:
+    """Have those services of a mode that know a variant run in it. Raises UsageFault where none does."""
+    workloads = [rules.of_service(service) for service in collector.services]
+    sized = [workload for workload in workloads if workload and workload.variants]
+    if not any(variant in workload.variants for workload in sized):
+        known = [name for workload in sized for name in workload.variants]
+        raise UsageFault(
+            f'unknown variant "{variant}" of {mode}{suggest(variant, known)}',
+            f"the variants are {', '.join(known)}" if known else f"rules.yaml gives {mode} no variants",
+        )
+    for workload in sized:
+        if variant in workload.variants:
+            collector.workload(workload.in_variant(variant))
+
+
+def _up_target(request: UpRequest, project: Project, rules: Rules) -> Target:
+    collector = _Collector(project, rules)
+    profiled = False
+    for name in request.names:
+        if name in project.profiles:
+            collector.profile(name)
+            profiled = True
+        elif name in project.services and rules.find(name) is None:
+            collector.services.append(name)
+        else:
+            collector.workload(find_workload(rules, name, (*project.profiles, *project.services)))
+    for name in request.extra:
+        collector.workload(find_workload(rules, name))
+    return _target(collector, collector.services, frozenset(), None, base=profiled)
+
+
+def _restore_target(request: RestoreRequest, project: Project, rules: Rules) -> Target:
+    """Return what ran before, as far as the files still know it: they may have changed since."""
+    gone = [f"{name} ran before and is no longer in the Compose files" for name in request.names if name not in project.services]
+    gone += [
+        f"{name} was admitted before and is no longer in rules.yaml" for name in request.extra if name not in rules.workloads
+    ]
+    services = project.closure(name for name in request.names if name in project.services)
+    return Target(
+        services=services,
+        named=services,
+        models=tuple(name for name in request.extra if name in rules.workloads),
+        variants={
+            name: variant
+            for name, variant in request.variants.items()
+            if (workload := rules.of_service(name)) and variant in workload.variants
+        },
+        scope=None,
+        warnings=tuple(gone),
+    )
+
+
+def _target(collector: _Collector, named: list[str], scope: frozenset[str], mode: str | None, base: bool = True) -> Target:
+    project = collector.project
+    services = project.closure([*collector.services, *(base_services(project, collector.rules) if base else ())])
+    return Target(
+        services=services,
+        named=project.closure([*named, *collector.services]),
+        models=tuple(dict.fromkeys(collector.models)),
+        variants=collector.variants,
+        scope=scope,
+        mode=mode,
+    )

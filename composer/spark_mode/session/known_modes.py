@@ -1,0 +1,45 @@
+"""The modes of a rules file as far as the command line needs them: nothing is checked, and nothing heavy is imported."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from spark_mode.errors import ConfigurationError
+from spark_mode.lab.document import parse_document
+from spark_mode.plain_file import plain_text
+
+
+class KnownMode(NamedTuple):
+    """A mode, the profiles to choose from, and whether it may run to its end as far as the file says."""
+
+    name: str
+    profiles: tuple[str, ...]
+    may_end: bool
+
+
+def known_modes(path: Path) -> tuple[KnownMode, ...]:
+    """Return the modes of a rules file, or of the one that it extends; none where it cannot be read."""
+    document = _document(path)
+    if isinstance(other := document.get("extends"), str):
+        document = {**_document(path.parent / other), **document}
+    by_itself = any(one.get("runs_to_end") for one in _entries(document.get("workloads")).values())
+    ending = {name for name, one in _entries(document.get("classes")).items() if one.get("runs_to_end")}
+    return tuple(
+        KnownMode(name, _texts(one.get("profiles")), by_itself or one.get("class") in (None, *ending))
+        for name, one in _entries(document.get("modes")).items()
+    )
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        found = parse_document(plain_text(path) or "", path.name)
+    except ConfigurationError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _entries(section: object) -> dict[str, dict[str, Any]]:
+    return {str(key): one if isinstance(one, dict) else {} for key, one in section.items()} if isinstance(section, dict) else {}
+
+
+def _texts(found: object) -> tuple[str, ...]:
+    return tuple(one for one in found if isinstance(one, str)) if isinstance(found, list) else ()
