@@ -29,14 +29,14 @@ def service(grown: int | None) -> ServiceStatus:
 
 @pytest.mark.parametrize(("grown", "noted"), [(GB, True), (GB // 2, False), (-GB, False), (None, False)])
 def test_a_service_that_grew_by_a_tenth_of_its_plan_is_noted(grown: int | None, noted: bool) -> None:
-    found = list(notes((service(grown),), None))
+    found = list(notes((service(grown),), None, ()))
     assert (found == ["omni holds 1.0 GB more than when it settled: look for a leak, or plan it larger"]) == noted
     assert bool(found) == noted
 
 
 @pytest.mark.parametrize(("percent", "noted"), [(89, True), (90, False), (None, False)])
 def test_a_training_that_stays_under_90_percent_is_noted(percent: int | None, noted: bool) -> None:
-    assert bool(list(notes((), percent))) == noted
+    assert bool(list(notes((), percent, ("tune",)))) == noted
 
 
 def test_one_moment_of_rest_is_not_idleness() -> None:

@@ -70,12 +70,13 @@ def _modes(ctx: click.Context) -> "dict[str, KnownMode]":
     return CliOptions.of(ctx.find_root().params).modes()
 
 
+# Which lab is meant is read first (is_eager): `--help` shows its modes.
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("-f", "--file", "files", multiple=True, metavar="FILE", help="A Compose file; may be repeated.")
-@click.option("--project-directory", metavar="PATH", help="Compose's project directory.")
+@click.option("-f", "--file", "files", multiple=True, is_eager=True, metavar="FILE", help="A Compose file; may be repeated.")
+@click.option("--project-directory", is_eager=True, metavar="PATH", help="Compose's project directory.")
 @click.option("-p", "--project-name", metavar="NAME", help="Compose's project name.")
-@click.option("--env-file", "env_files", multiple=True, metavar="FILE", help="An environment file for Compose.")
-@click.option("--rules", metavar="FILE", help="The rules file; else rules.yaml near the Compose file.")
+@click.option("--env-file", "env_files", multiple=True, is_eager=True, metavar="FILE", help="An environment file for Compose.")
+@click.option("--rules", is_eager=True, metavar="FILE", help="The rules file; else rules.yaml near the Compose file.")
 @click.option("--format", "format", type=click.Choice(["table", "json"]), default="table", help="How to print results.")
 @click.option("--quiet", is_flag=True, help="No progress; only results, warnings and errors.")
 @click.version_option(__version__, prog_name="spark-mode")
@@ -83,7 +84,8 @@ def _modes(ctx: click.Context) -> "dict[str, KnownMode]":
 def cli(ctx: click.Context, /, files: tuple[str, ...], **options: Any) -> None:
     """Decide what runs on a DGX Spark.
 
-    Training and audio are never active together, and nothing starts that does not fit in memory.
+    What rules.yaml keeps apart, such as training and audio, is never active together, and nothing starts that does not fit in
+    memory.
     """
     cli_options = ctx.ensure_object(CliOptions)
     cli_options.take({"files": files, **options})

@@ -38,9 +38,11 @@ def to(cli_options: CliOptions, /, mode: str, profile: str | None, **options: An
 def verb_of(mode: KnownMode, word: str) -> click.Command:
     """Return a mode as a verb: `word` is how it was called, which may name a variant too."""
     profile = click.Argument(["profile"], required=len(mode.profiles) > 1, shell_complete=completed_by("profile"))
-    options = [one for one in to.params if isinstance(one, click.Option) and (mode.may_end or one.name != "then")]
-    called = partial(to.callback, mode=word, **({} if mode.may_end else {"then": None})) if to.callback else None
-    return click.Command(mode.name, callback=called, params=[profile, *options], help=f"{line_of(mode)}; see also `to`.")
+    taken: list[click.Parameter] = [] if set(mode.profiles) <= {mode.name} else [profile]
+    taken += [one for one in to.params if isinstance(one, click.Option) and (mode.may_end or one.name != "then")]
+    left_out = {"profile", "then"} - {one.name for one in taken}
+    called = partial(to.callback, mode=word, **dict.fromkeys(left_out)) if to.callback else None
+    return click.Command(mode.name, callback=called, params=taken, help=f"{line_of(mode)}; see also `to`.")
 
 
 def line_of(mode: KnownMode) -> str:

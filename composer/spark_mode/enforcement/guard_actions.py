@@ -14,7 +14,7 @@ from spark_mode.journal.journal import JournalFailed
 from spark_mode.journal.records import Ended, Outcome
 from spark_mode.lab.size import gb_text
 from spark_mode.planning.conflict_policy import Victim, conflict_victims
-from spark_mode.planning.mode import any_long_run, mode_services
+from spark_mode.planning.mode import long_runs, mode_services
 from spark_mode.planning.observed import Container, Observed
 from spark_mode.planning.pressure import MemoryVictim, Releases, frees, memory_victims
 from spark_mode.session.session import Session
@@ -112,7 +112,7 @@ class GuardActions:
 
     def is_restore_due(self, observed: Observed) -> bool:
         """Whether training has ended after which somebody wants back what ran before."""
-        return self._session.journal_state.restores and not any_long_run(observed.containers, self._session.rules)
+        return self._session.journal_state.restores and not long_runs(observed.containers, self._session.rules)
 
     def _stop(self, service: str, containers: tuple[str, ...], cause: str, expected: int) -> None:
         """Begin a stop that is expected to free so many bytes; `follow` sees to its end."""

@@ -64,9 +64,10 @@ def mode_services(mode: str | None, project: Project, rules: Rules) -> tuple[str
     return ()
 
 
-def any_long_run(containers: Iterable[Container], rules: Rules) -> bool:
-    """Whether one of these containers is active and runs to its end."""
-    return any(rules.runs_to_end(rules.of_service(one.service or "")) for one in containers if one.active)
+def long_runs(containers: Iterable[Container], rules: Rules) -> tuple[str, ...]:
+    """Return the services of these containers that are active and run to their end."""
+    active = dict.fromkeys(one.service or "" for one in containers if one.active)
+    return tuple(name for name in active if rules.runs_to_end(rules.of_service(name)))
 
 
 def violations(observed: Observed, rules: Rules) -> tuple[Conflict, ...]:

@@ -119,7 +119,7 @@ def _hosts(session: Session) -> Iterator[Finding]:
     """Look at what decides how much a model takes beyond its weights, and how many are loaded at once."""
     for name, host in session.rules.hosts.items():
         if host.service is None:
-            message = f"is outside Docker, at {host.address}: models are unloaded for training, and a client may load them again"
+            message = f"is outside Docker, at {host.address}: what it unloads for others a client may load again"
             yield Finding(level="warning", where=f"rules: hosts/{name}", message=message, fix="run it as a service of the lab")
         elif service := session.project.services.get(host.service):
             yield from _ollama(session, service, session.rules.models_of_host(name))

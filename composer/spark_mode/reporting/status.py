@@ -1,13 +1,13 @@
 """What runs, as data: the mode, the services, the memory, what breaks a rule, and what belongs to others."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from spark_mode.engine.doors import Clock, Gpu
 from spark_mode.errors import SparkModeError
 from spark_mode.journal.measurements import Measurement, read_measurements
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.size import gb_text
-from spark_mode.planning.mode import any_long_run, violations
+from spark_mode.planning.mode import long_runs, violations
 from spark_mode.planning.observed import Container, Observed, running_workload
 from spark_mode.planning.request import Request, mode_requests
 from spark_mode.reporting.status_model import ModeChange, ModelStatus, ServiceStatus, Status
@@ -31,7 +31,8 @@ def status(session: Session) -> Status:
     foreign = {one.container.id for one in observed.foreign}
     records = read_measurements(session.measurements_path)
     services = tuple(_service(one, session, records) for one in observed.active)
-    utilisation = busy(session.gpu, session.clock) if any_long_run(observed.active, rules) else None
+    long = long_runs(observed.active, rules)
+    utilisation = busy(session.gpu, session.clock) if long else None
     return Status(
         mode=mode,
         since=state.since if state.mode == mode else None,
@@ -45,7 +46,7 @@ def status(session: Session) -> Status:
         others=tuple(one.container.name for one in observed.others if one.container.id not in foreign),
         memory_users=session.memory_users(observed),
         utilisation=utilisation,
-        notes=tuple(notes(services, utilisation)),
+        notes=tuple(notes(services, utilisation, long)),
         changes=tuple(_changes(session, observed, mode)),
         switching=who_switches(session.directories.locks),
         interrupted=str(session.cut_off) if session.cut_off else session.journal_state.puzzle,
@@ -117,13 +118,14 @@ def busy(gpu: Gpu, clock: Clock) -> int | None:
     return max(samples)
 
 
-def notes(services: tuple[ServiceStatus, ...], utilisation: int | None) -> Iterator[str]:
+def notes(services: tuple[ServiceStatus, ...], utilisation: int | None, long: Sequence[str]) -> Iterator[str]:
     """Yield what deserves a look: memory that creeps, and a training that leaves the GPU idle."""
     for one in services:
         if one.grown is not None and one.planned and one.grown > GROWN * one.planned:
             yield f"{one.service} holds {gb_text(one.grown)} more than when it settled: look for a leak, or plan it larger"
     if utilisation is not None and utilisation < BUSY:
-        yield f"training keeps the GPU {utilisation} % busy, not {BUSY} % and more: a larger batch, or faster data, would use it"
+        names = ", ".join(long)
+        yield f"{names} keeps the GPU {utilisation} % busy, not {BUSY} % and more: a larger batch, or faster data, would use it"
 
 
 def _changes(session: Session, observed: Observed, mode: str) -> list[ModeChange]:

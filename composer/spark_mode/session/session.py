@@ -231,7 +231,8 @@ class Session:
         require_understood(self.journal_state)
         before = self.state.before
         if before is None:
-            raise UsageFault("there is no mode before: nothing was switched here yet", "ask for a mode: spark-mode audio PROFILE")
+            modes = ", ".join(self.rules.modes)
+            raise UsageFault("there is no mode before: nothing was switched here yet", f"ask for a mode: {modes}")
         return RestoreRequest(names=before.services, extra=before.models, variants=before.variants)
 
     def lab(self) -> "Lab":

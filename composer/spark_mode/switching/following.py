@@ -5,7 +5,7 @@ from contextlib import suppress
 from spark_mode.errors import EngineUnavailable, Interrupted
 from spark_mode.journal.journal import JournalFailed
 from spark_mode.journal.records import RestoreAfter
-from spark_mode.planning.mode import any_long_run
+from spark_mode.planning.mode import long_runs
 from spark_mode.session.session import Session
 from spark_mode.switching.interruption import Interruption
 from spark_mode.switching.report import Report, SwitchOptions
@@ -38,17 +38,21 @@ def restore_after_training(session: Session, watcher: Watcher) -> Report:
 def _await_end(session: Session, watcher: Watcher) -> None:
     interruption, answered_at = Interruption(), session.clock.now()
     with interruption.listening():
-        watcher.waiting("training runs; when it ends, what ran before comes back")
+        names = ""
         while True:
             try:
-                if not any_long_run(session.containers(), session.rules):
+                running = long_runs(session.containers(), session.rules)
+                if not running:
                     return
+                if not names:
+                    names = ", ".join(running)
+                    watcher.waiting(f"{names} runs; when it ends, what ran before comes back")
                 answered_at = session.clock.now()
             except EngineUnavailable as error:
                 if session.clock.now() - answered_at > OUTAGE_SECONDS:
-                    hint = "when training has ended: spark-mode restore"
+                    hint = f"when {names or 'it'} has ended: spark-mode restore"
                     raise EngineUnavailable(f"{error.message}, for {OUTAGE_SECONDS:g} s", hint) from None
             if interruption.requested:
-                message = "training goes on, and what ran before will not come back by itself"
+                message = f"{names or 'it'} goes on, and what ran before will not come back by itself"
                 raise Interrupted(message, "when it has ended: spark-mode restore")
             session.clock.sleep(POLL_SECONDS)
