@@ -58,10 +58,8 @@ class Verbs(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         if modes := _modes(ctx):
-            from spark_mode.cli.to import line_of
-
             with formatter.section("Modes of this lab"):
-                formatter.write_dl([(one.name, line_of(one)) for one in modes.values()])
+                formatter.write_dl([(one.name, one.line) for one in modes.values()])
         with formatter.section("Commands"):
             formatter.write_dl(list(VERBS.items()))
 

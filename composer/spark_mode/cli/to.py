@@ -42,9 +42,4 @@ def verb_of(mode: KnownMode, word: str) -> click.Command:
     taken += [one for one in to.params if isinstance(one, click.Option) and (mode.may_end or one.name != "then")]
     left_out = {"profile", "then"} - {one.name for one in taken}
     called = partial(to.callback, mode=word, **dict.fromkeys(left_out)) if to.callback else None
-    return click.Command(mode.name, callback=called, params=taken, help=f"{line_of(mode)}; see also `to`.")
-
-
-def line_of(mode: KnownMode) -> str:
-    """Return what a mode does in a line."""
-    return f"Switch to {mode.name}" + (f" in one of {', '.join(mode.profiles)}" if len(mode.profiles) > 1 else "")
+    return click.Command(mode.name, callback=called, params=taken, help=f"{mode.line}; see also `to`.")

@@ -15,6 +15,11 @@ class KnownMode(NamedTuple):
     profiles: tuple[str, ...]
     may_end: bool
 
+    @property
+    def line(self) -> str:
+        """What asking for it does, in a line."""
+        return f"Switch to {self.name}" + (f" in one of {', '.join(self.profiles)}" if len(self.profiles) > 1 else "")
+
 
 def known_modes(path: Path) -> tuple[KnownMode, ...]:
     """Return the modes of a rules file, or of the one that it extends; none where it cannot be read."""
