@@ -15,6 +15,7 @@ from spark_mode.frozen import Frozen
 from spark_mode.lab.document import parse_document
 from spark_mode.lab.project import Project, read_project
 from spark_mode.lab.rules import Rules
+from spark_mode.lab.rules_of_project import with_project
 from spark_mode.lab.size import GB
 from spark_mode.planning.observed import Container, ForeignWorkload, Hold, LoadedModel, Made, Memory, Observed
 from spark_mode.planning.plan import Plan
@@ -126,7 +127,8 @@ class PlanCase(_Written):
 
     def answer(self) -> dict[str, object]:
         """Return what the planner says, in the same words as `expected`."""
-        project, rules = self._project(), self._rules()
+        project = self._project()
+        rules = with_project(self._rules(), project, "rules.yaml")
         capacity = rules.hardware.capacity
         assert isinstance(capacity, int)
         try:

@@ -220,6 +220,9 @@ def test_the_status_stands_when_the_rules_leave_a_service_of_a_mode_out(lab: Lab
     with_daemon(lab, tmp_path, "http://127.0.0.1:9")
     base = (tmp_path / "base.yaml").read_text()
     (tmp_path / "base.yaml").write_text(base.replace("ollama: {service: ollama}", "ollama: {address: 'http://127.0.0.1:9'}"))
+    own = tmp_path / "own.yaml"
+    own.write_text("services: {ollama: {runtime: nvidia}}")  # without a GPU it would count little
+    lab.files = (*lab.files, str(own))
     assert "has no workload in rules.yaml" in lab.run("status").out
     assert "admitted; its host needs no start" in lab.run("up", "devstral").out
 

@@ -1,5 +1,6 @@
 """A mistake in rules.yaml is found with its path, and nothing else can come out of any text."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +10,48 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from spark_mode.errors import ConfigurationError
+from spark_mode.lab.rules import Rules
 from spark_mode.lab.rules_reading import read_rules
+from spark_mode.lab.rules_schema import rules_schema
+from spark_mode.lab.rules_writing import as_text
 from spark_mode.lab.size import parse_size
+from tests.json_schema import accepts
+from tests.mutated import mutated
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "rules.yaml").read_text()
 MISTAKES: list[dict[str, str]] = yaml.safe_load((ROOT / "tests/cases/broken_rules.yaml").read_text())
 
+SCHEMA = rules_schema()
+PHRASES = ("Input", "should", "required", "a valid", "pydantic", "Extra", "Value error", "write something else")
+"""What Pydantic says, and what we say where no sentence of ours is there for a kind of mistake."""
+EVERY_KEY = """
+scope: machine
+hardware: {name: a machine, capacity: 128GB, facts: {a: b}}
+limits: {fits_easily: 25GB, fits: 80GB, tight: 100GB, headroom: 20GB, floor: 10GB, release_seconds: 1.5}
+overhead: {system: 2GB, per_class: 2GB, burst: {cuda_context: {low: 0.5GB, high: 1GB}, kv_cache: {low: 1GB, high: 8GB}}}
+classes: {image: {description: pictures, kv_cache: true, runs_to_end: false}}
+workloads:
+  flux:
+    {class: image, footprint: {planned: 2GB, low: 1GB, high: 3GB}, service: flux, priority: 5, load_seconds: 3, aliases: [f],
+     variants: {big: {footprint: 4GB, environment: {A: b}}, small: {footprint: 2GB}}, default_variant: small,
+     runs_to_end: true, outside: [{name: a}, {image: b}, {label: c=d}]}
+  m: {class: image, footprint: 1GB, model: "m:8b", host: h}
+hosts: {h: {service: o, port: 11434}, d: {address: "http://127.0.0.1:1"}}
+profiles: {flux: {models: [m]}}
+rules:
+  - {name: a, exclusive: [flux, m], because: b, advice: c}
+  - {name: b, at_most: 1, of: [flux, m], because: b}
+  - {name: c, careful: [flux, m], because: b}
+  - {name: d, alternate: [image], because: b}
+modes: {image: {class: image, profiles: [flux]}, other: {class: image, services: [o]}}
+sets: [{name: A, wish: w, workloads: [flux]}]
+default_footprint: 1GB
+guard: {on_violation: warn, spares: [image], patience: 2}
+"""
 
-def read(text: str) -> object:
+
+def read(text: str) -> Rules:
     return read_rules(text, "rules.yaml", str)
 
 
@@ -112,9 +146,48 @@ def test_any_value_anywhere_gives_rules_or_a_configuration_error(data: st.DataOb
     if isinstance(holder, dict) and data.draw(st.booleans()):
         holder[data.draw(st.text(max_size=9) | st.sampled_from(["name", "variant", "class_", "<exclusive>", "model"]))] = 1
     try:
-        read(yaml.safe_dump(document, allow_unicode=True))
+        rules = read(yaml.safe_dump(document, allow_unicode=True))
     except ConfigurationError as error:
         assert all(line.startswith("rules.yaml") for line in error.message.split("\n"))
+        assert not any(phrase in error.message for phrase in PHRASES), error.message
+    else:
+        assert accepts(SCHEMA, document)
+        assert read(as_text(rules)) == rules
+
+
+def test_no_sentence_of_pydantic_reaches_anybody_whatever_stands_where() -> None:
+    said = set()
+    for document in mutated(yaml.safe_load(EVERY_KEY)):
+        try:
+            read(json.dumps(document))
+        except ConfigurationError as error:
+            said |= set(error.message.splitlines())
+    assert len(said) > 300
+    assert [line for line in said if any(phrase in line for phrase in PHRASES)] == []
+
+
+def test_every_key_has_its_place_in_what_is_written_and_in_the_schema() -> None:
+    rules = read(EVERY_KEY)
+    assert read(as_text(rules)) == rules
+    assert accepts(SCHEMA, yaml.safe_load(EVERY_KEY))
+
+
+@pytest.mark.parametrize("file", ["rules.yaml", "compose/stand-in.rules.yaml"])
+def test_the_shipped_rules_are_read_back_as_they_are_written_and_follow_the_schema(file: str) -> None:
+    text = (ROOT / file).read_text()
+    rules = read_rules(text, file, lambda other: (ROOT / "compose" / other).read_text())
+    assert read(as_text(rules)) == rules
+    assert accepts(SCHEMA, yaml.safe_load(text))
+
+
+@pytest.mark.parametrize("mistake", [one for one in MISTAKES if "unknown key" in one["says"]], ids=lambda one: one["says"])
+def test_an_editor_is_told_of_an_unknown_key(mistake: dict[str, str]) -> None:
+    assert not accepts(SCHEMA, yaml.safe_load(TEXT.replace(mistake["find"], mistake["put"])))
+
+
+def test_the_schema_in_the_docs_is_that_of_the_models() -> None:
+    there = json.loads((ROOT / "docs/rules.schema.json").read_text())
+    assert there == SCHEMA, "make it anew: spark-mode rules --schema > docs/rules.schema.json"
 
 
 @pytest.mark.parametrize(("text", "size"), [("8GB", 8 * 10**9), ("7.5GiB", 15 * 2**29), ("512 MB", 512 * 10**6)])

@@ -7,8 +7,9 @@ All sizes are bytes.
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
-from spark_mode.lab.size import Size, SizeOrAuto
+from spark_mode.lab.size import GB, Size, SizeOrAuto
 from spark_mode.lab.workload import Footprint, Name, Range, Strict, Workload, tagged
 
 
@@ -92,9 +93,12 @@ class Host(Strict):
 
 
 class Mode(Strict):
-    """One side of the switch: the class that runs exactly, and the Compose profiles to choose from, or the services it is."""
+    """One side of the switch: the class that runs exactly, and the Compose profiles to choose from, or the services it is.
 
-    class_: Annotated[Name, Field(alias="class")]
+    The class is empty where the file does not say it, until it is known what the profiles run.
+    """
+
+    class_: Annotated[Name, Field(alias="class")] = ""
     profiles: tuple[Name, ...] = Field(default=(), strict=False)
     services: tuple[Name, ...] = Field(default=(), strict=False)
 
@@ -179,6 +183,9 @@ Rule = Annotated[
     Discriminator(_rule_kind),
 ]
 
+WITHOUT_GPU = Footprint.model_construct(planned=GB, low=GB, high=GB)
+"""What a service without a GPU counts where nothing else is said of it."""
+
 
 class Rules(Strict):
     """Everything that rules.yaml says, in its order.
@@ -199,6 +206,8 @@ class Rules(Strict):
     sets: tuple[NamedSet, ...] = Field(default=(), strict=False)
     default_footprint: Footprint | None = None
     guard: GuardPolicy = GuardPolicy()
+    without_gpu: Annotated[frozenset[str], SkipJsonSchema()] = Field(default=frozenset(), exclude=True)
+    """No key of the file: the services of the Compose project that no workload describes and that ask for no GPU."""
 
     @model_validator(mode="before")
     @classmethod
@@ -240,6 +249,10 @@ class Rules(Strict):
         if self.guard.spares is not None:
             return frozenset(self.guard.spares)
         return frozenset(name for name, one in self.workloads.items() if self.runs_to_end(one))
+
+    def footprint_of_undescribed(self, service: str) -> Footprint | None:
+        """Return what a service counts that no workload describes: as the file says, or little where it asks for no GPU."""
+        return self.default_footprint or (WITHOUT_GPU if service in self.without_gpu else None)
 
     def host_of_service(self, service: str) -> str | None:
         """Return the name of the host that a Compose service is."""

@@ -11,7 +11,10 @@ from pydantic import ValidationError
 
 from spark_mode.errors import ConfigurationError
 from spark_mode.lab.document import parse_document
+from spark_mode.lab.left_out import complete
+from spark_mode.lab.mistakes import in_our_words
 from spark_mode.lab.rules import RULE_KINDS, Alternate, AtMost, Careful, Exclusive, Rules
+from spark_mode.lab.suggestion import nearest
 from spark_mode.lab.verbs import NO_MODES, VERBS
 from spark_mode.lab.workload import Workload
 
@@ -22,42 +25,57 @@ _OURS = {"name": "", "variant": '; did you mean "variants"?', "class_": '; did y
 """Fields of a workload or mode that are not keys of the file, and what was meant."""
 
 
-def read_rules(text: str, name: str, read_other: Callable[[str], str]) -> Rules:
-    """Return the rules in `text`; `name` is the file's name for messages.
+def read_rules(
+    text: str, name: str, read_other: Callable[[str], str], machine_memory: Callable[[], int | None] = lambda: None
+) -> Rules:
+    """Return the rules in `text`, with what it leaves out; `name` is the file's name for messages.
 
     A file with `extends: OTHER` and `scale: 1/16` is OTHER with every size scaled, and with its own keys in place of
-    OTHER's; `read_other` returns OTHER's text. Raises ConfigurationError with all mistakes, a line each.
+    OTHER's; `read_other` returns OTHER's text. `machine_memory` tells the machine's, in bytes, for limits that follow from it.
+    Raises ConfigurationError with all mistakes, a line each.
     """
-    data = parse_document(text, name)
-    if not isinstance(data, dict):
-        raise ConfigurationError(f"{name}: expected keys such as hardware, limits and workloads")
-    scale = Fraction(1)
-    if "extends" in data:
-        scale = _scale(data.pop("scale", 1), name)
-        other = data.pop("extends")
-        if not isinstance(other, str) or not other.isprintable():
-            raise ConfigurationError(f"{name}: extends: write the path of another rules file, not {short_repr(other)}")
-        base = parse_document(read_other(other), other)
-        if not isinstance(base, dict) or "extends" in base:
-            raise ConfigurationError(f"{name}: extends: {other} must be a complete rules file")
-        data = {**base, **data}
-    if reserved := list(_reserved(data)):
+    return read_rules_and_assumed(text, name, read_other, machine_memory)[0]
+
+
+def read_rules_and_assumed(
+    text: str, name: str, read_other: Callable[[str], str], machine_memory: Callable[[], int | None]
+) -> tuple[Rules, dict[str, str]]:
+    """Return the rules as `read_rules` does, and what the text left out: in words, by section. Raises ConfigurationError."""
+    written, scale = _document(text, name, read_other)
+    if reserved := list(_reserved(written)):
         raise _as_configuration_error(name, reserved)
+    data, assumed = complete(written, machine_memory, scale)
     try:
         rules = Rules.model_validate(data, context={"scale": scale})
     except ValidationError as error:
-        raise _as_configuration_error(name, (_message(detail, data) for detail in error.errors())) from None
+        details = (detail for detail in error.errors() if detail["loc"][::2] != ("workloads", "name"))  # which is the key
+        raise _as_configuration_error(name, (_message(detail, written) for detail in details)) from None
     if mistakes := list(_wrong_references(rules)):
         raise _as_configuration_error(name, mistakes)
-    return rules
+    return rules, assumed
+
+
+def _document(text: str, name: str, read_other: Callable[[str], str]) -> tuple[dict[str, Any], Fraction]:
+    """Return what is written, with that of the file which is extended, and the scale of its sizes."""
+    data = parse_document(text, name)
+    if not isinstance(data, dict):
+        raise ConfigurationError(f"{name}: expected keys such as workloads, rules and modes")
+    if "extends" not in data:
+        return data, Fraction(1)
+    scale = _scale(data.pop("scale", 1), name)
+    other = data.pop("extends")
+    if not isinstance(other, str) or not other.isprintable():
+        raise ConfigurationError(f"{name}: extends: write the path of another rules file, not {short_repr(other)}")
+    base = parse_document(read_other(other), other)
+    if not isinstance(base, dict) or "extends" in base:
+        raise ConfigurationError(f"{name}: extends: {other} must be a complete rules file")
+    return {**base, **data}, scale
 
 
 def suggest(wrong: str, known: Iterable[str]) -> str:
     """Return `; did you mean "x"?` for the nearest known name, or nothing when none is near."""
-    from difflib import get_close_matches  # a mistake may take its time
-
-    near = get_close_matches(wrong, list(known), n=1, cutoff=0.6)
-    return f'; did you mean "{near[0]}"?' if near else ""
+    near = nearest(wrong, known)
+    return f'; did you mean "{near}"?' if near else ""
 
 
 def _scale(value: object, name: str) -> Fraction:
@@ -68,6 +86,8 @@ def _scale(value: object, name: str) -> Fraction:
 
 
 def _reserved(data: dict[str, Any]) -> Iterator[str]:
+    if "without_gpu" in data:
+        yield 'without_gpu: unknown key "without_gpu"'
     for section in ("workloads", "modes"):
         entries = data.get(section)
         for key, entry in entries.items() if isinstance(entries, dict) else ():
@@ -85,16 +105,11 @@ def _as_configuration_error(name: str, mistakes: Iterable[str]) -> Configuration
 
 def _message(detail: Any, data: dict[str, Any]) -> str:
     path = [str(part) for depth, part in enumerate(detail["loc"]) if not (depth == 2 and part in _TAGS)]
+    path = path[:-1] if path[-1:] == ["[key]"] else path
     where = "/".join(path)
-    match detail["type"]:
-        case "extra_forbidden":
-            return f'{where}: unknown key "{path[-1]}"{suggest(path[-1], _known_keys(path, data))}'
-        case "missing":
-            return f"{where}: is missing"
-        case "union_tag_not_found" | "union_tag_invalid":
-            return f"{where}: a rule has exactly one of exclusive, at_most (with of), careful and alternate"
-        case _:
-            return f"{where}: {detail['msg'].removeprefix('Value error, ')}"
+    if detail["type"] == "extra_forbidden":
+        return f'{where}: unknown key "{path[-1]}"{suggest(path[-1], _known_keys(path, data))}'
+    return f"{where}: {in_our_words(detail)}"
 
 
 def _known_keys(path: list[str], data: dict[str, Any]) -> list[str]:
@@ -115,7 +130,7 @@ def _wrong_references(rules: Rules) -> Iterator[str]:
     for name, mode in rules.modes.items():
         if name in VERBS or name in NO_MODES:
             yield f'modes/{name}: "{name}" means something to spark-mode already; give the mode another name'
-        if mode.class_ not in rules.classes:
+        if mode.class_ and mode.class_ not in rules.classes:
             yield f'modes/{name}/class: unknown class "{mode.class_}"{suggest(mode.class_, rules.classes)}'
     yield from _wrong_rules(rules)
     for index, named in enumerate(rules.sets):
@@ -136,7 +151,8 @@ def _wrong_workloads(rules: Rules) -> Iterator[str]:
     for name, workload in rules.workloads.items():
         where = f"workloads/{name}"
         if workload.class_ not in rules.classes:
-            yield f'{where}/class: unknown class "{workload.class_}"{suggest(workload.class_, rules.classes)}'
+            near = suggest(workload.class_, rules.classes)
+            yield f'{where}/class: unknown class "{workload.class_}"{near}; one of its own belongs into classes'
         yield from _wrong_runner(rules, workload, where)
         if workload.service:
             if workload.service in services:

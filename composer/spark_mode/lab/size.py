@@ -5,7 +5,7 @@ from fractions import Fraction
 from reprlib import repr as short_repr
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, ValidationInfo
+from pydantic import BeforeValidator, PlainSerializer, ValidationInfo, WithJsonSchema
 
 GB = 10**9
 
@@ -34,11 +34,24 @@ def gb_text(size: int) -> str:
     return f"{size / GB:.1f} GB"
 
 
+def size_text(size: int) -> str:
+    """Write bytes as rules.yaml has them, to the byte: `7.5GB`."""
+    whole, rest = divmod(size, GB)
+    return f"{whole}.{rest:09}".rstrip("0").rstrip(".") + "GB"
+
+
 def _scaled(text: object, info: ValidationInfo) -> int:
     return round(parse_size(text) * Fraction((info.context or {}).get("scale", 1)))
 
 
-Size = Annotated[int, BeforeValidator(_scaled)]
+_WRITTEN = f"^{_SIZE.pattern}$".replace("(?:", "(")
+
+Size = Annotated[
+    int,
+    BeforeValidator(_scaled),
+    PlainSerializer(size_text, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": _WRITTEN}),
+]
 """A field of rules.yaml: bytes, written with a unit, times the `scale` of the validation's context."""
 
 
@@ -46,5 +59,10 @@ def _scaled_or_auto(text: object, info: ValidationInfo) -> int | str:
     return "auto" if text == "auto" else _scaled(text, info)
 
 
-SizeOrAuto = Annotated[Literal["auto"] | int, BeforeValidator(_scaled_or_auto)]
+SizeOrAuto = Annotated[
+    Literal["auto"] | int,
+    BeforeValidator(_scaled_or_auto),
+    PlainSerializer(lambda size: size if size == "auto" else size_text(size), when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": f"{_WRITTEN}|^auto$"}),
+]
 """A `Size`, or `auto` for what only the machine can tell."""

@@ -15,6 +15,7 @@ VERBS = {
     "history": "Show what was switched, by whom, and how it ended",
     "calibrate": "Show what workloads really took, and the lines for rules.yaml",
     "check": "Look for mistakes in the lab, the engine and this machine",
+    "rules": "Print the rules file with all that it leaves out",
     "lab": "Set or show the lab that is used from anywhere",
     "setup": "Have one lock and one journal for all users of this machine",
     "uninstall": "Take that away again",

@@ -2,12 +2,16 @@
 
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue, SkipJsonSchema
+from pydantic_core import CoreSchema
 
 from spark_mode.frozen import Frozen
 from spark_mode.lab.size import Size, parse_size
 
-Name = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.:/-]*$", max_length=100)]
+LONGEST_NAME = 100
+NAME = r"^[a-zA-Z0-9][a-zA-Z0-9_.:/-]*$"
+Name = Annotated[str, Field(pattern=NAME, max_length=LONGEST_NAME)]
 Text = Annotated[str, Field(min_length=1)]
 
 
@@ -47,6 +51,13 @@ class Footprint(Strict):
         parse_size(sizes["planned"])  # or the same mistake would be told three times
         return {"low": sizes["planned"], "high": sizes["planned"], **sizes}
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """What may be written: one size, or what is planned and, if it is not always the same, what was seen."""
+        spread = handler.resolve_ref_schema(handler(core))
+        spread["required"] = ["planned"]
+        return {"anyOf": [spread["properties"]["planned"], dict(spread)], "description": spread["description"]}
+
     @model_validator(mode="after")
     def _ordered(self) -> "Footprint":
         if not 0 < self.low <= self.planned <= self.high:
@@ -78,7 +89,7 @@ class ForeignPattern(Strict):
 class Workload(Strict):
     """What has a footprint: a Compose service, or a model that a host serves."""
 
-    name: Name
+    name: Annotated[Name, SkipJsonSchema()]
     class_: Annotated[Name, Field(alias="class")]
     footprint: Footprint
     service: Name | None = None
@@ -91,7 +102,7 @@ class Workload(Strict):
     load_seconds: Annotated[int, Field(ge=0)] = 0
     aliases: tuple[Name, ...] = Field(default=(), strict=False)
     outside: tuple[ForeignPattern, ...] = Field(default=(), strict=False)
-    variant: Name | None = Field(default=None, exclude=True)
+    variant: Annotated[Name | None, SkipJsonSchema()] = Field(default=None, exclude=True)
 
     @property
     def label(self) -> str:

@@ -239,9 +239,10 @@ def running_workload(rules: Rules, service: str, variant: str | None) -> Workloa
     workload = rules.of_service(service)
     if workload is not None:
         return _in_variant(workload, variant)
-    if rules.host_of_service(service) or rules.default_footprint is None:
+    footprint = rules.footprint_of_undescribed(service)
+    if rules.host_of_service(service) or footprint is None:
         return None
-    return Workload.model_construct(name=service, class_="", footprint=rules.default_footprint, service=service)
+    return Workload.model_construct(name=service, class_="", footprint=footprint, service=service)
 
 
 def _in_variant(workload: Workload, variant: str | None) -> Workload:

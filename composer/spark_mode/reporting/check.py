@@ -13,6 +13,7 @@ from spark_mode.journal.understanding import UNDERSTOOD
 from spark_mode.lab.files import LabFiles
 from spark_mode.lab.project import SCOPE, Service
 from spark_mode.lab.size import gb_text
+from spark_mode.lab.unsaid_long_run import SAY_IT, UNSAID, unsaid_long_run
 from spark_mode.lab.workload import Workload
 from spark_mode.planning.advice import SHORT_GRACE
 from spark_mode.planning.budget import budget
@@ -21,6 +22,7 @@ from spark_mode.planning.target import DESCRIBE_IT
 from spark_mode.reporting.finding import Finding
 from spark_mode.reporting.machine_check import look
 from spark_mode.session.foreign_workloads import hidden_from_others
+from spark_mode.session.rules_file import assumed_of_file
 from spark_mode.session.session import Session
 from spark_mode.sharing.directories import SET_UP
 
@@ -38,6 +40,7 @@ def check(session: Session, compose_version: str) -> list[Finding]:
             where="compose",
             message=f"project {project.name}, {services} services",
         ),
+        *_assumed(session),
         *_variables(session.files),
         *_modes(session),
         *_services(session),
@@ -56,6 +59,14 @@ def check(session: Session, compose_version: str) -> list[Finding]:
     if puzzle := session.journal_state.puzzle:
         found.append(Finding(level="error", where="journal", message=puzzle, fix=UNDERSTOOD))
     return [*found, *_engine(session, observed), *_hidden(session), *_machine(session, observed), *_measured(session)]
+
+
+def _assumed(session: Session) -> Iterator[Finding]:
+    """Tell what the rules file leaves out, and what holds in its place."""
+    if unsaid_long_run(session.rules):
+        yield Finding(level="warning", where="rules: classes/training", message=UNSAID, fix=SAY_IT)
+    for section, words in assumed_of_file(session.files.rules, session.rules, session.project):
+        yield Finding(level="info", where=f"rules: {section}", message=f"assumed: {words}")
 
 
 def _variables(files: LabFiles) -> Iterator[Finding]:
@@ -86,7 +97,7 @@ def _services(session: Session) -> Iterator[Finding]:
         if service.provider:
             continue
         where, workload = f"compose: {name}", rules.of_service(name)
-        if workload is None and rules.host_of_service(name) is None and rules.default_footprint is None:
+        if workload is None and rules.host_of_service(name) is None and rules.footprint_of_undescribed(name) is None:
             message = "no workload describes it: a switch refuses it"
             yield Finding(level="error", where=where, message=message, fix=DESCRIBE_IT)
         if service.restart in RESURRECTING:

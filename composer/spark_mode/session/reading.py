@@ -10,6 +10,7 @@ from spark_mode.errors import ConfigurationError, SparkModeError
 from spark_mode.lab.no_rules import NO_RULES
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
+from spark_mode.lab.rules_of_project import with_project
 from spark_mode.session.rules_file import read_rules_file, text_of
 
 
@@ -33,7 +34,8 @@ def read_lab(
     name: Callable[[SparkModeError], str] | None,
     forgive: Callable[[ConfigurationError], None],
 ) -> Reading:
-    """Read the rules, and Compose's answer about the files that had the digests `inputs` before it was asked.
+    """Read the rules, Compose's answer about the files that had the digests `inputs` before it was asked, and what of the rules
+    follows from that.
 
     `name` tells the project's name where a broken Compose file is allowed; what is wrong with the rules goes to `forgive`, which
     raises it unless a lab is in hand without them. Raises ConfigurationError and EngineUnavailable.
@@ -51,8 +53,13 @@ def read_lab(
     except ConfigurationError as error:
         forgive(error)
     try:
-        return Reading(known, source.read(), source.version, None, read)
+        project = source.read()
     except SparkModeError as error:
         if name is None:
             raise
         return Reading(known, Project(name=name(error)), "", error, read)
+    try:
+        known = known if known is NO_RULES else with_project(known, project, Path(rules).name)
+    except ConfigurationError as error:
+        forgive(error)
+    return Reading(known, project, source.version, None, read)

@@ -17,6 +17,7 @@ from spark_mode.journal.understanding import require_understood
 from spark_mode.lab.files import LabFiles
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
+from spark_mode.lab.unsaid_long_run import SAY_IT, UNSAID, unsaid_long_run
 from spark_mode.planning.mode import current_mode
 from spark_mode.planning.observed import Container, MemoryUser, Observed
 from spark_mode.planning.plan import Plan
@@ -208,7 +209,10 @@ class Session:
 
     def plan_for(self, request: Request, observed: Observed) -> Plan:
         """Return the plan for things as they were observed."""
-        return make_plan(request, self.project, self.rules, observed, self.capacity)
+        plan = make_plan(request, self.project, self.rules, observed, self.capacity)
+        if not unsaid_long_run(self.rules):
+            return plan
+        return plan.model_copy(update={"warnings": (*plan.warnings, f"{UNSAID}; {SAY_IT}")})
 
     def explained(self, plan: Plan, observed: Observed) -> Plan:
         """Return a plan that names who holds the memory which is missing."""

@@ -1,0 +1,61 @@
+"""What rules.yaml leaves to the Compose project: the class of a mode, and what a service without a GPU counts."""
+
+from collections.abc import Iterable, Iterator
+
+from spark_mode.errors import ConfigurationError
+from spark_mode.lab.project import Project
+from spark_mode.lab.rules import WITHOUT_GPU, Mode, Rules
+from spark_mode.lab.size import gb_text
+
+
+def with_project(rules: Rules, project: Project, file: str) -> Rules:
+    """Return the rules of a file with what the project tells of them.
+
+    Raises ConfigurationError with each mode whose profiles are there and do not tell its class.
+    """
+    told, mistakes = dict(rules.modes), []
+    for name, mode in rules.modes.items():
+        if not mode.class_ and {*mode.profiles, *mode.services} <= {*project.profiles, *project.services}:
+            classes = _classes_of(mode, rules, project)
+            if len(classes) == 1:
+                told[name] = mode.model_copy(update={"class_": classes[0]})
+            else:
+                run = " and ".join(classes) or "nothing with a class"
+                mistakes.append(f"modes/{name}/class: is missing, and what it runs is {run}: write the one that it is")
+    if mistakes:
+        raise ConfigurationError(
+            "\n".join(f"{file}: {one}" for one in mistakes), f"correct {file}; nothing is touched until then"
+        )
+    return rules.model_copy(update={"modes": told, "without_gpu": frozenset(_without_gpu(rules, project))})
+
+
+def assumed_of_project(written: Rules, whole: Rules, project: Project) -> dict[str, str]:
+    """Return what the project has told of rules that were written without it: in words, by section."""
+    unsaid = {name for name, mode in written.modes.items() if not mode.class_}
+    modes = [f"{name} of class {mode.class_}" for name, mode in whole.modes.items() if name in unsaid]
+    small = ", ".join(name for name in project.services if name in whole.without_gpu)
+    said = {"modes": ", ".join(modes), "default_footprint": small and f"{gb_text(WITHOUT_GPU.planned)} for each of {small}"}
+    return {section: words for section, words in said.items() if words}
+
+
+def _classes_of(mode: Mode, rules: Rules, project: Project) -> tuple[str, ...]:
+    """Return the classes of what a mode runs itself; else of the models its profiles need, else of all that comes along."""
+    own = [*mode.services, *(service for profile in mode.profiles for service in project.of_profile(profile))]
+    needs = [needed for profile in mode.profiles if (needed := rules.profiles.get(profile))]
+    models = [rules.workloads[model].class_ for needed in needs for model in needed.models]
+    for found in (_of_services(own, rules), models, _of_services(project.closure(own), rules)):
+        if classes := tuple(dict.fromkeys(found)):
+            return classes
+    return ()
+
+
+def _of_services(services: Iterable[str], rules: Rules) -> list[str]:
+    return [workload.class_ for service in services if (workload := rules.of_service(service))]
+
+
+def _without_gpu(rules: Rules, project: Project) -> Iterator[str]:
+    """Yield the services that count little, where the file says nothing of such services."""
+    for name, service in project.services.items():
+        described = rules.of_service(name) or rules.host_of_service(name) or rules.default_footprint
+        if not described and not service.reserves_gpu and not service.provider:
+            yield name

@@ -1,0 +1,46 @@
+"""A JSON schema of rules.yaml for editors, made from the models: it knows every key, and takes all that `read_rules` takes."""
+
+from typing import Any
+
+from spark_mode.lab.left_out import FILLED_IN
+from spark_mode.lab.rules import Rules
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def rules_schema() -> dict[str, Any]:
+    """Return the schema of what may be written: keys that are filled in are not required, and a file may extend another."""
+    schema = Rules.model_json_schema(by_alias=True)
+    models: dict[str, dict[str, Any]] = {**schema["$defs"], "Rules": schema}
+    for name, model in models.items():
+        model["required"] = [key for key in model.get("required", ()) if key not in FILLED_IN.get(name, ())]
+    schema["required"] = []
+    schema["anyOf"] = [{"required": ["workloads"]}, {"required": ["extends"]}]
+    schema["dependentRequired"] = {"scale": ["extends"]}
+    schema["properties"] |= {
+        "extends": {"type": "string", "description": "The path of another rules file, whose keys hold where this one has none."},
+        "scale": {"type": ["string", "number"], "description": "What every size is multiplied by, such as 1/16."},
+    }
+    for section in ("hardware", "limits", "overhead", "classes"):
+        schema["properties"][section] = _or_nothing(schema["properties"][section])
+    schema["$defs"]["WorkloadClass"] = _or_nothing(schema["$defs"]["WorkloadClass"])
+    return {"$schema": DIALECT, **_plain(schema)}
+
+
+def _or_nothing(part: dict[str, Any]) -> dict[str, Any]:
+    """With nothing below it a key is as good as left out."""
+    return {"anyOf": [part, {"type": "null"}]}
+
+
+def _plain(part: Any) -> Any:
+    """Leave out what no editor shows: titles that repeat the key, and defaults that stand for nothing."""
+    if isinstance(part, list):
+        return [_plain(one) for one in part]
+    if not isinstance(part, dict):
+        return part
+    kept = {key: value for key, value in part.items() if not _is_noise(key, value)}
+    return {key: _plain(value) for key, value in kept.items()}
+
+
+def _is_noise(key: str, value: Any) -> bool:
+    return (key == "title" and isinstance(value, str)) or (key == "default" and value in (None, "", {}, [])) or value == []
