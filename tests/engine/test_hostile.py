@@ -253,7 +253,7 @@ def test_a_lab_setting_that_is_no_path_is_said(lab: Lab, tmp_path: Path, content
     setting.parent.mkdir(parents=True)
     setting.write_bytes(contents)
     lab.folder, lab.files, lab.rules = tmp_path, (), None
-    assert "set it anew: spark-mode lab PATH" in lab.run("status", expect=3).err
+    assert "set it anew: spark-mode lab DIR" in lab.run("status", expect=3).err
 
 
 def test_a_docker_configuration_that_is_a_pipe_holds_nothing_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,12 +5,14 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
+from spark_mode.cli.anywhere import to_the_front
 from spark_mode.cli.context import CliOptions
 from spark_mode.cli.main import cli
 from spark_mode.cli.progress import ask
 from spark_mode.errors import ConfigurationError, Interrupted, UsageFault
+from spark_mode.lab.rules_reading import read_rules
 from spark_mode.lab.verbs import VERBS
 from spark_mode.planning.plan import StoppedTraining
 from spark_mode.session.discovery import Flags, find_lab, lab_setting
@@ -84,6 +86,118 @@ def test_a_compose_file_without_rules_is_no_lab(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"no rules\.yaml beside") as refused:
         find_lab(Flags(files=("a.yaml",)), {}, tmp_path)
     assert refused.value.hint == "write one, or name it: --rules FILE, or export SPARK_MODE_RULES=FILE"
+
+
+def set_lab(folder: Path, home: Path) -> dict[str, str]:
+    """Make a lab in a folder the one that is used from anywhere; return the environment in which it is."""
+    environment = {"XDG_CONFIG_HOME": str(home)}
+    lab_setting(environment).parent.mkdir(parents=True)
+    lab_setting(environment).write_text(f"{lab_in(folder)}\n")
+    return environment
+
+
+@pytest.mark.parametrize("name", ["compose.yaml", "docker-compose.yml"])
+def test_a_folder_that_could_be_a_lab_and_is_none_is_refused_and_no_other_lab_is_taken(tmp_path: Path, name: str) -> None:
+    environment = set_lab(tmp_path / "set", tmp_path / "home")
+    here = tmp_path / "here"
+    here.mkdir()
+    (here / name).write_text("services: {}\n")
+    with pytest.raises(ConfigurationError, match=f"{name} has no rules.yaml beside it") as refused:
+        find_lab(Flags(), environment, here)
+    assert refused.value.hint is not None
+    assert f"with lines such as these in {here / 'rules.yaml'}:" in refused.value.hint
+    assert refused.value.hint.endswith(f"or use another lab: spark-mode -C {tmp_path / 'set'} …")
+    with pytest.raises(ConfigurationError) as without:
+        find_lab(Flags(), {"XDG_CONFIG_HOME": str(tmp_path)}, here)
+    assert str(without.value.hint).endswith("spark-mode -C DIR …")
+
+
+def test_the_lines_that_a_folder_is_shown_make_it_a_lab(tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text("services: {}\n")
+    with pytest.raises(ConfigurationError) as refused:
+        find_lab(Flags(), {"XDG_CONFIG_HOME": str(tmp_path)}, tmp_path)
+    lines = str(refused.value.hint).splitlines()[1:-1]
+    rules = read_rules("\n".join(line.strip() for line in lines), "rules.yaml", str)
+    assert (list(rules.workloads), list(rules.modes)) == (["SERVICE"], ["MODE"])
+
+
+def test_rules_that_are_named_make_the_compose_file_here_the_lab_and_not_that_of_another(tmp_path: Path) -> None:
+    environment = set_lab(tmp_path / "set", tmp_path / "home")
+    (tmp_path / "compose.yaml").write_text("services: {}\n")
+    assert find_lab(Flags(rules="own.yaml"), environment, tmp_path)[:2] == (
+        (str(tmp_path / "compose.yaml"),),
+        str(tmp_path / "own.yaml"),
+    )
+
+
+def test_a_directory_that_is_named_and_is_no_lab_is_refused(tmp_path: Path) -> None:
+    environment = set_lab(tmp_path / "set", tmp_path / "home")
+    with pytest.raises(ConfigurationError, match="no lab in "):
+        find_lab(Flags(directory=str(tmp_path)), environment, tmp_path)
+
+
+def at(here: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Result:
+    """Run the command in a directory, on a machine where nothing else is set."""
+    monkeypatch.chdir(here)
+    for name in ("COMPOSE_FILE", "COMPOSE_PROJECT_NAME", "SPARK_MODE_RULES"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(here / "home"))
+    return CliRunner().invoke(cli, arguments, obj=CliOptions())
+
+
+def test_a_lab_is_set_shown_and_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = lab_in(tmp_path / "lab")
+    assert at(tmp_path, monkeypatch, "lab", "lab").output == f"the lab in {folder} is used from anywhere\n"
+    shown = json.loads(at(tmp_path, monkeypatch, "lab", "--format", "json").output)
+    assert (shown["files"], shown["set"]) == ([str(folder / "compose.yaml")], str(folder))
+    assert at(tmp_path, monkeypatch, "lab", "--unset").output == "no lab is used from anywhere any more\n"
+    assert isinstance(at(tmp_path, monkeypatch, "lab").exception, ConfigurationError)
+    assert at(tmp_path, monkeypatch, "lab", "--unset").output == "no lab was set\n"
+
+
+def test_a_folder_that_is_no_lab_is_not_set_though_another_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab_in(tmp_path / "lab")
+    at(tmp_path, monkeypatch, "lab", "lab")
+    (tmp_path / "none").mkdir()
+    refused = at(tmp_path, monkeypatch, "lab", "none").exception
+    assert isinstance(refused, ConfigurationError)
+    assert refused.message.startswith(f"no lab in {tmp_path / 'none'}")
+    assert json.loads(at(tmp_path, monkeypatch, "lab", "--format=json").output)["set"] == str(tmp_path / "lab")
+
+
+@pytest.mark.parametrize("after", range(4))
+def test_an_option_of_the_whole_command_is_understood_before_and_after_the_verb(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    lab_in(tmp_path / "lab", "own.yaml")
+    options = [("-C", "lab"), ("-fown.yaml",), ("--project-name", "mine"), ("--format", "json")]
+    words = [word for option in options[after:] for word in option]
+    line = [*words, "lab", *(word for option in options[:after] for word in option)]
+    shown = json.loads(at(tmp_path, monkeypatch, *line).output)
+    assert shown == {
+        "files": [str(tmp_path / "lab/own.yaml")],
+        "rules": str(tmp_path / "lab/rules.yaml"),
+        "project_name": "mine",
+        "set": None,
+    }
+
+
+def test_what_stands_after_two_dashes_is_no_option() -> None:
+    words = ["up", "a", "-f", "x", "--quiet", "--", "-f", "y"]
+    front = ["-f", "x", "--quiet", "up", "a", "--", "-f", "y"]
+    assert to_the_front(words, {"-f": True, "--quiet": False}) == front
+
+
+def test_a_directory_that_is_not_there_is_a_mistake_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = at(tmp_path, monkeypatch, "status", "-C", "gone")
+    assert (done.exit_code, "gone: No such file or directory" in done.output) == (2, True)
+
+
+def test_a_mode_is_found_in_the_lab_that_is_named_after_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab_in(tmp_path / "lab")
+    (tmp_path / "lab/rules.yaml").write_text("modes: {pictures: {profiles: [a, b]}}\n")
+    assert "Switch to pictures" in at(tmp_path, monkeypatch, "pictures", "-h", "-C", "lab").output
+    assert "pictures" in at(tmp_path, monkeypatch, "--help", "-C", "lab").output
 
 
 def run(*arguments: str) -> str:

@@ -70,14 +70,9 @@ def test_an_option_of_another_verb_is_told_whose_it_is(line: tuple[str, ...]) ->
     assert told(*line) == ("No such option '--then'", "it belongs to training, to")
 
 
-@pytest.mark.parametrize("option", ["--rules", "-p", "--project-name", "-f", "--env-file", "--project-directory"])
-@pytest.mark.parametrize("verb", [("audio", "omni"), ("plan", "audio", "omni")])
-def test_a_global_option_after_the_verb_is_told_that_it_goes_before(option: str, verb: tuple[str, ...]) -> None:
-    message, hint = told(*verb, option, "x")
-    assert message == f"No such option '{option}'"
-    assert hint is not None
-    assert hint.startswith(f"it goes before the verb: spark-mode {option} ")
-    assert hint.endswith(f" {verb[0]} …" if len(verb) == 2 else " plan audio …")
+@pytest.mark.parametrize("line", [("status", "--rules"), ("audio", "omni", "-f"), ("-C",)])
+def test_an_option_without_its_value_is_told_so_wherever_it_stands(line: tuple[str, ...]) -> None:
+    assert told(*line)[0] == f"Option '{line[-1]}' requires an argument."
 
 
 def test_an_option_of_a_verb_before_the_verb_is_told_that_it_goes_after() -> None:

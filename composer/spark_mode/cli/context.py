@@ -86,14 +86,7 @@ class CliOptions:
 
 
 def output_options(command: Verb) -> Verb:
-    """Accept --format and --quiet after the verb too."""
-
-    def set_format(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
-        ctx.ensure_object(CliOptions).format = value or ctx.ensure_object(CliOptions).format
-
-    def set_quiet(ctx: click.Context, _: click.Parameter, value: bool) -> None:
-        ctx.ensure_object(CliOptions).quiet |= value
-
+    """Show --format and --quiet with the verb too; wherever they stand, they are read before it (`anywhere.py`)."""
     formats = click.Choice(["table", "json"])
-    command = click.option("--format", type=formats, callback=set_format, expose_value=False, help="How to print.")(command)
-    return click.option("--quiet", is_flag=True, callback=set_quiet, expose_value=False, help="No progress.")(command)
+    command = click.option("--format", type=formats, expose_value=False, help="How to print.")(command)
+    return click.option("--quiet", is_flag=True, expose_value=False, help="No progress.")(command)

@@ -49,4 +49,4 @@ def _lab(cli_options: CliOptions) -> Path:
         raise UsageFault(message, "in the lab's directory: unset COMPOSE_FILE")
     if cli_options.flags.files:
         raise UsageFault("the gate is named in the lab's own .env", "without -f, in the lab's directory")
-    return lab_folder(os.environ, here())
+    return lab_folder(cli_options.flags, os.environ, here())

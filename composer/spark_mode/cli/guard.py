@@ -58,7 +58,7 @@ def _require_trusted(cli_options: CliOptions) -> Path:
     found = find_lab(cli_options.flags, os.environ, here())
     require_trusted(found)
     named = cli_options.flags.files or os.environ.get("COMPOSE_FILE")
-    return here() if named else lab_folder(os.environ, here())
+    return here() if named else lab_folder(cli_options.flags, os.environ, here())
 
 
 def _watch(cli_options: CliOptions) -> None:

@@ -1,4 +1,4 @@
-"""`spark-mode lab [PATH]`."""
+"""`spark-mode lab [DIR]`."""
 
 import os
 from pathlib import Path
@@ -8,30 +8,54 @@ import click
 from spark_mode.atomic_file import replace_file
 from spark_mode.cli.context import CliOptions, output_options
 from spark_mode.errors import ConfigurationError
-from spark_mode.session.discovery import Flags, find_lab, here, lab_setting
+from spark_mode.session.discovery import Flags, find_lab, here, lab_setting, set_folder
 
 
 @click.command()
-@click.argument("path", required=False, type=click.Path(path_type=Path))
+@click.argument("path", required=False, metavar="[DIR]", type=click.Path(path_type=Path))
+@click.option("--unset", is_flag=True, help="Forget the lab that was set.")
 @output_options
 @click.pass_obj
-def lab(cli_options: CliOptions, path: Path | None) -> None:
-    """Show which lab is used here, or set the lab in the directory PATH as the one that is used from anywhere."""
-    if path is not None:
-        folder = path.resolve()
-        if not folder.is_dir():
-            raise ConfigurationError(f"{folder} is not a directory", "name the directory that holds the lab's files")
-        find_lab(Flags(), {}, folder)
-        setting = lab_setting(os.environ)
-        try:
-            setting.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(setting, f"{folder}\n".encode(), 0o644)
-        except OSError as error:
-            raise ConfigurationError(f"{setting}: {error.strerror}", "set XDG_CONFIG_HOME to a directory you may write") from None
-        cli_options.show({"lab": str(folder)}, lambda: f"the lab in {folder} is used from anywhere")
-        return
+def lab(cli_options: CliOptions, path: Path | None, unset: bool) -> None:
+    """Show which lab is used here, or set the lab in the directory DIR as the one that is used from anywhere."""
+    if unset and path is not None:
+        raise click.UsageError("give either a directory or --unset")
+    if unset:
+        _unset(cli_options)
+    elif path is not None:
+        _set(cli_options, path.resolve())
+    else:
+        _show(cli_options)
+
+
+def _show(cli_options: CliOptions) -> None:
     found = find_lab(cli_options.flags, os.environ, here())
-    cli_options.show(
-        {"files": list(found.compose), "rules": found.rules, "project_name": found.project_name},
-        lambda: "\n".join([*found.compose, found.rules]),
-    )
+    used, anywhere = [*found.compose, found.rules], set_folder(os.environ)
+    said = [f"from anywhere: {anywhere}"] if anywhere else []
+    data = {"files": list(found.compose), "rules": found.rules, "project_name": found.project_name}
+    cli_options.show({**data, "set": str(anywhere) if anywhere else None}, lambda: "\n".join([*used, *said]))
+
+
+def _set(cli_options: CliOptions, folder: Path) -> None:
+    if not folder.is_dir():
+        raise ConfigurationError(f"{folder} is not a directory", "name the directory that holds the lab's files")
+    find_lab(Flags(directory=str(folder)), {}, folder)
+    setting = lab_setting(os.environ)
+    try:
+        setting.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(setting, f"{folder}\n".encode(), 0o644)
+    except OSError as error:
+        raise ConfigurationError(f"{setting}: {error.strerror}", "set XDG_CONFIG_HOME to a directory you may write") from None
+    cli_options.show({"lab": str(folder)}, lambda: f"the lab in {folder} is used from anywhere")
+
+
+def _unset(cli_options: CliOptions) -> None:
+    setting = lab_setting(os.environ)
+    try:
+        setting.unlink()
+        said = "no lab is used from anywhere any more"
+    except FileNotFoundError:
+        said = "no lab was set"
+    except OSError as error:
+        raise ConfigurationError(f"{setting}: {error.strerror}", f"remove it: rm {setting}") from None
+    cli_options.show({"lab": None}, lambda: said)

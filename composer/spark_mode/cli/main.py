@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from spark_mode import __version__
+from spark_mode.cli.anywhere import takes_value, to_the_front
 from spark_mode.cli.best_effort_stream import BestEffortStream
 from spark_mode.cli.context import CliOptions
 from spark_mode.cli.docker_plugin import own_arguments
@@ -27,6 +28,15 @@ if TYPE_CHECKING:
 
 class Verbs(click.Group):
     """The verbs, each loaded from its own file when it is called."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the options of the whole command after the verb as well."""
+        try:
+            args = to_the_front(args, takes_value(self))
+        except click.BadOptionUsage:
+            if not ctx.resilient_parsing:  # a shell asks what may come next
+                raise
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*_modes(ctx), *VERBS]
@@ -68,9 +78,29 @@ def _modes(ctx: click.Context) -> "dict[str, KnownMode]":
     return CliOptions.of(ctx.find_root().params).modes()
 
 
+def _go_to(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Be in the directory that is named, as if the command had been called there."""
+    if value is None:
+        return None
+    try:
+        os.chdir(value)
+    except OSError as error:
+        raise click.BadParameter(f"{value}: {error.strerror}", ctx, param) from None
+    return value
+
+
 # Which lab is meant is read first (is_eager): `--help` shows its modes.
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("-f", "--file", "files", multiple=True, is_eager=True, metavar="FILE", help="A Compose file; may be repeated.")
+@click.option(
+    "-C",
+    "--directory",
+    is_eager=True,
+    callback=_go_to,
+    metavar="DIR",
+    type=click.Path(file_okay=False),
+    help="Be in this directory, such as that of another lab.",
+)
 @click.option("--project-directory", is_eager=True, metavar="PATH", help="Compose's project directory.")
 @click.option("-p", "--project-name", metavar="NAME", help="Compose's project name.")
 @click.option("--env-file", "env_files", multiple=True, is_eager=True, metavar="FILE", help="An environment file for Compose.")
@@ -84,6 +114,8 @@ def cli(ctx: click.Context, /, files: tuple[str, ...], **options: Any) -> None:
 
     What rules.yaml keeps apart, such as training and audio, is never active together, and nothing starts that does not fit in
     memory.
+
+    These options are understood before and after the command.
     """
     cli_options = ctx.ensure_object(CliOptions)
     cli_options.take({"files": files, **options})

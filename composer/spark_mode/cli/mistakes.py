@@ -46,10 +46,8 @@ def _called(context: click.Context) -> list[str]:
 
 
 def _place(option: str, context: click.Context) -> str | None:
-    """Return where an option that some verb, or all of them, know has to stand."""
-    root, (program, *verbs) = context.find_root(), _called(context)
-    if one := _option(root.command, option):
-        return f"it goes before the verb: {program} {option} {one.make_metavar(root)} {' '.join(verbs)} …"
+    """Return where an option that some verb knows has to stand."""
+    root, (_, *verbs) = context.find_root(), _called(context)
     group = root.command
     known = {name: group.get_command(root, name) for name in group.list_commands(root)} if isinstance(group, click.Group) else {}
     owners = ", ".join(name for name, command in known.items() if command and _option(command, option))
@@ -58,8 +56,8 @@ def _place(option: str, context: click.Context) -> str | None:
     return f"it belongs to {owners}" if verbs else f"it goes after the verb; it belongs to {owners}"
 
 
-def _option(command: click.Command, name: str) -> click.Parameter | None:
-    return next((one for one in command.params if name in one.opts), None)
+def _option(command: click.Command, name: str) -> bool:
+    return any(name in one.opts for one in command.params)
 
 
 def _choices(error: click.MissingParameter, context: click.Context) -> str | None:

@@ -117,7 +117,8 @@ def _session(question: Question) -> "Session":
     from spark_mode.session.opening import open_lab
 
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("COMPOSE_", "SPARK_MODE_"))}
-    found = find_lab(Flags(project_name=question.project, rules=question.rules), environment, question.lab)
+    flags = Flags(project_name=question.project, rules=question.rules, directory=str(question.lab))
+    found = find_lab(flags, environment, question.lab)
     return open_lab(found)
 
 

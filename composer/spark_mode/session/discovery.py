@@ -1,5 +1,8 @@
 """Which lab is meant: flags, then the environment, then the working directory, then the lab that the user has set.
 
+It is never another one than people think: a directory that could be a lab and is none is refused, and none that is named with -C
+is passed over.
+
 It imports nothing heavy, because the questions to Compose start as soon as the files are known.
 """
 
@@ -17,16 +20,18 @@ COMPOSE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-c
 OVERRIDE_NAMES = ("compose.override.yml", "compose.override.yaml", "docker-compose.override.yml", "docker-compose.override.yaml")
 """What Compose adds by itself, the first that is there, where no file is named (compose-go, cli/options.go)."""
 RULES_NAME = "rules.yaml"
+_NAME_IT = "go to the lab's directory, or name it: -C DIR, or its files with -f; or set it once: spark-mode lab DIR"
 
 
 class Flags(NamedTuple):
-    """The options of the command line that say which lab is meant."""
+    """The options of the command line that say which lab is meant; `directory` is the one that was gone to."""
 
     files: tuple[str, ...] = ()
     project_directory: str | None = None
     project_name: str | None = None
     env_files: tuple[str, ...] = ()
     rules: str | None = None
+    directory: str | None = None
 
 
 def here() -> Path:
@@ -44,7 +49,7 @@ def find_lab(flags: Flags, environment: Mapping[str, str], here: Path) -> LabFil
     """
     named = named_env_files(flags, environment, here)
     folder, compose = _compose_files(flags, environment, here, named)
-    rules = flags.rules or environment.get("SPARK_MODE_RULES")
+    rules = _rules_named(flags, environment)
     project = None if flags.files else _settings(folder, named).get(NAME)  # as Compose does
     directory = here / flags.project_directory if flags.project_directory else None
     return LabFiles(
@@ -76,7 +81,7 @@ def _settings(folder: Path, named: Sequence[str]) -> dict[str, str]:
 
 def find_rules(flags: Flags, environment: Mapping[str, str], here: Path) -> str:
     """Return the rules file alone, for what needs no Compose file. Raises ConfigurationError when there is none."""
-    rules = flags.rules or environment.get("SPARK_MODE_RULES")
+    rules = _rules_named(flags, environment)
     return str(here / rules) if rules else find_lab(flags, environment, here).rules
 
 
@@ -90,42 +95,76 @@ def _compose_files(flags: Flags, environment: Mapping[str, str], here: Path, nam
         return here, flags.files
     if set_files := environment.get(FILE):
         return here, _split(set_files, environment, _settings(here, named))
-    if found := _in_folder(here, environment, named):
-        return here, found
-    folder = _set_folder(here, environment)
-    if found := _in_folder(folder, environment, named):
-        return folder, found
-    setting = lab_setting(environment)
-    raise ConfigurationError(f"the lab in {setting}, {folder}, has no Compose file with a {RULES_NAME}", "spark-mode lab PATH")
+    folder = lab_folder(flags, environment, here)
+    return folder, _in_folder(folder, environment, named, _rules_named(flags, environment))
 
 
-def _set_folder(here: Path, environment: Mapping[str, str]) -> Path:
+def lab_folder(flags: Flags, environment: Mapping[str, str], here: Path) -> Path:
+    """Return the directory of the lab where no Compose file is named. Raises ConfigurationError when there is none."""
+    named, rules = named_env_files(flags, environment, here), _rules_named(flags, environment)
+    if _in_folder(here, environment, named, rules):
+        return here
+    if compose := _usual(here):
+        raise ConfigurationError(
+            f"{here / compose[0]} has no {RULES_NAME} beside it: this is no lab yet, and no other is taken for it",
+            _make_it_one(here, environment),
+        )
+    if flags.directory is not None:
+        raise ConfigurationError(f"no lab in {here}: it has no Compose file with a {RULES_NAME}", "name the lab's own directory")
+    folder = set_folder(environment)
+    if folder is None:
+        raise ConfigurationError(f"no lab here: {here} has no Compose file with a {RULES_NAME}", _NAME_IT)
+    if not _in_folder(folder, environment, named, rules):
+        message = f"the lab in {lab_setting(environment)}, {folder}, has no Compose file with a {RULES_NAME}"
+        raise ConfigurationError(message, "set it anew: spark-mode lab DIR; or forget it: spark-mode lab --unset")
+    return folder
+
+
+def set_folder(environment: Mapping[str, str]) -> Path | None:
+    """Return the directory that the user has set, if one is. Raises ConfigurationError where it cannot be read, or is gone."""
     setting = lab_setting(environment)
     if not setting.is_file():
-        raise ConfigurationError(
-            f"no lab here: {here} has no Compose file with a {RULES_NAME}",
-            "go to the lab's directory, name its files with -f, or set it once: spark-mode lab PATH",
-        )
+        return None
     try:
         return Path(read_plain(setting).decode().strip()).resolve(strict=True)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "is not a path"
-        raise ConfigurationError(f"the lab that is set in {setting}: {reason}", "set it anew: spark-mode lab PATH") from None
+        raise ConfigurationError(f"the lab that is set in {setting}: {reason}", "set it anew: spark-mode lab DIR") from None
 
 
-def lab_folder(environment: Mapping[str, str], here: Path) -> Path:
-    """Return the directory of the lab that is used without flags. Raises ConfigurationError when there is none."""
-    return here if _in_folder(here, environment) else _set_folder(here, environment)
+def _make_it_one(folder: Path, environment: Mapping[str, str]) -> str:
+    """Return the two ways on from a directory that is no lab yet."""
+    try:
+        other = set_folder(environment)
+    except ConfigurationError:
+        other = None
+    return "\n".join(
+        (
+            f"make it one, with lines such as these in {folder / RULES_NAME}:",
+            "      workloads: {SERVICE: {class: llm, footprint: 20GB}}",
+            "      modes: {MODE: {profiles: [PROFILE]}}",
+            f"    or use another lab: spark-mode -C {other or 'DIR'} …",
+        )
+    )
 
 
-def _in_folder(folder: Path, environment: Mapping[str, str], named: Sequence[str] = ()) -> Sequence[str]:
-    """Return the Compose files of a folder that is a lab: named in its `.env`, or under a usual name with its rules."""
+def _rules_named(flags: Flags, environment: Mapping[str, str]) -> str | None:
+    return flags.rules or environment.get("SPARK_MODE_RULES")
+
+
+def _in_folder(folder: Path, environment: Mapping[str, str], named: Sequence[str], rules: str | None) -> Sequence[str]:
+    """Return the Compose files of a folder that is a lab: named in its `.env`, or under a usual name with rules."""
     settings = _settings(folder, named)
     if in_env := settings.get(FILE):
         return _split(in_env, environment, settings)
+    return _usual(folder) if rules or (folder / RULES_NAME).is_file() else ()
+
+
+def _usual(folder: Path) -> Sequence[str]:
+    """Return the Compose files under their usual names, as Compose takes them where none is named."""
     usual = [name for name in COMPOSE_NAMES if (folder / name).is_file()]
     overrides = [name for name in OVERRIDE_NAMES if (folder / name).is_file()]
-    return [*usual[:1], *overrides[:1]] if usual and (folder / RULES_NAME).is_file() else ()
+    return [*usual[:1], *overrides[:1]] if usual else ()
 
 
 def _split(files: str, environment: Mapping[str, str], settings: Mapping[str, str]) -> Sequence[str]:
