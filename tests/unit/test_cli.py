@@ -182,6 +182,16 @@ def test_an_option_of_the_whole_command_is_understood_before_and_after_the_verb(
     }
 
 
+@pytest.mark.parametrize("line", [("status",), ("training",), ("plan", "training"), ("lab",), ("budget", "a")])
+def test_every_verb_says_that_a_folder_is_no_lab_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: tuple[str, ...]
+) -> None:
+    (tmp_path / "compose.yaml").write_text("services: {}\n")
+    refused = at(tmp_path, monkeypatch, *line).exception
+    assert isinstance(refused, ConfigurationError)
+    assert "no other is taken for it" in refused.message
+
+
 def test_what_stands_after_two_dashes_is_no_option() -> None:
     words = ["up", "a", "-f", "x", "--quiet", "--", "-f", "y"]
     front = ["-f", "x", "--quiet", "up", "a", "--", "-f", "y"]

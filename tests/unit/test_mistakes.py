@@ -6,7 +6,7 @@ import pytest
 from spark_mode.cli.context import CliOptions
 from spark_mode.cli.main import cli
 from spark_mode.cli.mistakes import explained
-from spark_mode.errors import UsageFault
+from spark_mode.errors import ConfigurationError, UsageFault
 from tests.audio_lab import ROOT
 
 RULES = ("--rules", str(ROOT / "rules.yaml"))
@@ -43,9 +43,15 @@ def test_a_word_that_is_near_a_command_is_told_that_command() -> None:
     assert told("statsu") == ('no such command "statsu"; did you mean "status"?', "see spark-mode --help")
 
 
-def test_a_word_is_told_what_it_can_be_without_a_lab_too() -> None:
-    with pytest.raises(click.UsageError, match='no such command "omni"'):
-        cli.main(["--rules", "/absent.yaml", "omni"], prog_name="spark-mode", standalone_mode=False, obj=CliOptions())
+@pytest.mark.parametrize("line", [("omni",), ("plan", "omni"), ("audio", "omni")])
+def test_a_word_that_may_be_a_mode_is_told_why_the_modes_are_not_known(line: tuple[str, ...]) -> None:
+    with pytest.raises(ConfigurationError, match=r"/absent.yaml: No such file"):
+        cli.main(["--rules", "/absent.yaml", *line], prog_name="spark-mode", standalone_mode=False, obj=CliOptions())
+
+
+def test_a_word_that_is_near_a_command_is_told_so_without_a_lab_too() -> None:
+    with pytest.raises(click.UsageError, match='no such command "statsu"; did you mean "status"'):
+        cli.main(["--rules", "/absent.yaml", "statsu"], prog_name="spark-mode", standalone_mode=False, obj=CliOptions())
 
 
 def test_a_plan_of_a_word_that_is_no_switch_is_told_the_plan_that_takes_it() -> None:

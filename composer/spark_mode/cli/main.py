@@ -30,13 +30,15 @@ class Verbs(click.Group):
     """The verbs, each loaded from its own file when it is called."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read the options of the whole command after the verb as well."""
+        """Read the options of the whole command first, wherever they stand: the verb may be a mode of the lab that they name."""
         try:
             args = to_the_front(args, takes_value(self))
         except click.BadOptionUsage:
             if not ctx.resilient_parsing:  # a shell asks what may come next
                 raise
-        return super().parse_args(ctx, args)
+        left = super().parse_args(ctx, args)
+        ctx.ensure_object(CliOptions).take(ctx.params)
+        return left
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*_modes(ctx), *VERBS]
@@ -108,8 +110,7 @@ def _go_to(ctx: click.Context, param: click.Parameter, value: str | None) -> str
 @click.option("--format", "format", type=click.Choice(["table", "json"]), default="table", help="How to print results.")
 @click.option("--quiet", is_flag=True, help="No progress; only results, warnings and errors.")
 @click.version_option(__version__, prog_name="spark-mode")
-@click.pass_context
-def cli(ctx: click.Context, /, files: tuple[str, ...], **options: Any) -> None:
+def cli(**_: Any) -> None:
     """Decide what runs on a DGX Spark.
 
     What rules.yaml keeps apart, such as training and audio, is never active together, and nothing starts that does not fit in
@@ -117,8 +118,6 @@ def cli(ctx: click.Context, /, files: tuple[str, ...], **options: Any) -> None:
 
     These options are understood before and after the command.
     """
-    cli_options = ctx.ensure_object(CliOptions)
-    cli_options.take({"files": files, **options})
 
 
 def run() -> NoReturn:

@@ -5,6 +5,7 @@ import click
 from spark_mode.cli.context import CliOptions
 from spark_mode.errors import SparkModeError
 from spark_mode.lab.rules_reading import suggest
+from spark_mode.lab.suggestion import nearest
 from spark_mode.planning.resolve import taken_by
 
 AGREEING = frozenset({"-y", "--yes", "--force"})
@@ -31,11 +32,17 @@ def explained(error: click.UsageError) -> tuple[str, str | None]:
 
 
 def meant(word: str, context: click.Context, verb: str = "") -> str | None:
-    """Return the command that takes a word of the lab which is none itself; None for another word, or without a lab."""
+    """Return the command that takes a word of the lab which is none itself; None for another word.
+
+    Where the lab cannot be read any word may be a mode of it: raises what is wrong, but for a word that is near a command.
+    """
+    root = context.find_root()
     try:
-        found = taken_by(word, CliOptions.of(context.find_root().params).rules())
+        found = taken_by(word, CliOptions.of(root.params).rules())
     except SparkModeError:
-        return None
+        if isinstance(root.command, click.Group) and nearest(word, root.command.list_commands(root)):
+            return None
+        raise
     return f"{found.because}: spark-mode {verb}{found.request}" if found else None
 
 
