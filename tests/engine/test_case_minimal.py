@@ -91,3 +91,12 @@ def test_rules_prints_a_whole_file_that_says_the_same(lab: Lab) -> None:
     assert yaml.safe_load(lab.run("rules").out) == yaml.safe_load(printed) == lab.run("rules", "--format", "json").json
     assert lab.run("plan", "training", "--format", "json").json == plan
     assert set(infos(lab)) == set(assumed) - {f"rules: {one}" for one in SECTIONS}
+
+
+def test_every_screen_and_every_switch_names_the_lab_first_and_data_does_not(lab: Lab) -> None:
+    first = f"lab     {lab.folder} (project {lab.project})"
+    for screen in (("status",), ("check",), ("map",), ("history",), ("calibrate",), ("plan", "training")):
+        assert lab.run(*screen, expect=None).out.splitlines()[0] == first
+    assert lab.run("training").err.splitlines()[0] == first
+    assert lab.run("stop", "--quiet").err == ""
+    assert not lab.run("rules").out.startswith("lab")

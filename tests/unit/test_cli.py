@@ -222,6 +222,7 @@ def test_help_names_every_verb() -> None:
 
 def test_a_budget_is_shown_as_on_paper_and_as_json() -> None:
     text = run("budget", "whisper", "llama3.1:8b", "f5", "devstral")
+    assert text.splitlines()[0] == f"lab     {ROOT}"
     assert "= total        65.0 GB  of 128.0 GB" in text
     assert "+ overhead      6.0 GB  2 and 2 for each of: audio, llm" in text
     assert "do not run inference on both at once" in text

@@ -20,4 +20,4 @@ def budget(cli_options: CliOptions, names: tuple[str, ...]) -> None:
     rules = cli_options.rules()
     workloads = {one.name: one for one in (find_workload(rules, name) for name in names)}
     reckoned = reckon(workloads.values(), rules, machine_capacity(rules))
-    cli_options.show(reckoned.as_json(), lambda: budget_text(reckoned, rules))
+    cli_options.screen(reckoned.as_json(), lambda: budget_text(reckoned, rules))

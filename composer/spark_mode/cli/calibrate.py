@@ -33,4 +33,4 @@ def calibrate(cli_options: CliOptions) -> None:
         }
         for one in seen
     ]
-    cli_options.show(data, lambda: calibration_text(seen))
+    cli_options.screen(data, lambda: calibration_text(seen))

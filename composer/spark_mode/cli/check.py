@@ -30,7 +30,7 @@ def check(cli_options: CliOptions) -> None:
             for one in findings
         )
 
-    cli_options.show([one.model_dump() for one in findings], text)
+    cli_options.screen([one.model_dump() for one in findings], text)
     if any(one.level == "error" for one in findings):
         cli_options.exit_code = 3
 

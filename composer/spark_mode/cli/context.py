@@ -22,7 +22,7 @@ Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 
 class CliOptions:
-    """The global options. `exit_code` is what a verb that printed a result asks for."""
+    """The global options. `exit_code` is what a verb that printed a result asks for; `lab` names the lab in hand in a line."""
 
     def __init__(self) -> None:
         self.flags = Flags()
@@ -30,6 +30,7 @@ class CliOptions:
         self.quiet = False
         self.exit_code = 0
         self.printed = False
+        self.lab = ""
 
     @classmethod
     def of(cls, options: dict[str, Any]) -> "CliOptions":
@@ -47,7 +48,9 @@ class CliOptions:
         """Open the lab; Compose is asked first and answers while the rest is imported."""
         from spark_mode.session.opening import open_lab
 
-        return open_lab(find_lab(self.flags, os.environ, here()), need_project, lenient)
+        session = open_lab(find_lab(self.flags, os.environ, here()), need_project, lenient)
+        self.lab = f"lab     {Path(session.files.rules).parent} (project {session.project.name})"
+        return session
 
     def notice(self, session: "Session") -> None:
         """Say on standard error that a switch was cut off, for verbs that show something else."""
@@ -62,7 +65,9 @@ class CliOptions:
         """Read the rules alone."""
         from spark_mode.session.rules_file import read_rules_file
 
-        return read_rules_file(find_rules(self.flags, os.environ, here()))
+        file = find_rules(self.flags, os.environ, here())
+        self.lab = f"lab     {Path(file).parent}"
+        return read_rules_file(file)
 
     def modes(self) -> "dict[str, KnownMode]":
         """Return the modes of the lab by name, each of which is a verb; none where there is no lab that can be read."""
@@ -72,6 +77,10 @@ class CliOptions:
             return {one.name: one for one in known_modes(Path(find_rules(self.flags, os.environ, here())))}
         except SparkModeError:
             return {}
+
+    def screen(self, data: Any, text: Callable[[], str]) -> None:
+        """Print what there is to see of the lab: its JSON form, or the text under a line that names the lab."""
+        self.show(data, lambda: f"{self.lab}\n{text()}")
 
     def show(self, data: Any, text: Callable[[], str]) -> None:
         """Print a result: its JSON form, or the text that `text` makes."""

@@ -20,6 +20,6 @@ def history(cli_options: CliOptions, last: int) -> None:
     cli_options.notice(session)
     head = ("WHEN (UTC)", "REQUEST", "BY", "TOOK", "OUTCOME")
     rows = [(one.at, readable(one.request), readable(one.by), one.took, one.said) for one in events]
-    cli_options.show(
+    cli_options.screen(
         [one.as_json() for one in events], lambda: columns([head, *rows], right=(3,)) if rows else "nothing was switched here yet"
     )

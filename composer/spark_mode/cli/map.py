@@ -21,4 +21,4 @@ def map(cli_options: CliOptions) -> None:  # noqa: A001 - a verb's function is n
     cli_options.notice(session)
     seen = resources(session)
     width = min(max(shutil.get_terminal_size().columns, NARROWEST), WIDEST)
-    cli_options.show(seen.as_json(), lambda: map_text(seen, width))
+    cli_options.screen(seen.as_json(), lambda: map_text(seen, width))

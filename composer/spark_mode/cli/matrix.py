@@ -27,7 +27,7 @@ def matrix(cli_options: CliOptions) -> None:
         "sets": [{"name": name, "wish": wish, **reckoned.as_json()} for name, wish, reckoned in sets],
         "modes": [{"one": one, "other": other, **reckoned.as_json()} for one, other, reckoned in pairs],
     }
-    cli_options.show(data, lambda: _text(sets, pairs))
+    cli_options.screen(data, lambda: _text(sets, pairs))
 
 
 def _sets(rules: "Rules", capacity: int) -> Iterator[tuple[str, str, "Budget"]]:

@@ -41,6 +41,10 @@ class Lines(Watcher):
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._settle()
 
+    def names(self, lab: str) -> None:
+        """Say which lab it is."""
+        self._say(lab)
+
     def waiting(self, holder: str) -> None:
         self._say(f"waiting: {holder}")
 

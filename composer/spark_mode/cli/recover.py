@@ -19,6 +19,7 @@ def recover(cli_options: CliOptions, wait: float) -> None:
 
     watcher, confirm = watcher_for(cli_options)
     with watcher:
+        watcher.names(cli_options.lab)
         report = Transaction(
             session, SwitchOptions(wait_seconds=None if wait == WITHOUT_END else wait), watcher, confirm
         ).recover()

@@ -9,7 +9,7 @@ from spark_mode.switching.admitted import refuse
 def show_plan(cli_options: CliOptions, plan: Plan) -> None:
     """Print a plan. Raises the error of its refusal, after its JSON, so that a plan exits as the switch would."""
     if plan.refusal is None or cli_options.format == "json":
-        cli_options.show(plan.as_json(), lambda: plan_text(plan))
+        cli_options.screen(plan.as_json(), lambda: plan_text(plan))
     if plan.refusal:
         raise refuse(plan.refusal)
 

@@ -82,6 +82,7 @@ def carry_out(cli_options: CliOptions, session: "Session", request: "Request", o
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)  # from here on a terminal has to be left as it was
     with watcher:
+        watcher.names(cli_options.lab)
         report = Transaction(session, how, watcher, confirm).switch(request)
         if options.get("then"):
             report = _then_restore(session, watcher, report)
