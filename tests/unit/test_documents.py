@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "composer/spark_mode"
@@ -49,3 +50,15 @@ def test_the_glossary_has_each_word_once_with_its_place() -> None:
     words = re.findall(r"^- \*\*(.+?)\*\*: ", text, re.MULTILINE)
     assert len(words) == len(set(words)) == text.count("\n- ")
     assert [room for room in re.findall(r"`(\w+)/`", text) if not (PACKAGE / room).is_dir()] == []
+
+
+def test_the_rules_of_a_lab_of_your_own_are_those_that_a_test_switches() -> None:
+    """Its sizes are those of a test's machine."""
+    shown = re.search(
+        r"^## A lab of your own$.*?((?:^    [^\n]*\n)+)", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    assert shown
+    tried = (ROOT / "tests/engine/labs/chat_and_tuning/rules.yaml").read_text()
+    size = re.compile(r"footprint: [\d.]+GB")
+    assert yaml.safe_load(size.sub("footprint: some", shown[1])) == yaml.safe_load(size.sub("footprint: some", tried))
+    assert len(shown[1].splitlines()) <= 10

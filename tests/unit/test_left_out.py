@@ -177,6 +177,8 @@ def test_a_mode_whose_services_have_no_class_has_that_of_the_models_that_they_se
     models = TWO | {"m": {"class": "llm", "footprint": "1GB", "model": "m", "host": "h"}}
     needs = {"hosts": {"h": {"service": "o"}}, "profiles": {"z": {"models": ["m"]}}}
     assert told(workloads=models, modes={"z": {}}, **needs).modes["z"].class_ == "llm"
+    chat = {"chat": {"services": ["web", "o"]}}
+    assert told(workloads=models, modes=chat, hosts=needs["hosts"]).modes["chat"].class_ == "llm"
 
 
 @pytest.mark.parametrize(("profiles", "run"), [(["x", "y"], "audio and long"), (["z"], "nothing with a class")])

@@ -5,7 +5,7 @@ import pytest
 from spark_mode.lab.project import Service
 from spark_mode.planning.mode import current_mode, known_models, violations
 from spark_mode.planning.observed import Container, Observed
-from tests.audio_lab import PROJECT, RULES, SPEECH, foreign, rules_of, seen
+from tests.audio_lab import PROJECT, ROOT, RULES, SPEECH, foreign, rules_of, seen
 
 HELPED = SPEECH[1:]
 
@@ -102,3 +102,12 @@ def test_a_model_counts_while_its_host_is_active(
     active: tuple[str, ...], admitted: tuple[str, ...], models: tuple[str, ...]
 ) -> None:
     assert known_models(seen(*active), PROJECT, RULES, admitted) == models
+
+
+@pytest.mark.parametrize(
+    ("active", "mode"), [(("ollama",), "chat"), (("ollama", "omni"), "audio omni"), (("ollama", "xtts"), "chat"), ((), "idle")]
+)
+def test_a_mode_that_is_a_host_alone_is_on_with_it_where_no_other_is(active: tuple[str, ...], mode: str) -> None:
+    chat = "\nmodes:\n  chat: {class: llm, services: [ollama]}\n"
+    rules = rules_of((ROOT / "rules.yaml").read_text().replace("\nmodes:\n", chat))
+    assert current_mode(seen(*active), PROJECT, rules) == mode

@@ -39,11 +39,12 @@ def assumed_of_project(written: Rules, whole: Rules, project: Project) -> dict[s
 
 
 def _classes_of(mode: Mode, rules: Rules, project: Project) -> tuple[str, ...]:
-    """Return the classes of what a mode runs itself; else of the models its profiles need, else of all that comes along."""
+    """Return the classes of what a mode runs itself; else of the models it needs or serves, else of all that comes along."""
     own = [*mode.services, *(service for profile in mode.profiles for service in project.of_profile(profile))]
-    needs = [needed for profile in mode.profiles if (needed := rules.profiles.get(profile))]
-    models = [rules.workloads[model].class_ for needed in needs for model in needed.models]
-    for found in (_of_services(own, rules), models, _of_services(project.closure(own), rules)):
+    needs = [one for profile in mode.profiles if (one := rules.profiles.get(profile))]
+    needed = [rules.workloads[model].class_ for one in needs for model in one.models]
+    served = [model.class_ for service in own for model in rules.models_of_host(rules.host_of_service(service) or "")]
+    for found in (_of_services(own, rules), needed, served, _of_services(project.closure(own), rules)):
         if classes := tuple(dict.fromkeys(found)):
             return classes
     return ()

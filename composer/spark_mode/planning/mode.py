@@ -1,6 +1,6 @@
 """Which mode a lab is in, judged by what is active, and which exclusive sides are active together."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Mode, Rules
@@ -19,21 +19,33 @@ def current_mode(observed: Observed, project: Project, rules: Rules) -> str:
     active = {container.service or "" for container in observed.active}
     if not active and not observed.foreign:
         return "idle"
-    matching = list(_matching(active, project, rules))
+    matching = list(_matching(active, project, rules, _is_of)) or list(_matching(active, project, rules, _serves))
     if len(matching) == 1:
         return matching[0]
     has_footprint = observed.workloads(rules) or any(rules.host_of_service(service) is None for service in active)
     return "custom" if has_footprint or matching else "idle"
 
 
-def _matching(active: set[str], project: Project, rules: Rules) -> Iterator[str]:
+def _matching(active: set[str], project: Project, rules: Rules, shows: Callable[[Rules, str, str], bool]) -> Iterator[str]:
+    """Yield the modes that are on, where one of their services `shows` that it is their class which runs."""
     always = set(project.closure(base_services(project, rules)))
     for name, mode in rules.modes.items():
-        running = {service for service in active if (one := rules.of_service(service)) and one.class_ == mode.class_}
+        running = {service for service in active if _is_of(rules, service, mode.class_)}
+        shown = {service for service in active if shows(rules, service, mode.class_)}
         for profile in mode.choices:
             closure = set(project.closure(services_of(mode, profile, project)))
-            if closure & running and closure <= active and running <= closure | always:
+            if closure & shown and closure <= active and running <= closure | always:
                 yield mode_text(rules, name, profile)
+
+
+def _is_of(rules: Rules, service: str, kind: str) -> bool:
+    workload = rules.of_service(service)
+    return workload is not None and workload.class_ == kind
+
+
+def _serves(rules: Rules, service: str, kind: str) -> bool:
+    """Whether a service is a host of models of a class: all that some modes of that class run."""
+    return any(model.class_ == kind for model in rules.models_of_host(rules.host_of_service(service) or ""))
 
 
 def mode_text(rules: Rules, name: str, profile: str | None) -> str:
