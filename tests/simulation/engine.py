@@ -4,7 +4,7 @@ It does what was measured of a real engine; `tests/engine/test_conformance.py` h
 deterministic: the same calls give the same answers.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from typing import Literal, Self, get_args
@@ -137,9 +137,25 @@ class SimulatedEngine:
     def stop(self, id: str, seconds: int) -> None:
         self._act(f"stop {id}", None, "_stop", id)
 
-    def stop_all(self, graces: Mapping[str, int]) -> None:
-        for id_, seconds in graces.items():
+    def stop_all(self, graces: Mapping[str, int], after: Mapping[str, Collection[str]] | None = None) -> None:
+        for place, (id_, seconds) in enumerate(graces.items()):
+            assert not set(list(graces)[place:]) & set((after or {}).get(id_, ())), f"{id_} is stopped before what depends on it"
             self.stop(id_, seconds)
+
+    def start_all(self, ids: Collection[str]) -> dict[str, str]:
+        """Start one after the other; one whose client was killed at one of them has asked for all of them, or for no more."""
+        failed, left = {}, list(ids)
+        while left:
+            id_ = left.pop(0)
+            try:
+                self.start(id_)
+            except StartFailed as error:
+                failed[id_] = str(error)
+            except Killed:
+                for other in left if self.kill_at and self.kill_at[1] == "late" else ():
+                    self.late("_up", self._containers[other].service, False)
+                raise
+        return failed
 
     def start(self, id: str) -> None:
         one = self._containers.get(id)
@@ -349,7 +365,7 @@ class SimulatedEngine:
         self._stopped_by_hand.discard(id)
         self.time += 0.01
         self.change(id, state="exited" if crash else "running", exit_code=int(crash), started_at=f"{self.time + self.wall}")
-        self.change(id, started_seconds=self.time + self.wall)
+        self.change(id, started_seconds=self.time + self.wall, restart_count=0)
         self._ready_at[id] = self.time + LOAD_SECONDS
 
     def _seen(self, id: str) -> Container:

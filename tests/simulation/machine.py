@@ -142,8 +142,9 @@ class ComposeOf:
     def create(self, services: Sequence[str], variants: Mapping[str, ChosenVariant]) -> None:
         self._engine.create(services, variants)
 
-    def start(self, service: str) -> None:
-        self._engine.up(service)
+    def start(self, *services: str) -> None:
+        for service in services:
+            self._engine.up(service)
 
     def stop(self, service: str, seconds: int) -> None:
         self._engine.compose_stop(service)

@@ -43,7 +43,7 @@ class NoJournal:
     def records(self) -> list[Mapping[str, Any]]:
         raise JournalFailed("lab.journal: Permission denied", "make it readable")
 
-    def append(self, record: Record) -> None:
+    def append(self, *records: Record) -> None:
         raise JournalFailed("lab.journal: Read-only file system", "make it writable")
 
     def history(self) -> list[Mapping[str, Any]]:

@@ -1,6 +1,6 @@
 """Two sides that somebody starts together while a switch holds the lock are ended by it, by the guard's policy."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -122,9 +122,9 @@ def test_while_what_has_to_go_takes_its_grace_the_guard_may_act(tmp_path: Path) 
     after_start(one, "training", lambda: one.outside_start("omni"))
     stop_all, acting = one.stop_all, list[bool]()
 
-    def stopped(graces: Mapping[str, int]) -> None:
+    def stopped(graces: Mapping[str, int], after: Mapping[str, Collection[str]] | None = None) -> None:
         acting.append(is_acting(tmp_path, one))
-        stop_all(graces)
+        stop_all(graces, after)
         acting.append(is_acting(tmp_path, one))
 
     one.stop_all = stopped  # type: ignore[method-assign]  # somebody who looks meanwhile

@@ -44,9 +44,10 @@ class Signalled(ComposeOf):
         super().__init__(engine)
         self._during, self._numbers = during, numbers
 
-    def start(self, service: str) -> None:
-        self._signal(f"start {service}")
-        super().start(service)
+    def start(self, *services: str) -> None:
+        for service in services:
+            self._signal(f"start {service}")
+        super().start(*services)
 
     def stop(self, service: str, seconds: int) -> None:
         self._signal(f"stop {service}")

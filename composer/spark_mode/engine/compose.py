@@ -47,13 +47,14 @@ class ComposeVerbs:
             lambda: client.compose.up(list(services), start=False, dependencies=False, no_build=True, quiet=True),
         )
 
-    def start(self, service: str) -> None:
-        client = self._client(START_SECONDS)
+    def start(self, *services: str) -> None:
+        seconds = START_SECONDS * len(services)
+        client = self._client(seconds)
         _run(
             "start",
-            START_SECONDS,
+            seconds,
             lambda: client.compose.up(
-                [service], detach=True, dependencies=False, recreate=False, no_build=True, pull="never", quiet=True
+                list(services), detach=True, dependencies=False, recreate=False, no_build=True, pull="never", quiet=True
             ),
         )
 

@@ -11,10 +11,10 @@ for one says how long, and their failure only ends them.
 import json
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from threading import Thread
+from threading import Event, Thread
 from typing import TypeVar
 from urllib.parse import quote, urlencode
 
@@ -30,6 +30,8 @@ Read = TypeVar("Read")
 
 READ_SECONDS = 10.0
 STOP_MARGIN_SECONDS = 15.0
+EACH_SECONDS = 1.0
+"""How much longer a stop may take for each of those that go with it: an engine takes down a few containers a second."""
 START_SECONDS = 60.0
 MOST_BYTES = 64 << 20
 """Of one answer; ten thousand containers are listed in twenty million bytes."""
@@ -80,26 +82,38 @@ class EngineApi:
         return self._listed(lambda listed: answers.project_of(listed, file), {"label": [PROJECT]})
 
     def stop(self, id: str, seconds: int) -> None:
-        status, body = self._call("POST", f"/containers/{id}/stop?t={seconds}", seconds + STOP_MARGIN_SECONDS)
+        self._stop(id, seconds, STOP_MARGIN_SECONDS)
+
+    def _stop(self, id: str, seconds: int, margin: float) -> None:
+        status, body = self._call("POST", f"/containers/{id}/stop?t={seconds}", seconds + margin)
         if status not in (204, 304, 404, 500):  # 500: it could not be killed, and whoever looks will see that
             raise EngineUnavailable(f"Docker refused: {_message(body)}", "the state of the container is unknown; look: docker ps")
 
-    def stop_all(self, graces: Mapping[str, int]) -> None:
-        failed: list[EngineUnavailable] = []
+    def stop_all(self, graces: Mapping[str, int], after: Mapping[str, Collection[str]] | None = None) -> None:
+        margin = STOP_MARGIN_SECONDS + len(graces) * EACH_SECONDS
+        stopped = {id_: Event() for id_ in graces}
 
-        def stop(id_: str, seconds: int) -> None:
+        def stop(id_: str) -> None:
+            for other in (after or {}).get(id_, ()):
+                stopped[other].wait()
             try:
-                self.stop(id_, seconds)
-            except EngineUnavailable as error:
-                failed.append(error)
+                self._stop(id_, graces[id_], margin)
+            finally:
+                stopped[id_].set()
 
-        threads = [Thread(target=stop, args=one, daemon=True) for one in graces.items()]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        for error in failed:
-            raise error
+        _at_once(stop, graces)
+
+    def start_all(self, ids: Collection[str]) -> dict[str, str]:
+        failed: dict[str, str] = {}
+
+        def start(id_: str) -> None:
+            try:
+                self.start(id_)
+            except StartFailed as error:
+                failed[id_] = str(error)
+
+        _at_once(start, ids)
+        return failed
 
     def start(self, id: str) -> None:
         status, body = self._call("POST", f"/containers/{id}/start", START_SECONDS)
@@ -181,6 +195,25 @@ class EngineApi:
                 f"Docker does not answer at {self._path}: {error.strerror or error}", "start it: sudo systemctl start docker"
             ) from None
         return _parts(answer)
+
+
+def _at_once(act: Callable[[str], None], ids: Iterable[str]) -> None:
+    """Do something to containers at once, and return when all of it is done. Raises the first EngineUnavailable of them."""
+    failed: list[EngineUnavailable] = []
+
+    def acting(id_: str) -> None:
+        try:
+            act(id_)
+        except EngineUnavailable as error:
+            failed.append(error)
+
+    threads = [Thread(target=acting, args=(id_,), daemon=True) for id_ in ids]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for error in failed:
+        raise error
 
 
 def _read_answer(connection: socket.socket, deadline: float) -> bytes:

@@ -5,7 +5,7 @@ in time: the state of containers is then unknown. Of the others each says what i
 know. Containers and memory come back as the models that planning reads.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
@@ -140,11 +140,17 @@ class Docker(Protocol):
     def stop(self, id: str, seconds: int) -> None:
         """Send SIGTERM and, after so many seconds, SIGKILL; return when the container has stopped, is gone, or will not die."""
 
-    def stop_all(self, graces: Mapping[str, int]) -> None:
-        """Stop containers at once, none after another's grace: the seconds of each by its id. Returns as `stop` does."""
+    def stop_all(self, graces: Mapping[str, int], after: Mapping[str, Collection[str]] | None = None) -> None:
+        """Stop containers at once, none after another's grace: the seconds of each by its id. Returns as `stop` does.
+
+        One that comes `after` others waits until their stops have returned.
+        """
 
     def start(self, id: str) -> None:
         """Start a stopped container as it is; one that runs goes on. Raises StartFailed."""
+
+    def start_all(self, ids: Collection[str]) -> dict[str, str]:
+        """Start containers at once, as `start` does; return why, by its id, for each one that the engine could not start."""
 
     def unpause(self, id: str) -> None:
         """Let a paused container go on."""
@@ -195,8 +201,8 @@ class Compose(Protocol):
         `variants` are by service. The container of one carries the label `spark-mode.variant`.
         """
 
-    def start(self, service: str) -> None:
-        """Start one service alone, with the container that exists; never create, build or pull."""
+    def start(self, *services: str) -> None:
+        """Start these services alone, with the containers that exist; never create, build or pull."""
 
     def stop(self, service: str, seconds: int) -> None:
         """Stop one service with its own grace; `seconds` is how long that may take in all."""

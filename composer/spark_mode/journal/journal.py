@@ -53,8 +53,8 @@ class Journal(Protocol):
     def history(self) -> list[Mapping[str, Any]]:
         """Return the records of how requests ended, oldest first, as far as they are kept. Raises JournalFailed."""
 
-    def append(self, record: Record) -> None:
-        """Add a record. Raises JournalFailed when it is not on the disk for certain.
+    def append(self, *records: Record) -> None:
+        """Add records, all or none. Raises JournalFailed when they are not on the disk for certain.
 
         That a step has ended is on the disk with the next record: Docker says it, too.
         """
@@ -190,7 +190,7 @@ class _Fold:
             case StepBegun() if self._is_open(record.switch):
                 self._grow(steps=(*self.steps, record.step))
             case StepEnded(failed=None) if self._is_open(record.switch):
-                self._finish_step()
+                self._finish_step(record.service)
             case GoingBack() if self._is_open(record.switch):
                 self._grow(back=True)
             case Signalled() if self._is_open(record.switch):
@@ -221,9 +221,9 @@ class _Fold:
     def _is_open(self, switch: str) -> bool:
         return self.unfinished is not None and self.unfinished.began.switch == switch
 
-    def _finish_step(self) -> None:
+    def _finish_step(self, service: str | None) -> None:
         if self.unfinished and self.steps and isinstance(step := self.steps[-1], Start):
-            self._grow(ready=(*self.unfinished.ready, step.service))
+            self._grow(ready=(*self.unfinished.ready, service or step.service))
 
     def _grow(self, **fields: object) -> None:
         if self.unfinished:

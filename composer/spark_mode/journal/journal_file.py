@@ -45,14 +45,14 @@ class JournalFile:
         lines = _endings([*_lines(self._read(self.former)), *_lines(self._read(self.path))])
         return [record for line in lines if (record := _checked(line))]
 
-    def append(self, record: Record) -> None:
-        line = _line(record)
+    def append(self, *records: Record) -> None:
+        line = b"".join(map(_line, records))
         try:
             with self._disk.opened(self.path) as file:
                 if file.size() >= self._limit and self._begin_anew(line, file.size()):
                     return
                 _end_line(file)
-                _write(file, line, sync=not isinstance(record, StepEnded))
+                _write(file, line, sync=not all(isinstance(one, StepEnded) for one in records))
         except OSError as error:
             raise JournalFailed(*fault(self.path, error, "make room, or make it writable")) from None
 

@@ -62,10 +62,14 @@ class StepBegun(Recorded):
 
 
 class StepEnded(Recorded):
-    """The step that began last has ended: it is done, or `failed` says why it is not."""
+    """The step that began last has ended: it is done, or `failed` says why it is not.
+
+    Of steps that went side by side each ends with the `service` that it was about.
+    """
 
     kind: Literal["step-ended"] = "step-ended"
     switch: str
+    service: str | None = None
     failed: str | None = None
 
 

@@ -9,6 +9,9 @@ from spark_mode.frozen import Frozen
 from spark_mode.lab.size import gb
 from spark_mode.planning.budget import Budget
 
+Awaited = Literal["started", "ready"]
+"""What must be true of a service before another one starts."""
+
 
 class _Step(Frozen):
     subject: str
@@ -24,12 +27,16 @@ class Create(_Step):
 
 
 class Stop(_Step):
-    """Stop a service with its own grace, through Compose where it has hooks to run, then every container left by id."""
+    """Stop a service with its own grace, through Compose where it has hooks to run, then every container left by id.
+
+    Stops that follow each other go side by side, except that one comes `after` these services, which depend on it.
+    """
 
     service: str | None
     containers: tuple[str, ...]
     by_compose: bool
     training: bool = False
+    after: tuple[str, ...] = ()
     action: Literal["stop"] = "stop"
 
 
@@ -78,7 +85,9 @@ class Start(_Step):
     """Start one service and wait until it is ready; not when fewer than `required` bytes are available by then.
 
     It goes through Compose only where Compose has more to do than to start the container (`by_compose`).
-    `completes` says that exit 0 is success, because it is training or others wait for its completion.
+    `completes` says that exit 0 is success, because it is training or others wait for its completion. Without a health check
+    it is ready once it has run for `settle_seconds`. Starts that follow each other and are `side_by_side` go together, each
+    as soon as the services that it comes `after` are there.
     """
 
     service: str
@@ -86,6 +95,9 @@ class Start(_Step):
     ready_seconds: float
     by_compose: bool = False
     required: int = 0
+    settle_seconds: float = 3.0
+    side_by_side: bool = False
+    after: dict[str, Awaited] = Field(default_factory=dict)
     action: Literal["start"] = "start"
 
 

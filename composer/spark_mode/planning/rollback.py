@@ -14,7 +14,7 @@ from spark_mode.planning.conflict_policy import conflict_victims
 from spark_mode.planning.foreign_conflicts import foreign_conflict
 from spark_mode.planning.observed import Container, Observed, running_workload
 from spark_mode.planning.plan import Create, Load, Start, StartContainer, Step, Stop, Unload
-from spark_mode.planning.steps import await_release, has_stop_hook, in_stop_order, start, verify
+from spark_mode.planning.steps import await_release, has_stop_hook, in_stop_order, starts, verify
 
 
 class Rollback(NamedTuple):
@@ -54,8 +54,7 @@ def rollback(carried_out: tuple[Step, ...], project: Project, rules: Rules, befo
     done = frozenset(name for name in services if rules.runs_to_end(rules.of_service(name)))
     back += [StartContainer(container=one.id, subject=one.name, cause="it ran before") for one in by_id]
     sizes = {one.service: one.footprint.planned for one in workloads if one}
-    floor = rules.limits.floor
-    back += [start(name, project, "it ran before", done, None, sizes.get(name, 0) + floor) for name in services]
+    back += starts(services, project, rules, now, "it ran before", done, None, sizes)
     if services:
         back.append(verify(services, done, rules))
     return Rollback(steps=tuple(back), lost=lost)
@@ -99,8 +98,9 @@ def _stops(
             containers=tuple(one.id for one in new if one.service == name),
             by_compose=has_stop_hook(name, project),
             training=rules.runs_to_end(rules.of_service(name)),
+            after=after,
         )
-        for name in names
+        for name, after in names.items()
     ]
 
 

@@ -1,10 +1,10 @@
-"""The steps of a plan, in the one order that is safe: create, stop, await the memory, start one by one, verify.
+"""The steps of a plan, in the one order that is safe: create, stop, await the memory, start, verify.
 
 Creating comes before the first stop, so that a bad file or a missing image costs nothing. Only a service that runs in
 another variant is stopped before its new container can be created.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
@@ -15,6 +15,7 @@ from spark_mode.planning.conflicts import Member, exclusive, member
 from spark_mode.planning.observed import Container, Memory, Observed
 from spark_mode.planning.plan import AwaitRelease, Create, DropCaches, Load, Start, Step, Stop, Unload, Unpause, Verify
 from spark_mode.planning.problem import PlanningProblem, is_varied
+from spark_mode.planning.side_by_side import BRIEF_SETTLE_SECONDS, SETTLE_SECONDS, awaited, is_light, start_groups
 from spark_mode.planning.target import variant_of
 
 READY_SECONDS = 1200.0
@@ -46,13 +47,23 @@ def steps(problem: PlanningProblem) -> tuple[Step, ...]:
             await_release(problem.starting_workloads, problem.rules, problem.observed.memory, force=problem.request.force)
         )
     needed = {one.service: one.footprint.planned for one in problem.starting_workloads}
-    for name in problem.target.services:
-        container = problem.observed.container_of(name)
-        if name in problem.to_start:
-            required = needed.get(name, 0) + problem.rules.limits.floor
-            found.append(start(name, problem.project, "requested", problem.done, problem.request.ready_seconds, required))
-        elif container and container.state == "paused":
-            found.append(_unpause(container, name, problem))
+    paused = {
+        name: container
+        for name in problem.target.services
+        if name not in problem.to_start and (container := problem.observed.container_of(name)) and container.state == "paused"
+    }
+    for coming in starts(
+        [name for name in problem.target.services if name in paused or name in problem.to_start],
+        problem.project,
+        problem.rules,
+        problem.observed,
+        "requested",
+        problem.done,
+        problem.request.ready_seconds,
+        needed,
+    ):
+        name = coming.service
+        found.append(_unpause(paused[name], name, problem) if name in paused else coming)
     bound = {"seconds": problem.request.ready_seconds} if problem.request.ready_seconds else {}
     found += [Load(host=one.host or "", model=one.model or "", subject=one.name, cause="requested", **bound) for one in loads]
     if problem.target.services and (
@@ -64,17 +75,43 @@ def steps(problem: PlanningProblem) -> tuple[Step, ...]:
     return tuple(found)
 
 
-def start(name: str, project: Project, cause: str, done: frozenset[str], ready_seconds: float | None, required: int) -> Start:
-    """Return the start of a service, with its own bound on readiness where `ready_seconds` is None."""
-    return Start(
-        service=name,
-        subject=name,
-        cause=cause,
-        completes=name in done,
-        ready_seconds=ready_seconds or _own_bound(name, project),
-        by_compose=project.services[name].start_by_compose,
-        required=required,
-    )
+def starts(
+    names: Sequence[str],
+    project: Project,
+    rules: Rules,
+    observed: Observed,
+    cause: str,
+    done: frozenset[str],
+    ready_seconds: float | None,
+    needed: Mapping[str | None, int],
+) -> Iterator[Start]:
+    """Yield the starts of services, each with its own bound on readiness where `ready_seconds` is None.
+
+    What takes no memory worth measuring goes side by side; where something does, the others say for which of them they wait.
+    `needed` is what each is planned with, bytes.
+    """
+    light = {name for name in names if is_light(project.services[name], rules, observed)}
+    groups = list(start_groups(names, light, project))
+    former = None
+    for group in groups:
+        afters = {name: awaited(name, group, project) for name in group}
+        at_once = len([name for name in group if not afters[name]]) > 1
+        for name, after in afters.items():
+            said = f"after {', '.join(after)}" if after else "side by side" if at_once else ""
+            if name not in light:
+                said, former = f"once {former} is ready" if former and len(groups) < len(names) else "", name
+            yield Start(
+                service=name,
+                subject=name,
+                cause=f"{cause}, {said}" if said else cause,
+                completes=name in done,
+                ready_seconds=ready_seconds or _own_bound(name, project),
+                by_compose=project.services[name].start_by_compose,
+                required=needed.get(name, 0) + rules.limits.floor,
+                settle_seconds=BRIEF_SETTLE_SECONDS if name in light else SETTLE_SECONDS,
+                side_by_side=len(group) > 1,
+                after=after,
+            )
 
 
 def _unpause(container: Container, name: str, problem: PlanningProblem) -> Unpause:
@@ -137,19 +174,21 @@ def unhealthy(services: Iterable[str], observed: Observed) -> tuple[str, ...]:
     return tuple(name for name in services if (one := observed.container_of(name)) and one.active and one.health == "unhealthy")
 
 
-def in_stop_order(services: Iterable[str], project: Project, rules: Rules, observed: Observed) -> tuple[str, ...]:
-    """Return services so that each comes before what it depends on, else in the order of rules.yaml."""
+def in_stop_order(services: Iterable[str], project: Project, rules: Rules, observed: Observed) -> dict[str, tuple[str, ...]]:
+    """Return services, each before what it depends on, else in the order of rules.yaml; and which of them come before each."""
     left = sorted(set(services), key=lambda name: (_position(name, rules), name))
     needs = {name: set(project.closure([name])) for name in left}
     for container in observed.containers:
         if container.service in needs:
             needs[container.service] |= set(container.depends_on)
-    ordered: list[str] = []
+    before = {name: [other for other in left if other != name and name in needs[other]] for name in left}
+    ordered: dict[str, tuple[str, ...]] = {}
     while left:
-        free = [name for name in left if not any(name in needs[other] for other in left if other != name)]
-        ordered.append((free or left)[0])  # a circle of labels, which Compose would refuse, must not stop a stop
-        left.remove(ordered[-1])
-    return tuple(ordered)
+        free = (name for name in left if all(other in ordered for other in before[name]))
+        name = next(free, left[0])  # a circle of labels, which Compose would refuse, must not stop a stop
+        ordered[name] = tuple(other for other in before[name] if other in ordered)
+        left.remove(name)
+    return ordered
 
 
 def has_stop_hook(service: str, project: Project) -> bool:
@@ -160,7 +199,7 @@ def has_stop_hook(service: str, project: Project) -> bool:
 def _stops(problem: PlanningProblem) -> Iterator[Stop]:
     causes = {one.name: one.cause for one in problem.stopped if not one.is_model}
     causes |= dict.fromkeys(problem.other_variants, f"{problem.request} asks for another variant")
-    for name in in_stop_order(causes, problem.project, problem.rules, problem.observed):
+    for name, after in in_stop_order(causes, problem.project, problem.rules, problem.observed).items():
         containers = [one for one in problem.observed.active if one.service == name]
         workload = problem.rules.of_service(name)
         yield Stop(
@@ -170,6 +209,7 @@ def _stops(problem: PlanningProblem) -> Iterator[Stop]:
             containers=tuple(one.id for one in containers),
             by_compose=has_stop_hook(name, problem.project) and any(not one.one_off for one in containers),
             training=problem.rules.runs_to_end(workload),
+            after=after,
         )
     if problem.request.verb == "stop" and not problem.request.names:
         for one in problem.observed.active:

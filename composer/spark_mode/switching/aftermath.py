@@ -6,6 +6,7 @@ from spark_mode.engine.doors import Clock
 from spark_mode.journal.journal import UnfinishedSwitch
 from spark_mode.planning.observed import Observed
 from spark_mode.planning.plan import Create, Start, StartContainer, Step, Stop, Unpause
+from spark_mode.planning.side_by_side import together
 from spark_mode.session.observe import Observer
 
 QUIET_SECONDS = 2.0
@@ -57,8 +58,9 @@ def comes_late(cut_off: UnfinishedSwitch, before: Observed, observer: Observer, 
 
     `before` is what the stop saw at first: what ran then was stopped with the rest.
     """
-    asked = set(_changed_by(cut_off.steps[-1])) - set(cut_off.ready) if cut_off.steps else set()
-    if not asked or cut_off.steps[-1].action in HARMLESS | {"stop"}:
+    last = list(together(cut_off.steps))[-1] if cut_off.steps else ()
+    asked = {name for step in last for name in _changed_by(step)} - set(cut_off.ready)
+    if not asked or last[-1].action in HARMLESS | {"stop"}:
         return False
     if any(asked & {one.id, one.service} for one in before.active):
         return False

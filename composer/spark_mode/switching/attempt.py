@@ -37,6 +37,9 @@ STARTING = frozenset({"create", "unpause", "start", "start-container", "load"})
 WAITING = frozenset({"stop", "unload", "await-release"})
 """The actions that only wait until something has ended: whoever else stops something meanwhile is in nobody's way."""
 
+MOST_NAMES = 5
+"""How many steps that go side by side are named in a line."""
+
 
 class NotRecorded(StepFailed):
     """A start was not tried, because its intent could not be written down."""
@@ -128,23 +131,27 @@ class Attempt:
                 self.watcher.warned(f"{error}; this is not in the history")
 
     @contextmanager
-    def step(self, number: int, step: Step) -> Iterator[None]:
+    def steps(self, first: int, steps: tuple[Step, ...]) -> Iterator[None]:
         """Write the intent of a step before its effect, tell those who wait for the lock, and write that it is done.
 
-        Raises LockLost when the lock keeps nobody out any more, NotRecorded for a step that starts something and cannot be
-        written.
+        Several are those that go side by side; the first one has this number. Raises LockLost when the lock keeps nobody out any
+        more, NotRecorded for a step that starts something and cannot be written.
         """
-        self.step_now = f"{step.action} {step.subject}"
+        action = steps[0].action
+        self.step_now = f"{action} {_named(steps)}"
         if self.lock:
             self.lock.require_held()
-            self.lock.doing(self.step_now, waits=step.action in WAITING)
-        self.watcher.started(number, step)
-        self._write(StepBegun(switch=self._steps_of, step=step))
-        if self._unwritten and step.action in STARTING:
-            raise NotRecorded(f"{step.action} {step.subject} is not done: the journal cannot be written ({self._unwritten})")
+            self.lock.doing(self.step_now, waits=action in WAITING)
+        for number, step in enumerate(steps, first):
+            self.watcher.started(number, step)
+        self._write(*(StepBegun(switch=self._steps_of, step=step) for step in steps))
+        if self._unwritten and action in STARTING:
+            raise NotRecorded(f"{self.step_now} is not done: the journal cannot be written ({self._unwritten})")
         yield
-        self._write(StepEnded(switch=self._steps_of))
-        self.watcher.finished(number, step)
+        ended = StepEnded(switch=self._steps_of)
+        self._write(*(ended.model_copy(update={"service": step.subject}) for step in steps) if len(steps) > 1 else (ended,))
+        for number, step in enumerate(steps, first):
+            self.watcher.finished(number, step)
 
     def failed(self, reason: str) -> None:
         """Write that the step failed."""
@@ -179,12 +186,14 @@ class Attempt:
             )
         )
 
-    def disarmed(self, container: Container) -> bool:
-        """Write down a container's restart policy, before it gets `no`; return whether it is on the disk."""
-        policy, retries = container.restart_policy, container.restart_retries
-        owed = Policy(container=container.id, service=container.service, policy=policy, retries=retries)
-        self._owed[container.id] = owed
-        self._write(owed)
+    def disarmed(self, containers: Iterable[Container]) -> bool:
+        """Write down containers' restart policies, before they get `no`; return whether they are on the disk."""
+        owed = [
+            Policy(container=one.id, service=one.service, policy=one.restart_policy, retries=one.restart_retries)
+            for one in containers
+        ]
+        self._owed |= {one.container: one for one in owed}
+        self._write(*owed)
         return self._unwritten is None
 
     def owed(self, container: str) -> Policy | None:
@@ -238,12 +247,18 @@ class Attempt:
         """Leave a switch that was cut off as it is, because another request takes its place."""
         self.record(self.ended_for(cut_off, "interrupted", f"given up: {self.by} asked for {request}"))
 
-    def _write(self, record: Record) -> None:
-        """Write a record of a switch that goes on. Once that has failed nothing more is started; it is said once."""
+    def _write(self, *records: Record) -> None:
+        """Write records of a switch that goes on. Once that has failed nothing more is started; it is said once."""
         if self._unwritten:
             return
         try:
-            self.session.journal.append(record)
+            self.session.journal.append(*records)
         except JournalFailed as error:
             self._unwritten = str(error)
             self.warned(f"the journal cannot be written ({error}): what runs is stopped as planned, and nothing more is started")
+
+
+def _named(steps: tuple[Step, ...]) -> str:
+    """Return what steps are about, for a line: of many the first ones."""
+    names = [step.subject for step in steps]
+    return ", ".join(names) if len(names) <= MOST_NAMES else f"{', '.join(names[:MOST_NAMES])} and {len(names) - MOST_NAMES} more"

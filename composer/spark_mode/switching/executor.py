@@ -1,4 +1,4 @@
-"""Carrying out steps: one action of the engine each, with a fresh look before anything starts.
+"""Carrying out steps: one action of the engine each, or several side by side, with a fresh look before anything starts.
 
 It never trusts a command's exit code about a container's state, and never starts a service before it has seen that
 nothing which a rule excludes beside it is active.
@@ -25,6 +25,7 @@ from spark_mode.planning.plan import (
     Unpause,
     Verify,
 )
+from spark_mode.planning.side_by_side import SETTLE_SECONDS, together
 from spark_mode.planning.steps import READY_SECONDS
 from spark_mode.session.lab import Lab
 from spark_mode.switching.attempt import Attempt
@@ -34,8 +35,9 @@ from spark_mode.switching.hosted import HostedModels
 from spark_mode.switching.interruption import Interruption
 from spark_mode.switching.last_look import require_clear
 from spark_mode.switching.memory_watch import MemoryWatch
-from spark_mode.switching.readiness import SETTLE_SECONDS, await_ready, described, judge, remark_on
+from spark_mode.switching.readiness import await_ready, described, judge, remark_on
 from spark_mode.switching.restart_policies import RestartPolicies
+from spark_mode.switching.side_by_side import SideBySide
 from spark_mode.switching.two_sides import TwoSides
 
 STOP_MARGIN_SECONDS = 15
@@ -62,6 +64,7 @@ class Executor:
     started: set[str] = field(default_factory=set)
     _ready: set[str] = field(default_factory=set)
     _since: dict[str, float] = field(default_factory=dict)
+    _first: dict[str, Container] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._doors, self._observer, self._rules = self.lab.doors, self.lab.observer, self.lab.rules
@@ -84,11 +87,13 @@ class Executor:
         self.sides.kept = next((step.services for step in steps if isinstance(step, Verify)), ())
         if any(step.action == "create" or (isinstance(step, (Start, Stop)) and step.by_compose) for step in steps):
             self._doors.compose.prepare()
-        for number, step in enumerate(steps, first):
+        number = first
+        for beside in together(steps):
             self._tick()
             self.awaits = ""
-            with self.attempt.step(number, step):
-                self._carry_out(step)
+            with self.attempt.steps(number, beside):
+                self._carry_out(beside)
+            number += len(beside)
 
     def _tick(self, hint: bool = False) -> None:
         """Whatever a step waits for: answer a signal, show progress, and end it when two sides are active together."""
@@ -100,12 +105,21 @@ class Executor:
                 self.touched = True
                 raise StepFailed(f"{one.service} was stopped: {one.cause}")
 
-    def _carry_out(self, step: Step) -> None:  # noqa: C901 - one branch for each kind of step, and nothing else
+    def _carry_out(self, steps: tuple[Step, ...]) -> None:
+        """Carry out a step, or several that go side by side."""
+        if stops := tuple(step for step in steps if isinstance(step, Stop)):
+            self._stop(stops)
+        elif len(starts := tuple(step for step in steps if isinstance(step, Start))) > 1:
+            self._start_beside(starts)
+        else:
+            self._do(steps[0])
+
+    def _do(self, step: Step) -> None:  # noqa: C901 - one branch for each kind of step, and nothing else
         match step:
             case Create():
                 create(step, self.lab)
             case Stop():
-                self._stop(step)
+                self._stop((step,))
             case Unload():
                 self.touched = True
                 self._models.unload(step)
@@ -127,28 +141,35 @@ class Executor:
             case _:
                 assert_never(step)
 
-    def _stop(self, step: Stop) -> None:
-        containers = [one for id_ in step.containers if (one := self._doors.docker.container(id_))]
-        self._memory.stopping(step.containers)
+    def _stop(self, steps: tuple[Stop, ...]) -> None:
+        """Stop services side by side, each with its own grace, and see that they have ended."""
+        found = {id_: one for step in steps for id_ in step.containers if (one := self._doors.docker.container(id_))}
+        self._memory.stopping(tuple(found))
         self.touched = True
-        for one in containers:
-            self._policies.disarm(one)
-        grace = max((one.stop_seconds for one in containers), default=10)
-        self.awaits = f"it has up to {grace} s to end"
-        if step.by_compose and step.service:
+        self._policies.disarm(*found.values())
+        grace = max((one.stop_seconds for one in found.values()), default=10)
+        self.awaits = f"it has up to {grace} s to end" if len(steps) == 1 else f"they have up to {grace} s each to end"
+        if steps[0].by_compose and steps[0].service:
             try:
-                self._doors.compose.stop(step.service, grace + STOP_MARGIN_SECONDS)
+                self._doors.compose.stop(steps[0].service, grace + STOP_MARGIN_SECONDS)
             except ComposeFailed as error:
-                self.attempt.warned(f"Compose did not stop {step.service}, so it is stopped by its id: {error}")
-        for one in containers:
-            now = self._doors.docker.container(one.id)
-            if now and now.active:
-                self._doors.docker.stop(one.id, one.stop_seconds)
-                now = self._doors.docker.container(one.id)
-            if now and now.active:
-                raise StepFailed(f"{one.name} is still {now.state} after its stop")
-            if now and step.training and (lost := lost_checkpoint(now)):
-                self.attempt.warned(lost)
+                self.attempt.warned(f"Compose did not stop {steps[0].service}, so it is stopped by its id: {error}")
+        self._stop_by_id(steps, found)
+        long_runs = {id_ for step in steps if step.training for id_ in step.containers}
+        ended = [self._doors.docker.container(id_) for id_ in found]
+        for lost in (lost for one in ended if one and one.id in long_runs and (lost := lost_checkpoint(one))):
+            self.attempt.warned(lost)
+        if left := [f"{one.name} is still {one.state} after its stop" for one in ended if one and one.active]:
+            raise StepFailed("\n".join(left))
+
+    def _stop_by_id(self, steps: tuple[Stop, ...], found: dict[str, Container]) -> None:
+        graces = {
+            id_: one.stop_seconds for id_, one in found.items() if (now := self._doors.docker.container(id_)) and now.active
+        }
+        of = {step.service: [id_ for id_ in step.containers if id_ in graces] for step in steps if step.service}
+        after = {id_: [other for name in step.after for other in of.get(name, ())] for step in steps for id_ in step.containers}
+        if graces:
+            self._doors.docker.stop_all(graces, after)
 
     def _start_container(self, step: StartContainer) -> None:
         known = self._doors.docker.container(step.container)
@@ -167,11 +188,20 @@ class Executor:
         self._doors.docker.unpause(step.container)
         self._await_ready(step.service, step.completes, step.ready_seconds)
 
+    def _start_beside(self, steps: tuple[Start, ...]) -> None:
+        beside = SideBySide(self.lab, self._memory, self._starting, self._tick, self.attempt.watcher.progress, self._fail)
+        beside.run(steps)
+        self._ready.update(beside.first)
+        self._first |= beside.first
+
+    def _starting(self, services: tuple[str, ...]) -> None:
+        self.touched = True
+        self.started.update(services)
+
     def _start(self, step: Start) -> None:
         container = require_clear(step.service, self._observer, self._rules).container_of(step.service)
         self._memory.require(step)
-        self.touched = True
-        self.started.add(step.service)
+        self._starting((step.service,))
         self._memory.gauge.begin()
         try:
             if step.by_compose or container is None:
@@ -180,15 +210,18 @@ class Executor:
                 self._doors.docker.start(container.id)
         except (ComposeFailed, StartFailed) as error:
             self._fail(step.service, str(error))
-        self._memory.gauge.settle(self._await_ready(step.service, step.completes, step.ready_seconds))
+        self._memory.gauge.settle(self._await_ready(step.service, step.completes, step.ready_seconds, step.settle_seconds))
 
     def _verify(self, step: Verify) -> None:
         seen, awaited = self._observer.observe_running(), self.lab.project.awaited
         for service in step.services:
             container, completes = seen.container_of(service), service in step.completes
-            is_ready = container and judge(container, container, completes, SETTLE_SECONDS, service in awaited).verdict == "ready"
+            first = self._first.get(service, container)
+            judgement = judge(container, first, completes, SETTLE_SECONDS, service in awaited) if container and first else None
+            if judgement and judgement.verdict == "failed" and service in self._first:
+                self._fail(service, judgement.reason)  # what settled briefly was to go on
             is_kept = container and container.health == "unhealthy" and service not in self._ready
-            if not (is_ready or is_kept):
+            if not is_kept and (judgement is None or judgement.verdict != "ready"):
                 self._await_ready(service, completes, READY_SECONDS)
         self._tick(hint=True)
         seen = self._observer.observe_running()
@@ -199,7 +232,7 @@ class Executor:
                 if remark := remark_on(container, service in step.unhealthy, service in self.started):
                     self.attempt.warned(f"{service} {remark}: docker logs {container.name}")
 
-    def _await_ready(self, service: str, completes: bool, bound: float) -> Container:
+    def _await_ready(self, service: str, completes: bool, bound: float, settle: float = SETTLE_SECONDS) -> Container:
         found = self._observer.observe_running().container_of(service)
         if found is None:
             self._fail(service, "its container is gone")
@@ -219,7 +252,7 @@ class Executor:
             with docker.changes(self.lab.project.name) as changes:
                 awaited = service in self.lab.project.awaited
                 look, clock = partial(docker.container, found.id), self._doors.clock
-                end = await_ready(look, found, completes, awaited, bound, clock, changes, tick)
+                end = await_ready(look, found, completes, awaited, bound, clock, changes, tick, settle)
         except StepFailed as error:
             self._fail(service, str(error))
         if end.verdict == "failed":

@@ -67,11 +67,14 @@ class MemoryWatch:
         found = find_memory_users(self.doors.docker, self.doors.machine, self.doors.gpu, seen)
         return memory_users_text(found, seen.memory)
 
-    def require(self, step: Start) -> None:
-        """Raise StepFailed when too little is left for one more start: somebody took it since the release."""
-        available = self.doors.machine.memory().available
-        if available is not None and available < step.required:
-            needs = f"{step.service} needs {gb_text(step.required)} with the floor, and {gb_text(available)} are left by now"
+    def require(self, *steps: Start) -> None:
+        """Raise StepFailed when too little is left for starts, alone or side by side: somebody took it since the release."""
+        available, floor = self.doors.machine.memory().available, self.lab.rules.limits.floor
+        required = floor + sum(step.required - floor for step in steps)
+        if available is not None and available < required:
+            verb = "needs" if len(steps) == 1 else "need"
+            names = ", ".join(step.service for step in steps)
+            needs = f"{names} {verb} {gb_text(required)} with the floor, and {gb_text(available)} are left by now"
             raise StepFailed(f"{needs}. {self._memory_users()}")
 
     def above_floor(self) -> int | None:

@@ -5,9 +5,8 @@ from typing import Literal, NamedTuple
 
 from spark_mode.engine.doors import Changes, Clock
 from spark_mode.planning.observed import Container
+from spark_mode.planning.side_by_side import SETTLE_SECONDS
 
-SETTLE_SECONDS = 3.0
-"""How long a service without a health check must run without a restart."""
 POLL_SECONDS = 0.1
 """How often is looked when nothing happens, and memory sampled while a service starts."""
 
@@ -19,11 +18,18 @@ class Judgement(NamedTuple):
     reason: str = ""
 
 
-def judge(container: Container | None, first: Container, completes: bool, seconds: float, awaited: bool = False) -> Judgement:
+def judge(
+    container: Container | None,
+    first: Container,
+    completes: bool,
+    seconds: float,
+    awaited: bool = False,
+    settle: float = SETTLE_SECONDS,
+) -> Judgement:
     """Judge a started container. `first` is how it was seen first after its start, `seconds` ago.
 
     Exit 0 is success only where the service `completes`; a restart is failure at once. What is `awaited` to complete is not
-    ready while it runs.
+    ready while it runs. `settle` is how many seconds one without a health check must run.
     """
     if container is None:
         return Judgement("failed", "its container is gone")
@@ -33,7 +39,7 @@ def judge(container: Container | None, first: Container, completes: bool, second
     if container.state == "restarting" or restarted:
         return Judgement("failed", f"it crashed and restarts (exit {_code(container)})")
     if container.state == "running":
-        return Judgement("starting", "it has not completed yet") if awaited else _judge_running(container, seconds)
+        return Judgement("starting", "it has not completed yet") if awaited else _judge_running(container, seconds, settle)
     if container.state == "exited" and container.exit_code == 0 and completes:
         return Judgement("ready", "completed")
     ended = container.state in ("exited", "dead")
@@ -45,7 +51,7 @@ def _code(container: Container) -> str:
     return f"code {container.exit_code}" + (", killed by the kernel for want of memory" if container.oom_killed else "")
 
 
-def _judge_running(container: Container, seconds: float) -> Judgement:
+def _judge_running(container: Container, seconds: float, settle: float) -> Judgement:
     match container.health:
         case "healthy":
             return Judgement("ready")
@@ -54,7 +60,7 @@ def _judge_running(container: Container, seconds: float) -> Judgement:
         case "starting":
             return Judgement("starting", "not healthy yet")
         case "none":
-            return Judgement("ready") if seconds >= SETTLE_SECONDS else Judgement("starting", "settling")
+            return Judgement("ready") if seconds >= settle else Judgement("starting", "settling")
 
 
 def await_ready(
@@ -66,6 +72,7 @@ def await_ready(
     clock: Clock,
     changes: Changes,
     tick: Callable[[float, bool], None],
+    settle: float = SETTLE_SECONDS,
 ) -> Judgement:
     """Look whenever something happens, and between, until a service is ready or has failed, at most `bound` seconds.
 
@@ -74,7 +81,7 @@ def await_ready(
     begun, happened = clock.now(), True
     while True:
         waited = clock.now() - begun
-        judgement = judge(look(), first, completes, waited, awaited)
+        judgement = judge(look(), first, completes, waited, awaited, settle)
         if judgement.verdict != "starting":
             return judgement
         if waited >= bound:

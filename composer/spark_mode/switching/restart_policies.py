@@ -14,11 +14,12 @@ class RestartPolicies:
     def __init__(self, docker: Docker, attempt: Attempt) -> None:
         self._docker, self._attempt = docker, attempt
 
-    def disarm(self, container: Container) -> None:
-        """Have a container stay stopped whatever happens to the engine; not when what it is owed could not be written."""
-        has_one = container.restart_policy != "no" and container.state not in ("removing", "dead")
-        if has_one and self._attempt.disarmed(container):
-            self._docker.set_restart_policy(container.id, "no", 0)
+    def disarm(self, *containers: Container) -> None:
+        """Have containers stay stopped whatever happens to the engine; not when what they are owed could not be written."""
+        armed = [one for one in containers if one.restart_policy != "no" and one.state not in ("removing", "dead")]
+        if armed and self._attempt.disarmed(armed):
+            for one in armed:
+                self._docker.set_restart_policy(one.id, "no", 0)
 
     def give_back(self, container: Container) -> None:
         """Give a container that is up its own restart policy back."""

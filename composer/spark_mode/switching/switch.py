@@ -9,6 +9,7 @@ from spark_mode.journal.measurements import Measurement
 from spark_mode.planning.observed import Observed
 from spark_mode.planning.plan import Plan, Step, Stop
 from spark_mode.planning.rollback import Rollback, rollback
+from spark_mode.planning.side_by_side import together
 from spark_mode.session.lab import Lab
 from spark_mode.switching.attempt import Attempt
 from spark_mode.switching.executor import Executor
@@ -92,8 +93,10 @@ class Switch:
         self._executor.sides.leaving = frozenset(filter(None, stopped))  # these are what goes, whatever they exclude
         with self._interruption.listening():
             try:
-                for number, step in enumerate(plan.steps, 1):
-                    failed += self._braked(number, step)
+                number = 1
+                for steps in together(plan.steps):
+                    failed += self._braked(number, steps)
+                    number += len(steps)
             except Interrupted:
                 self._attempt.signalled(at_once=False)
                 self.ended = "interrupted"
@@ -103,10 +106,10 @@ class Switch:
                 raise Interrupted(f"left at once, during: {self._attempt.step_now}", "see what runs: spark-mode status") from None
         return tuple(failed)
 
-    def _braked(self, number: int, step: Step) -> tuple[str, ...]:
-        """Carry out one step of a stop, and return why it failed, if it did."""
+    def _braked(self, number: int, steps: tuple[Step, ...]) -> tuple[str, ...]:
+        """Carry out one step of a stop, or those that go side by side, and return why it failed, if it did."""
         try:
-            self._tried((step,), number)
+            self._tried(steps, number)
         except StepFailed as error:
             self._attempt.failed(str(error))
             return (str(error),)

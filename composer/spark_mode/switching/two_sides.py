@@ -14,7 +14,9 @@ from spark_mode.switching.checkpoint import lost_checkpoint
 from spark_mode.switching.restart_policies import RestartPolicies
 
 LOOK_SECONDS = 0.25
-"""How often is looked without a hint, at most: a look takes some 10 ms."""
+"""How often is looked without a hint, at most."""
+LOOK_SHARE = 10
+"""Such looks take at most one part in so many of the time; one takes some 10 ms, at hundreds of containers more."""
 
 
 @dataclass
@@ -30,7 +32,7 @@ class TwoSides:
     attempt: Attempt
     kept: tuple[str, ...] = ()
     leaving: frozenset[str] = frozenset()
-    _looked_at: float = float("-inf")
+    _next_look: float = float("-inf")
     _warned: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -39,10 +41,11 @@ class TwoSides:
     def end(self, hint: bool = True) -> tuple[Victim, ...]:
         """Look, without a hint only when it is time, and return what was stopped. Raises EngineUnavailable."""
         now = self._clock.now()
-        if not hint and now - self._looked_at < LOOK_SECONDS:
+        if not hint and now < self._next_look:
             return ()
-        self._looked_at = now
-        return self.end_in(self.lab.observer.observe_running().without(self.leaving, ()))
+        seen = self.lab.observer.observe_running().without(self.leaving, ())
+        self._next_look = now + max(LOOK_SECONDS, (self._clock.now() - now) * LOOK_SHARE)
+        return self.end_in(seen)
 
     def end_in(self, seen: Observed) -> tuple[Victim, ...]:
         """Stop what has to go of what was seen, each with its own grace, and return it. Raises EngineUnavailable."""
