@@ -1,9 +1,10 @@
 """The engine over its local socket: the bare Engine API, because a client library costs more to import than to use.
 
-HTTP/1.0 is all it takes: one question a connection, and the answer ends where the connection does.
+HTTP/1.0 is all it takes: one question a connection, and the answer ends where the connection does. Only a look at many
+containers asks for all of them over one connection (`sweep.py`).
 
 Reads take 1 to 5 ms. Every question to the engine has one deadline until the last byte of its answer, and a bound on what that
-may bring; a look at many containers is as many questions. Every failure of the transport is EngineUnavailable. So is every
+may bring. Every failure of the transport is EngineUnavailable. So is every
 answer that has not the form that is needed. Events alone come without end and without a deadline (`changes`): whoever waits
 for one says how long, and their failure only ends them.
 """
@@ -22,6 +23,7 @@ from spark_mode.engine import answers
 from spark_mode.engine.answers import OTHER_FORM, PROJECT, frames, spellings
 from spark_mode.engine.doors import Identity, StartFailed
 from spark_mode.engine.events import EventStream
+from spark_mode.engine.sweep import MOST_BYTES, TooLong, swept
 from spark_mode.errors import EngineUnavailable
 from spark_mode.planning.observed import Container, ForeignContainer, Made
 from spark_mode.readable import readable
@@ -33,12 +35,6 @@ STOP_MARGIN_SECONDS = 15.0
 EACH_SECONDS = 1.0
 """How much longer a stop may take for each of those that go with it: an engine takes down a few containers a second."""
 START_SECONDS = 60.0
-MOST_BYTES = 64 << 20
-"""Of one answer; ten thousand containers are listed in twenty million bytes."""
-
-
-class TooLong(OSError):
-    """An answer has more bytes than any that is meant well."""
 
 
 class EngineApi:
@@ -56,7 +52,7 @@ class EngineApi:
         return self._get("/info", answers.identity)
 
     def containers(self, project: str) -> tuple[Container, ...]:
-        seen = (self.container(id_) for id_ in self._listed(answers.ids, {"label": [f"{PROJECT}={project}"]}))
+        seen = self._inspected(self._listed(answers.ids, {"label": [f"{PROJECT}={project}"]}))
         return tuple(sorted((one for one in seen if one), key=lambda container: container.name))
 
     def others(self, project: str) -> tuple[ForeignContainer, ...]:
@@ -65,8 +61,17 @@ class EngineApi:
 
     def container(self, id: str) -> Container | None:
         path = f"/containers/{id}/json"
-        status, body = self._call("GET", path)
-        return None if status == 404 else _read(f"GET {path}", status, body, answers.read_container)
+        return _container(path, *self._call("GET", path))
+
+    def _inspected(self, ids: Sequence[str]) -> Iterator[Container | None]:
+        """Yield containers in one sweep; what an engine does not answer in it is asked one by one."""
+        paths, answered = [f"/containers/{id_}/json" for id_ in ids], 0
+        with self._answering(READ_SECONDS):
+            for path, (status, body) in zip(paths, swept(self._path, paths, READ_SECONDS), strict=False):
+                answered += 1
+                yield _container(path, status, body)
+        for id_ in ids[answered:]:
+            yield self.container(id_)
 
     def images(self, names: Sequence[str]) -> dict[str, str]:
         wanted, found = set(names), self._get("/images/json", answers.images)
@@ -174,12 +179,18 @@ class EngineApi:
         kind = "Content-Type: application/json\r\n" if content else ""
         request = f"{method} {path} HTTP/1.0\r\nHost: docker\r\n{kind}Content-Length: {len(content)}\r\n\r\n{content}"
         deadline = time.monotonic() + seconds
+        with self._answering(seconds), socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(seconds)
+            connection.connect(self._path)
+            connection.sendall(request.encode())
+            answer = _read_answer(connection, deadline)
+        return _parts(answer)
+
+    @contextmanager
+    def _answering(self, seconds: float) -> Iterator[None]:
+        """Raise EngineUnavailable for every failure of the transport."""
         try:
-            with socket.socket(socket.AF_UNIX) as connection:
-                connection.settimeout(seconds)
-                connection.connect(self._path)
-                connection.sendall(request.encode())
-                answer = _read_answer(connection, deadline)
+            yield
         except TooLong:
             raise EngineUnavailable(
                 f"Docker answers more than {MOST_BYTES >> 20} MiB", "look at the engine: docker info"
@@ -194,7 +205,6 @@ class EngineApi:
             raise EngineUnavailable(
                 f"Docker does not answer at {self._path}: {error.strerror or error}", "start it: sudo systemctl start docker"
             ) from None
-        return _parts(answer)
 
 
 def _at_once(act: Callable[[str], None], ids: Iterable[str]) -> None:
@@ -250,6 +260,11 @@ def _read(asked: str, status: int, body: bytes, read: Callable[[object], Read]) 
         begins = readable(body[:80].decode(errors="replace")).strip() or "it said nothing"
         message = f"the engine's answer to {asked} has not the expected form; it begins: {begins}"
         raise EngineUnavailable(message, "see what answers there: docker info") from None
+
+
+def _container(path: str, status: int, body: bytes) -> Container | None:
+    """Return the container that was asked for, None for one that is gone."""
+    return None if status == 404 else _read(f"GET {path}", status, body, answers.read_container)
 
 
 def _message(body: bytes) -> str:

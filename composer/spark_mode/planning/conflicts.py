@@ -79,7 +79,8 @@ def broken_at_most_rules(rules: Rules, names: Iterable[str]) -> Iterator[tuple[A
 def conflicts(rules: Rules, members: Iterable[Member]) -> Iterator[Conflict]:
     """Yield what keeps these members apart, in the order of the members."""
     everyone = tuple(members)
-    for one, other in combinations(everyone, 2):
+    spoken_of = {name for rule in rules.rules if isinstance(rule, Exclusive) for name in rule.exclusive}
+    for one, other in combinations([one for one in everyone if one.labels & spoken_of], 2):
         if found := exclusive(rules, one, other):
             yield found
     by_workload = {one.workload: one for one in everyone if one.workload}

@@ -1,6 +1,7 @@
 """What was seen at one instant: a snapshot that the planner reads instead of asking the world."""
 
 from collections.abc import Collection
+from functools import cache
 from typing import Literal
 
 from pydantic import Field
@@ -8,7 +9,7 @@ from pydantic import Field
 from spark_mode.frozen import Frozen
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.size import gb_text
-from spark_mode.lab.workload import Workload
+from spark_mode.lab.workload import Footprint, Workload
 
 LEASED = "leased"
 """The state of a container that somebody else was allowed to start and has not started yet."""
@@ -213,8 +214,7 @@ class Observed(Frozen):
         A service that rules.yaml does not describe counts with its default footprint, where there is one.
         """
         found: dict[str, Workload] = {}
-        for service in self.active_services:
-            container = next(one for one in self.active if one.service == service)
+        for service, container in sorted({one.service: one for one in reversed(self.active) if one.service}.items()):
             if workload := running_workload(rules, service, container.variant):
                 found[workload.name] = workload
         for name in self.models:
@@ -242,6 +242,12 @@ def running_workload(rules: Rules, service: str, variant: str | None) -> Workloa
     footprint = rules.footprint_of_undescribed(service)
     if rules.host_of_service(service) or footprint is None:
         return None
+    return _undescribed(service, footprint)
+
+
+@cache
+def _undescribed(service: str, footprint: Footprint) -> Workload:
+    """Made once: a lab may have a hundred of them, and every look counts them all."""
     return Workload.model_construct(name=service, class_="", footprint=footprint, service=service)
 
 
