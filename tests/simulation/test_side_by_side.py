@@ -119,7 +119,7 @@ def test_one_recovery_settles_the_lab_whenever_a_switch_of_many_was_killed(
         runs += 1
         recovered(one, tmp_path)
         require_settled(one, tmp_path, legal, request_)
-    assert runs > 2 * len(HELPERS)
+    assert runs > len(HELPERS)
 
 
 def test_a_recovery_that_is_killed_while_many_start_is_finished_by_the_next(tmp_path: Path) -> None:

@@ -1,0 +1,72 @@
+"""A lab of many helpers without a health check: they start, settle and stop side by side, as their dependencies allow."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from tests.engine.lab import Lab, ends, until
+
+HELPERS = {"left", "right", "page", "database", "sidecar", "cache", "search", "queue", "proxy", "metrics", "logs"}
+LabOf = Callable[[str], Lab]
+
+
+def changed(lab: Lab, **services: dict[str, object]) -> None:
+    """Have services be others than the file says."""
+    file = lab.folder / "changed.yaml"
+    file.write_text(json.dumps({"services": services}))
+    lab.files = (*lab.files, file.name)
+
+
+def test_helpers_start_and_stop_side_by_side_as_their_dependencies_allow(lab_of: LabOf) -> None:
+    lab = lab_of("helpers")
+    assert lab.run("speech").code == 0
+    assert set(lab.running()) == HELPERS | {"speech"}
+    started = {service: moment for service, (_, moment) in lab.running().items()}
+    assert started["database"] < min(started["page"], started["sidecar"])
+    lab.run("stop")
+    assert lab.running() == {}
+    ended = json.loads(lab.docker("inspect", *(one["id"] for one in lab.containers())))
+    at = {one["Config"]["Labels"]["com.docker.compose.service"]: one["State"] for one in ended}
+    assert (at["left"]["ExitCode"], at["right"]["ExitCode"]) == (0, 0), "one was killed before the other was asked to end"
+    assert max(at[name]["FinishedAt"] for name in ("page", "sidecar")) < at["database"]["FinishedAt"]
+    lab.run("speech")
+    assert set(lab.running()) == HELPERS | {"speech"}
+    assert lab.run("status", "--format", "json").json["mode"] == "speech"
+
+
+def test_the_plan_names_each_helper_and_says_what_goes_side_by_side(lab_of: LabOf) -> None:
+    lab = lab_of("helpers")
+    steps = lab.run("plan", "speech", "--format", "json").json["steps"]
+    causes = {step["subject"]: step["cause"] for step in steps if step["action"] == "start"}
+    assert causes == {
+        **dict.fromkeys(HELPERS | {"speech"}, "requested, side by side"),
+        "page": "requested, after database",
+        "sidecar": "requested, after database",
+    }
+
+
+@pytest.mark.parametrize("policy", ["no", "always"])
+def test_a_helper_that_ends_at_once_brings_back_what_ran_before(policy: str, lab_of: LabOf) -> None:
+    lab = lab_of("helpers")
+    lab.run("training")
+    before = set(lab.running())
+    changed(lab, search={"entrypoint": ["sh", "-c", "exit 3"], "restart": policy}, speech={"depends_on": ["search"]})
+    lab.run("stop", "search")
+    failed = lab.run("speech", expect=1)
+    assert "search did not start" in failed.err
+    assert "code 3" in failed.err
+    assert set(lab.running()) == before - {"search"}
+
+
+def test_what_was_starting_side_by_side_is_recovered_after_a_kill(lab_of: LabOf) -> None:
+    lab = lab_of("helpers")
+    changed(lab, logs={"healthcheck": {"test": ["CMD", "test", "-e", "/word"], "start_period": "10m", "start_interval": "100ms"}})
+    switch = lab.spawn("speech")
+    until(lambda: HELPERS - {"page"} <= set(lab.running()))
+    switch.kill()
+    ends(switch)
+    lab.docker("exec", lab.id_of("logs"), "touch", "/word")
+    assert lab.run("recover").code == 0
+    assert set(lab.running()) == HELPERS | {"speech"}
+    assert lab.run("recover").out.startswith("nothing to do")
