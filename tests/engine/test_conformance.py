@@ -184,6 +184,25 @@ def test_a_start_by_id_uses_the_same_container_and_may_be_repeated_and_one_that_
         world.docker.start("0" * 64)
 
 
+def test_many_are_started_and_stopped_at_once_and_each_that_cannot_be_is_named(world: World) -> None:
+    one, other = running(world, "plain"), running(world, "checked")
+    world.docker.stop_all({other.id: 2, one.id: 2, "0" * 64: 2}, {one.id: [other.id]})
+    assert [seen(world, name).state for name in ("plain", "checked")] == ["exited", "exited"]
+    failed = world.docker.start_all([one.id, "0" * 64, other.id])
+    assert list(failed) == ["0" * 64]
+    assert "No such container" in failed["0" * 64]
+    until(lambda: [seen(world, name).state for name in ("plain", "checked")] == ["running", "running"])
+
+
+def test_a_start_counts_restarts_anew(world: World) -> None:
+    one = running(world, "always")
+    world.end(one.id, 137)
+    until(lambda: seen(world, "always").restart_count == 1)
+    world.docker.stop(one.id, 2)
+    world.docker.start(one.id)
+    assert seen(world, "always").restart_count == 0
+
+
 def test_a_paused_container_is_active_cannot_be_started_and_can_be_stopped(world: World) -> None:
     one = running(world, "plain")
     world.pause(one.id)
