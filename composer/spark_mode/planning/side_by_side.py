@@ -14,7 +14,7 @@ from spark_mode.planning.plan import Awaited, Start, Step, Stop
 
 SETTLE_SECONDS = 3.0
 """How long a service without a health check must run without a restart."""
-BRIEF_SETTLE_SECONDS = 0.3
+BRIEF_SETTLE_SECONDS = 0.2
 """How long what takes no memory worth measuring must run without a restart: it loads nothing, so what is wrong shows at once."""
 SMALLEST_SHARE = 200
 """What takes less than one part in so many of the machine's memory is not worth measuring."""

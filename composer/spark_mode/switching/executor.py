@@ -11,7 +11,7 @@ from typing import NoReturn, assert_never
 from spark_mode.engine.doors import ComposeFailed, StartFailed
 from spark_mode.errors import StepFailed
 from spark_mode.journal.measurements import Measurement
-from spark_mode.planning.observed import Container
+from spark_mode.planning.observed import Container, Observed
 from spark_mode.planning.plan import (
     AwaitRelease,
     Create,
@@ -95,15 +95,20 @@ class Executor:
                 self._carry_out(beside)
             number += len(beside)
 
-    def _tick(self, hint: bool = False) -> None:
-        """Whatever a step waits for: answer a signal, show progress, and end it when two sides are active together."""
+    def _tick(self, hint: bool = False, seen: Observed | None = None) -> bool:
+        """Whatever a step waits for: answer a signal, show progress, and end it when two sides are active together.
+
+        It looks by itself where it is not given what was `seen`. Returns whether it has stopped something.
+        """
         self.interruption.check()
         if self.attempt.lock:
             self.attempt.lock.goes_on()
-        for one in self.sides.end(hint):
+        ended = self.sides.end(hint) if seen is None else self.sides.end_in(seen.without(self.sides.leaving, ()))
+        for one in ended:
             if one.service in self.started or one.service in self.sides.kept:
                 self.touched = True
                 raise StepFailed(f"{one.service} was stopped: {one.cause}")
+        return bool(ended)
 
     def _carry_out(self, steps: tuple[Step, ...]) -> None:
         """Carry out a step, or several that go side by side."""
@@ -163,9 +168,9 @@ class Executor:
             raise StepFailed("\n".join(left))
 
     def _stop_by_id(self, steps: tuple[Stop, ...], found: dict[str, Container]) -> None:
-        graces = {
-            id_: one.stop_seconds for id_, one in found.items() if (now := self._doors.docker.container(id_)) and now.active
-        }
+        if steps[0].by_compose:  # which has stopped them by now
+            found = {id_: one for id_ in found if (one := self._doors.docker.container(id_))}
+        graces = {id_: one.stop_seconds for id_, one in found.items() if one.active}
         of = {step.service: [id_ for id_ in step.containers if id_ in graces] for step in steps if step.service}
         after = {id_: [other for name in step.after for other in of.get(name, ())] for step in steps for id_ in step.containers}
         if graces:
@@ -213,7 +218,20 @@ class Executor:
         self._memory.gauge.settle(self._await_ready(step.service, step.completes, step.ready_seconds, step.settle_seconds))
 
     def _verify(self, step: Verify) -> None:
-        seen, awaited = self._observer.observe_running(), self.lab.project.awaited
+        seen = self._observer.observe_running()
+        if self._await_rest(step, seen) or self._tick(seen=seen):
+            self._tick(hint=True)
+            seen = self._observer.observe_running()
+        self.sides.require_one(seen, self.started)
+        for service in step.services:
+            if container := seen.container_of(service):
+                self._policies.give_back(container)
+                if remark := remark_on(container, service in step.unhealthy, service in self.started):
+                    self.attempt.warned(f"{service} {remark}: docker logs {container.name}")
+
+    def _await_rest(self, step: Verify, seen: Observed) -> bool:
+        """Wait for what is kept and was not ready yet; return whether something was."""
+        waited, awaited = False, self.lab.project.awaited
         for service in step.services:
             container, completes = seen.container_of(service), service in step.completes
             first = self._first.get(service, container)
@@ -223,14 +241,8 @@ class Executor:
             is_kept = container and container.health == "unhealthy" and service not in self._ready
             if not is_kept and (judgement is None or judgement.verdict != "ready"):
                 self._await_ready(service, completes, READY_SECONDS)
-        self._tick(hint=True)
-        seen = self._observer.observe_running()
-        self.sides.require_one(seen, self.started)
-        for service in step.services:
-            if container := seen.container_of(service):
-                self._policies.give_back(container)
-                if remark := remark_on(container, service in step.unhealthy, service in self.started):
-                    self.attempt.warned(f"{service} {remark}: docker logs {container.name}")
+                waited = True
+        return waited
 
     def _await_ready(self, service: str, completes: bool, bound: float, settle: float = SETTLE_SECONDS) -> Container:
         found = self._observer.observe_running().container_of(service)

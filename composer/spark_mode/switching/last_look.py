@@ -4,8 +4,6 @@ Whatever brings something up, or creates it, comes right after one of these look
 a switch that was held up, for a second or for a day, does nothing that rests on what it had seen before.
 """
 
-from collections.abc import Collection
-
 from spark_mode.errors import StepFailed
 from spark_mode.lab.rules import Rules
 from spark_mode.planning.conflicts import exclusive, member
@@ -23,18 +21,13 @@ def require_stopped(services: tuple[str, ...], observer: Observer) -> None:
 
 def require_clear(service: str, observer: Observer, rules: Rules) -> Observed:
     """Return what was seen. Raises StepFailed when something is active that a rule excludes beside this service."""
-    return require_all_clear((service,), observer, rules)
-
-
-def require_all_clear(services: Collection[str], observer: Observer, rules: Rules) -> Observed:
-    """The same for services that start side by side, in one look."""
     seen = observer.observe_running()
-    for service in services:
-        _require_clear(service, seen, rules)
+    require_clear_in(seen, service, rules)
     return seen
 
 
-def _require_clear(service: str, seen: Observed, rules: Rules) -> None:
+def require_clear_in(seen: Observed, service: str, rules: Rules) -> None:
+    """The same for what was seen a moment ago."""
     one = member(rules, service)
     for other in (*seen.active_services, *(foreign.name for foreign in seen.foreign)):
         if other != service and (found := exclusive(rules, one, member(rules, other))):

@@ -27,7 +27,7 @@ class MemoryWatch:
 
     lab: Lab
     attempt: Attempt
-    tick: Callable[[], None]
+    tick: Callable[[], object]
     _stopped_on_gpu: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:

@@ -9,7 +9,7 @@ from spark_mode.errors import StepFailed
 from spark_mode.planning.observed import Container, Observed
 from spark_mode.planning.plan import Start
 from spark_mode.session.lab import Lab
-from spark_mode.switching.last_look import require_all_clear
+from spark_mode.switching.last_look import require_clear_in
 from spark_mode.switching.memory_watch import MemoryWatch
 from spark_mode.switching.readiness import POLL_SECONDS, judge
 from spark_mode.switching.two_sides import LOOK_SHARE
@@ -29,14 +29,14 @@ class _Begun(NamedTuple):
 class SideBySide:
     """Starts services beside each other, all of them ready in the end.
 
-    `starting` is told what is about to start, `tick` is called all the while with whether something happened, `fail` says how a
-    service failed, and raises.
+    `starting` is told what is about to start. `tick` is called all the while, with what was just seen where there was a look, and
+    says whether it stopped something. `fail` says how a service failed, and raises.
     """
 
     lab: Lab
     memory: MemoryWatch
     starting: Callable[[tuple[str, ...]], None]
-    tick: Callable[[bool], None]
+    tick: Callable[[bool, Observed | None], bool]
     progress: Callable[[int | None, str], None]
     fail: Callable[[str, str], NoReturn]
     first: dict[str, Container] = field(default_factory=dict)
@@ -52,19 +52,22 @@ class SideBySide:
             while self._waiting or self._begun:
                 if may_start := [step for step in self._waiting.values() if self._may_start(step)]:
                     self._start(may_start[:AT_ONCE])
-                    self._goes_on(False)
+                elif changes.wait(min(POLL_SECONDS, max(0.0, self._next_look - self._now()))) or self._now() >= self._next_look:
+                    self._look()
                 else:
-                    happened = changes.wait(POLL_SECONDS)
-                    self._goes_on(happened)
-                    self._look(happened)
+                    self._watched(None)
+
+    def _now(self) -> float:
+        return self.lab.doors.clock.now()
 
     def _may_start(self, step: Start) -> bool:
         return all(other in self._ready or (how == "started" and other in self._begun) for other, how in step.after.items())
 
     def _start(self, steps: list[Start]) -> None:
         """Have some started, right after a look."""
-        names = tuple(step.service for step in steps)
-        seen = require_all_clear(names, self.lab.observer, self.lab.rules)
+        names, seen = tuple(step.service for step in steps), self._look()
+        for name in names:
+            require_clear_in(seen, name, self.lab.rules)
         self.memory.require(*steps)
         self.starting(names)
         containers = {step.service: seen.container_of(step.service) for step in steps if not step.by_compose}
@@ -79,26 +82,35 @@ class SideBySide:
             running = self.lab.observer.observe_running().active_services
             self.fail(next((name for name in by_compose if name not in running), by_compose[0]), str(error))
         for step in steps:
-            self._begun[step.service] = _Begun(self._waiting.pop(step.service), self.lab.doors.clock.now())
+            self._begun[step.service] = _Begun(self._waiting.pop(step.service), self._now())
+        self._next_look = self._now() + min(step.settle_seconds for step in steps)
 
-    def _goes_on(self, happened: bool) -> None:
+    def _watched(self, seen: Observed | None) -> bool:
+        """Answer what may come meanwhile; return whether something was stopped for it."""
         try:
-            self.tick(happened)
-            available = self.memory.above_floor()
+            ended = self.tick(False, seen)
+            available = self.memory.above_floor() if self._begun else None
         except StepFailed as error:
+            if not self._begun:
+                raise
             self.fail(next(reversed(self._begun)), str(error))
         self.progress(available, f"{len(self._ready)} ready, {len(self._begun)} starting, {len(self._waiting)} to start")
+        return ended
 
-    def _look(self, happened: bool) -> None:
-        """Judge what was started, at every event, and else as often as looks take little of the time."""
-        clock = self.lab.doors.clock
-        now = clock.now()
-        if not happened and now < self._next_look:
-            return
-        seen = Observed(containers=self.lab.doors.docker.containers(self.lab.project.name))
-        self._next_look = now + (clock.now() - now) * LOOK_SHARE
-        for service, begun in list(self._begun.items()):
-            self._judge(begun, seen.container_of(service), clock.now() - begun.at)
+    def _look(self) -> Observed:
+        """Look, and judge what was started. The next look comes at an event, or when something may have settled by then."""
+        begun = self._now()
+        seen = self.lab.observer.observe_running()
+        took = self._now() - begun
+        if self._watched(seen):
+            seen = self.lab.observer.observe_running()
+        for service, one in list(self._begun.items()):
+            self._judge(one, seen.container_of(service), self._now() - one.at)
+        settled = (one.at + one.step.settle_seconds for one in self._begun.values())
+        self._next_look = min(
+            (at for at in settled if at > self._now()), default=self._now() + max(POLL_SECONDS, took * LOOK_SHARE)
+        )
+        return seen
 
     def _judge(self, begun: _Begun, now: Container | None, seconds: float) -> None:
         step = begun.step

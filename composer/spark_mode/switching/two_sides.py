@@ -32,23 +32,27 @@ class TwoSides:
     attempt: Attempt
     kept: tuple[str, ...] = ()
     leaving: frozenset[str] = frozenset()
-    _next_look: float = float("-inf")
+    _next_look: float = 0.0
     _warned: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._docker, self._clock, self._rules = self.lab.doors.docker, self.lab.doors.clock, self.lab.rules
+        self._next_look = self._clock.now() + LOOK_SECONDS  # whoever holds the lock has just looked
 
     def end(self, hint: bool = True) -> tuple[Victim, ...]:
         """Look, without a hint only when it is time, and return what was stopped. Raises EngineUnavailable."""
         now = self._clock.now()
         if not hint and now < self._next_look:
             return ()
-        seen = self.lab.observer.observe_running().without(self.leaving, ())
-        self._next_look = now + max(LOOK_SECONDS, (self._clock.now() - now) * LOOK_SHARE)
-        return self.end_in(seen)
+        seen = self.lab.observer.observe_running()
+        return self.end_in(seen.without(self.leaving, ()), self._clock.now() - now)
 
-    def end_in(self, seen: Observed) -> tuple[Victim, ...]:
-        """Stop what has to go of what was seen, each with its own grace, and return it. Raises EngineUnavailable."""
+    def end_in(self, seen: Observed, seconds: float = 0.0) -> tuple[Victim, ...]:
+        """Stop what has to go of what was seen, each with its own grace, and return it. Raises EngineUnavailable.
+
+        The look took so many `seconds`.
+        """
+        self._next_look = self._clock.now() + max(LOOK_SECONDS, seconds * LOOK_SHARE)
         found = tuple(one for one in conflict_victims(seen, self.lab.project, self._rules, self.kept) if one.containers)
         if self._rules.guard.on_violation == "warn":
             for one in found:
