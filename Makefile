@@ -55,6 +55,7 @@ lint: setup ## Style and types
 
 bench: setup stand-in torch ## Compare with plain docker compose: ratios of one run; time the planner; let the trainer learn
 	@$(PYTHON) benchmarks/switch.py
+	@$(PYTHON) -m benchmarks.many
 	@$(PYTHON) -m benchmarks.layers
 	@$(PYTHON) -m benchmarks.plan
 	@$(PYTHON) -m benchmarks.journal
