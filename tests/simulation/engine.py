@@ -120,6 +120,9 @@ class SimulatedEngine:
     def memory_of(self, id: str) -> int | None:
         return None
 
+    def memories_of(self, ids: Sequence[str]) -> dict[str, int | None]:
+        return {id_: self.memory_of(id_) for id_ in ids}
+
     ended = False
     """As a stream of events: it never breaks off."""
 

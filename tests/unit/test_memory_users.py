@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from spark_mode.engine.doors import GpuProcess, Process
 from spark_mode.planning.observed import Container, ForeignContainer, LoadedModel, Memory, MemoryUser, Observed
-from spark_mode.session.memory_users import find_memory_users, memory_of_container, memory_users_text
+from spark_mode.session.memory_users import find_memory_users, memory_of_containers, memory_users_text
 from tests.simulation.lab import PROJECT, RULES
 from tests.simulation.machine import NoGpu, SimulatedMachine
 
@@ -72,7 +72,7 @@ def test_what_the_gpu_lists_counts_for_its_process_or_container() -> None:
     machine = Machine([process(1, 1000), process(2, 1000, NOTEBOOK), process(3, 1000, LAB)])
     gpu = Gpu(p1=5 * GB, p2=30 * GB, p3=7 * GB)
     assert found(machine, gpu, observed()) == ["notebook (container of work) 33.0 GB", "p1 (process 1 of ann) 5.0 GB"]
-    assert memory_of_container(LAB, machine, machine, gpu) == 9 * GB
+    assert memory_of_containers([LAB, NOTEBOOK], machine, machine, gpu) == {LAB: 9 * GB, NOTEBOOK: 33 * GB}
 
 
 def test_a_process_whose_container_is_gone_is_told_apart() -> None:

@@ -63,15 +63,19 @@ class EngineApi:
         path = f"/containers/{id}/json"
         return _container(path, *self._call("GET", path))
 
-    def _inspected(self, ids: Sequence[str]) -> Iterator[Container | None]:
-        """Yield containers in one sweep; what an engine does not answer in it is asked one by one."""
-        paths, answered = [f"/containers/{id_}/json" for id_ in ids], 0
+    def _inspected(self, ids: Sequence[str]) -> Iterable[Container | None]:
+        """Yield containers as they are now, None for one that is gone."""
+        return (_container(*answer) for answer in self._sweep([f"/containers/{id_}/json" for id_ in ids]))
+
+    def _sweep(self, paths: Sequence[str]) -> Iterator[tuple[str, int, bytes]]:
+        """Yield path, status and body of each answer; what an engine does not answer in one sweep is asked one by one."""
+        answered = 0
         with self._answering(READ_SECONDS):
             for path, (status, body) in zip(paths, swept(self._path, paths, READ_SECONDS), strict=False):
                 answered += 1
-                yield _container(path, status, body)
-        for id_ in ids[answered:]:
-            yield self.container(id_)
+                yield path, status, body
+        for path in paths[answered:]:
+            yield path, *self._call("GET", path)
 
     def images(self, names: Sequence[str]) -> dict[str, str]:
         wanted, found = set(names), self._get("/images/json", answers.images)
@@ -135,9 +139,12 @@ class EngineApi:
             raise EngineUnavailable(f"Docker refused: {_message(body)}", "its restart policy is unknown; look: docker inspect")
 
     def memory_of(self, id: str) -> int | None:
-        path = f"/containers/{id}/stats"
-        status, body = self._call("GET", f"{path}?stream=false&one-shot=true")
-        return _read(f"GET {path}", status, body, answers.memory_of) if status == 200 else None
+        path = f"/containers/{id}/stats?stream=false&one-shot=true"
+        return _memory(path, *self._call("GET", path))
+
+    def memories_of(self, ids: Sequence[str]) -> dict[str, int | None]:
+        paths = [f"/containers/{id_}/stats?stream=false&one-shot=true" for id_ in ids]
+        return {id_: _memory(*answer) for id_, answer in zip(ids, self._sweep(paths), strict=True)}
 
     @contextmanager
     def changes(self, project: str) -> Iterator[EventStream]:
@@ -265,6 +272,10 @@ def _read(asked: str, status: int, body: bytes, read: Callable[[object], Read]) 
 def _container(path: str, status: int, body: bytes) -> Container | None:
     """Return the container that was asked for, None for one that is gone."""
     return None if status == 404 else _read(f"GET {path}", status, body, answers.read_container)
+
+
+def _memory(path: str, status: int, body: bytes) -> int | None:
+    return _read(f"GET {path.partition('?')[0]}", status, body, answers.memory_of) if status == 200 else None
 
 
 def _message(body: bytes) -> str:

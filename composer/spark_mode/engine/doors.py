@@ -164,6 +164,9 @@ class Docker(Protocol):
         None where the engine does not say.
         """
 
+    def memories_of(self, ids: Sequence[str]) -> dict[str, int | None]:
+        """Return the same of many containers, by their ids."""
+
     def changes(self, project: str) -> AbstractContextManager[Changes]:
         """Follow what happens to the project's containers."""
 

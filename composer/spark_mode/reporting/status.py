@@ -11,7 +11,6 @@ from spark_mode.planning.mode import long_runs, violations
 from spark_mode.planning.observed import Container, Observed, running_workload
 from spark_mode.planning.request import Request, mode_requests
 from spark_mode.reporting.status_model import ModeChange, ModelStatus, ServiceStatus, Status
-from spark_mode.session.memory_users import memory_of_container
 from spark_mode.session.session import Session
 from spark_mode.sharing.lock import who_switches
 from spark_mode.wall_time import seconds_since
@@ -30,7 +29,9 @@ def status(session: Session) -> Status:
     mode = session.mode(observed)
     foreign = {one.container.id for one in observed.foreign}
     records = read_measurements(session.measurements_path)
-    services = tuple(_service(one, session, records) for one in observed.active)
+    settled = {one.container: one for one in records}
+    held = session.memories_of([one.id for one in observed.active if one.id in settled])
+    services = tuple(_service(one, rules, settled.get(one.id), held.get(one.id)) for one in observed.active)
     long = long_runs(observed.active, rules)
     utilisation = busy(session.gpu, session.clock) if long else None
     return Status(
@@ -70,12 +71,10 @@ def _foreign(observed: Observed) -> Iterator[str]:
         yield f"{one.container.name} ({one.name}, {one.container.state}{of})"
 
 
-def _service(container: Container, session: Session, records: tuple[Measurement, ...]) -> ServiceStatus:
+def _service(container: Container, rules: Rules, settled: Measurement | None, held: int | None) -> ServiceStatus:
     name = container.service or container.name
-    workload = running_workload(session.rules, name, container.variant)
-    host = session.rules.host_of_service(name)
-    settled = next((one for one in reversed(records) if one.container == container.id), None)
-    held = memory_of_container(container.id, session.docker, session.machine, session.gpu) if settled else None
+    workload = running_workload(rules, name, container.variant)
+    host = rules.host_of_service(name)
     return ServiceStatus(
         service=workload.label if workload and not container.one_off else container.name if container.one_off else name,
         class_=workload.class_ if workload else "host" if host else "unknown",

@@ -1,6 +1,7 @@
 """Who holds memory that no workload of the lab declares: a container of others, a process, a model, shared memory."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 from spark_mode.engine.doors import Docker, Gpu, Machine
 from spark_mode.planning.observed import Memory, MemoryUser, Observed
@@ -34,11 +35,10 @@ def find_memory_users(docker: Docker, machine: Machine, gpu: Gpu, observed: Obse
         else:
             owner = f"process {pid} of {one.user}" + (", its container is gone" if one.container else "")
             found.append(MemoryUser(name=one.name, owner=owner, size=one.size + on_gpu.get(pid, 0)))
+    held = docker.memories_of(tuple(others))
     for id_, other in others.items():
         owner = f"container of {other.project}" if other.project else "container"
-        found.append(
-            MemoryUser(name=other.container.name, owner=owner, size=(docker.memory_of(id_) or 0) + gpu_of_container[id_])
-        )
+        found.append(MemoryUser(name=other.container.name, owner=owner, size=(held[id_] or 0) + gpu_of_container[id_]))
     for host in observed.loaded:
         for model in observed.loaded_on(host):
             if model.workload is None:
@@ -47,13 +47,14 @@ def find_memory_users(docker: Docker, machine: Machine, gpu: Gpu, observed: Obse
     return tuple(sorted((one for one in found if one.size >= least), key=lambda one: (-one.size, one.name)))
 
 
-def memory_of_container(container: str, docker: Docker, machine: Machine, gpu: Gpu) -> int | None:
-    """Return the bytes that a container holds, with what the GPU lists for its processes; None where it is unknown."""
-    own = docker.memory_of(container)
-    if own is None:
-        return None
-    listed = gpu.processes() or ()
-    return own + sum(one.used or 0 for one in listed if (seen := machine.process(one.pid)) and seen.container == container)
+def memory_of_containers(containers: Sequence[str], docker: Docker, machine: Machine, gpu: Gpu) -> dict[str, int | None]:
+    """Return the bytes that each of these containers holds, with what the GPU lists for its processes; None is unknown."""
+    on_gpu: Counter[str] = Counter()
+    for one in (gpu.processes() or ()) if containers else ():
+        if (seen := machine.process(one.pid)) and seen.container:
+            on_gpu[seen.container] += one.used or 0
+    held = docker.memories_of(containers)
+    return {id_: None if own is None else own + on_gpu[id_] for id_, own in held.items()}
 
 
 def memory_users_text(users: tuple[MemoryUser, ...], memory: Memory) -> str:

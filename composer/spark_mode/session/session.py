@@ -1,5 +1,6 @@
 """One lab on one machine, from its files to a finished switch: what every command works with."""
 
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +26,7 @@ from spark_mode.planning.planner import plan as make_plan
 from spark_mode.planning.request import Request, RestoreRequest
 from spark_mode.session.forgiveness import Forgiveness
 from spark_mode.session.inputs import digests
-from spark_mode.session.memory_users import find_memory_users, memory_users_text
+from spark_mode.session.memory_users import find_memory_users, memory_of_containers, memory_users_text
 from spark_mode.session.observe import Observer, host_at
 from spark_mode.session.prefetch import PendingAnswers, ask_compose
 from spark_mode.session.reading import read_lab
@@ -224,6 +225,10 @@ class Session:
     def memory_users(self, observed: Observed) -> tuple[MemoryUser, ...]:
         """Return who holds memory that no workload declares."""
         return find_memory_users(self.docker, self.machine, self.gpu, observed)
+
+    def memories_of(self, containers: Sequence[str]) -> dict[str, int | None]:
+        """Return the bytes that each of these containers holds; None is unknown."""
+        return memory_of_containers(containers, self.docker, self.machine, self.gpu)
 
     @property
     def measurements_path(self) -> Path:

@@ -4,7 +4,7 @@ from spark_mode.engine.doors import Docker, Gpu, Machine
 from spark_mode.journal.measurements import Measurement
 from spark_mode.lab.rules import Rules
 from spark_mode.planning.observed import Container, running_workload
-from spark_mode.session.memory_users import memory_of_container
+from spark_mode.session.memory_users import memory_of_containers
 from spark_mode.wall_time import now
 
 
@@ -33,7 +33,7 @@ class Gauge:
         """Note that a started service is ready."""
         workload = running_workload(self._rules, container.service or "", container.variant)
         if workload:
-            held = memory_of_container(container.id, self._docker, self._machine, self._gpu)
+            held = memory_of_containers((container.id,), self._docker, self._machine, self._gpu)[container.id]
             self._note(workload.label, workload.footprint.planned, container.id, held, self._moved(container.id))
 
     def settle_model(self, name: str, host: str | None) -> None:
