@@ -175,6 +175,10 @@ class SimulatedEngine:
     def set_restart_policy(self, id: str, policy: str, retries: int) -> None:
         self._act(f"policy {policy} {id}", None, "_set_policy", id, policy, retries)
 
+    def set_restart_policies(self, policies: Mapping[str, tuple[str, int]]) -> None:
+        for id_, (policy, retries) in policies.items():
+            self.set_restart_policy(id_, policy, retries)
+
     # What Compose does for it
 
     def create(self, services: Sequence[str], variants: Mapping[str, ChosenVariant]) -> None:

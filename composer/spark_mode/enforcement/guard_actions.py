@@ -119,10 +119,8 @@ class GuardActions:
         session, begun = self._session, self._session.clock.now()
         self._stops[service] = [*self._recent_stops(service), begun]
         self._say(f"stopping {service}: {cause}")
-        policies = RestartPolicies(session.docker, Attempt(session, Watcher()))
         there = tuple(one for id_ in containers if (one := session.docker.container(id_)) and one.active)
-        for container in there:
-            policies.disarm(container)
+        RestartPolicies(session.docker, Attempt(session, Watcher())).disarm(*there)
         going = self._going[service] = _Going(service, there, cause, begun)
         self.releases.promise(service, expected)
         for container in there:

@@ -138,6 +138,9 @@ class EngineApi:
         if status not in (200, 404):
             raise EngineUnavailable(f"Docker refused: {_message(body)}", "its restart policy is unknown; look: docker inspect")
 
+    def set_restart_policies(self, policies: Mapping[str, tuple[str, int]]) -> None:
+        _at_once(lambda id_: self.set_restart_policy(id_, *policies[id_]), policies)
+
     def memory_of(self, id: str) -> int | None:
         path = f"/containers/{id}/stats?stream=false&one-shot=true"
         return _memory(path, *self._call("GET", path))

@@ -158,6 +158,9 @@ class Docker(Protocol):
     def set_restart_policy(self, id: str, policy: str, retries: int) -> None:
         """Give a container a restart policy; `retries` counts for `on-failure` alone. One that is gone has none."""
 
+    def set_restart_policies(self, policies: Mapping[str, tuple[str, int]]) -> None:
+        """Give containers each a policy, with its retries, at once."""
+
     def memory_of(self, id: str) -> int | None:
         """Return the bytes that a container's processes and shared memory hold, without the page cache and the GPU.
 

@@ -200,10 +200,11 @@ class Attempt:
         """Return the restart policy that a container is owed."""
         return self._owed[container] if container in self._owed else self.session.journal_state.policies.get(container)
 
-    def given_back(self, owed: Policy) -> None:
-        """Write that a container has its own policy again."""
-        self._owed[owed.container] = None
-        self._write(owed.model_copy(update={"given_back": True}))
+    def given_back(self, owed: Iterable[Policy]) -> None:
+        """Write that containers have their own policies again."""
+        given = [one.model_copy(update={"given_back": True}) for one in owed]
+        self._owed |= {one.container: None for one in given}
+        self._write(*given)
 
     def drop_gone(self, observed: Observed) -> None:
         """Write that nothing is owed to containers that are gone. Raises EngineUnavailable."""

@@ -223,11 +223,11 @@ class Executor:
             self._tick(hint=True)
             seen = self._observer.observe_running()
         self.sides.require_one(seen, self.started)
-        for service in step.services:
-            if container := seen.container_of(service):
-                self._policies.give_back(container)
-                if remark := remark_on(container, service in step.unhealthy, service in self.started):
-                    self.attempt.warned(f"{service} {remark}: docker logs {container.name}")
+        up = {service: container for service in step.services if (container := seen.container_of(service))}
+        self._policies.give_back(*up.values())
+        for service, container in up.items():
+            if remark := remark_on(container, service in step.unhealthy, service in self.started):
+                self.attempt.warned(f"{service} {remark}: docker logs {container.name}")
 
     def _await_rest(self, step: Verify, seen: Observed) -> bool:
         """Wait for what is kept and was not ready yet; return whether something was."""

@@ -18,12 +18,11 @@ class RestartPolicies:
         """Have containers stay stopped whatever happens to the engine; not when what they are owed could not be written."""
         armed = [one for one in containers if one.restart_policy != "no" and one.state not in ("removing", "dead")]
         if armed and self._attempt.disarmed(armed):
-            for one in armed:
-                self._docker.set_restart_policy(one.id, "no", 0)
+            self._docker.set_restart_policies({one.id: ("no", 0) for one in armed})
 
-    def give_back(self, container: Container) -> None:
-        """Give a container that is up its own restart policy back."""
-        owed = self._attempt.owed(container.id)
-        if owed and container.active:
-            self._docker.set_restart_policy(container.id, owed.policy, owed.retries)
+    def give_back(self, *containers: Container) -> None:
+        """Give containers that are up their own restart policies back."""
+        owed = [found for one in containers if one.active and (found := self._attempt.owed(one.id))]
+        if owed:
+            self._docker.set_restart_policies({one.container: (one.policy, one.retries) for one in owed})
             self._attempt.given_back(owed)

@@ -77,8 +77,7 @@ class TwoSides:
         if not active:
             return
         policies = RestartPolicies(self._docker, self.attempt)
-        for one in active:
-            policies.disarm(one)
+        policies.disarm(*active)
         names = ", ".join(one.service or one.name for one in active)
         with self.attempt.lock.waiting(f"stop {names}") if self.attempt.lock else nullcontext():
             self._docker.stop_all({one.id: one.stop_seconds for one in active})
