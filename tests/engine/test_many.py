@@ -114,7 +114,7 @@ def disk(lab: Lab) -> Iterator[Path]:
     if os.geteuid() != 0:
         pytest.skip("only root can mount a disk")
     folder = lab.state_folder
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], check=True)
     yield folder
     subprocess.run(["umount", folder], check=True)
