@@ -14,8 +14,8 @@ from spark_mode.switching.memory_watch import MemoryWatch
 from spark_mode.switching.readiness import POLL_SECONDS, judge
 from spark_mode.switching.two_sides import LOOK_SHARE
 
-AT_ONCE = 16
-"""How many start after one look: more at once take no less time, and a signal or another side would be answered later."""
+AT_ONCE = 20
+"""How many start after one look: with more at once a signal, or another side, would be answered seconds later."""
 
 
 class _Begun(NamedTuple):
