@@ -148,10 +148,10 @@ class Exclusive(_Rule):
 
 
 class AtMost(_Rule):
-    """At most so many of these workloads are active together."""
+    """At most so many of these are active together. A member is a class, whose every workload counts, or a workload."""
 
     at_most: Annotated[int, Field(ge=1)]
-    of: tuple[Name, ...] = Field(strict=False, min_length=2)
+    of: tuple[Name, ...] = Field(strict=False, min_length=1)
 
 
 class Careful(_Rule):

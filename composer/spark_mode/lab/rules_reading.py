@@ -204,13 +204,13 @@ def _wrong_members(rules: Rules, index: int, rule: Exclusive | AtMost | Careful 
             key, members = "exclusive", rule.exclusive
         case AtMost():
             key, members = "of", rule.of
-            if rule.at_most >= len(members):
+            if rule.at_most >= len(members) and not rules.classes.keys() & set(members):
                 yield f"rules/{index}/at_most: must be less than its {len(members)} workloads, or it forbids nothing"
         case Careful():
             key, members = "careful", rule.careful
         case Alternate():
             key, members = "alternate", rule.alternate
-    known = [*rules.workloads] if isinstance(rule, AtMost) else [*rules.classes, *rules.workloads]
+    known = [*rules.classes, *rules.workloads]
     for position, member in enumerate(members):
         if member not in known:
             kind = "workload" if isinstance(rule, AtMost) else "class"

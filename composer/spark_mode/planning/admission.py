@@ -175,8 +175,9 @@ def lacking(problem: PlanningProblem, capacity: int) -> Shortfall:
 
 
 def adds(problem: PlanningProblem) -> bool:
-    """Whether a request starts a service, or admits a model that was not."""
-    return bool(problem.to_start) or any(name not in problem.observed.models for name in problem.target.models)
+    """Whether a request starts a service, loads a model, or admits one that was not."""
+    new = (name for name in problem.target.models if name not in problem.observed.models)
+    return bool(problem.to_start or problem.to_load) or any(new)
 
 
 def budget_refusal(problem: PlanningProblem, reckoned: Budget, capacity: int) -> Refusal | None:
@@ -234,10 +235,12 @@ def daemon_refusal(problem: PlanningProblem) -> Refusal | None:
 
 def leftover_refusal(problem: PlanningProblem) -> Refusal | None:
     """Return the refusal when what stays and cannot be stopped still breaks a rule beside the target."""
-    wanted = members(problem.target, problem.rules)
-    there = [*wanted, *(member(problem.rules, one.name) for one in problem.remaining.workloads(problem.rules) if one.name)]
-    unique = list({one.workload or one.name: one for one in there}.values())
-    conflict = next(conflicts(problem.rules, unique), None)
+    wanted, target, remaining = members(problem.target, problem.rules), problem.target, problem.remaining
+    names = [*remaining.active_services, *(one.name for one in remaining.foreign), *remaining.models]
+    there = (member(problem.rules, name) for name in names if name not in (*target.services, *target.models))
+    unique = {one.workload or one.name: one for one in there}.values()
+    in_order = sorted(unique, key=lambda one: problem.rules.position(one.workload or ""))
+    conflict = next(conflicts(problem.rules, wanted, in_order), None)
     if conflict is None:
         return None
     foreign = [one for one in problem.observed.foreign if conflict.concerns(member(problem.rules, one.name))]

@@ -8,12 +8,12 @@ stopped in part. A few hundred partial choices remain where trying every subset 
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
 from spark_mode.lab.rules import AtMost, Rules
-from spark_mode.planning.conflicts import Member, exclusive
+from spark_mode.planning.conflicts import Member, counted_by, exclusive, exclusive_there
 
 FIRST_LOOK = 6
 """How many partial choices the beam search keeps that finds an answer to measure the others by."""
@@ -23,7 +23,8 @@ class Candidate(NamedTuple):
     """Something that runs and may be stopped: a service, or a model.
 
     `needs` are the candidates without which it cannot run. `size` is what it is planned with, bytes. `unneeded` says
-    that stopping it costs nothing.
+    that stopping it costs nothing, `spared` that it goes only where an at-most rule has no room for it beside what is
+    wanted, and what cannot go or is spared as well.
     """
 
     member: Member
@@ -33,6 +34,7 @@ class Candidate(NamedTuple):
     priority: int = 0
     load_seconds: int = 0
     unneeded: bool = False
+    spared: bool = False
 
 
 class Shortfall(NamedTuple):
@@ -40,6 +42,49 @@ class Shortfall(NamedTuple):
 
     declared: int = 0
     available: int = 0
+
+
+class _Hosted(NamedTuple):
+    """A host and its models among whom an at-most rule counts, as bits; `taken` of its room by what cannot go.
+
+    The host counts for one while none of its models counts. Only where something is wanted that the rule counts does each
+    of the `models` count; `models_taken` are those of them that cannot go.
+    """
+
+    everybody: int
+    models: int
+    models_taken: int
+    taken: int
+
+    def count(self, staying: int) -> int:
+        """Return how many count of these beside what is taken."""
+        models = self.models_taken + (staying & self.models).bit_count()
+        return max(models, self.taken, 1 if staying & self.everybody else 0) - self.taken
+
+    def decided(self, staying: int) -> tuple[int, bool]:
+        """Return all of those that stay that matters for the ones that are still to be decided."""
+        return (staying & self.models).bit_count(), bool(staying & self.everybody)
+
+
+class _Crowd(NamedTuple):
+    """The candidates that an at-most rule counts, as bits, and how many of them it leaves `room` for.
+
+    `asked` says that the rule counts something that is wanted. `single` are those that count whatever else does.
+    """
+
+    room: int
+    asked: bool
+    everybody: int
+    single: int
+    hosted: tuple[_Hosted, ...]
+
+    def count(self, staying: int) -> int:
+        """Return how many of those that stay the rule counts."""
+        return (staying & self.single).bit_count() + sum(one.count(staying) for one in self.hosted)
+
+    def decided(self, staying: int) -> tuple[object, ...]:
+        """Return all of those that stay that matters for the ones that are still to be decided."""
+        return (staying & self.single).bit_count(), *(one.decided(staying) for one in self.hosted)
 
 
 class _PartialChoice(NamedTuple):
@@ -52,16 +97,23 @@ class _PartialChoice(NamedTuple):
 
 
 def cheapest(
-    candidates: Sequence[Candidate], fixed: Sequence[Member], kept: frozenset[str], rules: Rules, lack: Shortfall
+    candidates: Sequence[Candidate],
+    wanted: Sequence[Member],
+    fixed: Sequence[Member],
+    kept: frozenset[str],
+    rules: Rules,
+    lack: Shortfall,
 ) -> frozenset[str] | None:
     """Return the names to stop, or None where no choice satisfies the rules and frees what is lacking.
 
-    `fixed` is what is active in any case, `kept` are the classes of it. The best choice has the least sum of priorities,
-    then of seconds to load again, then the fewest stops; of equal ones it is the one that keeps what comes first.
+    `fixed` is what is active in any case beside what is `wanted`, `kept` are the classes of both. The best choice has the least
+    sum of priorities, then of seconds to load again, then the fewest stops; of equal ones it is the one that keeps what comes
+    first.
     """
     costs = _costs(candidates)
     order = sorted(range(len(candidates)), key=lambda index: -(costs[index] << 64) // max(1, candidates[index].size))
-    problem = _Problem([candidates[index] for index in order], [costs[index] for index in order], fixed, kept, rules, lack)
+    ordered, dear = [candidates[index] for index in order], [costs[index] for index in order]
+    problem = _Problem(ordered, dear, wanted, fixed, kept, rules, lack)
     near = problem.solve(at_most=None, width=FIRST_LOOK)
     best = problem.solve(at_most=near.cost if near else None, width=None)
     if best is None:
@@ -76,6 +128,7 @@ class _Problem:
         self,
         candidates: Sequence[Candidate],
         costs: Sequence[int],
+        wanted: Sequence[Member],
         fixed: Sequence[Member],
         kept: frozenset[str],
         rules: Rules,
@@ -89,8 +142,13 @@ class _Problem:
             _union(1 << other for other, needs in enumerate(self._needs) if needs >> index & 1) for index in range(self._count)
         ]
         self._clashes = _clashes(candidates, rules)
-        self._banned = [any(exclusive(rules, one.member, other) for other in fixed) for one in candidates]
-        self._crowds = [_crowd(rule, candidates, fixed) for rule in rules.rules if isinstance(rule, AtMost)]
+        self._banned = [
+            any(exclusive(rules, one.member, other) for other in wanted)
+            or any(exclusive_there(rules, one.member, other) for other in fixed)
+            for one in candidates
+        ]
+        self._crowds = [_crowd(rule, candidates, wanted, fixed) for rule in rules.rules if isinstance(rule, AtMost)]
+        self._spared = _union(1 << index for index, one in enumerate(candidates) if one.spared and not self._banned[index])
         counted = {one.class_ for one in candidates if one.class_ in rules.classes} - kept
         self._classes = [
             _union(1 << index for index, one in enumerate(candidates) if one.class_ == name) for name in sorted(counted)
@@ -100,14 +158,20 @@ class _Problem:
 
     def solve(self, at_most: int | None, width: int | None) -> _PartialChoice | None:
         """Return the cheapest way, or None. `width` bounds the ways that are kept: then it may miss the cheapest."""
-        if any(room < 0 for _, room in self._crowds):
+        if any(crowd.room < 0 for crowd in self._crowds):
             return None
         ways = [_PartialChoice(0, 0, 0, 0)]
         for index in range(self._count):
             ways = self._decide(index, ways, at_most)
             if width:
                 ways = sorted(ways, key=lambda way: way.cost + (self._least_more(index + 1, way) or 0))[:width]
-        return min((way for way in ways if self._least_more(self._count, way) == 0), default=None)
+        return min((way for way in ways if self._least_more(self._count, way) == 0 and self._spares(way)), default=None)
+
+    def _spares(self, way: _PartialChoice) -> bool:
+        """Whether all that is spared stays for which the rules have room beside what cannot go."""
+        staying = way.staying & self._spared
+        full = _union(crowd.everybody for crowd in self._crowds if crowd.asked and crowd.count(staying) >= crowd.room)
+        return not self._spared & ~way.staying & ~full
 
     def _decide(self, index: int, ways: list[_PartialChoice], at_most: int | None) -> list[_PartialChoice]:
         """Return the ways after one more decision, without those that another one beats."""
@@ -118,7 +182,8 @@ class _Problem:
             if (self._needs[other] | self._needed_by[other] | self._clashes[other]) & later
         )
         classes = [members for members in self._classes if members & later]
-        crowds = [members for members, _ in self._crowds if members & later]
+        linked |= self._spared & ((2 << index) - 1)
+        crowds = [crowd for crowd in self._crowds if crowd.everybody & later]
         groups: dict[tuple[object, ...], list[_PartialChoice]] = {}
         for way in ways:
             for after in self._both(index, way):
@@ -127,8 +192,8 @@ class _Problem:
                     continue
                 staying = after.staying
                 present = [bool(staying & members) for members in classes]
-                counts = [(staying & members).bit_count() for members in crowds]
-                groups.setdefault((staying & linked, after.vanished, *present, *counts), []).append(after)
+                counted = [crowd.decided(staying) for crowd in crowds]
+                groups.setdefault((staying & linked, after.vanished, *present, *counted), []).append(after)
         return [way for group in groups.values() for way in _unbeaten(group)]
 
     def _both(self, index: int, way: _PartialChoice) -> Iterable[_PartialChoice]:
@@ -141,7 +206,7 @@ class _Problem:
             yield _PartialChoice(way.cost + self._costs[index], way.freed + self._sizes[index], way.staying, way.vanished + gone)
         if self._banned[index] or self._clashes[index] & way.staying or self._needs[index] & decided & ~way.staying:
             return
-        if all((staying & members).bit_count() <= room for members, room in self._crowds):
+        if all(crowd.count(staying) <= crowd.room for crowd in self._crowds):
             yield _PartialChoice(way.cost, way.freed, staying, way.vanished)
 
     def _least_more(self, index: int, way: _PartialChoice) -> int | None:
@@ -198,21 +263,41 @@ def _clashes(candidates: Sequence[Candidate], rules: Rules) -> list[int]:
     found = [0] * len(candidates)
     for index, one in enumerate(candidates):
         for other in range(index):
-            if exclusive(rules, one.member, candidates[other].member):
+            if exclusive_there(rules, one.member, candidates[other].member):
                 found[index] |= 1 << other
                 found[other] |= 1 << index
     return found
 
 
-def _crowd(rule: AtMost, candidates: Sequence[Candidate], fixed: Sequence[Member]) -> tuple[int, int]:
-    """Return the candidates of an at-most rule, and how many of them it leaves room for.
+def _crowd(rule: AtMost, candidates: Sequence[Candidate], wanted: Sequence[Member], fixed: Sequence[Member]) -> _Crowd:
+    """Return what an at-most rule has to do with the candidates; `counted_by` says whom it counts."""
+    asked = any(one.labels.intersection(rule.of) for one in wanted)
+    taken = counted_by(rule, wanted, fixed)
+    workloads = {one.workload for one in taken if one.workload}
+    bits = {
+        1 << index: one.member
+        for index, one in enumerate(candidates)
+        if one.member.labels.intersection(rule.of) and one.member.workload not in workloads
+    }
+    hosts = dict.fromkeys(one.host for one in bits.values() if one.host)
+    return _Crowd(
+        room=rule.at_most - len(taken),
+        asked=asked,
+        everybody=_union(bits),
+        single=_union(bit for bit, one in bits.items() if not one.host),
+        hosted=tuple(_hosted(host, bits, taken, asked) for host in hosts),
+    )
 
-    The rule counts workloads: one that is active in any case, under another name, is not counted once more.
-    """
-    taken = set(rule.of) & {one.workload for one in fixed}
-    counted = set(rule.of) - taken
-    members = _union(1 << index for index, one in enumerate(candidates) if one.member.workload in counted)
-    return members, rule.at_most - len(taken)
+
+def _hosted(host: str, bits: Mapping[int, Member], taken: Sequence[Member], asked: bool) -> _Hosted:
+    mine = {bit: one for bit, one in bits.items() if one.host == host}
+    counted = [one for one in taken if one.host == host]
+    return _Hosted(
+        everybody=_union(mine),
+        models=_union(bit for bit, one in mine.items() if not one.is_host) if asked else 0,
+        models_taken=sum(not one.is_host for one in counted) if asked else 0,
+        taken=len(counted),
+    )
 
 
 def _union(sets: Iterable[int]) -> int:

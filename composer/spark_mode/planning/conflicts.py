@@ -1,6 +1,6 @@
 """What may not be active together: the one place that reads the rules' `exclusive` and `at_most`."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
@@ -11,19 +11,25 @@ class Member(NamedTuple):
     """A service or model and all the names under which rules speak of it: its own and its class.
 
     `workload` is the one that it is. A host is none: it stands for every model that it may serve, because any client
-    can load any of them at any time.
+    can load any of them at any time. `host` is the one that it is, or that serves it.
     """
 
     name: str
     labels: frozenset[str]
     workload: str | None = None
     serves: tuple[str, ...] = ()
+    host: str | None = None
+
+    @property
+    def is_host(self) -> bool:
+        """Whether it stands for the models that it may serve."""
+        return self.workload is None and self.host is not None
 
 
 class Conflict(NamedTuple):
     """Two members that a rule keeps apart; of an at-most rule the first, and the first that is too many.
 
-    `sides` are all that it is about: the two, or everybody whom an at-most rule counts.
+    `counted` are all whom an at-most rule counts.
     """
 
     rule: Exclusive | AtMost
@@ -40,8 +46,12 @@ class Conflict(NamedTuple):
         return f"{self.one.name} and {self.other.name} exclude each other ({self.rule.because})"
 
     def concerns(self, member: Member) -> bool:
-        """Whether it is about an active member: one of its sides, or the same workload under another name."""
-        return member in self.sides or member.workload in {one.workload for one in self.counted}
+        """Whether it is about an active member: one of its sides, the same workload under another name, or their host."""
+        if self.counted and member.workload:
+            return member.workload in {one.workload for one in self.counted}
+        if self.counted and member.is_host:
+            return member.host in {one.host for one in self.counted}
+        return member in self.sides
 
 
 def member(rules: Rules, name: str) -> Member:
@@ -49,41 +59,75 @@ def member(rules: Rules, name: str) -> Member:
     if host := rules.host_of_service(name) or rules.daemon(name):
         models = rules.models_of_host(host)
         labels = frozenset(label for model in models for label in (model.name, model.class_))
-        return Member(name=name, labels=labels, serves=tuple(model.name for model in models))
+        return Member(name=name, labels=labels, serves=tuple(model.name for model in models), host=host)
     workload = rules.of_service(name) or rules.workloads.get(name)
     if workload is None:
         return Member(name=name, labels=frozenset())
-    return Member(name=name, labels=frozenset({workload.name, workload.class_}), workload=workload.name)
+    labels = frozenset({workload.name, workload.class_})
+    return Member(name=name, labels=labels, workload=workload.name, host=workload.host)
 
 
 def exclusive(rules: Rules, one: Member, other: Member) -> Conflict | None:
-    """Return the first rule of rules.yaml by which two members are never active together, or None."""
+    """Return the first rule of rules.yaml by which two members are never active together, or None.
+
+    A host is never excluded beside its own models: it stands for them.
+    """
+    if one.name == other.name or (one.host and one.host == other.host and (one.is_host or other.is_host)):
+        return None
     for rule in rules.rules:
-        if isinstance(rule, Exclusive) and one.name != other.name:
-            ours, theirs = (set(rule.exclusive) & side.labels for side in (one, other))
-            if any(x != y for x in ours for y in theirs):
+        if isinstance(rule, Exclusive):
+            ours, theirs = (one.labels.intersection(rule.exclusive), other.labels.intersection(rule.exclusive))
+            if ours and theirs and len(ours | theirs) > 1:
                 return Conflict(rule=rule, one=one, other=other)
     return None
 
 
-def broken_at_most_rules(rules: Rules, names: Iterable[str]) -> Iterator[tuple[AtMost, tuple[str, ...]]]:
-    """Yield each `at_most` rule that these workloads break, with the members among them in the rule's order."""
-    present = set(names)
+def exclusive_there(rules: Rules, one: Member, other: Member) -> Conflict | None:
+    """Return the rule by which two that are both active already, and not asked for, exclude each other.
+
+    Two models of one host never do: any client may load either of them at any time, so a request that has nothing to do
+    with them would drop one in vain.
+    """
+    return None if one.host and one.host == other.host else exclusive(rules, one, other)
+
+
+def counted_by(rule: AtMost, wanted: Iterable[Member], there: Iterable[Member] = ()) -> tuple[Member, ...]:
+    """Return whom an at-most rule counts of what is `wanted` and what is merely `there`, in the rule's order.
+
+    A workload counts once, whatever its containers are called, and a host of which no model counts for the one that it
+    may load at any time. While nothing is wanted that the rule counts, the models of one host count as that one.
+    """
+    asked = [one for one in wanted if one.labels.intersection(rule.of)]
+    found: dict[tuple[str, str], Member] = {}
+    for one in (*asked, *(other for other in there if other.labels.intersection(rule.of))):
+        alike = one.host if one.host and (one.is_host or not asked) else None
+        found.setdefault(("host", alike) if alike else ("workload", one.workload or one.name), one)
+    served = {one.host for one in found.values() if not one.is_host}
+    counted = (one for one in found.values() if not (one.is_host and one.host in served))
+    return tuple(sorted(counted, key=lambda one: min(rule.of.index(label) for label in one.labels if label in rule.of)))
+
+
+def at_most_conflicts(rules: Rules, wanted: Sequence[Member], there: Sequence[Member] = ()) -> Iterator[Conflict]:
+    """Yield what breaks the rules' `at_most`."""
     for rule in rules.rules:
         if isinstance(rule, AtMost):
-            members = tuple(name for name in rule.of if name in present)
-            if len(members) > rule.at_most:
-                yield rule, members
+            counted = counted_by(rule, wanted, there)
+            if len(counted) > rule.at_most:
+                yield Conflict(rule=rule, one=counted[0], other=counted[rule.at_most], counted=counted)
 
 
-def conflicts(rules: Rules, members: Iterable[Member]) -> Iterator[Conflict]:
-    """Yield what keeps these members apart, in the order of the members."""
-    everyone = tuple(members)
-    spoken_of = {name for rule in rules.rules if isinstance(rule, Exclusive) for name in rule.exclusive}
-    for one, other in combinations([one for one in everyone if one.labels & spoken_of], 2):
-        if found := exclusive(rules, one, other):
-            yield found
-    by_workload = {one.workload: one for one in everyone if one.workload}
-    for rule, names in broken_at_most_rules(rules, by_workload):
-        counted = tuple(by_workload[name] for name in names)
-        yield Conflict(rule=rule, one=counted[0], other=counted[rule.at_most], counted=counted)
+def conflicts(rules: Rules, wanted: Iterable[Member], there: Iterable[Member] = ()) -> Iterator[Conflict]:
+    """Yield what keeps apart what is wanted, and what is `there` already beside it, in the order of the members."""
+    asked, found = tuple(wanted), tuple(there)
+    everyone = [(at < len(asked), one) for at, one in enumerate((*asked, *found)) if one.labels]
+    for (is_asked, one), (is_other, other) in combinations(everyone, 2):
+        if hit := exclusive(rules, one, other) if is_asked or is_other else exclusive_there(rules, one, other):
+            yield hit
+    yield from at_most_conflicts(rules, asked, found)
+
+
+def conflict_with(rules: Rules, one: Member, wanted: Sequence[Member], there: Sequence[Member] = ()) -> Conflict | None:
+    """Return why one has no place beside what is wanted, and what is `there` in any case; None where it has."""
+    pairs = (hit for other in wanted if (hit := exclusive(rules, one, other)))
+    crowds = (hit for hit in at_most_conflicts(rules, wanted, [*there, one]) if hit.concerns(one))
+    return next(pairs, None) or next((hit for hit in crowds if any(map(hit.concerns, wanted))), None)

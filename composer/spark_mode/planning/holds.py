@@ -1,6 +1,6 @@
 """What somebody holds is never stopped, for whatever reason: the request is refused, and names who holds it."""
 
-from spark_mode.planning.conflicts import conflicts, member
+from spark_mode.planning.conflicts import conflict_with, member
 from spark_mode.planning.observed import Hold
 from spark_mode.planning.plan import Refusal
 from spark_mode.planning.preemption import is_unneeded
@@ -35,5 +35,6 @@ def _is_out_of_place(name: str, problem: PlanningProblem) -> bool:
         return False
     if (target.mode or target.scope is None) and is_unneeded(name, problem):
         return True
-    one = member(problem.rules, name)
-    return any(hit.concerns(one) for hit in conflicts(problem.rules, [*members(target, problem.rules), one]))
+    active = (*problem.observed.active_services, *problem.observed.models)
+    held = [member(problem.rules, other) for other in active if problem.observed.hold_of(other)]
+    return conflict_with(problem.rules, member(problem.rules, name), members(target, problem.rules), held) is not None

@@ -57,7 +57,7 @@ def plan(request: Request, project: Project, rules: Rules, observed: Observed, c
 
 def _problem(request: Request, project: Project, rules: Rules, observed: Observed, capacity: int) -> PlanningProblem:
     """Return what there is to do, with the choice of what must go."""
-    target = leave_out_excluded(resolve(request, project, rules), rules)
+    target = leave_out_excluded(resolve(request, project, rules), project, rules)
     require_described(target, rules)
     problem = PlanningProblem(request=request, target=target, project=project, rules=rules, observed=observed)
     stopped = stopping(problem, capacity)

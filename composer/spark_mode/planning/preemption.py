@@ -1,17 +1,19 @@
 """What must go to admit a target, and why: what a rule excludes, what the mode does not need, what memory asks for.
 
-Never what the target needs or somebody holds, and a long run only where a rule excludes it from the target. Of all ways
-to satisfy every rule and limit it takes the one of least cost, so nothing is stopped that could have stayed.
+Never what the target needs or somebody holds, and a long run only where a rule excludes it from the target, or a mode of its
+class does not need it. Of all ways to satisfy every rule and limit it takes the one of least cost, so nothing is stopped that
+could have stayed.
 """
 
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
+from spark_mode.lab.rules import AtMost
 from spark_mode.lab.size import gb_text
 from spark_mode.lab.workload import Workload
 from spark_mode.planning.admission import lacking
 from spark_mode.planning.choice import Candidate, Shortfall, cheapest
-from spark_mode.planning.conflicts import Conflict, Member, conflicts, exclusive, member
+from spark_mode.planning.conflicts import Conflict, Member, conflict_with, conflicts, exclusive, member
 from spark_mode.planning.observed import running_workload
 from spark_mode.planning.plan import Preemption, Refusal
 from spark_mode.planning.problem import PlannedStop, PlanningProblem
@@ -20,18 +22,27 @@ from spark_mode.planning.target import members
 
 
 class _Running(NamedTuple):
-    """Something active that the target does not need: a service, a model, or a daemon's model."""
+    """Something active that the target does not need: a service, a model, or a daemon's model.
+
+    `conflict` is why it has no place beside the target. `kept` says that it stays where it has one, `spared` that it stays
+    where an at-most rule has room for it beside what cannot go.
+    """
 
     name: str
     member: Member
     workload: Workload | None
     conflict: Conflict | None
     unneeded: bool
-    runs_to_end: bool
+    kept: bool
+    spared: bool
+
+    @property
+    def is_model(self) -> bool:
+        return bool(self.workload and self.workload.model)
 
 
 def stopping(problem: PlanningProblem, capacity: int) -> tuple[PlannedStop, ...]:
-    """Return the services that a request stops and the models that it unloads, services first, in order of name.
+    """Return the services that a request stops, and after them the models that it unloads, each in the order of rules.yaml.
 
     `capacity` is the declared memory in bytes. Where nothing that may be stopped makes enough room it is what the rules
     ask for, with what brings the declared total down where stops can do that, and the plan is refused.
@@ -39,27 +50,28 @@ def stopping(problem: PlanningProblem, capacity: int) -> tuple[PlannedStop, ...]
     if problem.request.verb == "stop":
         return _asked_for(problem, problem.request.names)
     wanted = members(problem.target, problem.rules)
-    running = _running(problem, wanted)
-    protected = [one.name for one in running if one.conflict is None and (one.runs_to_end or problem.observed.hold_of(one.name))]
-    kept_up = {*protected, *problem.project.closure(name for name in protected if name in problem.project.services)}
-    staying = [one for one in running if one.conflict is None and one.name in kept_up]
+    foreign = [member(problem.rules, one.name) for one in problem.observed.foreign]
+    running = _running(problem, wanted, foreign)
+    staying = _staying(running, problem)
     others = [one for one in running if one not in staying]
-    fixed = [*wanted, *(member(problem.rules, one.name) for one in problem.observed.foreign), *(one.member for one in staying)]
+    fixed = [*foreign, *(one.member for one in staying)]
     candidates = [_candidate(one, problem, others) for one in others]
     kept = _classes_kept(problem, staying)
     lack = lacking(problem, capacity)
-    choices = (cheapest(candidates, fixed, kept, problem.rules, less) for less in (lack, Shortfall(lack.declared), Shortfall()))
+    choices = (
+        cheapest(candidates, wanted, fixed, kept, problem.rules, less) for less in (lack, Shortfall(lack.declared), Shortfall())
+    )
     gone = next((choice for choice in choices if choice is not None), None)
     if gone is None:
         gone = frozenset(one.name for one in others if one.conflict)
     gone |= _needless(others, candidates, gone)
-    remaining = [*fixed, *(one.member for one in others if one.name not in gone)]
+    there = [*fixed, *(one.member for one in others if one.name not in gone)]
     stopped = [
-        _stopping(one, remaining, candidates, problem)
+        _stopping(one, wanted, there, candidates, problem)
         for one in others
         if one.name in gone and not _goes_with_host(one, gone, problem)
     ]
-    return (*stopped, *_strangers(wanted, problem))
+    return (*sorted(stopped, key=lambda one: one.is_model), *_strangers(wanted, problem))
 
 
 def dependents_refusal(problem: PlanningProblem) -> Refusal | None:
@@ -74,21 +86,35 @@ def dependents_refusal(problem: PlanningProblem) -> Refusal | None:
     return None
 
 
-def _running(problem: PlanningProblem, wanted: Sequence[Member]) -> list[_Running]:
-    """Return what is active beside the target: services in order of rules.yaml, the hosts after them, then models."""
+def _running(problem: PlanningProblem, wanted: Sequence[Member], foreign: Sequence[Member]) -> list[_Running]:
+    """Return what is active beside the target in the order of rules.yaml, and after it hosts and what no workload describes."""
     rules, observed, target = problem.rules, problem.observed, problem.target
-    services = sorted(
-        (name for name in observed.active_services if name not in target.services),
-        key=lambda name: (rules.position(one.name) if (one := rules.of_service(name)) else len(rules.workloads), name),
-    )
-    models = sorted((name for name in observed.models if name not in target.models), key=rules.position)
+    services = [name for name in observed.active_services if name not in target.services]
+    models = [name for name in observed.models if name not in target.models]
+    crowded = {label for rule in rules.rules if isinstance(rule, AtMost) and _speaks_of(rule, wanted) for label in rule.of}
     found = []
     for name in (*services, *models):
-        one = member(rules, name)
-        conflict = next((hit for other in wanted if (hit := exclusive(rules, one, other))), None)
-        workload = _workload(name, problem)
-        found.append(_Running(name, one, workload, conflict, is_unneeded(name, problem), rules.runs_to_end(workload)))
-    return found
+        one, workload = member(rules, name), _workload(name, problem)
+        conflict = conflict_with(rules, one, wanted, foreign)
+        unneeded, held = is_unneeded(name, problem), observed.hold_of(name) is not None
+        long_run = rules.runs_to_end(workload) and not unneeded
+        spared = long_run and not held and bool(crowded & one.labels)
+        found.append(_Running(name, one, workload, conflict, unneeded, kept=held or (long_run and not spared), spared=spared))
+    return sorted(found, key=lambda one: (rules.position(one.workload.name if one.workload else ""), one.is_model))
+
+
+def _speaks_of(rule: AtMost, wanted: Iterable[Member]) -> bool:
+    return any(one.labels.intersection(rule.of) for one in wanted)
+
+
+def _staying(running: Sequence[_Running], problem: PlanningProblem) -> list[_Running]:
+    """Return what is kept in any case, with all that it needs, but nothing that has no place beside the target."""
+    kept = [one for one in running if one.conflict is None and one.kept]
+    names = {one.name for one in kept}
+    services = [problem.rules.service_of(one.workload) if one.is_model and one.workload else one.name for one in kept]
+    names.update(problem.project.closure(name for name in services if name in problem.project.services))
+    names.update(name for name in services if name)
+    return [one for one in running if one.conflict is None and one.name in names]
 
 
 def _workload(name: str, problem: PlanningProblem) -> Workload | None:
@@ -113,7 +139,7 @@ def is_unneeded(name: str, problem: PlanningProblem) -> bool:
 
 
 def _candidate(one: _Running, problem: PlanningProblem, others: Iterable[_Running]) -> Candidate:
-    if one.workload and one.workload.model:
+    if one.is_model and one.workload:
         needed = {problem.rules.service_of(one.workload) or ""}
     else:
         needed = set(problem.project.closure([one.name])) - {one.name}
@@ -125,6 +151,7 @@ def _candidate(one: _Running, problem: PlanningProblem, others: Iterable[_Runnin
         priority=one.workload.priority if one.workload else 0,
         load_seconds=one.workload.load_seconds if one.workload else 0,
         unneeded=one.unneeded,
+        spared=one.spared,
     )
 
 
@@ -143,11 +170,11 @@ def _needless(others: Iterable[_Running], candidates: Iterable[Candidate], gone:
 
 
 def _goes_with_host(one: _Running, gone: frozenset[str], problem: PlanningProblem) -> bool:
-    return bool(one.workload and one.workload.model and problem.rules.service_of(one.workload) in gone)
+    return bool(one.is_model and one.workload and problem.rules.service_of(one.workload) in gone)
 
 
 def _stopping(
-    one: _Running, remaining: Sequence[Member], candidates: Sequence[Candidate], problem: PlanningProblem
+    one: _Running, wanted: Sequence[Member], there: Sequence[Member], candidates: Sequence[Candidate], problem: PlanningProblem
 ) -> PlannedStop:
     if one.conflict:
         served = [model for model in problem.observed.models if model in one.member.serves] or one.member.serves
@@ -156,8 +183,8 @@ def _stopping(
         return _preempted(one, cause, "exclusive", one.conflict.rule.name, problem)
     needs = next(candidate.needs for candidate in candidates if candidate.member.name == one.name)
     back = [candidate.member for candidate in candidates if candidate.member.name in {one.name, *needs}]
-    new = [other for other in back if other not in remaining]
-    broken = next((hit for hit in conflicts(problem.rules, [*remaining, *new]) if any(map(hit.concerns, new))), None)
+    new = [other for other in back if other not in there]
+    broken = next((hit for hit in conflicts(problem.rules, wanted, [*there, *new]) if any(map(hit.concerns, new))), None)
     if broken:
         needed = next((other.name for other in new if broken.concerns(other) and other.name != one.name), None)
         cause = (
@@ -176,11 +203,10 @@ def _stopping(
 def _preempted(
     one: _Running, cause: str, reason: Literal["exclusive", "mode", "memory"], rule: str | None, problem: PlanningProblem
 ) -> PlannedStop:
-    is_model = bool(one.workload and one.workload.model)
     frees = one.workload.footprint.planned if one.workload and reason == "memory" else None
     preemption = Preemption(name=one.name, reason=reason, rule=rule, frees=frees)
-    held = not (is_model and one.workload) or problem.observed.holds(one.workload)
-    return PlannedStop(name=one.name, cause=cause, preemption=preemption if held else None, is_model=is_model)
+    has_memory = not (one.is_model and one.workload) or problem.observed.holds(one.workload)
+    return PlannedStop(name=one.name, cause=cause, preemption=preemption if has_memory else None, is_model=one.is_model)
 
 
 def _strangers(wanted: Sequence[Member], problem: PlanningProblem) -> Iterable[PlannedStop]:

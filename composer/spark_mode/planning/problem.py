@@ -94,6 +94,12 @@ class PlanningProblem:
         return (*starting, *(one for name in models if not self.observed.holds(one := self.rules.workloads[name])))
 
     @cached_property
+    def to_load(self) -> tuple[Workload, ...]:
+        """The models that are loaded at once: those given with `--with` that their hosts do not have yet."""
+        found = (self.rules.find(name) for name in self.request.extra if self.request.verb != "restore")
+        return tuple(one for one in found if one and one.model and not self.observed.holds(one))
+
+    @cached_property
     def starting_names(self) -> tuple[str, ...]:
         """What the memory is for, by name: the workloads that take it, or services without a footprint, as hosts are."""
         return tuple(one.label for one in self.starting_workloads) or self.to_start

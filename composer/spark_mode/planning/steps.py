@@ -34,12 +34,7 @@ def steps(problem: PlanningProblem) -> tuple[Step, ...]:
     found += _unloads(problem)
     if problem.other_variants:
         found.append(_create(problem.other_variants, problem))
-    loads = [
-        one
-        for name in problem.request.extra
-        if (one := problem.rules.find(name)) and one.model and not problem.observed.holds(one)
-    ]
-    loads = loads if problem.request.verb != "restore" else []
+    loads = problem.to_load
     if problem.to_start or loads:
         if problem.request.drop_caches:
             found.append(DropCaches(subject="-", cause="requested: CUDA does not count the page cache as free"))

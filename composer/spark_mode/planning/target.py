@@ -4,7 +4,7 @@ from spark_mode.errors import ConfigurationError
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.workload import Workload
-from spark_mode.planning.conflicts import Member, exclusive, member
+from spark_mode.planning.conflicts import Member, conflict_with, member
 from spark_mode.planning.observed import Observed, running_workload
 from spark_mode.planning.resolve import Target
 
@@ -22,21 +22,27 @@ def members(target: Target, rules: Rules) -> tuple[Member, ...]:
     return tuple(member(rules, name) for name in names)
 
 
-def leave_out_excluded(target: Target, rules: Rules) -> Target:
-    """Return the target without services that only came along (no profile) and that a rule excludes beside the rest."""
+def leave_out_excluded(target: Target, project: Project, rules: Rules) -> Target:
+    """Return the target without services that only came along (no profile) and that a rule excludes beside what is asked for.
+
+    What depends on one that is left out is left out with it.
+    """
     asked_for = members(target.model_copy(update={"services": target.named}), rules)
-    kept, warnings = [], list(target.warnings)
-    for name in target.services:
-        found = None if name in target.named else _first_conflict(rules, member(rules, name), asked_for)
-        if found is None:
+    kept, came, left_out = [], list[Member](), dict[str, str]()
+    for name in target.services:  # dependencies first
+        one = member(rules, name)
+        needed = next((other for other in project.closure([name]) if other in left_out), None)
+        if name in target.named:
             kept.append(name)
+        elif needed:
+            left_out[name] = f"it depends on {needed}"
+        elif found := conflict_with(rules, one, asked_for, came):
+            left_out[name] = found.rule.because
         else:
-            warnings.append(f"{name} has no profile and is left out: {found}")
-    return target.model_copy(update={"services": tuple(kept), "warnings": tuple(warnings)})
-
-
-def _first_conflict(rules: Rules, one: Member, others: tuple[Member, ...]) -> str | None:
-    return next((found.rule.because for other in others if (found := exclusive(rules, one, other))), None)
+            kept.append(name)
+            came.append(one)
+    warnings = (*target.warnings, *(f"{name} has no profile and is left out: {because}" for name, because in left_out.items()))
+    return target.model_copy(update={"services": tuple(kept), "warnings": warnings})
 
 
 def require_described(target: Target, rules: Rules) -> None:
