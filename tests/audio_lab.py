@@ -90,7 +90,7 @@ def _asked(verb: str, names: tuple[str, ...], rules: Rules) -> Request:
         case "up":
             return UpRequest(names=names)
         case "stop":
-            return StopRequest(names=names)
+            return StopRequest(names=tuple(name for name in names if name != "--alone"), alone="--alone" in names)
         case "restore":
             return RestoreRequest()
         case mode:

@@ -126,7 +126,8 @@ def test_what_something_that_stays_depends_on_stays() -> None:
     assert "whisper" not in stops(planned("audio omni", "xtts", "whisper", project=project))
     refused = planned("stop whisper", "omni", "whisper", project=project).refusal
     assert refused is not None
-    assert (refused.message, refused.hint) == ("omni depends on whisper", "stop both: spark-mode stop whisper omni")
+    assert refused.message == "omni depends on whisper"
+    assert stops(planned("stop whisper --alone", "omni", "whisper", project=project)) == {"whisper": "requested"}
 
 
 def test_training_that_stops_is_told_apart() -> None:

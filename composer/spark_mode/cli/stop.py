@@ -11,10 +11,17 @@ from spark_mode.cli.switching import carry_out, switch_options
 
 @click.command()
 @click.argument("names", nargs=-1, shell_complete=completed_by("names"))
+@click.option("--alone", is_flag=True, help="Also where something that stays depends on it.")
 @switch_options(models=False)
 @click.pass_obj
-def stop(cli_options: CliOptions, /, names: tuple[str, ...], **options: Any) -> None:
-    """StopRequest everything of the lab, or the named workloads, services or profiles. Needs no valid Compose file."""
+def stop(cli_options: CliOptions, /, names: tuple[str, ...], alone: bool, **options: Any) -> None:
+    """Stop everything of the lab, or what is named. NAME is a profile first, then a workload, then a service.
+
+    Needs no valid Compose file.
+    """
     from spark_mode.planning.request import StopRequest
 
-    carry_out(cli_options, cli_options.session(need_project=False, lenient=True), StopRequest(names=names), options)
+    if alone and not names:
+        raise click.UsageError("--alone is for what is named")
+    request = StopRequest(names=names, alone=alone)
+    carry_out(cli_options, cli_options.session(need_project=False, lenient=True), request, options)

@@ -162,11 +162,10 @@ def lacking(problem: PlanningProblem, capacity: int) -> Shortfall:
     if not adds(problem):
         return Shortfall()
     rules, observed = problem.rules, problem.observed
-    everything = {one.name: one for one in (*observed.workloads(rules), *problem.asked_for)}.values()
-    total = sum(one.footprint.planned for one in everything) + overhead(everything, rules)
+    total = sum(one.footprint.planned for one in problem.after) + overhead(problem.after, rules)
     available = observed.memory.available
     required = required_memory(problem.starting_workloads, rules, problem.request.force)
-    leaving = [one for one in observed.workloads(rules) if one.service in problem.other_variants]
+    leaving = [one for one in observed.copies(rules) if one.service in problem.other_variants]
     coming_back = 0 if available is None else available + sum(one.footprint.planned for one in leaving)
     return Shortfall(
         declared=max(0, total - allowed_total(problem, capacity)),
@@ -208,7 +207,9 @@ def memory_refusal(problem: PlanningProblem) -> Refusal | None:
     if available + released >= required:
         return None
     names = ", ".join(problem.starting_names)
-    frees = f", and stopping {', '.join(one.label for one in stopped)} frees {gb_text(released)}" if stopped else ""
+    frees = (
+        f", and stopping {', '.join(dict.fromkeys(one.label for one in stopped))} frees {gb_text(released)}" if stopped else ""
+    )
     needs = "needs" if len(problem.starting_names) == 1 else "need"
     reserve = "floor" if request.force else "headroom"
     return Refusal(

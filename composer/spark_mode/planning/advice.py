@@ -20,7 +20,7 @@ def warnings(problem: PlanningProblem) -> Iterator[str]:
     """Yield what is worth knowing of the target, of what stays and of what is stopped."""
     target, project, rules, observed = problem.target, problem.project, problem.rules, problem.observed
     for container in problem.remaining.active:
-        if container.service in project.services and container.service in target.services:
+        if container.service in project.services and container.service in target.services and not container.one_off:
             yield from _kept(container, target, project, rules, observed)
         elif container.one_off:
             yield f"{container.name} is a one-off container of {container.service} and stays"

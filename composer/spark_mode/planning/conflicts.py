@@ -70,9 +70,11 @@ def member(rules: Rules, name: str) -> Member:
 def exclusive(rules: Rules, one: Member, other: Member) -> Conflict | None:
     """Return the first rule of rules.yaml by which two members are never active together, or None.
 
-    A host is never excluded beside its own models: it stands for them.
+    A host is never excluded beside its own models, for which it stands, nor a workload beside itself under another name.
     """
-    if one.name == other.name or (one.host and one.host == other.host and (one.is_host or other.is_host)):
+    if one.name == other.name or (one.workload and one.workload == other.workload):
+        return None
+    if one.host and one.host == other.host and (one.is_host or other.is_host):
         return None
     for rule in rules.rules:
         if isinstance(rule, Exclusive):

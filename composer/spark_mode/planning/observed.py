@@ -214,14 +214,16 @@ class Observed(Frozen):
         A service that rules.yaml does not describe counts with its default footprint, where there is one.
         """
         found: dict[str, Workload] = {}
-        for service, container in sorted({one.service: one for one in reversed(self.active) if one.service}.items()):
-            if workload := running_workload(rules, service, container.variant):
-                found[workload.name] = workload
-        for name in self.models:
-            found[name] = rules.workloads[name]
-        for workload in self.foreign_workloads(rules):
+        for workload in self.copies(rules):
             found.setdefault(workload.name, workload)
-        return tuple(sorted(found.values(), key=lambda workload: (rules.position(workload.name), workload.name)))
+        return tuple(found.values())
+
+    def copies(self, rules: Rules) -> tuple[Workload, ...]:
+        """Return the active workloads as often as they hold memory: for each container, one-offs and foreign ones included."""
+        own = (running_workload(rules, one.service, one.variant) for one in self.active if one.service)
+        models = (rules.workloads[name] for name in self.models)
+        found = filter(None, (*own, *models, *self.foreign_workloads(rules)))
+        return tuple(sorted(found, key=lambda workload: (rules.position(workload.name), workload.name)))
 
     def foreign_workloads(self, rules: Rules) -> tuple[Workload, ...]:
         """Return the workloads that foreign containers are, in the variant that runs; a host of models is none."""

@@ -12,9 +12,10 @@ from spark_mode.planning.advice import warnings
 from spark_mode.planning.alternatives import alternatives
 from spark_mode.planning.budget import Budget, budget
 from spark_mode.planning.holds import hold_refusal
+from spark_mode.planning.named_stops import dependents_refusal
 from spark_mode.planning.observed import Observed
 from spark_mode.planning.plan import Plan, Refusal, StoppedTraining
-from spark_mode.planning.preemption import dependents_refusal, stopping
+from spark_mode.planning.preemption import stopping
 from spark_mode.planning.problem import PlanningProblem
 from spark_mode.planning.request import Request
 from spark_mode.planning.resolve import resolve
@@ -66,9 +67,7 @@ def _problem(request: Request, project: Project, rules: Rules, observed: Observe
 
 def _budget(problem: PlanningProblem, capacity: int) -> Budget:
     """Reckon what stays together with what is asked for, each in the variant that it will have."""
-    after = {one.name: one for one in problem.remaining.workloads(problem.rules)}
-    after |= {one.name: one for one in problem.asked_for}
-    return budget(after.values(), problem.rules, capacity)
+    return budget(problem.after, problem.rules, capacity)
 
 
 def _refusal(problem: PlanningProblem) -> Refusal | None:

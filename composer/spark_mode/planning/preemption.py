@@ -5,6 +5,7 @@ class does not need it. Of all ways to satisfy every rule and limit it takes the
 could have stayed.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
@@ -14,23 +15,24 @@ from spark_mode.lab.workload import Workload
 from spark_mode.planning.admission import lacking
 from spark_mode.planning.choice import Candidate, Shortfall, cheapest
 from spark_mode.planning.conflicts import Conflict, Member, conflict_with, conflicts, exclusive, member
+from spark_mode.planning.named_stops import asked_for
 from spark_mode.planning.observed import running_workload
-from spark_mode.planning.plan import Preemption, Refusal
+from spark_mode.planning.plan import Preemption
 from spark_mode.planning.problem import PlannedStop, PlanningProblem
-from spark_mode.planning.resolve import find_workload
 from spark_mode.planning.target import members
 
 
 class _Running(NamedTuple):
     """Something active that the target does not need: a service, a model, or a daemon's model.
 
-    `conflict` is why it has no place beside the target. `kept` says that it stays where it has one, `spared` that it stays
-    where an at-most rule has room for it beside what cannot go.
+    `size` is what it is planned with, bytes, as often as it runs. `conflict` is why it has no place beside the target. `kept` says
+    that it stays where it has one, `spared` that it stays where an at-most rule has room for it beside what cannot go.
     """
 
     name: str
     member: Member
     workload: Workload | None
+    size: int
     conflict: Conflict | None
     unneeded: bool
     kept: bool
@@ -48,7 +50,7 @@ def stopping(problem: PlanningProblem, capacity: int) -> tuple[PlannedStop, ...]
     ask for, with what brings the declared total down where stops can do that, and the plan is refused.
     """
     if problem.request.verb == "stop":
-        return _asked_for(problem, problem.request.names)
+        return asked_for(problem, problem.request.names)
     wanted = members(problem.target, problem.rules)
     foreign = [member(problem.rules, one.name) for one in problem.observed.foreign]
     running = _running(problem, wanted, foreign)
@@ -74,32 +76,23 @@ def stopping(problem: PlanningProblem, capacity: int) -> tuple[PlannedStop, ...]
     return (*sorted(stopped, key=lambda one: one.is_model), *_strangers(wanted, problem))
 
 
-def dependents_refusal(problem: PlanningProblem) -> Refusal | None:
-    """Return the refusal of stopping services that something active, and not stopped itself, depends on."""
-    going = problem.gone_services
-    staying = [name for name in problem.observed.active_services if name not in going]
-    for name in sorted(going):
-        if needing := problem.project.dependents(name, staying):
-            depend, also = "depends" if len(needing) == 1 else "depend", [*sorted(going), *needing]
-            hint = f"stop {'both' if len(also) == 2 else 'all'}: spark-mode stop {' '.join(also)}"
-            return Refusal(message=f"{', '.join(needing)} {depend} on {name}", hint=hint)
-    return None
-
-
 def _running(problem: PlanningProblem, wanted: Sequence[Member], foreign: Sequence[Member]) -> list[_Running]:
     """Return what is active beside the target in the order of rules.yaml, and after it hosts and what no workload describes."""
     rules, observed, target = problem.rules, problem.observed, problem.target
     services = [name for name in observed.active_services if name not in target.services]
     models = [name for name in observed.models if name not in target.models]
     crowded = {label for rule in rules.rules if isinstance(rule, AtMost) and _speaks_of(rule, wanted) for label in rule.of}
-    found = []
+    found, sizes = [], Counter[str]()
+    for own in observed.model_copy(update={"foreign": ()}).copies(rules):
+        sizes[own.name] += own.footprint.planned
     for name in (*services, *models):
         one, workload = member(rules, name), _workload(name, problem)
         conflict = conflict_with(rules, one, wanted, foreign)
         unneeded, held = is_unneeded(name, problem), observed.hold_of(name) is not None
         long_run = rules.runs_to_end(workload) and not unneeded
         spared = long_run and not held and bool(crowded & one.labels)
-        found.append(_Running(name, one, workload, conflict, unneeded, kept=held or (long_run and not spared), spared=spared))
+        kept = held or (long_run and not spared)
+        found.append(_Running(name, one, workload, sizes[workload.name] if workload else 0, conflict, unneeded, kept, spared))
     return sorted(found, key=lambda one: (rules.position(one.workload.name if one.workload else ""), one.is_model))
 
 
@@ -146,7 +139,7 @@ def _candidate(one: _Running, problem: PlanningProblem, others: Iterable[_Runnin
     return Candidate(
         member=one.member,
         needs=frozenset(other.name for other in others if other.name in needed),
-        size=one.workload.footprint.planned if one.workload else 0,
+        size=one.size,
         class_=one.workload.class_ if one.workload else "",
         priority=one.workload.priority if one.workload else 0,
         load_seconds=one.workload.load_seconds if one.workload else 0,
@@ -193,18 +186,16 @@ def _stopping(
         return _preempted(one, cause, "exclusive", broken.rule.name, problem)
     if one.unneeded:
         return _preempted(one, f"{problem.target.mode or 'the mode before'} does not need it", "mode", None, problem)
-    frees = one.workload.footprint.planned if one.workload else 0
     names = ", ".join(problem.starting_names)
     priority = one.workload.priority if one.workload else 0
-    cause = f"frees {gb_text(frees)}, at priority {priority}: {names} would not fit beside it"
+    cause = f"frees {gb_text(one.size)}, at priority {priority}: {names} would not fit beside it"
     return _preempted(one, cause, "memory", None, problem)
 
 
 def _preempted(
     one: _Running, cause: str, reason: Literal["exclusive", "mode", "memory"], rule: str | None, problem: PlanningProblem
 ) -> PlannedStop:
-    frees = one.workload.footprint.planned if one.workload and reason == "memory" else None
-    preemption = Preemption(name=one.name, reason=reason, rule=rule, frees=frees)
+    preemption = Preemption(name=one.name, reason=reason, rule=rule, frees=one.size if reason == "memory" else None)
     has_memory = not (one.is_model and one.workload) or problem.observed.holds(one.workload)
     return PlannedStop(name=one.name, cause=cause, preemption=preemption if has_memory else None, is_model=one.is_model)
 
@@ -221,31 +212,3 @@ def _strangers(wanted: Sequence[Member], problem: PlanningProblem) -> Iterable[P
                     yield PlannedStop(
                         name=one.model, cause=conflict.rule.because, preemption=preemption, is_model=True, host=host
                     )
-
-
-def _asked_for(problem: PlanningProblem, asked: Sequence[str]) -> tuple[PlannedStop, ...]:
-    """Return what `stop` stops: everything active, or what is named and active; of a daemon that is named its models."""
-    observed = problem.observed
-    names = _named(problem, asked) if asked else observed.active_services
-    found = {name: PlannedStop(name=name, cause="requested", preemption=None, is_model=name in observed.models) for name in names}
-    for one in (model for host in filter(problem.rules.daemon, asked) for model in observed.loaded_on(host)):
-        name = one.workload or one.model
-        found[name] = PlannedStop(name=name, cause="requested", preemption=None, is_model=True, host=one.host)
-    return tuple(found.values())
-
-
-def _named(problem: PlanningProblem, asked: Sequence[str]) -> tuple[str, ...]:
-    """Return the active services and models that `stop NAME…` means: workloads first, then services, then profiles."""
-    rules, project, active = problem.rules, problem.project, problem.observed.active_services
-    found: list[str] = []
-    for name in asked:
-        workload = rules.find(name)
-        if workload:
-            found.append(workload.service or workload.name)
-        elif name in project.services or name in active or rules.daemon(name):
-            found.append(name)
-        elif name in project.profiles:
-            found += [one for one in project.of_profile(name) if project.services[one].profiles == (name,)]
-        else:
-            find_workload(rules, name, (*project.services, *project.profiles))
-    return tuple(name for name in dict.fromkeys(found) if name in (*active, *problem.observed.models))

@@ -1,5 +1,6 @@
 """What a plan has to do: the target beside what was observed, worked out once for all who plan."""
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -105,11 +106,22 @@ class PlanningProblem:
         return tuple(one.label for one in self.starting_workloads) or self.to_start
 
     @cached_property
+    def after(self) -> tuple[Workload, ...]:
+        """What counts once all is done: what stays, as often as it runs, and what comes."""
+        there, coming = self.observed.models, self.to_start
+        staying = [one for one in self.remaining.copies(self.rules) if one.service not in self.other_variants]
+        return (*staying, *(one for one in self.asked_for if one.service in coming or (one.model and one.name not in there)))
+
+    @cached_property
     def released(self) -> tuple[Workload, ...]:
-        """The workloads whose memory comes back before anything starts."""
-        staying = {one.name for one in self.remaining.workloads(self.rules) if one.service not in self.other_variants}
-        going = (one for one in self.observed.workloads(self.rules) if one.name not in staying)
-        return tuple(one for one in going if not one.model or self.observed.holds(one))
+        """The workloads whose memory comes back before anything starts, as often as they run."""
+        staying = Counter(one.name for one in self.remaining.copies(self.rules) if one.service not in self.other_variants)
+        going = []
+        for one in self.observed.copies(self.rules):
+            staying[one.name] -= 1
+            if staying[one.name] < 0 and (not one.model or self.observed.holds(one)):
+                going.append(one)
+        return tuple(going)
 
     def _is_up(self, name: str) -> bool:
         container = self.observed.container_of(name)

@@ -64,13 +64,14 @@ class UpRequest(_Switch):
 
 
 class StopRequest(_Switch):
-    """The end of what is named, or of everything."""
+    """The end of what is named, or of everything; `alone` leaves what depends on it."""
 
     verb: Literal["stop"] = "stop"
     names: tuple[str, ...] = ()
+    alone: bool = False
 
     def __str__(self) -> str:
-        return " ".join([self.verb, *self.names])
+        return " ".join([self.verb, *self.names, *(["--alone"] if self.alone else [])])
 
 
 class RestoreRequest(_Switch):

@@ -1,5 +1,6 @@
 """What a request means: the services and models that shall be active."""
 
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from pydantic import Field
@@ -50,7 +51,10 @@ class _Collector:
         services = self.project.of_profile(name)
         self.services += sorted(services, key=self._position)
         if name in self.rules.profiles:
-            self.models += self.rules.profiles[name].models
+            models = self.rules.profiles[name].models
+            hosts = (self.rules.service_of(self.rules.workloads[model]) for model in models)
+            self.services += [host for host in dict.fromkeys(hosts) if host in self.project.services and host not in services]
+            self.models += models
 
     def workload(self, workload: Workload) -> None:
         service = self.rules.service_of(workload)
@@ -89,7 +93,8 @@ def resolve(request: Request, project: Project, rules: Rules) -> Target:
         case RestoreRequest():
             return _restore_target(request, project, rules)
         case StopRequest():
-            return Target(services=(), scope=frozenset()) if request.names else Target(services=(), scope=None, mode="idle")
+            said = tuple(_other_than_profile(request.names, project, rules))
+            return Target(services=(), warnings=said) if request.names else Target(services=(), scope=None, mode="idle")
 
 
 def find_workload(rules: Rules, name: str, also: tuple[str, ...] = ()) -> Workload:
@@ -188,11 +193,22 @@ def _up_target(request: UpRequest, project: Project, rules: Rules) -> Target:
             profiled = True
         elif name in project.services and rules.find(name) is None:
             collector.services.append(name)
+        elif name in rules.modes and rules.find(name) is None:
+            raise UsageFault(f'"{name}" is a mode, and is asked for as one', f"spark-mode {name}")
         else:
             collector.workload(find_workload(rules, name, (*project.profiles, *project.services)))
     for name in request.extra:
         collector.workload(find_workload(rules, name))
-    return _target(collector, collector.services, frozenset(), None, base=profiled)
+    target = _target(collector, collector.services, frozenset(), None, base=profiled)
+    return target.model_copy(update={"warnings": tuple(_other_than_profile(request.names, project, rules))})
+
+
+def _other_than_profile(names: Iterable[str], project: Project, rules: Rules) -> Iterator[str]:
+    """Say of which names the profile is meant where a workload that is something else has that name, too."""
+    for name in names:
+        workload = rules.find(name) if name in project.profiles else None
+        if workload and rules.service_of(workload) not in project.of_profile(name):
+            yield f"{name} is the profile here, and not the workload {workload.name}, which is none of it"
 
 
 def _restore_target(request: RestoreRequest, project: Project, rules: Rules) -> Target:

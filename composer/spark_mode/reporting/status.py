@@ -40,7 +40,7 @@ def status(session: Session) -> Status:
         services=services,
         models=tuple(_models(observed, rules)),
         memory=observed.memory,
-        declared=sum(one.footprint.planned for one in observed.workloads(rules)),
+        declared=sum(one.footprint.planned for one in observed.copies(rules)),
         capacity=session.capacity,
         violations=tuple(str(one) for one in violations(observed, rules)),
         foreign=tuple(_foreign(observed)),

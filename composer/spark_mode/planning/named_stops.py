@@ -1,0 +1,75 @@
+"""What `stop` stops: everything, or what is named, where nothing that stays depends on it. A name means what it means to `up`."""
+
+from collections.abc import Iterator, Sequence
+
+from spark_mode.errors import UsageFault
+from spark_mode.lab.rules import Rules
+from spark_mode.planning.plan import Refusal
+from spark_mode.planning.problem import PlannedStop, PlanningProblem
+from spark_mode.planning.request import StopRequest
+from spark_mode.planning.resolve import find_workload
+
+
+def asked_for(problem: PlanningProblem, asked: Sequence[str]) -> tuple[PlannedStop, ...]:
+    """Return what `stop` stops: everything active, or what is named and active; of a daemon that is meant its models."""
+    observed, rules = problem.observed, problem.rules
+    names = _named(problem, asked) if asked else observed.active_services
+    found = {name: PlannedStop(name=name, cause="requested", preemption=None, is_model=name in observed.models) for name in names}
+    for one in (model for host in filter(rules.daemon, asked or rules.hosts) for model in observed.loaded_on(host)):
+        name = one.workload or one.model
+        found[name] = PlannedStop(name=name, cause="requested", preemption=None, is_model=True, host=one.host)
+    return tuple(found.values())
+
+
+def dependents_refusal(problem: PlanningProblem) -> Refusal | None:
+    """Return the refusal of stopping services that something active, and not stopped itself, depends on.
+
+    A dependency is often no more than an order of starts, so `stop --alone` leaves what depends on it.
+    """
+    if isinstance(problem.request, StopRequest) and problem.request.alone:
+        return None
+    going = problem.gone_services
+    staying = [name for name in problem.observed.active_services if name not in going]
+    for name in sorted(going):
+        if needing := problem.project.dependents(name, staying):
+            depend, also = "depends" if len(needing) == 1 else "depend", [*sorted(going), *needing]
+            alone, it = " ".join(sorted(going)), "it" if len(going) == 1 else "them"
+            hint = f"stop {'both' if len(also) == 2 else 'all'}: spark-mode stop {' '.join(also)}"
+            return Refusal(
+                message=f"{', '.join(needing)} {depend} on {name}",
+                hint=f"{hint}, or {it} alone: spark-mode stop {alone} --alone",
+            )
+    return None
+
+
+def _named(problem: PlanningProblem, asked: Sequence[str]) -> tuple[str, ...]:
+    """Return the active services and models that `stop NAME…` means."""
+    there = (*problem.observed.active_services, *problem.observed.models)
+    meant = dict.fromkeys(one for name in asked for one in _meant(name, problem))
+    return tuple(name for name in meant if name in there)
+
+
+def _meant(name: str, problem: PlanningProblem) -> Iterator[str]:
+    """Yield what a name means: a profile before a workload, and that before a service, as for `up`.
+
+    Of a profile goes what is of no other, and what has its name.
+    """
+    rules, project = problem.rules, problem.project
+    workload = rules.find(name)
+    own = (workload.service or workload.name) if workload else name
+    if name in project.profiles:
+        services = project.of_profile(name)
+        yield from (one for one in services if project.services[one].profiles == (name,) or one == own)
+    elif workload or name in project.services or name in problem.observed.active_services or rules.daemon(name):
+        yield own
+    else:
+        _require_no_mode(name, rules)
+        find_workload(rules, name, (*project.services, *project.profiles))
+
+
+def _require_no_mode(name: str, rules: Rules) -> None:
+    """Raise UsageFault for a mode, with the names that `stop` takes for it."""
+    if mode := rules.modes.get(name):
+        kind = "profiles" if mode.profiles else "services"
+        names = " ".join(mode.profiles or mode.services)
+        raise UsageFault(f'"{name}" is a mode; a stop takes its {kind}', f"spark-mode stop {names}")
