@@ -25,8 +25,8 @@ from spark_mode.planning.target import members
 class _Running(NamedTuple):
     """Something active that the target does not need: a service, a model, or a daemon's model.
 
-    `size` is what it is planned with, bytes, as often as it runs. `conflict` is why it has no place beside the target. `kept` says
-    that it stays where it has one, `spared` that it stays where an at-most rule has room for it beside what cannot go.
+    `size` is what it is planned with, bytes, as often as it runs. `conflict` is why it has no place beside the target. `kept`
+    says that it stays where it has one, `spared` that it stays where an at-most rule has room for it beside what cannot go.
     """
 
     name: str
