@@ -91,6 +91,7 @@ class PlanCase(_Written):
     also: tuple[dict[str, Any], ...] = Field(default=(), description="more containers")
     models: tuple[str, ...] = Field(default=(), description="admitted before")
     loaded: dict[str, tuple[str, ...] | None] = Field(default_factory=dict, description="by host; null: it does not say")
+    absent: tuple[str, ...] = Field(default=(), description="hosts where nobody listens")
     foreign: tuple[Foreign, ...] = ()
     held: tuple[Hold, ...] = ()
     free: float | None = Field(default=100, description="MemAvailable; null: unknown")
@@ -162,7 +163,7 @@ class PlanCase(_Written):
     def _observed(self, project: Project, rules: Rules) -> Observed:
         if not self.engine:
             return Observed(complete=False, memory=self._memory())
-        loaded = {host: _models(host, names, rules) for host, names in self.loaded.items()}
+        loaded = dict.fromkeys(self.absent, ()) | {host: _models(host, names, rules) for host, names in self.loaded.items()}
         known = [one.workload for on_host in loaded.values() for one in on_host or () if one.workload]
         images = [one.image for name, one in project.services.items() if one.image and name not in self.no_image]
         return Observed(
@@ -170,6 +171,7 @@ class PlanCase(_Written):
             foreign=tuple(_foreign(one) for one in self.foreign),
             models=tuple(dict.fromkeys([*self.models, *known])),
             loaded=loaded,
+            absent=self.absent,
             memory=self._memory(),
             gpu_runtime=self.gpu_runtime,
             images={name: f"id of {name}" for name in images},

@@ -11,13 +11,13 @@ from spark_mode.cli.context import CliOptions, output_options
 @output_options
 @click.pass_obj
 def budget(cli_options: CliOptions, names: tuple[str, ...]) -> None:
-    """Show the arithmetic and the verdict of exactly these workloads. Needs no engine."""
+    """Show the arithmetic and the verdict of exactly these workloads, or of what a profile starts. Needs no engine."""
     from spark_mode.cli.show_budget import budget_text
     from spark_mode.planning.budget import budget as reckon
-    from spark_mode.planning.resolve import find_workload
+    from spark_mode.planning.together import named_workloads
     from spark_mode.session.rules_file import machine_capacity
 
     rules = cli_options.rules()
-    workloads = {one.name: one for one in (find_workload(rules, name) for name in names)}
-    reckoned = reckon(workloads.values(), rules, machine_capacity(rules))
+    project = None if all(map(rules.find, names)) else cli_options.project()
+    reckoned = reckon(named_workloads(names, rules, project), rules, machine_capacity(rules))
     cli_options.screen(reckoned.as_json(), lambda: budget_text(reckoned, rules))

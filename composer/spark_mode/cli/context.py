@@ -14,6 +14,7 @@ from spark_mode.readable import readable_lines
 from spark_mode.session.discovery import Flags, find_lab, find_rules, here
 
 if TYPE_CHECKING:
+    from spark_mode.lab.project import Project
     from spark_mode.lab.rules import Rules
     from spark_mode.session.known_modes import KnownMode
     from spark_mode.session.session import Session
@@ -68,6 +69,15 @@ class CliOptions:
         file = find_rules(self.flags, os.environ, here())
         self.lab = f"lab     {Path(file).parent}"
         return read_rules_file(file)
+
+    def project(self) -> "Project | None":
+        """Read the Compose files alone, which needs no engine; None where there are none that can be read."""
+        from spark_mode.session.prefetch import ask_compose
+
+        try:
+            return ask_compose(find_lab(self.flags, os.environ, here())).compose.read()
+        except SparkModeError:
+            return None
 
     def modes(self) -> "dict[str, KnownMode]":
         """Return the modes of the lab by name, each of which is a verb; none where there is no lab that can be read."""

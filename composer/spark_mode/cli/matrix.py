@@ -10,6 +10,7 @@ from spark_mode.cli.context import CliOptions, output_options
 if TYPE_CHECKING:
     from spark_mode.lab.rules import Rules
     from spark_mode.planning.budget import Budget
+    from spark_mode.planning.together import Together
 
 
 @click.command()
@@ -17,15 +18,16 @@ if TYPE_CHECKING:
 @click.pass_obj
 def matrix(cli_options: CliOptions) -> None:
     """Show the sets of rules.yaml and their verdicts, then which modes may be active together."""
+    from spark_mode.planning.together import modes_together
     from spark_mode.session.rules_file import machine_capacity
 
     rules = cli_options.rules()
     capacity = machine_capacity(rules)
     sets = list(_sets(rules, capacity))
-    pairs = list(_pairs(rules, capacity))
+    pairs = list(modes_together(rules, cli_options.project(), capacity))
     data = {
         "sets": [{"name": name, "wish": wish, **reckoned.as_json()} for name, wish, reckoned in sets],
-        "modes": [{"one": one, "other": other, **reckoned.as_json()} for one, other, reckoned in pairs],
+        "modes": [pair.as_json() for pair in pairs],
     }
     cli_options.screen(data, lambda: _text(sets, pairs))
 
@@ -38,38 +40,31 @@ def _sets(rules: "Rules", capacity: int) -> Iterator[tuple[str, str, "Budget"]]:
         yield one.name, one.wish, budget([find_workload(rules, name) for name in one.workloads], rules, capacity)
 
 
-def _pairs(rules: "Rules", capacity: int) -> Iterator[tuple[str, str, "Budget"]]:
-    """Judge every pair of modes by the workloads that are named like their profiles, and the models these need."""
-    from itertools import combinations
-
-    from spark_mode.planning.budget import budget
-    from spark_mode.planning.mode import mode_text
-
-    modes = {
-        mode_text(rules, name, profile): (profile, rules.profiles.get(profile))
-        for name, mode in rules.modes.items()
-        for profile in mode.profiles
-    }
-    for one, other in combinations(modes, 2):
-        names = [name for profile, needs in (modes[one], modes[other]) for name in (profile, *(needs.models if needs else ()))]
-        workloads = {name: found for name in names if (found := rules.find(name))}
-        yield one, other, budget(workloads.values(), rules, capacity)
-
-
-def _text(sets: list[tuple[str, str, "Budget"]], pairs: list[tuple[str, str, "Budget"]]) -> str:
+def _text(sets: "list[tuple[str, str, Budget]]", pairs: "list[Together]") -> str:
     from spark_mode.cli.tables import columns
 
     head = ("", "wish", "total", "remain", "memory", "compute", "decision", "")
     rows = [head, *((name, wish, *_judgement(reckoned)) for name, wish, reckoned in sets)]
     lines = [columns(rows, right=(2, 3)), "", "Modes together:"]
-    verdicts: dict[tuple[str, str], list[str]] = {}
-    for one, other, reckoned in pairs:
-        why = reckoned.reasons[0].because if reckoned.reasons else ""
-        verdicts.setdefault((reckoned.decision, why), []).append(f"{one} + {other}")
-    for (decision, why), names in verdicts.items():
+    verdicts: dict[tuple[str, str], list[Together]] = {}
+    for pair in pairs:
+        verdicts.setdefault(pair.verdict, []).append(pair)
+    for (decision, why), alike in verdicts.items():
         lines.append(f"{decision}: {why}" if why else decision)
-        lines += [f"  {name}" for name in names]
+        lines += [f"  {line}" for line in _pairs(decision, alike)]
     return "\n".join(lines)
+
+
+def _pairs(decision: str, alike: "list[Together]") -> list[str]:
+    """Return pairs a line each, or in one line modes of which every two are a pair that is judged `no`."""
+    from spark_mode.planning.together import exclude_each_other
+
+    modes = exclude_each_other(alike) if decision == "no" else ()
+    if not modes:
+        return [f"{pair.one.text} + {pair.other.text}" for pair in alike]
+    is_one = len({one.mode for one in modes}) == 1
+    names = ", ".join(one.profile or one.text if is_one else one.text for one in modes)
+    return [f"{modes[0].mode}: at most one of {names}" if is_one else f"at most one of {names}"]
 
 
 def _judgement(reckoned: "Budget") -> tuple[str, str, str, str, str, str]:

@@ -56,9 +56,12 @@ def _made_otherwise(problem: PlanningProblem) -> Iterator[str]:
 
 def _hosts(problem: PlanningProblem) -> Iterator[str]:
     """Say which hosts did not answer, and which could load an excluded model again at any time."""
-    wanted = members(problem.target, problem.rules)
+    wanted, rules = members(problem.target, problem.rules), problem.rules
     for host, loaded in problem.observed.loaded.items():
-        daemon = problem.rules.daemon(host)
+        daemon = rules.daemon(host)
+        asked = [name for name in problem.target.models if rules.workloads[name].host == host]
+        if daemon and host in problem.observed.absent and asked:
+            yield f"{host} does not answer at {rules.hosts[host].address}: {', '.join(asked)} can be loaded once it runs there"
         if loaded is None and not daemon:
             yield f"{host} does not say which models it has loaded; those admitted count as loaded"
         if daemon and any(exclusive(problem.rules, member(problem.rules, host), other) for other in wanted):

@@ -15,6 +15,13 @@ Compute = Literal["yes", "careful", "no"]
 Decision = Literal["yes", "one-at-a-time", "no"]
 
 
+BUDGET_KEYS = (
+    *("workloads", "overhead_gb", "total_gb", "remaining_gb", "capacity_gb", "burst_gb", "burst_low_gb"),
+    *("memory", "compute", "decision", "reasons"),
+)
+"""The keys of a budget's JSON form."""
+
+
 class Reason(Frozen):
     """Why the budget judges as it does: the rule or limit, and its words."""
 

@@ -150,7 +150,8 @@ class Observed(Frozen):
     """One snapshot: the project's containers, what else matters to the rules, and the machine's memory.
 
     `complete` is False when no engine was asked. `models` are those admitted and still possible, and those that are
-    loaded. `loaded` has what each host that was asked has loaded, None for one that did not say. `images` has the id
+    loaded. `loaded` has what each host that was asked has loaded, None for one that did not say; where nobody listens it is
+    `absent`, and has nothing loaded. `images` has the id
     of each image by the name that a service uses for it, `networks` and `volumes` what Compose wrote
     on them, by their full names; what does not exist is absent. `held` is what somebody protects and still runs. `others` are
     the active containers that are not the project's; `foreign` says which of them count.
@@ -161,6 +162,7 @@ class Observed(Frozen):
     others: tuple[ForeignContainer, ...] = ()
     models: tuple[str, ...] = ()
     loaded: dict[str, tuple[LoadedModel, ...] | None] = Field(default_factory=dict)
+    absent: tuple[str, ...] = ()
     memory: Memory = Memory(total=None, available=None)
     gpu_runtime: bool = True
     images: dict[str, str] = Field(default_factory=dict)

@@ -58,7 +58,14 @@ def check(session: Session, compose_version: str) -> list[Finding]:
         found.append(Finding(level="error", where="journal", message=str(cut_off), fix="spark-mode recover"))
     if puzzle := session.journal_state.puzzle:
         found.append(Finding(level="error", where="journal", message=puzzle, fix=UNDERSTOOD))
-    return [*found, *_engine(session, observed), *_hidden(session), *_machine(session, observed), *_measured(session)]
+    return [
+        *found,
+        *_engine(session, observed),
+        *_absent(session, observed),
+        *_hidden(session),
+        *_machine(session, observed),
+        *_measured(session),
+    ]
 
 
 def _assumed(session: Session) -> Iterator[Finding]:
@@ -86,7 +93,7 @@ def _modes(session: Session) -> Iterator[Finding]:
                 yield Finding(level="error", where=f"rules: modes/{name}", message=message, fix="correct one of the two")
     for name, workload in session.rules.workloads.items():
         service = session.rules.service_of(workload)
-        if service not in session.project.services:
+        if service is not None and service not in session.project.services:
             message = f"its service {service} is not in the Compose files"
             yield Finding(level="warning", where=f"rules: workloads/{name}", message=message, fix="correct one of the two")
 
@@ -185,6 +192,13 @@ def _engine(session: Session, observed: Observed) -> Iterator[Finding]:
             message = f"keeps {container.stop_seconds} s of grace; the file now says {service.stop_grace_seconds:g} s"
             fix = f"spark-mode stop {service.name}; it is created anew with its next start"
             yield Finding(level="warning", where=f"container {container.name}", message=message, fix=fix)
+
+
+def _absent(session: Session, observed: Observed) -> Iterator[Finding]:
+    """Look for daemons outside Docker where nobody listens."""
+    for name in filter(session.rules.daemon, observed.absent):
+        message = f"nobody listens at {session.rules.hosts[name].address}"
+        yield Finding(level="warning", where=f"rules: hosts/{name}", message=message, fix="start it, or correct the address")
 
 
 def _hidden(session: Session) -> Iterator[Finding]:

@@ -70,10 +70,10 @@ class Observer:
             memory=self._machine.memory(),
         )
         names = [name for name, host in self._rules.hosts.items() if all_hosts or host.service is None]
-        loaded = {name: self._loaded(name, address) for name in names if (address := self.address_of(name, observed))}
+        loaded, absent = self._ask({name: address for name in names if (address := self.address_of(name, observed))})
         ids = {one.id for one in observed.active}
         held = (*(hold for hold in self._holds if ids.intersection(hold.containers)), *(one.as_hold() for one in waiting))
-        observed = observed.model_copy(update={"loaded": loaded, "held": held})
+        observed = observed.model_copy(update={"loaded": loaded, "absent": absent, "held": held})
         models = known_models(observed, self._project, self._rules, self._admitted)
         return observed.model_copy(update={"models": models})
 
@@ -99,12 +99,24 @@ class Observer:
             return None
         return host.address or f"http://{container.address}:{host.port}"
 
+    def _ask(self, addresses: dict[str, str]) -> tuple[dict[str, tuple[LoadedModel, ...] | None], tuple[str, ...]]:
+        """Return what each host has loaded, and those of them where nobody listens: these have nothing loaded."""
+        loaded: dict[str, tuple[LoadedModel, ...] | None] = {}
+        absent = []
+        for name, address in addresses.items():
+            try:
+                loaded[name] = self._loaded(name, address)
+            except HostAbsent:
+                loaded[name] = ()
+                absent.append(name)
+        return loaded, tuple(absent)
+
     def _loaded(self, name: str, address: str) -> tuple[LoadedModel, ...] | None:
-        """Return what a host has loaded: nothing where nobody listens, None where it does not say."""
+        """Return what a host has loaded, None where it does not say. Raises HostAbsent."""
         try:
             listed = self._hosts(address).loaded()
         except HostAbsent:
-            return ()
+            raise
         except HostFailed:
             return None
         known = ((one, self._rules.model_of(name, one.model)) for one in listed)

@@ -1,0 +1,102 @@
+"""Which modes may be active together: judged by all that each of them starts, never by what its profile is called."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+from spark_mode.errors import ConfigurationError
+from spark_mode.lab.project import Project
+from spark_mode.lab.rules import Rules
+from spark_mode.lab.workload import Workload
+from spark_mode.planning.budget import BUDGET_KEYS, Budget, budget
+from spark_mode.planning.mode import base_services, mode_text
+from spark_mode.planning.observed import Observed
+from spark_mode.planning.request import ModeRequest
+from spark_mode.planning.resolve import Target, find_workload, resolve
+from spark_mode.planning.target import leave_out_excluded, require_described, workloads
+
+
+class ModeChoice(NamedTuple):
+    """A mode in one of its profiles, and as it is asked for; None is the profile of a mode of services."""
+
+    mode: str
+    profile: str | None
+    text: str
+
+
+class Together(NamedTuple):
+    """Two modes, and the budget of both; where none can be made `unknown` says why."""
+
+    one: ModeChoice
+    other: ModeChoice
+    budget: Budget | None
+    unknown: str | None = None
+
+    @property
+    def verdict(self) -> tuple[str, str]:
+        """The decision, and the first reason for it."""
+        if self.budget is None:
+            return "unknown", self.unknown or ""
+        return self.budget.decision, next((one.because for one in self.budget.reasons), "")
+
+    def as_json(self) -> dict[str, object]:
+        """Return the stable JSON form; what is not known is null."""
+        names = {"one": self.one.text, "other": self.other.text}
+        if self.budget:
+            return {**names, **self.budget.as_json()}
+        reasons = [{"rule": "compose", "because": self.unknown}]
+        return {**names, **dict.fromkeys(BUDGET_KEYS), "decision": "unknown", "reasons": reasons}
+
+
+def modes_together(rules: Rules, project: Project | None, capacity: int) -> Iterator[Together]:
+    """Yield every two modes. `capacity` is the declared memory in bytes; without a project nothing is known of any."""
+    choices = [
+        ModeChoice(name, profile, mode_text(rules, name, profile))
+        for name, mode in rules.modes.items()
+        for profile in mode.choices
+    ]
+    for one, other in combinations(choices, 2):
+        if project is None:
+            yield Together(one, other, None, "the Compose files cannot be read, so what a mode starts is not known")
+            continue
+        try:
+            both = _both(one, other, project, rules)
+        except ConfigurationError as error:
+            yield Together(one, other, None, error.message)
+        else:
+            yield Together(one, other, budget(both, rules, capacity))
+
+
+def named_workloads(names: Iterable[str], rules: Rules, project: Project | None) -> tuple[Workload, ...]:
+    """Return exactly the workloads that are named, and of a profile those that it starts. Raises UsageFault."""
+    found: list[Workload] = []
+    profiles = project.profiles if project else ()
+    for name in names:
+        if project and name in profiles and rules.find(name) is None:
+            services, needs = project.closure(project.of_profile(name)), rules.profiles.get(name)
+            target = Target(services=services, models=needs.models if needs else ())
+            require_described(target, rules)
+            found += workloads(target, rules, Observed())
+        else:
+            found.append(find_workload(rules, name, profiles))
+    return tuple({one.name: one for one in found}.values())
+
+
+def exclude_each_other(pairs: Sequence[Together]) -> tuple[ModeChoice, ...]:
+    """Return the modes of these pairs, where they are three or more and every two of them are such a pair; else none."""
+    modes = tuple(dict.fromkeys(mode for pair in pairs for mode in (pair.one, pair.other)))
+    return modes if len(modes) > 2 and len(pairs) == len(modes) * (len(modes) - 1) // 2 else ()
+
+
+def _both(one: ModeChoice, other: ModeChoice, project: Project, rules: Rules) -> tuple[Workload, ...]:
+    """Return what two modes start together, and of the services without a profile what no rule excludes beside them."""
+    asked = [resolve(ModeRequest(mode=each.mode, profile=each.profile), project, rules) for each in (one, other)]
+    named = project.closure(name for target in asked for name in target.named)
+    target = Target(
+        services=project.closure([*named, *base_services(project, rules)]),
+        named=named,
+        models=tuple(dict.fromkeys(model for target in asked for model in target.models)),
+    )
+    target = leave_out_excluded(target, project, rules)
+    require_described(target, rules)
+    return workloads(target, rules, Observed())
