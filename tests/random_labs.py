@@ -16,7 +16,7 @@ from tests.audio_lab import request
 CLASSES = ("red", "green", "blue")
 """Of which blue runs to its end."""
 MOST = 11
-HOST, DAEMON = "host", "far"
+HOST, DAEMON = "server", "far"
 PROFILE = "p"
 OF_A_MODE = [["page"], [HOST], ["tool", HOST]]
 """The services that a mode may name."""
