@@ -13,8 +13,9 @@ from spark_mode.planning.resolve import find_workload
 def asked_for(problem: PlanningProblem, asked: Sequence[str]) -> tuple[PlannedStop, ...]:
     """Return what `stop` stops: everything active, or what is named and active; of a daemon that is meant its models."""
     observed, rules = problem.observed, problem.rules
-    names = _named(problem, asked) if asked else observed.active_services
-    found = {name: PlannedStop(name=name, cause="requested", preemption=None, is_model=name in observed.models) for name in names}
+    services = observed.active_services
+    names = _named(problem, asked) if asked else services
+    found = {name: PlannedStop(name=name, cause="requested", preemption=None, is_model=name not in services) for name in names}
     for one in (model for host in filter(rules.daemon, asked or rules.hosts) for model in observed.loaded_on(host)):
         name = one.workload or one.model
         found[name] = PlannedStop(name=name, cause="requested", preemption=None, is_model=True, host=one.host)

@@ -5,6 +5,7 @@ rest fits, and the steps that lead there. Every choice keeps the order of rules.
 plan.
 """
 
+from spark_mode.errors import ConfigurationError
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.planning import admission
@@ -20,7 +21,7 @@ from spark_mode.planning.problem import PlanningProblem
 from spark_mode.planning.request import Request
 from spark_mode.planning.resolve import resolve
 from spark_mode.planning.steps import steps
-from spark_mode.planning.target import leave_out_excluded, require_described
+from spark_mode.planning.target import RENAME_IT, leave_out_excluded, name_clash, require_described
 
 
 def plan(request: Request, project: Project, rules: Rules, observed: Observed, capacity: int) -> Plan:
@@ -29,6 +30,8 @@ def plan(request: Request, project: Project, rules: Rules, observed: Observed, c
     `capacity` is the machine's declared memory in bytes. Raises UsageFault for unknown names and ConfigurationError
     for services that rules.yaml does not describe.
     """
+    if request.verb != "stop" and (clash := name_clash(project, rules)):
+        raise ConfigurationError(clash, RENAME_IT)
     problem = _problem(request, project, rules, observed, capacity)
     reckoned = _budget(problem, capacity)
     refusal = (

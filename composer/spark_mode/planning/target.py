@@ -8,6 +8,8 @@ from spark_mode.planning.conflicts import Member, conflict_with, member
 from spark_mode.planning.observed import Observed, running_workload
 from spark_mode.planning.resolve import Target
 
+RENAME_IT = "give that workload another name in rules.yaml"
+"""What to do about a workload that is called like a service which it is not."""
 DESCRIBE_IT = "describe it under workloads in rules.yaml"
 """What to do about a service that has no workload."""
 
@@ -43,6 +45,16 @@ def leave_out_excluded(target: Target, project: Project, rules: Rules) -> Target
             came.append(one)
     warnings = (*target.warnings, *(f"{name} has no profile and is left out: {because}" for name, because in left_out.items()))
     return target.model_copy(update={"services": tuple(kept), "warnings": warnings})
+
+
+def name_clash(project: Project, rules: Rules) -> str | None:
+    """Return which service has the name of a workload that is another thing, in words; None where each is known by its name."""
+    for name in project.services:
+        other = rules.workloads.get(name)
+        if other and other.service != name and (other.model or other.service in project.services):
+            what = f"the service {other.service}" if other.service else f"the model {other.model} of {other.host}"
+            return f'"{name}" is a service of the Compose files, and in rules.yaml a workload that is {what}'
+    return None
 
 
 def require_described(target: Target, rules: Rules) -> None:

@@ -18,7 +18,7 @@ from spark_mode.lab.workload import Workload
 from spark_mode.planning.advice import SHORT_GRACE
 from spark_mode.planning.budget import budget
 from spark_mode.planning.observed import Observed
-from spark_mode.planning.target import DESCRIBE_IT
+from spark_mode.planning.target import DESCRIBE_IT, RENAME_IT, name_clash
 from spark_mode.reporting.finding import Finding
 from spark_mode.reporting.machine_check import look
 from spark_mode.session.foreign_workloads import hidden_from_others
@@ -42,6 +42,7 @@ def check(session: Session, compose_version: str) -> list[Finding]:
         ),
         *_assumed(session),
         *_variables(session.files),
+        *_names(session),
         *_modes(session),
         *_services(session),
         *_uncertain(session),
@@ -83,6 +84,12 @@ def _variables(files: LabFiles) -> Iterator[Finding]:
         if names := [name for name in named_in(Path(file), "SPARK_MODE_") if name not in os.environ]:
             message = f"{', '.join(names)} has no effect in this file: SPARK_MODE_RULES counts only as an exported variable"
             yield Finding(level="warning", where=file, message=message, fix="export SPARK_MODE_RULES=FILE, or --rules FILE")
+
+
+def _names(session: Session) -> Iterator[Finding]:
+    """Look for a service and a workload that are two things with one name."""
+    if clash := name_clash(session.project, session.rules):
+        yield Finding(level="error", where="rules: workloads", message=clash, fix=RENAME_IT)
 
 
 def _modes(session: Session) -> Iterator[Finding]:
