@@ -7,6 +7,7 @@ from typing import NamedTuple
 from spark_mode.errors import ConfigurationError
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
+from spark_mode.lab.rules_of_project import with_project
 from spark_mode.lab.workload import Workload
 from spark_mode.planning.budget import BUDGET_KEYS, Budget, budget
 from spark_mode.planning.mode import base_services, mode_text
@@ -14,6 +15,9 @@ from spark_mode.planning.observed import Observed
 from spark_mode.planning.request import ModeRequest
 from spark_mode.planning.resolve import Target, find_workload, resolve
 from spark_mode.planning.target import leave_out_excluded, require_described, workloads
+
+RULES = "rules.yaml"
+"""What the rules file is called where it is not known how it is."""
 
 
 class ModeChoice(NamedTuple):
@@ -49,7 +53,11 @@ class Together(NamedTuple):
 
 
 def modes_together(rules: Rules, project: Project | None, capacity: int) -> Iterator[Together]:
-    """Yield every two modes. `capacity` is the declared memory in bytes; without a project nothing is known of any."""
+    """Yield every two modes. `capacity` is the declared memory in bytes; without a project nothing is known of any.
+
+    Raises ConfigurationError where the project does not tell a mode's class.
+    """
+    rules = with_project(rules, project, RULES) if project else rules
     choices = [
         ModeChoice(name, profile, mode_text(rules, name, profile))
         for name, mode in rules.modes.items()
@@ -68,8 +76,12 @@ def modes_together(rules: Rules, project: Project | None, capacity: int) -> Iter
 
 
 def named_workloads(names: Iterable[str], rules: Rules, project: Project | None) -> tuple[Workload, ...]:
-    """Return exactly the workloads that are named, and of a profile those that it starts. Raises UsageFault."""
+    """Return exactly the workloads that are named, and of a profile those that it starts.
+
+    Raises UsageFault for an unknown name, ConfigurationError for a service whose memory is not known.
+    """
     found: list[Workload] = []
+    rules = with_project(rules, project, RULES) if project else rules
     profiles = project.profiles if project else ()
     for name in names:
         if project and name in profiles and rules.find(name) is None:
