@@ -8,12 +8,13 @@ stopped in part. A few hundred partial choices remain where trying every subset 
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
 from spark_mode.lab.rules import AtMost, Rules
-from spark_mode.planning.conflicts import Member, counted_by, exclusive, exclusive_there
+from spark_mode.planning.conflicts import Member, exclusive, exclusive_there
+from spark_mode.planning.crowd import crowd_of, union
 
 FIRST_LOOK = 6
 """How many partial choices the beam search keeps that finds an answer to measure the others by."""
@@ -42,49 +43,6 @@ class Shortfall(NamedTuple):
 
     declared: int = 0
     available: int = 0
-
-
-class _Hosted(NamedTuple):
-    """A host and its models among whom an at-most rule counts, as bits; `taken` of its room by what cannot go.
-
-    The host counts for one while none of its models counts. Only where something is wanted that the rule counts does each
-    of the `models` count; `models_taken` are those of them that cannot go.
-    """
-
-    everybody: int
-    models: int
-    models_taken: int
-    taken: int
-
-    def count(self, staying: int) -> int:
-        """Return how many count of these beside what is taken."""
-        models = self.models_taken + (staying & self.models).bit_count()
-        return max(models, self.taken, 1 if staying & self.everybody else 0) - self.taken
-
-    def decided(self, staying: int) -> tuple[int, bool]:
-        """Return all of those that stay that matters for the ones that are still to be decided."""
-        return (staying & self.models).bit_count(), bool(staying & self.everybody)
-
-
-class _Crowd(NamedTuple):
-    """The candidates that an at-most rule counts, as bits, and how many of them it leaves `room` for.
-
-    `asked` says that the rule counts something that is wanted. `single` are those that count whatever else does.
-    """
-
-    room: int
-    asked: bool
-    everybody: int
-    single: int
-    hosted: tuple[_Hosted, ...]
-
-    def count(self, staying: int) -> int:
-        """Return how many of those that stay the rule counts."""
-        return (staying & self.single).bit_count() + sum(one.count(staying) for one in self.hosted)
-
-    def decided(self, staying: int) -> tuple[object, ...]:
-        """Return all of those that stay that matters for the ones that are still to be decided."""
-        return (staying & self.single).bit_count(), *(one.decided(staying) for one in self.hosted)
 
 
 class _PartialChoice(NamedTuple):
@@ -137,9 +95,9 @@ class _Problem:
         self._lack, self._per_class, self._count = lack, rules.overhead.per_class, len(candidates)
         self._sizes, self._costs = [one.size for one in candidates], costs
         bits = {one.member.name: 1 << index for index, one in enumerate(candidates)}
-        self._needs = [_union(bits[need] for need in one.needs) for one in candidates]
+        self._needs = [union(bits[need] for need in one.needs) for one in candidates]
         self._needed_by = [
-            _union(1 << other for other, needs in enumerate(self._needs) if needs >> index & 1) for index in range(self._count)
+            union(1 << other for other, needs in enumerate(self._needs) if needs >> index & 1) for index in range(self._count)
         ]
         self._clashes = _clashes(candidates, rules)
         self._banned = [
@@ -147,11 +105,13 @@ class _Problem:
             or any(exclusive_there(rules, one.member, other) for other in fixed)
             for one in candidates
         ]
-        self._crowds = [_crowd(rule, candidates, wanted, fixed) for rule in rules.rules if isinstance(rule, AtMost)]
-        self._spared = _union(1 << index for index, one in enumerate(candidates) if one.spared and not self._banned[index])
+        self._crowds = [
+            crowd_of(rule, [one.member for one in candidates], wanted, fixed) for rule in rules.rules if isinstance(rule, AtMost)
+        ]
+        self._spared = union(1 << index for index, one in enumerate(candidates) if one.spared and not self._banned[index])
         counted = {one.class_ for one in candidates if one.class_ in rules.classes} - kept
         self._classes = [
-            _union(1 << index for index, one in enumerate(candidates) if one.class_ == name) for name in sorted(counted)
+            union(1 << index for index, one in enumerate(candidates) if one.class_ == name) for name in sorted(counted)
         ]
         self._open = [[members for members in self._classes if members >> index] for index in range(self._count + 1)]
         self._bounds = [_Bound(self._sizes[index:], costs[index:]) for index in range(self._count + 1)]
@@ -170,13 +130,13 @@ class _Problem:
     def _spares(self, way: _PartialChoice) -> bool:
         """Whether all that is spared stays for which the rules have room beside what cannot go."""
         staying = way.staying & self._spared
-        full = _union(crowd.everybody for crowd in self._crowds if crowd.asked and crowd.count(staying) >= crowd.room)
+        full = union(crowd.everybody for crowd in self._crowds if crowd.asked and crowd.count(staying) >= crowd.room)
         return not self._spared & ~way.staying & ~full
 
     def _decide(self, index: int, ways: list[_PartialChoice], at_most: int | None) -> list[_PartialChoice]:
         """Return the ways after one more decision, without those that another one beats."""
         later = (1 << self._count) - (2 << index)
-        linked = _union(
+        linked = union(
             1 << other
             for other in range(index + 1)
             if (self._needs[other] | self._needed_by[other] | self._clashes[other]) & later
@@ -266,42 +226,4 @@ def _clashes(candidates: Sequence[Candidate], rules: Rules) -> list[int]:
             if exclusive_there(rules, one.member, candidates[other].member):
                 found[index] |= 1 << other
                 found[other] |= 1 << index
-    return found
-
-
-def _crowd(rule: AtMost, candidates: Sequence[Candidate], wanted: Sequence[Member], fixed: Sequence[Member]) -> _Crowd:
-    """Return what an at-most rule has to do with the candidates; `counted_by` says whom it counts."""
-    asked = any(one.labels.intersection(rule.of) for one in wanted)
-    taken = counted_by(rule, wanted, fixed)
-    workloads = {one.workload for one in taken if one.workload}
-    bits = {
-        1 << index: one.member
-        for index, one in enumerate(candidates)
-        if one.member.labels.intersection(rule.of) and one.member.workload not in workloads
-    }
-    hosts = dict.fromkeys(one.host for one in bits.values() if one.host)
-    return _Crowd(
-        room=rule.at_most - len(taken),
-        asked=asked,
-        everybody=_union(bits),
-        single=_union(bit for bit, one in bits.items() if not one.host),
-        hosted=tuple(_hosted(host, bits, taken, asked) for host in hosts),
-    )
-
-
-def _hosted(host: str, bits: Mapping[int, Member], taken: Sequence[Member], asked: bool) -> _Hosted:
-    mine = {bit: one for bit, one in bits.items() if one.host == host}
-    counted = [one for one in taken if one.host == host]
-    return _Hosted(
-        everybody=_union(mine),
-        models=_union(bit for bit, one in mine.items() if not one.is_host) if asked else 0,
-        models_taken=sum(not one.is_host for one in counted) if asked else 0,
-        taken=len(counted),
-    )
-
-
-def _union(sets: Iterable[int]) -> int:
-    found = 0
-    for one in sets:
-        found |= one
     return found

@@ -128,6 +128,14 @@ def conflicts(rules: Rules, wanted: Iterable[Member], there: Iterable[Member] = 
     yield from at_most_conflicts(rules, asked, found)
 
 
+def conflict_of(rules: Rules, new: Sequence[Member], wanted: Sequence[Member], there: Sequence[Member]) -> Conflict | None:
+    """Return the first conflict that these have with each other, with what is wanted or with what is `there`."""
+    strict = (hit for other in wanted for one in new if (hit := exclusive(rules, other, one)))
+    lenient = (hit for other in (*there, *new) for one in new if (hit := exclusive_there(rules, other, one)))
+    crowds = (hit for hit in at_most_conflicts(rules, wanted, [*there, *new]) if any(map(hit.concerns, new)))
+    return next(strict, None) or next(lenient, None) or next(crowds, None)
+
+
 def conflict_with(rules: Rules, one: Member, wanted: Sequence[Member], there: Sequence[Member] = ()) -> Conflict | None:
     """Return why one has no place beside what is wanted, and what is `there` in any case; None where it has."""
     pairs = (hit for other in wanted if (hit := exclusive(rules, one, other)))

@@ -14,7 +14,7 @@ from spark_mode.lab.size import gb_text
 from spark_mode.lab.workload import Workload
 from spark_mode.planning.admission import lacking
 from spark_mode.planning.choice import Candidate, Shortfall, cheapest
-from spark_mode.planning.conflicts import Conflict, Member, conflict_with, conflicts, exclusive, member
+from spark_mode.planning.conflicts import Conflict, Member, conflict_of, conflict_with, exclusive, member
 from spark_mode.planning.named_stops import asked_for
 from spark_mode.planning.observed import running_workload
 from spark_mode.planning.plan import Preemption
@@ -177,8 +177,7 @@ def _stopping(
     needs = next(candidate.needs for candidate in candidates if candidate.member.name == one.name)
     back = [candidate.member for candidate in candidates if candidate.member.name in {one.name, *needs}]
     new = [other for other in back if other not in there]
-    broken = next((hit for hit in conflicts(problem.rules, wanted, [*there, *new]) if any(map(hit.concerns, new))), None)
-    if broken:
+    if broken := conflict_of(problem.rules, new, wanted, there):
         needed = next((other.name for other in new if broken.concerns(other) and other.name != one.name), None)
         cause = (
             f"needs {needed}, and {broken.rule.because}" if needed and not broken.concerns(one.member) else broken.rule.because

@@ -9,12 +9,13 @@ from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.rules_of_project import with_project
 from spark_mode.lab.workload import Workload
-from spark_mode.planning.budget import BUDGET_KEYS, Budget, budget
+from spark_mode.planning.budget import BUDGET_KEYS, Budget, Reason, budget
+from spark_mode.planning.conflicts import conflicts
 from spark_mode.planning.mode import base_services, mode_text
 from spark_mode.planning.observed import Observed
 from spark_mode.planning.request import ModeRequest
 from spark_mode.planning.resolve import Target, find_workload, resolve
-from spark_mode.planning.target import leave_out_excluded, require_described, workloads
+from spark_mode.planning.target import leave_out_excluded, members, require_described, workloads
 
 RULES = "rules.yaml"
 """What the rules file is called where it is not known how it is."""
@@ -68,11 +69,11 @@ def modes_together(rules: Rules, project: Project | None, capacity: int) -> Iter
             yield Together(one, other, None, "the Compose files cannot be read, so what a mode starts is not known")
             continue
         try:
-            both = _both(one, other, project, rules)
+            target = _both(one, other, project, rules)
         except ConfigurationError as error:
             yield Together(one, other, None, error.message)
         else:
-            yield Together(one, other, budget(both, rules, capacity))
+            yield Together(one, other, _judged(target, rules, capacity))
 
 
 def named_workloads(names: Iterable[str], rules: Rules, project: Project | None) -> tuple[Workload, ...]:
@@ -100,7 +101,17 @@ def exclude_each_other(pairs: Sequence[Together]) -> tuple[ModeChoice, ...]:
     return modes if len(modes) > 2 and len(pairs) == len(modes) * (len(modes) - 1) // 2 else ()
 
 
-def _both(one: ModeChoice, other: ModeChoice, project: Project, rules: Rules) -> tuple[Workload, ...]:
+def _judged(target: Target, rules: Rules, capacity: int) -> Budget:
+    """Return the budget of what two modes start, where hosts count for the rules though they have no footprint."""
+    reckoned = budget(workloads(target, rules, Observed()), rules, capacity)
+    conflict = next(conflicts(rules, members(target, rules)), None)
+    if conflict is None or conflict.rule.name in {reason.rule for reason in reckoned.reasons}:
+        return reckoned
+    reason = Reason(rule=conflict.rule.name, because=conflict.rule.because, advice=conflict.rule.advice)
+    return reckoned.model_copy(update={"compute": "no", "decision": "no", "reasons": (*reckoned.reasons, reason)})
+
+
+def _both(one: ModeChoice, other: ModeChoice, project: Project, rules: Rules) -> Target:
     """Return what two modes start together, and of the services without a profile what no rule excludes beside them."""
     asked = [resolve(ModeRequest(mode=each.mode, profile=each.profile), project, rules) for each in (one, other)]
     named = project.closure(name for target in asked for name in target.named)
@@ -111,4 +122,4 @@ def _both(one: ModeChoice, other: ModeChoice, project: Project, rules: Rules) ->
     )
     target = leave_out_excluded(target, project, rules)
     require_described(target, rules)
-    return workloads(target, rules, Observed())
+    return target

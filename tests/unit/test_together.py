@@ -1,0 +1,76 @@
+"""Which modes go together: by what they start, and by what comes along with neither."""
+
+from typing import Any
+
+from spark_mode.lab.project import Project, read_project
+from spark_mode.lab.rules import Rules
+from spark_mode.lab.size import GB
+from spark_mode.planning.together import Together, exclude_each_other, modes_together
+from tests.plan_case import SHIPPED_RULES
+
+SERVICES: dict[str, dict[str, Any]] = {
+    "ollama": {"image": "ollama"},
+    "page": {"image": "page", "depends_on": {"ollama": {"condition": "service_started"}}},
+    **{name: {"image": name, "profiles": [f"with-{name}"]} for name in ("draw", "paint", "sing", "train")},
+}
+RULES = {
+    **{key: SHIPPED_RULES[key] for key in ("hardware", "limits", "overhead")},
+    "classes": {name: {"description": name} for name in ("image", "voice", "llm", "tuning")},
+    "default_footprint": "1GB",
+    "workloads": {
+        "llama": {"class": "llm", "model": "llama", "host": "ollama", "footprint": "4GB"},
+        "draw": {"class": "image", "service": "draw", "footprint": "10GB"},
+        "paint": {"class": "image", "service": "paint", "footprint": "10GB"},
+        "sing": {"class": "voice", "service": "sing", "footprint": "10GB"},
+        "train": {"class": "tuning", "service": "train", "footprint": "10GB"},
+    },
+    "hosts": {"ollama": {"service": "ollama"}},
+    "rules": [
+        {"name": "alone", "exclusive": ["tuning", "llm"], "because": "tuning runs alone"},
+        {"name": "one", "at_most": 1, "of": ["image", "voice"], "because": "one at a time"},
+    ],
+    "modes": {
+        "image": {"class": "image", "profiles": ["with-draw", "with-paint"]},
+        "voice": {"class": "voice", "services": ["sing"]},
+        "tune": {"class": "tuning", "profiles": ["with-train"]},
+        "serve": {"class": "llm", "services": ["ollama"]},
+    },
+}
+
+
+def judged(project: Project | None) -> dict[tuple[str, str], Together]:
+    pairs = modes_together(Rules.model_validate(RULES), project, 128 * GB)
+    return {(one.one.text, one.other.text): one for one in pairs}
+
+
+def test_what_comes_along_with_every_mode_is_left_out_where_a_rule_excludes_it_beside_two() -> None:
+    pairs = judged(read_project({"name": "lab", "services": SERVICES}, dict.fromkeys(SERVICES, "x")))
+    tuning = pairs[("voice", "tune with-train")]
+    assert tuning.verdict == ("yes", "")
+    assert tuning.budget is not None
+    assert [one.name for one in tuning.budget.workloads] == ["sing", "train"]
+    both = pairs[("image with-draw", "voice")]
+    assert both.budget is not None
+    assert [one.name for one in both.budget.workloads] == ["draw", "sing", "page"]
+
+
+def test_a_host_is_kept_apart_from_what_its_models_are() -> None:
+    pairs = judged(read_project({"name": "lab", "services": SERVICES}, dict.fromkeys(SERVICES, "x")))
+    assert pairs[("tune with-train", "serve")].verdict == ("no", "tuning runs alone")
+    assert pairs[("voice", "serve")].verdict == ("yes", "")
+
+
+def test_modes_of_which_every_two_exclude_each_other_are_told_from_those_of_which_some_do() -> None:
+    pairs = judged(read_project({"name": "lab", "services": SERVICES}, dict.fromkeys(SERVICES, "x")))
+    alike = [one for one in pairs.values() if one.verdict == ("no", "one at a time")]
+    assert [one.text for one in exclude_each_other(alike)] == ["image with-draw", "image with-paint", "voice"]
+    assert exclude_each_other(alike[:2]) == ()
+
+
+def test_of_files_that_cannot_be_read_nothing_is_known() -> None:
+    pairs = judged(None)
+    assert {one.verdict[0] for one in pairs.values()} == {"unknown"}
+    assert {one.as_json()["decision"] for one in pairs.values()} == {"unknown"}
+    known = judged(read_project({"name": "lab", "services": SERVICES}, dict.fromkeys(SERVICES, "x")))
+    shapes = [set(pairs[key].as_json()) ^ set(known[key].as_json()) for key in pairs]
+    assert shapes == [set()] * len(pairs)
