@@ -1,6 +1,6 @@
 """What would fit instead of a request that does not: every answer was tried with the planner's own judgement."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from spark_mode.lab.workload import Workload
 from spark_mode.planning.observed import Observed
@@ -24,21 +24,30 @@ def alternatives(problem: PlanningProblem, fits: Callable[[Request, Observed], b
 def _tries(problem: PlanningProblem) -> Iterator[Iterator[tuple[Request, Observed, str]]]:
     """Yield the ways to ask for less, each from the least change on."""
     request, observed = problem.request, problem.observed
+    forced = {False: "", True: " --force"} if request.force else {False: ""}
     for one in problem.asked_for:
         yield (
-            (changed, observed, f"with {smaller.label} instead of {one.label} (spark-mode {changed})")
+            (
+                changed.model_copy(update={"force": force}),
+                observed,
+                f"with {smaller.label} instead of {one.label} (spark-mode {changed}{option})",
+            )
             for smaller in _smaller(one, problem)
             if (changed := _instead(request, one, smaller))
+            for force, option in forced.items()
         )
     for name in request.extra if request.verb != "restore" else ():
         less = request.model_copy(update={"extra": tuple(other for other in request.extra if other != name)})
         yield iter([(less, observed, f"without {name}")])
     for name in observed.active_services:
         workload = problem.rules.of_service(name)
-        needed = name in (*problem.target.services, *problem.gone_services) or observed.hold_of(name)
+        going = {name, *problem.project.dependents(name, observed.active_services)}
+        needed = going & {*problem.target.services, *problem.gone_services} or any(map(observed.hold_of, going))
         if workload and problem.rules.runs_to_end(workload) and not needed:
-            without = _with_memory(observed.without({name}, ()), workload)
-            yield iter([(request, without, f"without {workload.label} (spark-mode stop {name})")])
+            released = [one for one in observed.copies(problem.rules) if one.service in going]
+            without = _with_memory(observed.without(going, ()), released)
+            names = " ".join([name, *sorted(going - {name})])
+            yield iter([(request, without, f"without {workload.label} (spark-mode stop {names})")])
 
 
 def _smaller(one: Workload, problem: PlanningProblem) -> list[Workload]:
@@ -74,10 +83,10 @@ def _instead(request: Request, one: Workload, smaller: Workload) -> Request | No
     return changed if changed != request else None
 
 
-def _with_memory(observed: Observed, gone: Workload) -> Observed:
-    """Return the snapshot with the memory that a stopped workload gives back."""
+def _with_memory(observed: Observed, gone: Iterable[Workload]) -> Observed:
+    """Return the snapshot with the memory that stopped workloads give back."""
     available = observed.memory.available
     if available is None:
         return observed
-    memory = observed.memory.model_copy(update={"available": available + gone.footprint.planned})
+    memory = observed.memory.model_copy(update={"available": available + sum(one.footprint.planned for one in gone)})
     return observed.model_copy(update={"memory": memory})

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from spark_mode.errors import UsageFault
 from spark_mode.lab.rules import Rules
+from spark_mode.planning.observed import RELEASE
 from spark_mode.planning.plan import Refusal
 from spark_mode.planning.problem import PlannedStop, PlanningProblem
 from spark_mode.planning.request import StopRequest
@@ -29,17 +30,17 @@ def dependents_refusal(problem: PlanningProblem) -> Refusal | None:
     """
     if isinstance(problem.request, StopRequest) and problem.request.alone:
         return None
-    going = problem.gone_services
+    going, project = problem.gone_services, problem.project
     staying = [name for name in problem.observed.active_services if name not in going]
-    for name in sorted(going):
-        if needing := problem.project.dependents(name, staying):
-            depend, also = "depends" if len(needing) == 1 else "depend", [*sorted(going), *needing]
-            alone, it = " ".join(sorted(going)), "it" if len(going) == 1 else "them"
-            hint = f"stop {'both' if len(also) == 2 else 'all'}: spark-mode stop {' '.join(also)}"
-            return Refusal(
-                message=f"{', '.join(needing)} {depend} on {name}",
-                hint=f"{hint}, or {it} alone: spark-mode stop {alone} --alone",
-            )
+    depending = {name: needing for name in sorted(going) if (needing := project.dependents(name, staying))}
+    for name, needing in depending.items():
+        message = f"{', '.join(needing)} {'depends' if len(needing) == 1 else 'depend'} on {name}"
+        if hold := next(filter(None, map(problem.observed.hold_of, needing)), None):
+            return Refusal(message=f"{message}, and is held: {hold}", hint=RELEASE)
+        both = dict.fromkeys([*sorted(going), *(one for found in depending.values() for one in found)])
+        hint = f"stop {'both' if len(both) == 2 else 'all'}: spark-mode stop {' '.join(both)}"
+        alone = f"{'it' if len(going) == 1 else 'them'} alone: spark-mode stop {' '.join(sorted(going))} --alone"
+        return Refusal(message=message, hint=f"{hint}, or {alone}")
     return None
 
 

@@ -11,6 +11,8 @@ from spark_mode.lab.rules import Rules
 from spark_mode.lab.size import gb_text
 from spark_mode.lab.workload import Footprint, Workload
 
+RELEASE = "wait until it ends, or release it: spark-mode release"
+"""What to do about something that is held."""
 LEASED = "leased"
 """The state of a container that somebody else was allowed to start and has not started yet."""
 ACTIVE_STATES = frozenset({"running", "paused", "restarting", "removing", "unknown", LEASED})
