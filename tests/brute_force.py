@@ -113,9 +113,8 @@ class BruteForce:
         return found
 
     def _members(self, services: Iterable[str]) -> set[str]:
-        """Return what the rules see of what is asked for: a host stands aside for the models that are asked of it."""
-        hosts = {self.rules["hosts"][self.models[name]].get("service") for name in self.wanted_models}
-        return {name for name in services if name not in hosts} | self.wanted_models
+        """Return what the rules see of what is asked for."""
+        return {*services, *self.wanted_models}
 
     @cached_property
     def wanted(self) -> set[str]:

@@ -17,11 +17,11 @@ DESCRIBE_IT = "describe it under workloads in rules.yaml"
 def members(target: Target, rules: Rules) -> tuple[Member, ...]:
     """Return what the rules see of a target: its services and models.
 
-    A host in the target stands for the models that are asked of it, and for all it may serve when none is.
+    A host is there for all that it may serve, which any client can load, behind the models that are asked of it.
     """
-    hosts_with_models = {rules.service_of(rules.workloads[model]) for model in target.models}
-    names = [*(name for name in target.services if name not in hosts_with_models), *target.models]
-    return tuple(member(rules, name) for name in names)
+    asked = {rules.service_of(rules.workloads[model]) for model in target.models}
+    alone, hosts = [[name for name in target.services if (name in asked) is behind] for behind in (False, True)]
+    return tuple(member(rules, name) for name in (*alone, *target.models, *hosts))
 
 
 def leave_out_excluded(target: Target, project: Project, rules: Rules) -> Target:
