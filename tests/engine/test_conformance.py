@@ -71,7 +71,8 @@ class Real:
         files = LabFiles(compose=(str(file),), rules="", project_name=PROJECT)
         self._engine = engine
         self.docker: Docker = EngineApi(engine.socket)
-        self.compose: Compose = ComposeVerbs(files, engine.socket, str(folder / "children.lock"), str(folder))
+        lock = str(folder / "children.lock")
+        self.compose: Compose = ComposeVerbs(files, Project(name=PROJECT), engine.socket, lock, str(folder))
 
     def pause(self, id: str) -> None:
         self._engine.docker("pause", id)

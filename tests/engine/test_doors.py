@@ -14,6 +14,7 @@ from spark_mode.engine.local import local_socket
 from spark_mode.engine.project_cache import ProjectCache
 from spark_mode.errors import ConfigurationError, EngineUnavailable
 from spark_mode.lab.files import LabFiles
+from spark_mode.lab.project import Project
 from tests.engine import conftest
 from tests.engine.lab import FILES, until
 
@@ -53,7 +54,7 @@ def files(tmp_path: Path) -> Iterator[LabFiles]:
 
 
 def verbs(files: LabFiles, tmp_path: Path) -> ComposeVerbs:
-    return ComposeVerbs(files, local_socket(), str(tmp_path / "children.lock"), str(tmp_path))
+    return ComposeVerbs(files, Project(name=PROJECT), local_socket(), str(tmp_path / "children.lock"), str(tmp_path))
 
 
 def test_the_hashes_of_services_networks_and_volumes_are_those_that_compose_writes(files: LabFiles, tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ from spark_mode.engine.doors import ChosenVariant, ComposeFailed
 from spark_mode.engine.questions import TIMED_OUT, last_line, settings
 from spark_mode.errors import EngineUnavailable
 from spark_mode.lab.files import LabFiles
+from spark_mode.lab.profiles import ComposeCall, compose_calls
+from spark_mode.lab.project import Project
 from spark_mode.plain_file import fault
 
 if TYPE_CHECKING:
@@ -29,10 +31,13 @@ KILLED_AFTER_SECONDS = 2
 
 
 class ComposeVerbs:
-    """Compose's verbs for one lab. `files` must name the project; the override of variants lies in `folder`."""
+    """Compose's verbs for one lab. `files` must name the project; the override of variants lies in `folder`.
 
-    def __init__(self, files: LabFiles, socket: str, children_lock: str, folder: str) -> None:
-        self._files, self._socket = files, socket
+    Each command is told of the profiles that its services need, and of no others: what is at fault there is not read.
+    """
+
+    def __init__(self, files: LabFiles, project: Project, socket: str, children_lock: str, folder: str) -> None:
+        self._files, self._project, self._socket = files, project, socket
         self._children_lock, self._folder = children_lock, Path(folder)
 
     def prepare(self) -> None:
@@ -40,29 +45,41 @@ class ComposeVerbs:
 
     def create(self, services: Sequence[str], variants: Mapping[str, ChosenVariant]) -> None:
         override = [str(self._override(variants))] if variants else []
-        client = self._client(CREATE_SECONDS, override)
+        for call in compose_calls(services, self._project):
+            self._create(call, override)
+
+    def _create(self, call: ComposeCall, override: Sequence[str]) -> None:
+        client = self._client(CREATE_SECONDS, call.profiles, override)
         _run(
             "create",
             CREATE_SECONDS,
-            lambda: client.compose.up(list(services), start=False, dependencies=False, no_build=True, quiet=True),
+            lambda: client.compose.up(list(call.services), start=False, dependencies=False, no_build=True, quiet=True),
         )
 
     def start(self, *services: str) -> None:
-        seconds = START_SECONDS * len(services)
-        client = self._client(seconds)
+        for call in compose_calls(services, self._project):
+            self._start(call)
+
+    def _start(self, call: ComposeCall) -> None:
+        seconds = START_SECONDS * len(call.services)
+        client = self._client(seconds, call.profiles)
         _run(
             "start",
             seconds,
             lambda: client.compose.up(
-                list(services), detach=True, dependencies=False, recreate=False, no_build=True, pull="never", quiet=True
+                list(call.services), detach=True, dependencies=False, recreate=False, no_build=True, pull="never", quiet=True
             ),
         )
 
     def stop(self, service: str, seconds: int) -> None:
-        client = self._client(seconds)
+        client = self._client(seconds, self._profiles_of(service))
         _run("stop", seconds, lambda: client.compose.stop([service]))
 
-    def _client(self, seconds: int, overrides: Sequence[str] = ()) -> "DockerClient":
+    def _profiles_of(self, service: str) -> tuple[str, ...]:
+        (call,) = compose_calls([service], self._project)
+        return call.profiles
+
+    def _client(self, seconds: int, profiles: Sequence[str], overrides: Sequence[str] = ()) -> "DockerClient":
         from python_on_whales import DockerClient  # which only a switch pays for; see `prepare`
 
         # python-on-whales passes the caller's environment on; `env` takes Compose's own settings out of it.
@@ -72,7 +89,7 @@ class ComposeVerbs:
         return DockerClient(
             client_call=["env", *unset, *setting, *deadline, "flock", "--shared", self._children_lock, "docker"],
             compose_files=[*self._files.compose, *overrides],
-            compose_profiles=["*"],
+            compose_profiles=list(profiles),
             compose_env_files=list(self._files.env_files),
             compose_project_name=self._files.project_name,
             compose_project_directory=self._files.project_directory,

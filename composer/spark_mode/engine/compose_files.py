@@ -8,8 +8,8 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from spark_mode.engine.project_cache import Kept, ProjectCache
-from spark_mode.engine.questions import ask, collect, first_line, understood
+from spark_mode.engine.project_cache import Kept, ProjectCache, may_draw_in
+from spark_mode.engine.questions import Answer, ask, collect, first_line, hashes_in, understood
 from spark_mode.engine.versions import numbers, release
 from spark_mode.errors import ConfigurationError
 from spark_mode.lab.files import LabFiles
@@ -27,6 +27,8 @@ _QUESTIONS = {
     "hashes": ("--profile", "*", "config", "--hash", "*"),
     "version": ("version", "--short"),
 }
+_OUTLINE = ("--profile", "*", "config", "--no-interpolate", "--no-consistency", "--format", "json")
+"""What stands in the files, without anything that has to be resolved; asked as well where they may draw in others."""
 
 
 class ComposeFiles:
@@ -54,7 +56,8 @@ class ComposeFiles:
         for file in self._files.compose:
             if _REMOTE.search(file):
                 raise ConfigurationError(f"{file}: Compose files from elsewhere are not used", "copy it here, and read it first")
-        for name, question in _QUESTIONS.items():
+        questions = _QUESTIONS | ({"outline": _OUTLINE} if may_draw_in(self._files) else {})
+        for name, question in questions.items():
             self._asked[name] = ask([*_flags(self._files), *question], self._socket)
 
     def read(self) -> "Project":
@@ -63,7 +66,7 @@ class ComposeFiles:
         Raises ConfigurationError for what Compose says is wrong with the files or itself, and for an answer of another
         form; EngineUnavailable when it does not come in time.
         """
-        from spark_mode.lab.project import Project, read_project
+        from spark_mode.lab.project import Project
 
         self.prefetch()
         if self._kept:
@@ -79,14 +82,30 @@ class ComposeFiles:
         self.version = version.strip().removeprefix("v")
         _check_version(self.version)
         first = self._files.compose[0] if self._files.compose else "the Compose files"
-        resolved, hashes = answers["config"].text(first, _FIX), answers["hashes"].text(first, _FIX)
-        by_service = understood(hashes, lambda: dict(line.split() for line in hashes.splitlines() if line))
-        project = understood(resolved, lambda: read_project(json.loads(resolved), by_service, release(self.version)))
+        project = self._together(answers, first)
         if not project.services:
             raise ConfigurationError(f"{first}: has no services", _FIX)
         if self._cache:
             self._cache.keep(self.version, project.model_dump(mode="json"))
         return project
+
+    def _together(self, answers: dict[str, Answer], first: str) -> "Project":
+        """Return the project as Compose resolves all profiles together, or else each apart."""
+        from spark_mode.lab.project import read_project
+
+        flags, compose = _flags(self._files), release(self.version)
+        try:
+            resolved, hashes = answers["config"].text(first, _FIX), hashes_in(answers["hashes"].text(first, _FIX))
+        except ConfigurationError as fault:
+            from spark_mode.engine.profiles_apart import read_apart
+
+            outline = answers.get("outline") or collect({"outline": ask([*flags, *_OUTLINE], self._socket)})["outline"]
+            return read_apart(flags, self._socket, compose, outline, fault)
+        if "outline" in answers:
+            from spark_mode.engine.hashes import hashes_again
+
+            hashes = hashes_again(hashes, resolved, answers["outline"], flags, self._socket)
+        return understood(resolved, lambda: read_project(json.loads(resolved), hashes, compose))
 
 
 def _flags(files: LabFiles) -> list[str]:

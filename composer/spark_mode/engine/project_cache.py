@@ -43,6 +43,11 @@ def inputs_of(files: LabFiles) -> list[Path]:
     return [*compose, *(Path(file) for file in files.env_files), folder / ".env", Path.cwd() / ".env"]
 
 
+def may_draw_in(files: LabFiles) -> bool:
+    """Whether a lab's files may have Compose read others: then nothing is kept of its answer."""
+    return any(_DRAWS_IN & set(_WORD.findall(plain_text(file) or "")) for file in map(Path, files.compose))
+
+
 class ProjectCache:
     """What is kept for one lab in a folder. Whatever cannot be read or written there is as if nothing were kept."""
 

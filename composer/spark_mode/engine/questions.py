@@ -44,6 +44,7 @@ def settings(socket: str) -> dict[str, str]:
         "COMPOSE_REMOVE_ORPHANS": "false",
         "COMPOSE_IGNORE_ORPHANS": "true",
         "COMPOSE_MENU": "false",
+        "COMPOSE_PROFILES": "",
         "COMPOSE_EXPERIMENTAL_GIT_REMOTE": "false",
         "COMPOSE_EXPERIMENTAL_OCI_REMOTE": "false",
     }
@@ -58,15 +59,19 @@ class Answer(NamedTuple):
 
     def text(self, where: str, fix: str) -> str:
         """Return the output. Raises EngineUnavailable for a missed deadline, ConfigurationError for what Compose says."""
-        if self.code in TIMED_OUT:
-            raise _too_slow()
-        said = last_line(self.errors)
-        if self.code != 0 and "remote resource is disabled" in said:
+        said = self.complaint()
+        if said and "remote resource is disabled" in said:
             message = f"{where}: Compose files from elsewhere are not used, and it includes or extends one"
             raise ConfigurationError(message, "copy it here, and read it first")
-        if self.code != 0:
+        if said:
             raise ConfigurationError(f"{where}: {said}", fix)
         return self.output
+
+    def complaint(self) -> str | None:
+        """Return what Compose says is wrong, None where nothing is. Raises EngineUnavailable for a missed deadline."""
+        if self.code in TIMED_OUT:
+            raise _too_slow()
+        return last_line(self.errors) if self.code else None
 
 
 def ask(arguments: Sequence[str], socket: str, given: str = "") -> "subprocess.Popen[bytes]":
@@ -117,6 +122,11 @@ def understood(said: str, read: Callable[[], Read]) -> Read:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):  # of another form than Compose's JSON has
         message = f"what docker compose answers is not understood; it begins: {first_line(said)}"
         raise ConfigurationError(message, f"something stands between Docker and Compose? {TRY_IT}") from None
+
+
+def hashes_in(said: str) -> dict[str, str]:
+    """Return the hash of each service from Compose's lines. Raises ConfigurationError as `understood` does."""
+    return understood(said, lambda: dict(line.split() for line in said.splitlines() if line))
 
 
 def _read(streams: Mapping[IO[bytes], bytearray], deadline: float) -> None:

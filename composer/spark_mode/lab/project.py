@@ -56,6 +56,7 @@ class Service(_Part):
     """A service of the project. `ollama` are its settings for Ollama; the rest of an environment may be secret.
 
     `image` is the name that Compose gives to what it `builds`, where the file gives none.
+    `config_hash` is what Compose writes on its container, None where nobody can tell it before.
     `scope` is what its label of that name says: whether its containers count for other labs.
     `start_by_compose`: it has what Compose adds at each start (`post_start`, configs and secrets that it copies in).
     """
@@ -85,13 +86,18 @@ class Service(_Part):
 
 
 class Project(_Part):
-    """The whole project, all profiles included. `compose` is the version of Compose that resolved it."""
+    """The whole project, all profiles included. `compose` is the version of Compose that resolved it.
+
+    `unusable` says of a profile why Compose cannot resolve it; `apart`, that it does not resolve all profiles together.
+    """
 
     name: str
     services: dict[str, Service] = Field(default_factory=dict)
     networks: dict[str, str] = Field(default_factory=dict)
     volumes: dict[str, str] = Field(default_factory=dict)
     compose: str = ""
+    unusable: dict[str, str] = Field(default_factory=dict)
+    apart: bool = False
 
     @property
     def profiles(self) -> tuple[str, ...]:
@@ -108,6 +114,11 @@ class Project(_Part):
         """The services that others wait for until they have completed."""
         dependencies = (one for service in self.services.values() for one in service.depends_on.items())
         return frozenset(name for name, dependency in dependencies if dependency.condition == "service_completed_successfully")
+
+    def fault_of(self, name: str) -> str | None:
+        """Return why a service cannot be used: Compose resolves none of its profiles."""
+        reasons = [self.unusable.get(profile) for profile in self.services[name].profiles] if name in self.services else []
+        return reasons[0] if reasons and all(reasons) else None
 
     def of_profile(self, profile: str) -> tuple[str, ...]:
         """Return the services of a profile without what they depend on."""

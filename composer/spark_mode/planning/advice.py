@@ -86,7 +86,7 @@ def _page_cache(problem: PlanningProblem) -> Iterator[str]:
 def _kept(container: Container, target: Target, project: Project, rules: Rules, observed: Observed) -> Iterator[str]:
     service = project.services[container.service or ""]
     varied = container.variant or variant_of(service.name, target, rules, observed) != _default(service.name, rules)
-    if container.config_hash != service.config_hash and not varied:
+    if service.config_hash not in (None, container.config_hash) and not varied:
         yield (
             f"{service.name} runs with an earlier definition and is kept; "
             f"spark-mode stop {service.name}, then the same request, applies the new one"

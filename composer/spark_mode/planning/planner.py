@@ -21,7 +21,7 @@ from spark_mode.planning.problem import PlanningProblem
 from spark_mode.planning.request import Request
 from spark_mode.planning.resolve import resolve
 from spark_mode.planning.steps import steps
-from spark_mode.planning.target import RENAME_IT, leave_out_excluded, name_clash, require_described
+from spark_mode.planning.target import RENAME_IT, leave_out_excluded, name_clash, require_described, require_usable
 
 
 def plan(request: Request, project: Project, rules: Rules, observed: Observed, capacity: int) -> Plan:
@@ -62,6 +62,7 @@ def plan(request: Request, project: Project, rules: Rules, observed: Observed, c
 def _problem(request: Request, project: Project, rules: Rules, observed: Observed, capacity: int) -> PlanningProblem:
     """Return what there is to do, with the choice of what must go."""
     target = leave_out_excluded(resolve(request, project, rules), project, rules)
+    require_usable(target, project)
     require_described(target, rules)
     problem = PlanningProblem(request=request, target=target, project=project, rules=rules, observed=observed)
     stopped = stopping(problem, capacity)

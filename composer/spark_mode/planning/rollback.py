@@ -74,7 +74,8 @@ def _succeeds(one: Container, was: Container) -> bool:
 
 
 def _services(returning: list[Container], project: Project) -> tuple[str, ...]:
-    names = {one.service for one in returning if one.service in project.services and not one.one_off}
+    known = [name for name in project.services if project.fault_of(name) is None]
+    names = {one.service for one in returning if one.service in known and not one.one_off}
     return tuple(name for name in project.closure(sorted(name for name in names if name)) if name in names)
 
 

@@ -67,6 +67,14 @@ def require_described(target: Target, rules: Rules) -> None:
             )
 
 
+def require_usable(target: Target, project: Project) -> None:
+    """Raise ConfigurationError when Compose cannot resolve what a service of the target belongs to."""
+    for name in target.services:
+        if fault := project.fault_of(name):
+            hint = "correct that; what does not need it can be used"
+            raise ConfigurationError(f'the service "{name}" cannot be used: {fault}', hint)
+
+
 def variant_of(service: str, target: Target, rules: Rules, observed: Observed) -> str | None:
     """Return the variant in which a service of the target shall run: as asked, else as it runs, else the default."""
     workload = rules.of_service(service)

@@ -43,6 +43,7 @@ def check(session: Session, compose_version: str) -> list[Finding]:
         *_assumed(session),
         *_variables(session.files),
         *_names(session),
+        *_unusable(session),
         *_modes(session),
         *_services(session),
         *_uncertain(session),
@@ -92,6 +93,13 @@ def _names(session: Session) -> Iterator[Finding]:
         yield Finding(level="error", where="rules: workloads", message=clash, fix=RENAME_IT)
 
 
+def _unusable(session: Session) -> Iterator[Finding]:
+    """Say which profiles Compose cannot resolve; nothing of them is started until it can."""
+    for profile, fault in session.project.unusable.items():
+        fix = "correct that; what does not need it can be used"
+        yield Finding(level="warning", where=f"compose: profile {profile}", message=f"cannot be used: {fault}", fix=fix)
+
+
 def _modes(session: Session) -> Iterator[Finding]:
     for name, mode in session.rules.modes.items():
         for profile in mode.profiles:
@@ -108,7 +116,7 @@ def _modes(session: Session) -> Iterator[Finding]:
 def _services(session: Session) -> Iterator[Finding]:
     rules = session.rules
     for name, service in session.project.services.items():
-        if service.provider:
+        if service.provider or session.project.fault_of(name):
             continue
         where, workload = f"compose: {name}", rules.of_service(name)
         if workload is None and rules.host_of_service(name) is None and rules.footprint_of_undescribed(name) is None:

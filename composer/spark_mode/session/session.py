@@ -257,5 +257,5 @@ class Session:
 
         lock = children_lock(self.directories.locks)
         files = self.files._replace(project_name=self.project.name)
-        compose = ComposeVerbs(files, self.socket, str(lock), str(self.directories.state))
+        compose = ComposeVerbs(files, self.project, self.socket, str(lock), str(self.directories.state))
         return Doors(docker=self.docker, compose=compose, machine=self.machine, gpu=self.gpu, hosts=host_at, clock=self.clock)

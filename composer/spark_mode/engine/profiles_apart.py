@@ -1,0 +1,83 @@
+"""Reading a project profile by profile, where Compose does not resolve all of them together.
+
+Compose reads files of variables only for the profiles that it is told of, and one that is missing fails the whole answer; so do
+two services with one container_name. Which profiles there are, and what depends on what, its outline tells without resolving it.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from spark_mode.engine.hashes import hashes_of
+from spark_mode.engine.questions import Answer, ask, collect, understood
+from spark_mode.errors import ConfigurationError
+from spark_mode.lab.profiles import with_company
+from spark_mode.lab.project import Project, read_project
+
+AT_ONCE = 8
+"""Questions that are asked together: each takes 50 MB of memory while it is answered."""
+_PARTS = ("services", "networks", "volumes", "secrets", "configs")
+
+
+def read_apart(flags: Sequence[str], socket: str, compose: str, outline: Answer, fault: ConfigurationError) -> Project:
+    """Return the project with the profiles that Compose can resolve, and why it cannot resolve the others.
+
+    What its outline says of the services of those is kept as far as nothing in it is left to resolve. Raises `fault`, which is
+    what it said of all together, where it has no outline either; ConfigurationError where what has no profile is at fault, which
+    is in every mode; EngineUnavailable when it does not answer in time.
+    """
+    if outline.complaint():
+        raise fault
+    drawn = _read(outline)
+    known = understood(outline.output, lambda: {part: _literal(drawn[part]) for part in _PARTS})
+    services = understood(outline.output, lambda: read_project({"name": "", **known}, {})).services
+    profiles = dict.fromkeys(profile for service in services.values() for profile in service.profiles)
+    told: dict[str | None, tuple[str, ...]] = {None: with_company((), services)}
+    told |= {profile: with_company([profile], services) for profile in profiles}
+    unusable: dict[str, str] = {}
+    resolved: dict[str, Any] = {part: {} for part in _PARTS}
+    for profile, answer in _answers(flags, socket, told):
+        said = answer.complaint()
+        if said and profile is None:
+            raise ConfigurationError(f"what has no profile: {said}", fault.hint)
+        if said and profile is not None:
+            unusable[profile] = said
+            continue
+        found = _read(answer)
+        resolved = {"name": found["name"], **{part: resolved[part] | found[part] for part in _PARTS}}
+    hashes = hashes_of(resolved, drawn["services"], flags, socket)
+    whole = resolved | {"services": known["services"] | resolved["services"]}
+    project = understood(outline.output, lambda: read_project(whole, hashes, compose))
+    return project.model_copy(update={"unusable": unusable, "apart": True})
+
+
+def _answers(
+    flags: Sequence[str], socket: str, told: Mapping[str | None, tuple[str, ...]]
+) -> Iterator[tuple[str | None, Answer]]:
+    """Yield how Compose resolves the files, told of each of these in turn."""
+    left = list(told)
+    while left:
+        batch, left = left[:AT_ONCE], left[AT_ONCE:]
+        asked = {}
+        for number, profile in enumerate(batch):
+            named = [part for one in told[profile] for part in ("--profile", one)]
+            asked[str(number)] = ask([*flags, *named, "config", "--format", "json"], socket)
+        answers = collect(asked)
+        yield from ((profile, answers[str(number)]) for number, profile in enumerate(batch))
+
+
+def _read(answer: Answer) -> dict[str, Any]:
+    """Return the name and the parts of a project."""
+
+    def read() -> dict[str, Any]:
+        said = json.loads(answer.output)
+        return {"name": str(said["name"]), **{part: dict(said.get(part) or {}) for part in _PARTS}}
+
+    return understood(answer.output, read)
+
+
+def _literal(part: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is outlined without what Compose would still have to interpolate."""
+    return {
+        name: {key: value for key, value in (one or {}).items() if "$" not in json.dumps(value)} for name, one in part.items()
+    }

@@ -1,0 +1,83 @@
+"""A profile that Compose cannot resolve cannot be used, and stops nobody who does not use it."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.engine.lab import Lab
+
+
+@pytest.fixture
+def lab(lab_of: Callable[[str], Lab]) -> Lab:
+    return lab_of("unusable")
+
+
+def test_what_nobody_uses_stops_nobody(lab: Lab) -> None:
+    lab.run("audio", "plain")
+    assert lab.run("status", "--format", "json").json["mode"] == "audio plain"
+    lab.run("plan", "training")
+    lab.run("training")
+    assert set(lab.running()) == {"trainer"}
+    lab.run("stop")
+    assert lab.running() == {}
+
+
+@pytest.mark.parametrize(
+    ("profile", "reason"),
+    [("unset", "secrets.env not found"), ("above", "secrets.env not found"), ("labelled", "labels.env not found")],
+)
+def test_what_cannot_be_resolved_is_refused_with_what_compose_says(lab: Lab, profile: str, reason: str) -> None:
+    lab.run("audio", "plain")
+    before = lab.running()
+    for verb in (("audio", profile), ("up", profile), ("plan", "up", profile)):
+        refused = lab.run(*verb, expect=3)
+        assert "cannot be used" in refused.err
+        assert reason in refused.err
+    assert lab.running() == before
+    found = {one["where"]: one["message"] for one in lab.run("check", "--format", "json", expect=None).json}
+    assert reason in found[f"compose: profile {profile}"]
+
+
+def test_what_needs_a_service_of_another_profile_and_what_has_another_profile_are_used(lab: Lab) -> None:
+    lab.run("audio", "across")
+    assert set(lab.running()) == {"across", "plain"}
+    lab.run("audio", "either")
+    assert set(lab.running()) == {"either"}
+
+
+def test_of_two_that_have_one_name_either_is_used(lab: Lab) -> None:
+    lab.run("audio", "twin")
+    assert set(lab.running()) == {"twin"}
+    found = {one["where"] for one in lab.run("check", "--format", "json", expect=None).json}
+    assert "compose: profile twin" not in found
+
+
+def test_what_stands_in_files_of_variables_and_labels_is_part_of_a_service(lab: Lab) -> None:
+    (lab.folder / "secrets.env").write_text("TOKEN=1\n")
+    (lab.folder / "labels.env").write_text("one=1\n")
+    for profile in ("unset", "labelled"):
+        lab.run("audio", profile)
+        assert lab.run("plan", "audio", profile, "--format", "json").json["warnings"] == []
+        again = lab.run("audio", profile)
+        assert "nothing to do" in again.out
+    lab.run("audio", "unset")
+    (lab.folder / "secrets.env").write_text("TOKEN=2\n")
+    assert "earlier definition" in lab.run("audio", "unset").err
+    lab.run("stop")
+    lab.run("audio", "unset")
+    assert "TOKEN=2" in lab.docker("inspect", "--format", "{{.Config.Env}}", lab.id_of("unset"))
+
+
+def test_what_runs_is_seen_and_stopped_when_its_profile_can_no_longer_be_resolved(lab: Lab) -> None:
+    (lab.folder / "secrets.env").write_text("TOKEN=1\n")
+    lab.run("audio", "unset")
+    (lab.folder / "secrets.env").unlink()
+    status = lab.run("status", "--format", "json").json
+    assert (status["mode"], [one["service"] for one in status["services"]]) == ("audio unset", ["unset"])
+    assert "secrets.env not found" in lab.run("audio", "unset", expect=3).err
+    lab.run("training")
+    assert set(lab.running()) == {"trainer"}
+    lab.run("restore", expect=3)
+    (lab.folder / "secrets.env").write_text("TOKEN=1\n")
+    lab.run("restore")
+    assert set(lab.running()) == {"unset"}
