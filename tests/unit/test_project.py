@@ -134,3 +134,21 @@ def test_what_compose_does_not_create_has_no_hash() -> None:
     lab = read_project({"name": "lab", "services": {}, "networks": parts, "volumes": parts}, {})
     assert (set(lab.networks), set(lab.volumes)) == ({"lab_b"}, {"lab_b"})
     assert lab.networks["lab_b"] != lab.volumes["lab_b"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "completes"),
+    [
+        ({}, True),
+        ({"restart": "no"}, True),
+        ({"restart": "on-failure:3"}, True),
+        ({"restart": "unless-stopped"}, False),
+        ({"restart": "always"}, False),
+        ({"deploy": {"restart_policy": {"condition": "any"}}}, False),
+        ({"restart": "always", "deploy": {"restart_policy": {"condition": "none"}}}, True),
+        ({"healthcheck": {"test": ["CMD", "true"]}}, False),
+        ({"healthcheck": {"disable": True}}, True),
+    ],
+)
+def test_exit_0_is_the_end_of_what_nothing_expects_to_run_on(raw: dict[str, Any], completes: bool) -> None:
+    assert project(a=raw).services["a"].may_complete is completes

@@ -6,8 +6,8 @@ from spark_mode.frozen import Frozen
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.planning.mode import current_mode
-from spark_mode.planning.observed import LEASED, Observed
-from spark_mode.planning.plan import Plan
+from spark_mode.planning.observed import LEASED, Endings, Observed
+from spark_mode.planning.plan import Plan, Stop
 from spark_mode.wall_time import now
 
 
@@ -21,7 +21,7 @@ class Before(Frozen):
 
 
 class State(Frozen):
-    """The last request that succeeded, its mode and since when (ISO 8601, UTC), and what ran before it."""
+    """The last request that succeeded, its mode and since when (ISO 8601, UTC), what ran before it, and how containers ended."""
 
     request: str | None = None
     mode: str | None = None
@@ -29,6 +29,7 @@ class State(Frozen):
     models: tuple[str, ...] = ()
     variants: dict[str, str] = Field(default_factory=dict)
     before: Before | None = None
+    endings: Endings = Endings()
 
 
 def before_of(observed: Observed, project: Project, rules: Rules) -> Before:
@@ -49,9 +50,13 @@ def before_of(observed: Observed, project: Project, rules: Rules) -> Before:
     )
 
 
-def after(state: State, plan: Plan, before: Before, mode: str, touched: bool) -> State:
-    """Return the state after a switch that `touched` something or not; a mode that was on already keeps its time."""
+def after(state: State, plan: Plan, before: Before, mode: str, touched: bool, seen: Observed) -> State:
+    """Return the state after a switch that `touched` something or not; a mode that was on already keeps its time.
+
+    `seen` is what is there now, with what the switch saw end by itself.
+    """
     same = state.mode == mode and before.mode == mode
+    stops = (id_ for step in plan.steps if isinstance(step, Stop) for id_ in step.containers)
     return State(
         request=plan.request,
         mode=mode,
@@ -59,4 +64,5 @@ def after(state: State, plan: Plan, before: Before, mode: str, touched: bool) ->
         models=plan.models,
         variants=plan.variants,
         before=before if touched else state.before,
+        endings=seen.with_ended(stopped=stops).endings,
     )

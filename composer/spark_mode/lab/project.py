@@ -84,6 +84,12 @@ class Service(_Part):
         required = [name for name, dependency in self.depends_on.items() if dependency.required]
         return tuple(dict.fromkeys([*required, *self.shares]))
 
+    @property
+    def may_complete(self) -> bool:
+        """Whether exit 0 may be its end: no health check expects it to run, and after that no policy starts it again."""
+        checked = self.healthcheck is not None and not self.healthcheck.disable
+        return not checked and self.restart.partition(":")[0] in ("no", "on-failure")
+
 
 class Project(_Part):
     """The whole project, all profiles included. `compose` is the version of Compose that resolved it.
@@ -175,7 +181,7 @@ def _service(project: str, name: str, raw: dict[str, Any], config_hash: str | No
         shares=tuple(shares),
         provider="provider" in raw,
         reserves_gpu=_reserves_gpu(raw),
-        restart=raw.get("restart") or "no",
+        restart=_restart(raw),
         stop_grace_seconds=_seconds(raw.get("stop_grace_period") or "10s"),
         healthcheck=raw.get("healthcheck"),
         config_hash=config_hash,
@@ -184,6 +190,15 @@ def _service(project: str, name: str, raw: dict[str, Any], config_hash: str | No
         start_by_compose=any(raw.get(key) for key in ("post_start", "configs", "secrets")),
         ollama={key: value or "" for key, value in (raw.get("environment") or {}).items() if key in OLLAMA_SETTINGS},
     )
+
+
+def _restart(raw: dict[str, Any]) -> str:
+    """Return the restart policy: the one under `deploy` goes first, and has other words (docker/compose, create.go)."""
+    deployed = (raw.get("deploy") or {}).get("restart_policy")
+    if deployed is None:
+        return raw.get("restart") or "no"
+    condition = deployed.get("condition") or "no"
+    return {"none": "no", "any": "always"}.get(condition, condition)
 
 
 def _reserves_gpu(raw: dict[str, Any]) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Mode, Rules
+from spark_mode.planning.completion import completed_services
 from spark_mode.planning.conflicts import Conflict, conflicts, member
 from spark_mode.planning.observed import Container, Observed
 
@@ -11,22 +12,28 @@ from spark_mode.planning.observed import Container, Observed
 def current_mode(observed: Observed, project: Project, rules: Rules) -> str:
     """Return `audio PROFILE`, `training`, `idle`, `custom` or `unknown`.
 
-    A mode is on when its class is active exactly with its closure; other classes, and services without a profile,
-    don't change it. Where no engine was asked the mode is unknown. Nothing with a footprint active is idle.
+    A mode is on when its class is active exactly with its closure, but for what runs until it is done and has ended well;
+    other classes, and services without a profile, don't change it. Where no engine was asked the mode is unknown. Nothing with
+    a footprint active is idle.
     """
     if not observed.complete:
         return "unknown"
     active = {container.service or "" for container in observed.active}
     if not active and not observed.foreign:
         return "idle"
-    matching = list(_matching(active, project, rules, _is_of)) or list(_matching(active, project, rules, _serves))
+    completed = completed_services(observed, project, rules)
+    matching = list(_matching(active, completed, project, rules, _is_of)) or list(
+        _matching(active, completed, project, rules, _serves)
+    )
     if len(matching) == 1:
         return matching[0]
     has_footprint = observed.workloads(rules) or any(rules.host_of_service(service) is None for service in active)
     return "custom" if has_footprint or matching else "idle"
 
 
-def _matching(active: set[str], project: Project, rules: Rules, shows: Callable[[Rules, str, str], bool]) -> Iterator[str]:
+def _matching(
+    active: set[str], completed: Collection[str], project: Project, rules: Rules, shows: Callable[[Rules, str, str], bool]
+) -> Iterator[str]:
     """Yield the modes that are on, where one of their services `shows` that it is their class which runs."""
     always = set(project.closure(base_services(project, rules)))
     for name, mode in rules.modes.items():
@@ -34,7 +41,7 @@ def _matching(active: set[str], project: Project, rules: Rules, shows: Callable[
         shown = {service for service in active if shows(rules, service, mode.class_)}
         for profile in mode.choices:
             closure = set(project.closure(services_of(mode, profile, project)))
-            if closure & shown and closure <= active and running <= closure | always:
+            if closure & shown and closure <= active | set(completed) and running <= closure | always:
                 yield mode_text(rules, name, profile)
 
 
@@ -101,13 +108,14 @@ def known_models(observed: Observed, project: Project, rules: Rules, admitted: t
     """
     active = set(observed.active_services)
     loaded = dict.fromkeys(one.workload for host in observed.loaded for one in observed.loaded_on(host) if one.workload)
-    wanted = dict.fromkeys([*(name for name in admitted if name in rules.workloads), *needed_models(active, project, rules)])
+    up = active | completed_services(observed, project, rules)
+    wanted = dict.fromkeys([*(name for name in admitted if name in rules.workloads), *needed_models(up, project, rules)])
     possible = [name for name in wanted if rules.service_of(rules.workloads[name]) in active]
     return tuple(dict.fromkeys([*possible, *loaded]))
 
 
 def needed_models(active: Collection[str], project: Project, rules: Rules) -> Iterator[str]:
-    """Yield the models that the profiles need whose services are all active."""
+    """Yield the models that the profiles need whose services are all active, or have ended well."""
     for profile, needs in rules.profiles.items():
         own = project.of_profile(profile) if needs.models else ()
         if own and set(active).issuperset(own) and set(active).issuperset(project.closure(own)):

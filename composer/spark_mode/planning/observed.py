@@ -1,6 +1,6 @@
 """What was seen at one instant: a snapshot that the planner reads instead of asking the world."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import cache
 from typing import Literal
 
@@ -137,6 +137,13 @@ class Hold(Frozen):
         return f"{self.by} holds {self.request} since {self.since}"
 
 
+class Endings(Frozen):
+    """Stopped containers, by id: those that a switch saw end by themselves as they should, and those that it stopped."""
+
+    completed: tuple[str, ...] = ()
+    stopped: tuple[str, ...] = ()
+
+
 class MemoryUser(Frozen):
     """Something that holds memory and that no workload declares: a container, a process, a model; `size` in bytes."""
 
@@ -155,8 +162,9 @@ class Observed(Frozen):
     loaded. `loaded` has what each host that was asked has loaded, None for one that did not say; where nobody listens it is
     `absent`, and has nothing loaded. `images` has the id
     of each image by the name that a service uses for it, `networks` and `volumes` what Compose wrote
-    on them, by their full names; what does not exist is absent. `held` is what somebody protects and still runs. `others` are
-    the active containers that are not the project's; `foreign` says which of them count.
+    on them, by their full names; what does not exist is absent. `held` is what somebody protects and still runs. `endings`
+    says how containers ended, as far as a switch knows it. `others` are the active containers that are not the project's;
+    `foreign` says which of them count.
     """
 
     containers: tuple[Container, ...] = ()
@@ -171,6 +179,7 @@ class Observed(Frozen):
     networks: dict[str, Made] = Field(default_factory=dict)
     volumes: dict[str, Made] = Field(default_factory=dict)
     held: tuple[Hold, ...] = ()
+    endings: Endings = Endings()
     complete: bool = True
 
     @property
@@ -202,6 +211,14 @@ class Observed(Frozen):
         if on_host is None:
             return model.name in self.models
         return any(one.workload == model.name for one in on_host)
+
+    def with_ended(self, completed: Iterable[str] = (), stopped: Iterable[str] = ()) -> "Observed":
+        """Return the snapshot with more containers of which it is known how they ended; without those that are no longer so."""
+        inactive = {one.id for one in self.containers if not one.active}
+        done = tuple(one for one in dict.fromkeys([*self.endings.completed, *completed]) if one in inactive)
+        others = dict.fromkeys([*self.endings.stopped, *stopped])
+        endings = Endings(completed=done, stopped=tuple(one for one in others if one in inactive and one not in done))
+        return self.model_copy(update={"endings": endings})
 
     def without(self, services: Collection[str], models: Collection[str]) -> "Observed":
         """Return the snapshot as it will be once these services and models are gone."""

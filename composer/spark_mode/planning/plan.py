@@ -85,9 +85,9 @@ class Start(_Step):
     """Start one service and wait until it is ready; not when fewer than `required` bytes are available by then.
 
     It goes through Compose only where Compose has more to do than to start the container (`by_compose`).
-    `completes` says that exit 0 is success, because it is training or others wait for its completion. Without a health check
-    it is ready once it has run for `settle_seconds`. Starts that follow each other and are `side_by_side` go together, each
-    as soon as the services that it comes `after` are there.
+    `completes` says that exit 0 is success, because it runs until it is done. Without a health check it is ready once it has run
+    for `settle_seconds`. Starts that follow each other and are `side_by_side` go together, each as soon as the services that it
+    comes `after` are there.
     """
 
     service: str

@@ -123,8 +123,11 @@ def _why_nothing(problem: PlanningProblem) -> str:
     admitted = new if target.services else target.models
     hosts = {rules.service_of(rules.workloads[name]) for name in admitted}
     said = [f"{', '.join(admitted)}: admitted; its host needs no start"] if admitted else []
+    completed = [name for name in target.services if name in problem.completed]
+    run = [name for name in target.services if name not in completed]
     if not hosts.issuperset(target.services):
-        said.insert(0, f"{', '.join(target.services)} {'runs' if len(target.services) == 1 else 'run'} already")
+        said = [f"{', '.join(run)} {'runs' if len(run) == 1 else 'run'} already"] * bool(run) + said
+        said += [f"{', '.join(completed)}: completed"] * bool(completed)
     if kept := [name for name in observed.active_services if name not in target.services]:
         said.append(f"beside it stays {', '.join(kept)}")
     return "; ".join(said) or "nothing ran before, and nothing runs now"

@@ -8,11 +8,12 @@ from typing import NamedTuple
 from spark_mode.lab.project import Project, Service
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.workload import Workload
+from spark_mode.planning.completion import completed_of, ends_well
 from spark_mode.planning.observed import Container, Observed
 from spark_mode.planning.plan import Preemption
 from spark_mode.planning.request import Request
 from spark_mode.planning.resolve import Target
-from spark_mode.planning.target import completes, is_other_variant, variant_of, workloads
+from spark_mode.planning.target import is_other_variant, variant_of, workloads
 
 
 class PlannedStop(NamedTuple):
@@ -47,7 +48,13 @@ class PlanningProblem:
     @cached_property
     def done(self) -> frozenset[str]:
         """The services of the target for which exit 0 is success."""
-        return completes(self.target, self.project, self.rules)
+        return ends_well(self.target.services, self.project, self.rules)
+
+    @cached_property
+    def completed(self) -> frozenset[str]:
+        """The services of the target that have ended as they should and do not run again."""
+        is_mode = self.target.mode is not None
+        return completed_of(self.target.services, is_mode, self.observed, self.project, self.rules)
 
     @cached_property
     def other_variants(self) -> tuple[str, ...]:
@@ -127,9 +134,7 @@ class PlanningProblem:
         container = self.observed.container_of(name)
         if container is None:
             return False
-        is_one_shot = name in self.done and not self.rules.runs_to_end(self.rules.of_service(name))
-        finished = is_one_shot and container.state == "exited" and container.exit_code == 0 and not self._is_outdated(name)
-        return container.active or finished
+        return container.active or (name in self.completed and not self._is_outdated(name))
 
     def _is_outdated(self, name: str) -> bool:
         """Whether the stopped container is not what the files and the variant say; with a variant Compose decides."""

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.workload import Workload
+from spark_mode.planning.completion import ends_well
 from spark_mode.planning.conflict_policy import conflict_victims
 from spark_mode.planning.foreign_conflicts import foreign_conflict
 from spark_mode.planning.observed import Container, Observed, running_workload
@@ -51,7 +52,7 @@ def rollback(carried_out: tuple[Step, ...], project: Project, rules: Rules, befo
     if services or by_id:
         workloads = [running_workload(rules, one.service or "", one.variant) for one in returning if not one.one_off]
         back.append(await_release(tuple(filter(None, workloads)), rules, now.memory, force=True))
-    done = frozenset(name for name in services if rules.runs_to_end(rules.of_service(name)))
+    done = ends_well(services, project, rules)
     back += [StartContainer(container=one.id, subject=one.name, cause="it ran before") for one in by_id]
     sizes = {one.service: one.footprint.planned for one in workloads if one}
     back += starts(services, project, rules, now, "it ran before", done, None, sizes)

@@ -97,9 +97,3 @@ def workloads(target: Target, rules: Rules, observed: Observed) -> tuple[Workloa
     """Return the workloads of the target: its services in their variants, and its models."""
     found = [running_workload(rules, name, variant_of(name, target, rules, observed)) for name in target.services]
     return (*(one for one in found if one), *(rules.workloads[model] for model in target.models))
-
-
-def completes(target: Target, project: Project, rules: Rules) -> frozenset[str]:
-    """Return the services of the target for which exit 0 is success: long runs, and what others wait to complete."""
-    long_runs = {name for name in target.services if rules.runs_to_end(rules.of_service(name))}
-    return frozenset(long_runs | project.awaited.intersection(target.services))

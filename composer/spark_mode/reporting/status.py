@@ -7,7 +7,8 @@ from spark_mode.errors import SparkModeError
 from spark_mode.journal.measurements import Measurement, read_measurements
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.size import gb_text
-from spark_mode.planning.mode import long_runs, violations
+from spark_mode.planning.completion import completed_services
+from spark_mode.planning.mode import long_runs, mode_services, violations
 from spark_mode.planning.observed import Container, Observed, running_workload
 from spark_mode.planning.request import Request, mode_requests
 from spark_mode.reporting.status_model import ModeChange, ModelStatus, ServiceStatus, Status
@@ -31,7 +32,8 @@ def status(session: Session) -> Status:
     records = read_measurements(session.measurements_path)
     settled = {one.container: one for one in records}
     held = session.memories_of([one.id for one in observed.active if one.id in settled])
-    services = tuple(_service(one, rules, settled.get(one.id), held.get(one.id)) for one in observed.active)
+    running = tuple(_service(one, rules, settled.get(one.id), held.get(one.id)) for one in observed.active)
+    services = (*running, *_ended(mode, session, observed))
     long = long_runs(observed.active, rules)
     utilisation = busy(session.gpu, session.clock) if long else None
     return Status(
@@ -85,6 +87,16 @@ def _service(container: Container, rules: Rules, settled: Measurement | None, he
         measured=settled.took if settled and settled.counts else None,
         grown=held - settled.held if settled and settled.held is not None and held is not None else None,
     )
+
+
+def _ended(mode: str, session: Session, observed: Observed) -> Iterator[ServiceStatus]:
+    """Yield what is part of the mode and has ended by itself, as it should."""
+    completed = completed_services(observed, session.project, session.rules)
+    for name in mode_services(mode, session.project, session.rules):
+        if name in completed:
+            workload = session.rules.of_service(name)
+            class_ = workload.class_ if workload else "unknown"
+            yield ServiceStatus(service=name, class_=class_, state="exited (0)", health="none", age=None, planned=None)
 
 
 def _models(observed: Observed, rules: Rules) -> Iterator[ModelStatus]:

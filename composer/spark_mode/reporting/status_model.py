@@ -6,7 +6,9 @@ from spark_mode.planning.observed import Memory, MemoryUser
 
 
 class ServiceStatus(Frozen):
-    """A service with an active container. `age` is in seconds, `planned` in bytes, None for a host.
+    """A service with an active container, or one of the mode that has ended by itself.
+
+    `age` is in seconds, `planned` in bytes, None for a host.
 
     `measured` is what it took when it settled, `grown` by how much it holds more since; bytes, None where unknown, as what it
     took is where others' memory moved meanwhile.

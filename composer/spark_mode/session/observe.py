@@ -6,7 +6,7 @@ from spark_mode.engine.doors import Docker, HostAbsent, HostFailed, Machine, Mod
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.planning.mode import known_models
-from spark_mode.planning.observed import Hold, LoadedModel, Observed
+from spark_mode.planning.observed import Endings, Hold, LoadedModel, Observed
 from spark_mode.session.foreign_workloads import foreign_workloads, leased_workloads
 from spark_mode.sharing.leases import Lease
 
@@ -23,6 +23,8 @@ def host_at(address: str) -> ModelHost:
 
 class Observer:
     """Sees one lab on one machine. `admitted` are the models that the last switch admitted, `holds` what was ever held.
+
+    `endings` says how containers ended, as far as switches know it.
 
     `leases` gives what others were allowed to start; it counts as active. `files` are the lab's own Compose files: what was
     made from one of them under another project name is foreign, and counts.
@@ -41,10 +43,11 @@ class Observer:
         holds: tuple[Hold, ...] = (),
         leases: Callable[[], tuple[Lease, ...]] = tuple,
         files: Sequence[str] = (),
+        endings: Endings | None = None,
     ) -> None:
         self._docker, self._machine, self._hosts = docker, machine, hosts
         self._project, self._rules, self._admitted = project, rules, admitted
-        self._holds, self._leases, self._files = holds, leases, files
+        self._holds, self._leases, self._files, self._endings = holds, leases, files, endings or Endings()
 
     def observe_running(self, all_hosts: bool = False) -> Observed:
         """Return what changes from moment to moment: the containers, the leases, the memory, and what hosts have loaded.
@@ -68,6 +71,7 @@ class Observer:
             ),
             others=others,
             memory=self._machine.memory(),
+            endings=self._endings,
         )
         names = [name for name, host in self._rules.hosts.items() if all_hosts or host.service is None]
         loaded, absent = self._ask({name: address for name in names if (address := self.address_of(name, observed))})

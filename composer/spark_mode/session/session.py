@@ -180,7 +180,8 @@ class Session:
         """Who looks at this lab."""
         known = self.journal_state
         admitted, leases, files = known.state.models, self.forgiveness.of(self.leases.live), self.files.compose
-        return Observer(self.docker, self.machine, host_at, self.project, self.rules, admitted, known.holds, leases, files)
+        doors, lab = (self.docker, self.machine, host_at), (self.project, self.rules)
+        return Observer(*doors, *lab, admitted, known.holds, leases, files, known.state.endings)
 
     def observe(self) -> Observed:
         """Return what is there now. Raises EngineUnavailable."""

@@ -95,7 +95,8 @@ class Brake:
         """Write how it ended; `restore` brings back what ran before it, however it did."""
         session = self._session
         was = before_of(before, session.project, session.rules)
-        state = after(session.state, plan, was, session.mode(session.observer.observe_running()), touched=True)
+        seen = session.observer.observe_running()
+        state = after(session.state, plan, was, session.mode(seen), touched=True, seen=seen)
         self._attempt.record(self._attempt.ended(plan.request, outcome, note, state))
 
     def _report(self, plan: Plan, outcome: Literal["applied", "unchanged"], seen: Observed) -> Report:

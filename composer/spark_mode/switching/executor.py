@@ -11,6 +11,7 @@ from typing import NoReturn, assert_never
 from spark_mode.engine.doors import ComposeFailed, StartFailed
 from spark_mode.errors import StepFailed
 from spark_mode.journal.measurements import Measurement
+from spark_mode.planning.completion import has_ended
 from spark_mode.planning.observed import Container, Observed
 from spark_mode.planning.plan import (
     AwaitRelease,
@@ -50,7 +51,8 @@ LAST_LINES = 5
 class Executor:
     """Carries out the steps of one plan, or of one rollback. `touched` says whether anything was stopped or started.
 
-    `started` are the services that this switch started: one of them that fails is stopped. `awaits` is what the running
+    `started` are the services that this switch started: one of them that fails is stopped. `completed` are those of them that
+    have ended by themselves as they should, with their containers. `awaits` is what the running
     step waits for, in words. `sides` ends it when two that a rule keeps apart are active together.
     `patience` is how many seconds the release of memory may take; None is what rules.yaml says.
     """
@@ -62,6 +64,7 @@ class Executor:
     awaits: str = ""
     patience: float | None = None
     started: set[str] = field(default_factory=set)
+    completed: dict[str, str] = field(default_factory=dict)
     _ready: set[str] = field(default_factory=set)
     _since: dict[str, float] = field(default_factory=dict)
     _first: dict[str, Container] = field(default_factory=dict)
@@ -226,7 +229,9 @@ class Executor:
         up = {service: container for service in step.services if (container := seen.container_of(service))}
         self._policies.give_back(*up.values())
         for service, container in up.items():
-            if remark := remark_on(container, service in step.unhealthy, service in self.started):
+            if service in self.started and has_ended(service, seen, self.lab.project, self._rules):
+                self.completed[service] = container.id
+            elif remark := remark_on(container, service in step.unhealthy, service in self.started):
                 self.attempt.warned(f"{service} {remark}: docker logs {container.name}")
 
     def _await_rest(self, step: Verify, seen: Observed) -> bool:

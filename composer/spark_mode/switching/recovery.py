@@ -59,7 +59,7 @@ class Recovery:
                 return self._recovered(switch.back(cut_off.began.before, restore=True, reason=reason))
             self._attempt.watcher.planned(plan)
             switch.run(plan, cut_off.began.before, cut_off.began.restore)
-            return self._recovered("it was finished", self._state_after(plan), plan, follow=True)
+            return self._recovered("it was finished", self._state_after(plan, switch), plan, follow=True)
         except (SwitchFailed, Interrupted) as error:
             if switch.ended == "rolled-back":
                 return self._recovered(error.message)
@@ -106,10 +106,11 @@ class Recovery:
         ended = any(one and one.state == "exited" and one.exit_code == 0 and one.id not in ran for one in there)
         return ended and not seen.active
 
-    def _state_after(self, plan: Plan) -> State:
+    def _state_after(self, plan: Plan, switch: Switch) -> State:
         session = self._session
         was = before_of(self._cut_off.began.before, session.project, session.rules)
-        return after(session.state, plan, was, self._mode(), touched=True)
+        seen = session.observer.observe_running().with_ended(switch.completed.values())
+        return after(session.state, plan, was, session.mode(seen), touched=True, seen=seen)
 
     def _mode(self) -> str:
         return self._session.mode(self._session.observer.observe_running())

@@ -47,6 +47,11 @@ class Switch:
         """What the starts that settled were seen to take."""
         return self._executor.measured
 
+    @property
+    def completed(self) -> dict[str, str]:
+        """The containers that the switch started and saw end by themselves as they should, by service."""
+        return self._executor.completed
+
     def run(self, plan: Plan, before: Observed, restore: bool) -> None:
         """Carry out a plan that was made from `before`. Whatever is raised meanwhile takes the way back.
 

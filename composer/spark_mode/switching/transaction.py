@@ -190,7 +190,7 @@ class Transaction:
         if request.verb == "restore" and session.journal_state.restores:
             restore_after(self._attempt, None)  # it has come back
         admitted = plan.models != session.state.models
-        state = after(session.state, plan, was, mode, touched=False) if admitted else None
+        state = after(session.state, plan, was, mode, touched=False, seen=before) if admitted else None
         self._attempt.record(self._attempt.ended(plan.request, "unchanged", state=state))
         note = f"{plan.nothing_to_do}; held from now on" if self._options.hold else plan.nothing_to_do
         return Report(
@@ -212,24 +212,25 @@ class Transaction:
             switch.run(plan, before, self._options.restore_on_failure)
         except (SwitchFailed, Interrupted) as error:
             if switch.ended:
-                seen = session.mode(session.observer.observe_running())
-                state = after(session.state, plan, was, seen, touched=True) if switch.left_stopped else None
+                seen = session.observer.observe_running()
+                left = after(session.state, plan, was, session.mode(seen), touched=True, seen=seen)
+                state = left if switch.left_stopped else None
                 self._attempt.record(self._attempt.ended(plan.request, switch.ended, note=error.message, state=state))
             raise
         finally:
             self._attempt.measured(switch.measured)
-        running = session.observer.observe_running()
+        running = session.observer.observe_running().with_ended(switch.completed.values())
         mode = session.mode(running)
         keep_in_force(self._attempt, request, plan, running, self._options, self._attempt.switch)
-        self._attempt.record(
-            self._attempt.ended(plan.request, "applied", state=after(session.state, plan, was, mode, touched=True))
-        )
+        state = after(session.state, plan, was, mode, touched=True, seen=running)
+        self._attempt.record(self._attempt.ended(plan.request, "applied", state=state))
         return Report(
             request=plan.request,
             outcome="applied",
             mode=mode,
             seconds=self._attempt.seconds,
             steps=plan.steps,
+            note=f"{', '.join(switch.completed)}: completed" if switch.completed else None,
             warnings=(*plan.warnings, *self._attempt.warnings),
         )
 
