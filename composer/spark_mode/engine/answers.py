@@ -157,9 +157,18 @@ def read_container(raw: Any) -> Container:
         depends_on=tuple(one.partition(":")[0] for one in labels.get("com.docker.compose.depends_on", "").split(",") if one),
         stop_seconds=10 if grace is None else grace,
         restart_policy=policy.get("Name") or "no",
+        shares=_shares(_part(raw, "HostConfig")),
         restart_retries=policy.get("MaximumRetryCount") or 0,
         address=_address(raw) if running else None,
     )
+
+
+def _shares(config: dict[str, Any]) -> tuple[str, ...]:
+    """Return the containers whose namespaces or volumes a container uses, by id, or by the name that somebody gave."""
+    joined = (config.get(key) or "" for key in ("NetworkMode", "IpcMode", "PidMode"))
+    mounted = (one.partition(":")[0] for one in _entries(config.get("VolumesFrom") or []))
+    joins = (one.removeprefix("container:") for one in joined if one.startswith("container:"))
+    return tuple(dict.fromkeys([*joins, *mounted]))
 
 
 def _health(health: dict[str, Any], check: dict[str, Any]) -> Health:

@@ -56,6 +56,7 @@ class Service(_Part):
     """A service of the project. `ollama` are its settings for Ollama; the rest of an environment may be secret.
 
     `image` is the name that Compose gives to what it `builds`, where the file gives none.
+    `shares` are the services whose namespaces or volumes it uses, `joins` those of them whose namespaces it is in.
     `config_hash` is what Compose writes on its container, None where nobody can tell it before.
     `scope` is what its label of that name says: whether its containers count for other labs.
     `start_by_compose`: it has what Compose adds at each start (`post_start`, configs and secrets that it copies in).
@@ -67,6 +68,7 @@ class Service(_Part):
     profiles: tuple[str, ...] = ()
     depends_on: dict[str, Dependency] = Field(default_factory=dict)
     shares: tuple[str, ...] = ()
+    joins: tuple[str, ...] = ()
     provider: bool = False
     reserves_gpu: bool = False
     restart: str = "no"
@@ -170,21 +172,22 @@ def read_project(resolved: dict[str, Any], hashes: dict[str, str], compose: str 
 
 def _service(project: str, name: str, raw: dict[str, Any], config_hash: str | None) -> Service:
     shared = [raw.get(key) or "" for key in ("network_mode", "ipc", "pid")]
-    shares = [value.removeprefix("service:") for value in shared if value.startswith("service:")]
-    shares += [value.split(":")[0] for value in raw.get("volumes_from") or () if not value.startswith("container:")]
+    joins = [value.removeprefix("service:") for value in shared if value.startswith("service:")]
+    shares = joins + [value.split(":")[0] for value in raw.get("volumes_from") or () if not value.startswith("container:")]
     return Service(
         name=name,
         image=raw.get("image") or (f"{project}-{name}" if "build" in raw else None),
         builds="build" in raw,
         profiles=tuple(raw.get("profiles") or ()),
         depends_on=raw.get("depends_on") or {},
-        shares=tuple(shares),
+        shares=tuple(dict.fromkeys(shares)),
+        joins=tuple(dict.fromkeys(joins)),
         provider="provider" in raw,
         reserves_gpu=_reserves_gpu(raw),
         restart=_restart(raw),
         stop_grace_seconds=_seconds(raw.get("stop_grace_period") or "10s"),
         healthcheck=raw.get("healthcheck"),
-        config_hash=config_hash,
+        config_hash=None if shares else config_hash,
         scope=(raw.get("labels") or {}).get(SCOPE),
         pre_stop=bool(raw.get("pre_stop")),
         start_by_compose=any(raw.get(key) for key in ("post_start", "configs", "secrets")),

@@ -165,7 +165,7 @@ def lacking(problem: PlanningProblem, capacity: int) -> Shortfall:
     total = sum(one.footprint.planned for one in problem.after) + overhead(problem.after, rules)
     available = observed.memory.available
     required = required_memory(problem.starting_workloads, rules, problem.request.force)
-    leaving = [one for one in observed.copies(rules) if one.service in problem.other_variants]
+    leaving = [one for one in observed.copies(rules) if one.service in problem.renewed]
     coming_back = 0 if available is None else available + sum(one.footprint.planned for one in leaving)
     return Shortfall(
         declared=max(0, total - allowed_total(problem, capacity)),

@@ -20,6 +20,8 @@ def warnings(problem: PlanningProblem) -> Iterator[str]:
     """Yield what is worth knowing of the target, of what stays and of what is stopped."""
     target, project, rules, observed = problem.target, problem.project, problem.rules, problem.observed
     for container in problem.remaining.active:
+        if container.service in problem.renewed and not container.one_off:
+            continue
         if container.service in project.services and container.service in target.services and not container.one_off:
             yield from _kept(container, target, project, rules, observed)
         elif container.one_off:

@@ -25,7 +25,7 @@ def _refusal(name: str, hold: Hold) -> Refusal:
 
 
 def _is_stopped(name: str, problem: PlanningProblem) -> bool:
-    return name in (*problem.gone_services, *problem.gone_models, *problem.other_variants)
+    return name in (*problem.gone_services, *problem.gone_models, *problem.renewed)
 
 
 def _is_out_of_place(name: str, problem: PlanningProblem) -> bool:

@@ -22,7 +22,10 @@ Health = Literal["none", "starting", "healthy", "unhealthy"]
 
 
 class Container(Frozen):
-    """A container as the engine reported it. Times are the engine's: ISO 8601, and seconds since the epoch to compare them."""
+    """A container as the engine reported it. Times are the engine's: ISO 8601, and seconds since the epoch to compare them.
+
+    `shares` are the containers, by id, whose namespaces or volumes it uses.
+    """
 
     id: str
     name: str
@@ -43,6 +46,7 @@ class Container(Frozen):
     restart_policy: str = "no"
     restart_retries: int = 0
     address: str | None = None
+    shares: tuple[str, ...] = ()
 
     @property
     def active(self) -> bool:

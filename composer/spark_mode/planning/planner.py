@@ -106,7 +106,7 @@ def _memory_refusal(problem: PlanningProblem, reckoned: Budget, capacity: int) -
 
 
 def _stopped_training(problem: PlanningProblem) -> tuple[StoppedTraining, ...]:
-    going = {*problem.gone_services, *problem.other_variants}
+    going = {*problem.gone_services, *problem.renewed}
     return tuple(
         StoppedTraining(name=workload.name, service=container.service, since=container.started_at)
         for container in problem.observed.active

@@ -1,6 +1,7 @@
 """What a plan has to do: the target beside what was observed, worked out once for all who plan."""
 
 from collections import Counter
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from spark_mode.planning.observed import Container, Observed
 from spark_mode.planning.plan import Preemption
 from spark_mode.planning.request import Request
 from spark_mode.planning.resolve import Target
+from spark_mode.planning.shared_parts import adrift, parted_from
 from spark_mode.planning.target import is_other_variant, variant_of, workloads
 
 
@@ -58,18 +60,29 @@ class PlanningProblem:
 
     @cached_property
     def other_variants(self) -> tuple[str, ...]:
-        """The services that run in another variant than the one asked for: stopped, created and started."""
+        """The services that run in another variant than the one asked for."""
         return tuple(name for name in self.target.services if is_other_variant(name, self.target, self.rules, self.observed))
 
     @cached_property
     def to_start(self) -> tuple[str, ...]:
         """The services to start, dependencies first."""
-        return tuple(name for name in self.target.services if name in self.other_variants or not self._is_up(name))
+        found: list[str] = []
+        for name in self.target.services:
+            if name in self.other_variants or not self._is_up(name) or self._adrift(name, found):
+                found.append(name)
+        return tuple(found)
+
+    @cached_property
+    def renewed(self) -> dict[str, str]:
+        """The services that run and are stopped, created and started again, with the causes."""
+        asked = f"{self.request} asks for another variant"
+        causes = {name: asked if name in self.other_variants else self._adrift(name, self.to_start) for name in self.to_start}
+        return {name: cause for name, cause in causes.items() if cause}
 
     @cached_property
     def to_create(self) -> tuple[str, ...]:
-        """The services whose container is missing or no longer what the files say, those in another variant included."""
-        return tuple(name for name in self.to_start if name in self.other_variants or self._is_outdated(name))
+        """The services whose container is missing or no longer what the files say, or that are made anew while they run."""
+        return tuple(name for name in self.to_start if name in self.renewed or self._is_outdated(name))
 
     @cached_property
     def asked_for(self) -> tuple[Workload, ...]:
@@ -116,19 +129,29 @@ class PlanningProblem:
     def after(self) -> tuple[Workload, ...]:
         """What counts once all is done: what stays, as often as it runs, and what comes."""
         there, coming = self.observed.models, self.to_start
-        staying = [one for one in self.remaining.copies(self.rules) if one.service not in self.other_variants]
+        staying = [one for one in self.remaining.copies(self.rules) if one.service not in self.renewed]
         return (*staying, *(one for one in self.asked_for if one.service in coming or (one.model and one.name not in there)))
 
     @cached_property
     def released(self) -> tuple[Workload, ...]:
         """The workloads whose memory comes back before anything starts, as often as they run."""
-        staying = Counter(one.name for one in self.remaining.copies(self.rules) if one.service not in self.other_variants)
+        staying = Counter(one.name for one in self.remaining.copies(self.rules) if one.service not in self.renewed)
         going = []
         for one in self.observed.copies(self.rules):
             staying[one.name] -= 1
             if staying[one.name] < 0 and (not one.model or self.observed.holds(one)):
                 going.append(one)
         return tuple(going)
+
+    def parted_from(self, name: str) -> str | None:
+        """Return the service whose container, which a service's own shares with, is another one or will be."""
+        return parted_from(name, self.project, self.observed, self._anew(self.to_start))
+
+    def _anew(self, starting: Iterable[str]) -> tuple[str, ...]:
+        return tuple(name for name in starting if name in self.other_variants or self._is_outdated(name))
+
+    def _adrift(self, name: str, starting: Collection[str]) -> str | None:
+        return adrift(name, self.project, self.observed, starting, self._anew(starting))
 
     def _is_up(self, name: str) -> bool:
         container = self.observed.container_of(name)

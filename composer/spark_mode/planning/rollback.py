@@ -15,6 +15,7 @@ from spark_mode.planning.conflict_policy import conflict_victims
 from spark_mode.planning.foreign_conflicts import foreign_conflict
 from spark_mode.planning.observed import Container, Observed, running_workload
 from spark_mode.planning.plan import Create, Load, Start, StartContainer, Step, Stop, Unload
+from spark_mode.planning.shared_parts import parted_from
 from spark_mode.planning.steps import await_release, has_stop_hook, in_stop_order, starts, verify
 
 
@@ -46,7 +47,7 @@ def rollback(carried_out: tuple[Step, ...], project: Project, rules: Rules, befo
     back = [
         *_unloads(carried_out, rules, before, now),
         *_stops(carried_out, victims, project, rules, before, now),
-        *_creates(services, before, now),
+        *_creates(services, project, before, now),
     ]
     workloads: list[Workload | None] = []
     if services or by_id:
@@ -83,8 +84,13 @@ def _services(returning: list[Container], project: Project) -> tuple[str, ...]:
 def _stops(
     carried_out: tuple[Step, ...], victims: Mapping[str, str], project: Project, rules: Rules, before: Observed, now: Observed
 ) -> list[Step]:
-    """Stop what runs now and did not before, of the services that the steps start, and the victims that still run."""
-    started = {step.service for step in carried_out if isinstance(step, Start)}
+    """Stop what runs now and did not before, of the services that the steps start, and the victims that still run.
+
+    What ran before and shares with one of those keeps it: what it shared with before is gone.
+    """
+    sharing = (project.services[name] for name in before.active_services if name in project.services)
+    shared = {owner for one in sharing for owner in one.shares}
+    started = {step.service for step in carried_out if isinstance(step, Start)} - shared
     ran = before.active
     new = [
         one
@@ -117,9 +123,9 @@ def _unloads(carried_out: tuple[Step, ...], rules: Rules, before: Observed, now:
     ]
 
 
-def _creates(services: tuple[str, ...], before: Observed, now: Observed) -> list[Step]:
-    """Create again what was replaced: a container of another variant, or one that is gone."""
-    kept = {one.id for one in now.containers}
+def _creates(services: tuple[str, ...], project: Project, before: Observed, now: Observed) -> list[Step]:
+    """Create again what was replaced: a container of another variant, one that is gone, or shares with one that is gone."""
+    kept = {one.id for one in now.containers if not (one.service in services and parted_from(one.service, project, now))}
     replaced = [one for one in before.active if one.service in services and not one.one_off and one.id not in kept]
     if not replaced:
         return []

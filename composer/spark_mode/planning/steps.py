@@ -1,7 +1,7 @@
 """The steps of a plan, in the one order that is safe: create, stop, await the memory, start, verify.
 
 Creating comes before the first stop, so that a bad file or a missing image costs nothing. Only a service that runs in
-another variant is stopped before its new container can be created.
+another variant, or that shares with one that is made anew, is stopped before its new container can be created.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,13 +27,13 @@ READY_AFTER_START_PERIOD = 300.0
 def steps(problem: PlanningProblem) -> tuple[Step, ...]:
     """Return the steps that lead from what was observed to the target; none when it is reached already."""
     found: list[Step] = []
-    ahead = tuple(name for name in problem.to_create if name not in problem.other_variants)
+    ahead = tuple(name for name in problem.to_create if name not in problem.renewed)
     if ahead:
         found.append(_create(ahead, problem))
     found += _stops(problem)
     found += _unloads(problem)
-    if problem.other_variants:
-        found.append(_create(problem.other_variants, problem))
+    if problem.renewed:
+        found.append(_create(tuple(problem.renewed), problem))
     loads = problem.to_load
     if problem.to_start or loads:
         if problem.request.drop_caches:
@@ -193,7 +193,7 @@ def has_stop_hook(service: str, project: Project) -> bool:
 
 def _stops(problem: PlanningProblem) -> Iterator[Stop]:
     causes = {one.name: one.cause for one in problem.stopped if not one.is_model}
-    causes |= dict.fromkeys(problem.other_variants, f"{problem.request} asks for another variant")
+    causes |= problem.renewed
     for name, after in in_stop_order(causes, problem.project, problem.rules, problem.observed).items():
         containers = [one for one in problem.observed.active if one.service == name]
         workload = problem.rules.of_service(name)
@@ -233,7 +233,9 @@ def _create(services: tuple[str, ...], problem: PlanningProblem) -> Create:
         if is_varied(name, problem.target, problem.rules, problem.observed)
         and (variant := variant_of(name, problem.target, problem.rules, problem.observed))
     }
-    return Create(services=services, variants=variants, subject=", ".join(services), cause="requested")
+    anew = [f"{name} is made anew to share with {owner}" for name in services if (owner := problem.parted_from(name))]
+    cause = "; ".join(["requested", *anew])
+    return Create(services=services, variants=variants, subject=", ".join(services), cause=cause)
 
 
 def _not_ready(container: Container | None) -> bool:

@@ -3,6 +3,7 @@
 from spark_mode.engine.doors import ChosenVariant, ComposeFailed
 from spark_mode.errors import StepFailed
 from spark_mode.planning.plan import Create
+from spark_mode.planning.shared_parts import parted_from
 from spark_mode.session.lab import Lab
 from spark_mode.switching.last_look import require_stopped
 
@@ -22,5 +23,7 @@ def create(step: Create, lab: Lab) -> None:
     seen = lab.observer.observe_running()
     for service in step.services:
         made, wanted = seen.container_of(service), lab.project.services[service].config_hash
+        if made and (owner := parted_from(service, lab.project, seen)):
+            raise StepFailed(f"{service} shares with another container of {owner} than there is; ask again")
         if made and wanted and service not in variants and made.config_hash != wanted:
             raise StepFailed(f"the Compose files changed while {service} was created; ask again")
