@@ -68,6 +68,22 @@ def test_what_stands_in_files_of_variables_and_labels_is_part_of_a_service(lab: 
     assert "TOKEN=2" in lab.docker("inspect", "--format", "{{.Config.Env}}", lab.id_of("unset"))
 
 
+def test_what_keeps_compose_from_resolving_anything_is_said_and_what_runs_is_seen_and_stopped(lab: Lab) -> None:
+    lab.run("audio", "plain")
+    text = (lab.folder / "compose.yaml").read_text()
+    (lab.folder / "compose.yaml").write_text(text.replace("[labelled, either]", "[labelled, either], hostname: '${UNSET:?}'"))
+    assert lab.run("status", "--format", "json").json["mode"] == "audio plain"
+    refused = lab.run("training", expect=3)
+    assert "required variable UNSET is missing a value" in refused.err
+    found = lab.run("check", "--format", "json", expect=3).json
+    assert [one["message"] for one in found if one["where"] == "compose" and one["level"] == "error"] == [
+        "nothing can be started: error while interpolating services.either.hostname: required variable UNSET is missing a value"
+    ]
+    lab.run("stop")
+    assert lab.running() == {}
+    lab.run("audio", "either", UNSET="set")
+
+
 def test_what_runs_is_seen_and_stopped_when_its_profile_can_no_longer_be_resolved(lab: Lab) -> None:
     (lab.folder / "secrets.env").write_text("TOKEN=1\n")
     lab.run("audio", "unset")

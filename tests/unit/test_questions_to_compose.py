@@ -81,5 +81,6 @@ def test_what_is_at_fault_without_any_profile_is_at_fault_in_every_mode(folder: 
     (folder / "outline").write_text(OUTLINE)
     (folder / "broken").touch()
     (folder / "resolved").unlink()
-    with pytest.raises(ConfigurationError, match="what has no profile"):
-        read(folder, "services: {}")
+    project = read(folder, "services: {}")
+    assert (project.name, set(project.services)) == ("lab", {"a", "b"})
+    assert all(project.fault_of(name) for name in project.services)

@@ -23,8 +23,7 @@ def read_apart(flags: Sequence[str], socket: str, compose: str, outline: Answer,
     """Return the project with the profiles that Compose can resolve, and why it cannot resolve the others.
 
     What its outline says of the services of those is kept as far as nothing in it is left to resolve. Raises `fault`, which is
-    what it said of all together, where it has no outline either; ConfigurationError where what has no profile is at fault, which
-    is in every mode; EngineUnavailable when it does not answer in time.
+    what it said of all together, where it has no outline or no name either; EngineUnavailable when it does not answer in time.
     """
     if outline.complaint():
         raise fault
@@ -32,28 +31,24 @@ def read_apart(flags: Sequence[str], socket: str, compose: str, outline: Answer,
     known = understood(outline.output, lambda: {part: _literal(drawn[part]) for part in _PARTS})
     services = understood(outline.output, lambda: read_project({"name": "", **known}, {})).services
     profiles = dict.fromkeys(profile for service in services.values() for profile in service.profiles)
-    told: dict[str | None, tuple[str, ...]] = {None: with_company((), services)}
-    told |= {profile: with_company([profile], services) for profile in profiles}
+    told = {profile: with_company(filter(None, [profile]), services) for profile in ("", *profiles)}
     unusable: dict[str, str] = {}
-    resolved: dict[str, Any] = {part: {} for part in _PARTS}
+    resolved: dict[str, Any] = {"name": drawn["name"], **{part: {} for part in _PARTS}}
     for profile, answer in _answers(flags, socket, told):
-        said = answer.complaint()
-        if said and profile is None:
-            raise ConfigurationError(f"what has no profile: {said}", fault.hint)
-        if said and profile is not None:
+        if said := answer.complaint():
             unusable[profile] = said
-            continue
-        found = _read(answer)
-        resolved = {"name": found["name"], **{part: resolved[part] | found[part] for part in _PARTS}}
+        else:
+            found = _read(answer)
+            resolved = {"name": found["name"], **{part: resolved[part] | found[part] for part in _PARTS}}
+    if "$" in resolved["name"]:
+        raise fault  # whose containers are this lab's is not known
     hashes = hashes_of(resolved, drawn["services"], flags, socket)
     whole = resolved | {"services": known["services"] | resolved["services"]}
     project = understood(outline.output, lambda: read_project(whole, hashes, compose))
     return project.model_copy(update={"unusable": unusable, "apart": True})
 
 
-def _answers(
-    flags: Sequence[str], socket: str, told: Mapping[str | None, tuple[str, ...]]
-) -> Iterator[tuple[str | None, Answer]]:
+def _answers(flags: Sequence[str], socket: str, told: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, Answer]]:
     """Yield how Compose resolves the files, told of each of these in turn."""
     left = list(told)
     while left:

@@ -96,7 +96,8 @@ class Service(_Part):
 class Project(_Part):
     """The whole project, all profiles included. `compose` is the version of Compose that resolved it.
 
-    `unusable` says of a profile why Compose cannot resolve it; `apart`, that it does not resolve all profiles together.
+    `unusable` says of a profile why Compose cannot resolve it; of the empty one, which is what has none, why it resolves nothing.
+    `apart` says that it does not resolve all profiles together.
     """
 
     name: str
@@ -124,9 +125,9 @@ class Project(_Part):
         return frozenset(name for name, dependency in dependencies if dependency.condition == "service_completed_successfully")
 
     def fault_of(self, name: str) -> str | None:
-        """Return why a service cannot be used: Compose resolves none of its profiles."""
+        """Return why a service cannot be used: Compose resolves nothing at all, or none of its profiles."""
         reasons = [self.unusable.get(profile) for profile in self.services[name].profiles] if name in self.services else []
-        return reasons[0] if reasons and all(reasons) else None
+        return self.unusable.get("") or (reasons[0] if reasons and all(reasons) else None)
 
     def of_profile(self, profile: str) -> tuple[str, ...]:
         """Return the services of a profile without what they depend on."""

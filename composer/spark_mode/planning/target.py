@@ -71,7 +71,7 @@ def require_usable(target: Target, project: Project) -> None:
     """Raise ConfigurationError when Compose cannot resolve what a service of the target belongs to."""
     for name in target.services:
         if fault := project.fault_of(name):
-            hint = "correct that; what does not need it can be used"
+            hint = "correct that" + ("" if "" in project.unusable else "; what does not need it can be used")
             raise ConfigurationError(f'the service "{name}" cannot be used: {fault}', hint)
 
 

@@ -95,9 +95,13 @@ def _names(session: Session) -> Iterator[Finding]:
 
 def _unusable(session: Session) -> Iterator[Finding]:
     """Say which profiles Compose cannot resolve; nothing of them is started until it can."""
-    for profile, fault in session.project.unusable.items():
+    nothing = session.project.unusable.get("")
+    for profile, fault in {"": nothing}.items() if nothing else session.project.unusable.items():
         fix = "correct that; what does not need it can be used"
-        yield Finding(level="warning", where=f"compose: profile {profile}", message=f"cannot be used: {fault}", fix=fix)
+        if profile:
+            yield Finding(level="warning", where=f"compose: profile {profile}", message=f"cannot be used: {fault}", fix=fix)
+        else:
+            yield Finding(level="error", where="compose", message=f"nothing can be started: {fault}", fix="correct that")
 
 
 def _modes(session: Session) -> Iterator[Finding]:

@@ -94,7 +94,7 @@ def _ended(mode: str, session: Session, observed: Observed) -> Iterator[ServiceS
     completed = completed_services(observed, session.project, session.rules)
     for name in mode_services(mode, session.project, session.rules):
         if name in completed:
-            workload = session.rules.of_service(name)
+            workload = running_workload(session.rules, name, None)
             class_ = workload.class_ if workload else "unknown"
             yield ServiceStatus(service=name, class_=class_, state="exited (0)", health="none", age=None, planned=None)
 
