@@ -111,10 +111,11 @@ def _image_refusal(problem: PlanningProblem) -> Refusal | None:
     missing = [name for name, one in services.items() if one.builds and one.image not in problem.observed.images]
     if not missing or not problem.observed.complete:
         return None
+    together = "" if problem.project.apart else "--profile '*' "
     have = "has no image yet" if len(missing) == 1 else "have no images yet"
     return Refusal(
         message=f"{', '.join(missing)} {have}, and a switch builds none",
-        hint=f"docker compose --profile '*' build {' '.join(missing)}",
+        hint=f"docker compose {together}build {' '.join(missing)}",
         kind="configuration",
     )
 
