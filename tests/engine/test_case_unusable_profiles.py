@@ -68,20 +68,34 @@ def test_what_stands_in_files_of_variables_and_labels_is_part_of_a_service(lab: 
     assert "TOKEN=2" in lab.docker("inspect", "--format", "{{.Config.Env}}", lab.id_of("unset"))
 
 
+def test_a_variable_that_nobody_set_is_missed_by_those_alone_who_need_it(lab: Lab) -> None:
+    text = (lab.folder / "compose.yaml").read_text()
+    for profile, more in (("[across]", "hostname: '${UNSET:?}'"), ("[labelled, either]", "ports: ['127.0.0.1:${PORT:?}:80']")):
+        text = text.replace(f"profiles: {profile}", f"profiles: {profile}, {more}")
+    (lab.folder / "compose.yaml").write_text(text)
+    (lab.folder / "secrets.env").write_text("TOKEN=${UNSET}\n")
+    lab.run("audio", "plain")
+    assert "nothing to do" in lab.run("audio", "plain").out
+    for profile, missing in (("across", "UNSET"), ("unset", "UNSET"), ("either", "PORT")):
+        assert f"required variable {missing} is missing a value" in lab.run("audio", profile, expect=3).err
+    lab.run("training")
+    lab.run("audio", "across", UNSET="set", PORT="0")
+    assert "UNSET" not in lab.docker("inspect", lab.id_of("plain"))
+
+
 def test_what_keeps_compose_from_resolving_anything_is_said_and_what_runs_is_seen_and_stopped(lab: Lab) -> None:
     lab.run("audio", "plain")
     text = (lab.folder / "compose.yaml").read_text()
-    (lab.folder / "compose.yaml").write_text(text.replace("[labelled, either]", "[labelled, either], hostname: '${UNSET:?}'"))
+    (lab.folder / "compose.yaml").write_text(f"{text}  base: {{image: '${{UNSET:?}}'}}\n")
     assert lab.run("status", "--format", "json").json["mode"] == "audio plain"
     refused = lab.run("training", expect=3)
     assert "required variable UNSET is missing a value" in refused.err
     found = lab.run("check", "--format", "json", expect=3).json
     assert [one["message"] for one in found if one["where"] == "compose" and one["level"] == "error"] == [
-        "nothing can be started: error while interpolating services.either.hostname: required variable UNSET is missing a value"
+        "nothing can be started: error while interpolating services.base.image: required variable UNSET is missing a value"
     ]
     lab.run("stop")
     assert lab.running() == {}
-    lab.run("audio", "either", UNSET="set")
 
 
 def test_what_runs_is_seen_and_stopped_when_its_profile_can_no_longer_be_resolved(lab: Lab) -> None:

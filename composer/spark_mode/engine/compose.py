@@ -84,7 +84,8 @@ class ComposeVerbs:
 
         # python-on-whales passes the caller's environment on; `env` takes Compose's own settings out of it.
         unset = [part for key in os.environ if key.startswith("COMPOSE_") or key == "DOCKER_CONTEXT" for part in ("-u", key)]
-        setting = [f"{key}={value}" for key, value in settings(self._socket).items()]
+        variables = settings(self._socket) | self._project.stand_ins
+        setting = [f"{key}={value}" for key, value in variables.items()]
         deadline = ["timeout", "-k", str(KILLED_AFTER_SECONDS), str(seconds)]
         return DockerClient(
             client_call=["env", *unset, *setting, *deadline, "flock", "--shared", self._children_lock, "docker"],

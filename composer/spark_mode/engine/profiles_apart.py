@@ -2,11 +2,14 @@
 
 Compose reads files of variables only for the profiles that it is told of, and one that is missing fails the whole answer; so do
 two services with one container_name. Which profiles there are, and what depends on what, its outline tells without resolving it.
+A variable that the files require fails every answer, whatever it is told of. So a value stands in for one that nobody has set,
+and what Compose makes of the files with it shows which profiles need it.
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from spark_mode.engine.hashes import hashes_of
 from spark_mode.engine.questions import Answer, ask, collect, understood
@@ -16,6 +19,10 @@ from spark_mode.lab.project import Project, read_project
 
 AT_ONCE = 8
 """Questions that are asked together: each takes 50 MB of memory while it is answered."""
+FIRST_STAND_IN = 61843
+"""A number that is a valid port, size and name, and stands in no file by chance."""
+MOST_WANTING = 50
+_REQUIRED = re.compile(r"required variable (\w+) is missing a value")
 _PARTS = ("services", "networks", "volumes", "secrets", "configs")
 
 
@@ -32,10 +39,11 @@ def read_apart(flags: Sequence[str], socket: str, compose: str, outline: Answer,
     services = understood(outline.output, lambda: read_project({"name": "", **known}, {})).services
     profiles = dict.fromkeys(profile for service in services.values() for profile in service.profiles)
     told = {profile: with_company(filter(None, [profile]), services) for profile in ("", *profiles)}
+    wanting = _wanting(flags, socket, told[""])
     unusable: dict[str, str] = {}
     resolved: dict[str, Any] = {"name": drawn["name"], **{part: {} for part in _PARTS}}
-    for profile, answer in _answers(flags, socket, told):
-        if said := answer.complaint():
+    for profile, answer in _answers(flags, socket, told, wanting.values):
+        if said := wanting.needed_by(answer) or answer.complaint():
             unusable[profile] = said
         else:
             found = _read(answer)
@@ -45,10 +53,38 @@ def read_apart(flags: Sequence[str], socket: str, compose: str, outline: Answer,
     hashes = hashes_of(resolved, drawn["services"], flags, socket)
     whole = resolved | {"services": known["services"] | resolved["services"]}
     project = understood(outline.output, lambda: read_project(whole, hashes, compose))
-    return project.model_copy(update={"unusable": unusable, "apart": True})
+    return project.model_copy(update={"unusable": unusable, "apart": True, "stand_ins": wanting.values})
 
 
-def _answers(flags: Sequence[str], socket: str, told: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, Answer]]:
+class _Wanting(NamedTuple):
+    """Variables that the files require and nobody has set: what Compose says of each, and a value that stands in for it."""
+
+    said: dict[str, str]
+    values: dict[str, str]
+
+    def needed_by(self, answer: Answer) -> str | None:
+        """Return what Compose said of the first variable whose stand-in an answer speaks of: what needs it cannot be used."""
+        text = answer.output + answer.errors
+        return next((self.said[name] for name, value in self.values.items() if re.search(rf"\b{value}\b", text)), None)
+
+
+def _wanting(flags: Sequence[str], socket: str, profiles: Sequence[str]) -> _Wanting:
+    """Return the variables without which Compose resolves nothing, not even what does not need them."""
+    found = _Wanting({}, {})
+    while len(found.said) < MOST_WANTING:
+        ((_, answer),) = _answers(flags, socket, {"": profiles}, found.values)
+        said = answer.complaint() or ""
+        name = _REQUIRED.search(said)
+        if name is None or name[1] in found.said:
+            break
+        found.said[name[1]] = said
+        found.values[name[1]] = str(FIRST_STAND_IN + len(found.values))
+    return found
+
+
+def _answers(
+    flags: Sequence[str], socket: str, told: Mapping[str, Sequence[str]], variables: Mapping[str, str]
+) -> Iterator[tuple[str, Answer]]:
     """Yield how Compose resolves the files, told of each of these in turn."""
     left = list(told)
     while left:
@@ -56,7 +92,7 @@ def _answers(flags: Sequence[str], socket: str, told: Mapping[str, tuple[str, ..
         asked = {}
         for number, profile in enumerate(batch):
             named = [part for one in told[profile] for part in ("--profile", one)]
-            asked[str(number)] = ask([*flags, *named, "config", "--format", "json"], socket)
+            asked[str(number)] = ask([*flags, *named, "config", "--format", "json"], socket, variables=variables)
         answers = collect(asked)
         yield from ((profile, answers[str(number)]) for number, profile in enumerate(batch))
 

@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, NamedTuple, TypeVar
 
 from spark_mode.errors import ConfigurationError, EngineUnavailable
@@ -74,8 +75,10 @@ class Answer(NamedTuple):
         return last_line(self.errors) if self.code else None
 
 
-def ask(arguments: Sequence[str], socket: str, given: str = "") -> "subprocess.Popen[bytes]":
-    """Start `docker compose` with these arguments and this standard input.
+def ask(
+    arguments: Sequence[str], socket: str, given: str = "", variables: Mapping[str, str] = MappingProxyType({})
+) -> "subprocess.Popen[bytes]":
+    """Start `docker compose` with these arguments, this standard input, and more variables in its environment.
 
     Raises EngineUnavailable where there is no `docker` command.
     """
@@ -88,7 +91,7 @@ def ask(arguments: Sequence[str], socket: str, given: str = "") -> "subprocess.P
             stdin=subprocess.PIPE if given else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=environment(socket),
+            env=environment(socket) | dict(variables),
             start_new_session=True,
         )
     except OSError:

@@ -97,7 +97,8 @@ class Project(_Part):
     """The whole project, all profiles included. `compose` is the version of Compose that resolved it.
 
     `unusable` says of a profile why Compose cannot resolve it; of the empty one, which is what has none, why it resolves nothing.
-    `apart` says that it does not resolve all profiles together.
+    `apart` says that it does not resolve all profiles together. `stand_ins` are values for variables that Compose would have, so
+    that it resolves what does not need them.
     """
 
     name: str
@@ -107,6 +108,7 @@ class Project(_Part):
     compose: str = ""
     unusable: dict[str, str] = Field(default_factory=dict)
     apart: bool = False
+    stand_ins: dict[str, str] = Field(default_factory=dict)
 
     @property
     def profiles(self) -> tuple[str, ...]:
@@ -127,7 +129,8 @@ class Project(_Part):
     def fault_of(self, name: str) -> str | None:
         """Return why a service cannot be used: Compose resolves nothing at all, or none of its profiles."""
         reasons = [self.unusable.get(profile) for profile in self.services[name].profiles] if name in self.services else []
-        return self.unusable.get("") or (reasons[0] if reasons and all(reasons) else None)
+        known = tuple(filter(None, reasons))
+        return self.unusable.get("") or ("; ".join(dict.fromkeys(known)) if known and len(known) == len(reasons) else None)
 
     def of_profile(self, profile: str) -> tuple[str, ...]:
         """Return the services of a profile without what they depend on."""
