@@ -38,6 +38,15 @@ def test_what_cannot_be_resolved_is_refused_with_what_compose_says(lab: Lab, pro
     assert reason in found[f"compose: profile {profile}"]
 
 
+def test_a_file_that_only_the_engine_misses_is_named_before_anything_is_stopped(lab: Lab) -> None:
+    lab.run("audio", "plain")
+    before = lab.running()
+    refused = lab.run("audio", "secret", expect=1)
+    assert "secret.txt" in refused.err
+    assert "Nothing was stopped or started" in refused.err
+    assert lab.running() == before
+
+
 def test_what_needs_a_service_of_another_profile_and_what_has_another_profile_are_used(lab: Lab) -> None:
     lab.run("audio", "across")
     assert set(lab.running()) == {"across", "plain"}
