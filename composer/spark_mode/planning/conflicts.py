@@ -121,7 +121,8 @@ def at_most_conflicts(rules: Rules, wanted: Sequence[Member], there: Sequence[Me
 def conflicts(rules: Rules, wanted: Iterable[Member], there: Iterable[Member] = ()) -> Iterator[Conflict]:
     """Yield what keeps apart what is wanted, and what is `there` already beside it, in the order of the members."""
     asked, found = tuple(wanted), tuple(there)
-    everyone = [(at < len(asked), one) for at, one in enumerate((*asked, *found)) if one.labels]
+    spoken_of = {name for rule in rules.rules if isinstance(rule, Exclusive) for name in rule.exclusive}
+    everyone = [(at < len(asked), one) for at, one in enumerate((*asked, *found)) if one.labels & spoken_of]
     for (is_asked, one), (is_other, other) in combinations(everyone, 2):
         if hit := exclusive(rules, one, other) if is_asked or is_other else exclusive_there(rules, one, other):
             yield hit
