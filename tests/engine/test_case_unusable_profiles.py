@@ -95,7 +95,7 @@ def test_a_variable_that_nobody_set_is_missed_by_those_alone_who_need_it(lab: La
 def test_what_keeps_compose_from_resolving_anything_is_said_and_what_runs_is_seen_and_stopped(lab: Lab) -> None:
     lab.run("audio", "plain")
     text = (lab.folder / "compose.yaml").read_text()
-    (lab.folder / "compose.yaml").write_text(f"{text}  base: {{image: '${{UNSET:?}}'}}\n")
+    (lab.folder / "compose.yaml").write_text(text.replace("services:\n", "services:\n  base: {image: '${UNSET:?}'}\n", 1))
     assert lab.run("status", "--format", "json").json["mode"] == "audio plain"
     refused = lab.run("training", expect=3)
     assert "required variable UNSET is missing a value" in refused.err
