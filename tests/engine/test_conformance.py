@@ -32,12 +32,15 @@ services:
   always: {<<: *one, restart: always, environment: {STAND_IN_MEMORY: 1MB, STAND_IN_LOAD: "0"}}
   unless: {<<: *one, restart: unless-stopped, environment: {STAND_IN_MEMORY: 1MB, STAND_IN_LOAD: "0"}}
   once: {<<: *one, environment: {STAND_IN_MEMORY: 1MB, STAND_IN_LOAD: "0", STAND_IN_FAULT: exit-0=0}}
+  first: {<<: *one, container_name: the-name, environment: {STAND_IN_MEMORY: 1MB, STAND_IN_LOAD: "0"}}
+  second: {<<: *one, container_name: the-name, environment: {STAND_IN_MEMORY: 1MB, STAND_IN_LOAD: "0"}}
   checked:
     <<: *one
     environment: {STAND_IN_MEMORY: 1MB, STAND_IN_LOAD: "0"}
     healthcheck: {test: [CMD, "true"], interval: 1s, start_period: 1m, start_interval: 100ms}
 """
 UNCHECKED = ("plain", "always", "unless", "once")
+NAMED = ("first", "second")
 
 
 class World(Protocol):
@@ -96,6 +99,7 @@ class Simulated:
 
     def __init__(self) -> None:
         services = {name: service(name, healthcheck=None) for name in UNCHECKED} | {"checked": service("checked")}
+        services |= {name: service(name, healthcheck=None, container_name="the-name") for name in NAMED}
         self._engine = SimulatedEngine(Project(name=PROJECT, services=services))
         self._engine.policies = dict(POLICIES)
         self._engine.ending = {"once": 0}
@@ -163,6 +167,21 @@ def test_a_stop_by_compose_or_by_id_ends_in_exited_and_may_be_repeated(world: Wo
     assert [seen(world, name).state for name in ("plain", "unless")] == ["exited", "exited"]
     assert world.docker.container(one.id) is not None
     assert world.docker.container("0" * 64) is None
+
+
+def test_a_name_is_taken_until_the_container_that_has_it_has_stopped_and_is_removed(world: World) -> None:
+    one = running(world, "first")
+    with pytest.raises(ComposeFailed, match="already in use"):
+        world.compose.create(["second"], {})
+    world.docker.remove(one.id)
+    assert seen(world, "first").state == "running"
+    world.docker.stop(one.id, 2)
+    with pytest.raises(ComposeFailed, match="already in use"):
+        world.compose.create(["second"], {})
+    world.docker.remove(one.id)
+    world.docker.remove(one.id)
+    world.compose.create(["second"], {})
+    assert [(seen.service, seen.name) for seen in world.docker.containers(PROJECT)] == [("second", "the-name")]
 
 
 def test_a_start_uses_the_container_that_is_there(world: World) -> None:

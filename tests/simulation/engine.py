@@ -169,6 +169,9 @@ class SimulatedEngine:
         crashes = self.fault == "crash" and self.fail_at == len(self.acts)
         self._act(f"start {one.service}", one.service, "_up", one.service, crashes)
 
+    def remove(self, id: str) -> None:
+        self._act(f"remove {id}", None, "_remove", id)
+
     def unpause(self, id: str) -> None:
         self._act(f"unpause {id}", None, "_unpause", id)
 
@@ -182,6 +185,8 @@ class SimulatedEngine:
     # What Compose does for it
 
     def create(self, services: Sequence[str], variants: Mapping[str, ChosenVariant]) -> None:
+        if taken := next(filter(None, map(self._name_holder, services)), None):
+            raise ComposeFailed(f"the container name {taken.name} is already in use by container {taken.id}")
         self._act(f"create {' '.join(services)}", services[0], "_create", services, variants)
 
     def up(self, service: str) -> None:
@@ -201,7 +206,7 @@ class SimulatedEngine:
         """Have a container of a service in a state."""
         made = Container(
             id=id or f"{service}-0",
-            name=f"{self.project.name}-{service}-1",
+            name=self.project.services[service].container_name or f"{self.project.name}-{service}-1",
             service=service,
             state=state,
             health="healthy" if state == "running" else "none",
@@ -237,7 +242,7 @@ class SimulatedEngine:
         if one := self.of(service):
             self._stop(one.id)
 
-    def remove(self, service: str) -> None:
+    def outside_remove(self, service: str) -> None:
         """Have somebody remove the container of a service."""
         if one := self.of(service):
             del self._containers[one.id]
@@ -326,6 +331,7 @@ class SimulatedEngine:
         for service in services:
             old = self.of(service)
             assert old is None or not old.active, f"Compose would replace the running {service}"
+            assert self._name_holder(service) is None, f"another container has the name of {service}"
             variant = variants[service].name if service in variants else None
             if old and (old.config_hash, old.variant) == (self.project.services[service].config_hash, variant):
                 continue
@@ -333,6 +339,15 @@ class SimulatedEngine:
                 del self._containers[old.id]
             self._made += 1
             self.put(service, "created", variant, f"{service}-{self._made}")
+
+    def _name_holder(self, service: str) -> Container | None:
+        """Return the container of another service that has a service's name, so that none can be created for it."""
+        name = self.project.services[service].container_name
+        return next((one for one in self._containers.values() if one.name == name and one.service != service), None)
+
+    def _remove(self, id: str) -> None:
+        if (one := self._containers.get(id)) and not one.active:
+            del self._containers[id]
 
     def _up(self, service: str, crash: bool) -> None:
         one = self.of(service)

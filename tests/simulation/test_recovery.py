@@ -440,7 +440,7 @@ def test_nothing_is_owed_to_a_container_that_is_gone(tmp_path: Path) -> None:
     ask(one, tmp_path, OMNI)
     ask(one, tmp_path, TRAINING)
     (owed,) = journal_state(one.journal.records()).policies.values()
-    one.remove("omni")
+    one.outside_remove("omni")
     ask(one, tmp_path, XTTS)
     assert owed.container not in journal_state(one.journal.records()).policies
 

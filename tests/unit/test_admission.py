@@ -60,7 +60,7 @@ def test_a_service_without_a_class_is_refused_even_with_a_default_footprint() ->
 
 def test_a_service_that_rules_yaml_does_not_describe_is_a_configuration_error() -> None:
     services = {**PROJECT.services, "new": PROJECT.services["omni"].model_copy(update={"name": "new", "profiles": ("omni",)})}
-    with pytest.raises(ConfigurationError, match='the service "new" has no workload'):
+    with pytest.raises(ConfigurationError, match="new asks for a GPU and has no workload"):
         refusal("audio omni", seen(), services=services)
 
 

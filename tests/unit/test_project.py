@@ -110,10 +110,45 @@ def test_a_duration_is_read_as_compose_writes_it(text: str | None, seconds: floa
         {"runtime": "nvidia"},
         {"deploy": {"resources": {"reservations": {"devices": [{"capabilities": ["gpu"], "count": 1}]}}}},
         {"deploy": {"resources": {"reservations": {"devices": [{"driver": "cdi", "capabilities": ["x"]}]}}}},
+        {"devices": [{"source": "nvidia.com/gpu=all", "target": "nvidia.com/gpu=all", "permissions": "rwm"}]},
+        {"runtime": "nvidia-cdi"},
     ],
 )
 def test_a_gpu_is_seen_however_it_is_asked_for(raw: dict[str, Any]) -> None:
     assert project(a=raw).services["a"].reserves_gpu
+    assert project(a=raw).services["a"].needs_gpu_runtime
+
+
+def test_a_gpu_that_is_asked_for_by_its_device_file_is_seen_and_needs_no_runtime() -> None:
+    service = project(a={"devices": [{"source": "/dev/nvidia0", "target": "/dev/nvidia0"}]}).services["a"]
+    assert service.reserves_gpu
+    assert not service.needs_gpu_runtime
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"devices": [{"source": "/dev/snd", "target": "/dev/snd"}]},
+        {"devices": [{"source": "vendor.com/nic=eth0"}]},
+        {"environment": {"NVIDIA_VISIBLE_DEVICES": "all"}},
+        {"runtime": "runc"},
+        {"deploy": {"resources": {"reservations": {"devices": [{"capabilities": ["tpu"], "driver": "other"}]}}}},
+    ],
+)
+def test_what_asks_for_no_gpu_reserves_none(raw: dict[str, Any]) -> None:
+    assert not project(a=raw).services["a"].reserves_gpu
+
+
+def test_only_a_port_that_nobody_else_can_have_counts() -> None:
+    one = {"target": 1, "published": "80", "protocol": "tcp", "mode": "ingress"}
+    many = [one, one | {"published": "90-92"}, {"target": 1, "protocol": "tcp"}, one | {"host_ip": "::1", "protocol": "udp"}]
+    assert list(map(str, project(a={"ports": many}).services["a"].ports)) == ["port 80", "[::1]:80/udp"]
+    assert project(a={"ports": many, "network_mode": "host"}).services["a"].ports == ()
+
+
+@pytest.mark.parametrize(("raw", "count"), [({}, 1), ({"scale": 0}, 0), ({"deploy": {"replicas": 2}}, 2), ({"deploy": {}}, 1)])
+def test_replicas_are_counted_as_compose_counts_them(raw: dict[str, Any], count: int) -> None:
+    assert project(a=raw).services["a"].replicas == count
 
 
 @pytest.mark.parametrize(

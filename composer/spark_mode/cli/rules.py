@@ -20,12 +20,15 @@ def rules(cli_options: CliOptions, schema: bool) -> None:
         cli_options.show(made, lambda: json.dumps(made, indent=2))
         return
     session = cli_options.session()
+    from spark_mode.lab.by_nature import without_nature
     from spark_mode.lab.rules_writing import as_document, as_text
     from spark_mode.session.rules_file import assumed_of_file
 
-    def text() -> str:
-        assumed = assumed_of_file(session.files.rules, session.rules, session.project)
-        lines = ["# Assumed, where the file says nothing:", *(f"#   {where}: {words}" for where, words in assumed)]
-        return "\n".join([*(lines if assumed else ()), as_text(session.rules).rstrip("\n")])
+    written = without_nature(session.rules)
 
-    cli_options.show(as_document(session.rules), text)
+    def text() -> str:
+        assumed = assumed_of_file(session.files.rules, written, session.project)
+        lines = ["# Assumed, where the file says nothing:", *(f"#   {where}: {words}" for where, words in assumed)]
+        return "\n".join([*(lines if assumed else ()), as_text(written).rstrip("\n")])
+
+    cli_options.show(as_document(written), text)

@@ -27,6 +27,8 @@ _QUESTIONS = {
     "hashes": ("--profile", "*", "config", "--hash", "*"),
     "version": ("version", "--short"),
 }
+_ONE_NAME = "is already in use by service"
+"""What Compose says of a container_name that two services have."""
 _OUTLINE = ("--profile", "*", "config", "--no-interpolate", "--no-consistency", "--format", "json")
 """What stands in the files, without anything that has to be resolved; asked as well where they may draw in others."""
 
@@ -82,12 +84,23 @@ class ComposeFiles:
         self.version = version.strip().removeprefix("v")
         _check_version(self.version)
         first = self._files.compose[0] if self._files.compose else "the Compose files"
-        project = self._together(answers, first)
+        project = self._together(self._despite_names(answers), first)
         if not project.services:
             raise ConfigurationError(f"{first}: has no services", _FIX)
         if self._cache:
             self._cache.keep(self.version, project.model_dump(mode="json"))
         return project
+
+    def _despite_names(self, answers: dict[str, Answer]) -> dict[str, Answer]:
+        """Return the answers, with that about services of one name, which Compose gives where it is not to look for such.
+
+        It starts each of them all the same, as long as the other one has no container.
+        """
+        said = answers["config"].complaint()
+        if not said or _ONE_NAME not in said:
+            return answers
+        again = collect({"config": ask([*_flags(self._files), *_QUESTIONS["config"], "--no-consistency"], self._socket)})
+        return answers if again["config"].complaint() else answers | again
 
     def _together(self, answers: dict[str, Answer], first: str) -> "Project":
         """Return the project as Compose resolves all profiles together, or else each apart."""

@@ -124,6 +124,11 @@ class EngineApi:
         _at_once(start, ids)
         return failed
 
+    def remove(self, id: str) -> None:
+        status, body = self._call("DELETE", f"/containers/{id}", STOP_MARGIN_SECONDS)
+        if status not in (204, 404, 409):  # 409: it runs, or is being removed, and whoever looks will see that
+            raise EngineUnavailable(f"Docker refused: {_message(body)}", "the state of the container is unknown; look: docker ps")
+
     def start(self, id: str) -> None:
         status, body = self._call("POST", f"/containers/{id}/start", START_SECONDS)
         if status not in (204, 304):

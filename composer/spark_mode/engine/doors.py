@@ -146,6 +146,9 @@ class Docker(Protocol):
         One that comes `after` others waits until their stops have returned.
         """
 
+    def remove(self, id: str) -> None:
+        """Remove a stopped container with nothing else of it; one that runs is left, and one that is gone is as good."""
+
     def start(self, id: str) -> None:
         """Start a stopped container as it is; one that runs goes on. Raises StartFailed."""
 

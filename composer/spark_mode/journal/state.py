@@ -5,7 +5,7 @@ from pydantic import Field
 from spark_mode.frozen import Frozen
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
-from spark_mode.planning.mode import current_mode
+from spark_mode.planning.mode import current_mode, mode_services
 from spark_mode.planning.observed import LEASED, Endings, Observed
 from spark_mode.planning.plan import Plan, Stop
 from spark_mode.wall_time import now
@@ -33,14 +33,20 @@ class State(Frozen):
 
 
 def before_of(observed: Observed, project: Project, rules: Rules) -> Before:
-    """Return what runs now as what ran before; services in an explicit variant, so that it comes back in the same."""
+    """Return what runs now as what ran before; services in an explicit variant, so that it comes back in the same.
+
+    What of its mode came to its end belongs to it: its container may be gone by then, because another one has its name.
+    """
     ran = (one for one in observed.active if one.state != LEASED)
     known = project.services or {one.service for one in observed.containers}  # a stop needs no valid Compose file
     active = [one for one in ran if one.service in known and not one.one_off]
     sized = {one.service: rules.of_service(one.service) for one in active if one.service}
+    mode = current_mode(observed, project, rules)
+    of_mode = mode_services(mode, project, rules)
+    ended = [one for one in observed.containers if one.id in observed.endings.completed and one.service in of_mode]
     return Before(
-        mode=current_mode(observed, project, rules),
-        services=tuple(sorted({one.service for one in active if one.service})),
+        mode=mode,
+        services=tuple(sorted({one.service for one in (*active, *ended) if one.service})),
         models=observed.models,
         variants={
             one.service: variant

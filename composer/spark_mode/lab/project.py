@@ -8,7 +8,7 @@ not named here is dropped at once.
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ConfigDict, Field
@@ -18,6 +18,7 @@ from spark_mode.frozen import Frozen
 OLLAMA_SETTINGS = ("OLLAMA_CONTEXT_LENGTH", "OLLAMA_MAX_LOADED_MODELS")
 SCOPE = "org.spark-mode.scope"
 """The label with the scope `project` of a lab of its own: its containers count for no other lab."""
+_CDI_GPU = re.compile(r"nvidia\.com/[a-z]+=")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(h|ms|us|ns|m|s)")
 _SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
@@ -52,6 +53,19 @@ class Healthcheck(_Part):
     start_period: Seconds = 0.0
 
 
+class Port(_Part):
+    """A port of the machine that a service publishes; without an `address` on all of them, IPv4 and IPv6."""
+
+    number: int
+    protocol: str = "tcp"
+    address: str = ""
+
+    def __str__(self) -> str:
+        address = f"[{self.address}]" if ":" in self.address else self.address
+        protocol = "" if self.protocol == "tcp" else f"/{self.protocol}"
+        return f"{address}:{self.number}{protocol}" if address else f"port {self.number}{protocol}"
+
+
 class Service(_Part):
     """A service of the project. `ollama` are its settings for Ollama; the rest of an environment may be secret.
 
@@ -59,6 +73,8 @@ class Service(_Part):
     `shares` are the services whose namespaces or volumes it uses, `joins` those of them whose namespaces it is in.
     `config_hash` is what Compose writes on its container, None where nobody can tell it before.
     `scope` is what its label of that name says: whether its containers count for other labs.
+    It `reserves_gpu` however it asks for one; it `needs_gpu_runtime` unless that is by the bare device files. `ports` are those
+    that nobody else can have beside it; `replicas` is how many containers Compose starts of it.
     `start_by_compose`: it has what Compose adds at each start (`post_start`, configs and secrets that it copies in).
     """
 
@@ -71,6 +87,10 @@ class Service(_Part):
     joins: tuple[str, ...] = ()
     provider: bool = False
     reserves_gpu: bool = False
+    needs_gpu_runtime: bool = False
+    container_name: str | None = None
+    ports: tuple[Port, ...] = ()
+    replicas: int = 1
     restart: str = "no"
     stop_grace_seconds: float = 10.0
     healthcheck: Healthcheck | None = None
@@ -79,6 +99,11 @@ class Service(_Part):
     scope: str | None = None
     pre_stop: bool = False
     start_by_compose: bool = False
+
+    @property
+    def startable(self) -> bool:
+        """Whether there is anything to start: a provider has no container, and 0 replicas are none."""
+        return not self.provider and self.replicas > 0
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -117,8 +142,8 @@ class Project(_Part):
 
     @property
     def without_profile(self) -> tuple[str, ...]:
-        """The services that belong to every target, as in Compose; provider services are never in a target."""
-        return tuple(name for name, service in self.services.items() if not service.profiles and not service.provider)
+        """The services that belong to every target, as in Compose; what is not startable is never in a target."""
+        return tuple(name for name, service in self.services.items() if not service.profiles and service.startable)
 
     @property
     def awaited(self) -> frozenset[str]:
@@ -134,7 +159,7 @@ class Project(_Part):
 
     def of_profile(self, profile: str) -> tuple[str, ...]:
         """Return the services of a profile without what they depend on."""
-        return tuple(name for name, service in self.services.items() if profile in service.profiles and not service.provider)
+        return tuple(name for name, service in self.services.items() if profile in service.profiles and service.startable)
 
     def closure(self, names: Iterable[str]) -> tuple[str, ...]:
         """Return these services and all they need, dependencies before dependents.
@@ -147,7 +172,7 @@ class Project(_Part):
 
         def visit(name: str, path: tuple[str, ...]) -> None:
             service = self.services.get(name)
-            if service is None or service.provider or name in ordered or name in path:
+            if service is None or not service.startable or name in ordered or name in path:
                 return
             for needed in (*service.needs, *(other for other in service.depends_on if other in wanted)):
                 visit(needed, (*path, name))
@@ -187,7 +212,11 @@ def _service(project: str, name: str, raw: dict[str, Any], config_hash: str | No
         shares=tuple(dict.fromkeys(shares)),
         joins=tuple(dict.fromkeys(joins)),
         provider="provider" in raw,
-        reserves_gpu=_reserves_gpu(raw),
+        reserves_gpu=_needs_gpu_runtime(raw) or any(one.startswith("/dev/nvidia") for one in _devices(raw)),
+        needs_gpu_runtime=_needs_gpu_runtime(raw),
+        container_name=raw.get("container_name"),
+        ports=tuple(_ports(raw)),
+        replicas=_replicas(raw),
         restart=_restart(raw),
         stop_grace_seconds=_seconds(raw.get("stop_grace_period") or "10s"),
         healthcheck=raw.get("healthcheck"),
@@ -208,11 +237,39 @@ def _restart(raw: dict[str, Any]) -> str:
     return {"none": "no", "any": "always"}.get(condition, condition)
 
 
-def _reserves_gpu(raw: dict[str, Any]) -> bool:
-    devices = (((raw.get("deploy") or {}).get("resources") or {}).get("reservations") or {}).get("devices") or ()
-    return bool(raw.get("gpus") or raw.get("runtime") == "nvidia") or any(
-        "gpu" in (device.get("capabilities") or ()) or device.get("driver") in ("nvidia", "cdi") for device in devices
+def _needs_gpu_runtime(raw: dict[str, Any]) -> bool:
+    """Whether a service asks for a GPU by what the NVIDIA Container Toolkit gives an engine: its runtime, or names of CDI."""
+    reserved = (((raw.get("deploy") or {}).get("resources") or {}).get("reservations") or {}).get("devices") or ()
+    return (
+        bool(raw.get("gpus"))
+        or (raw.get("runtime") or "").startswith("nvidia")
+        or any(_CDI_GPU.match(device) for device in _devices(raw))
+        or any({"gpu", "nvidia", "cdi"} & {*(one.get("capabilities") or ()), one.get("driver")} for one in reserved)
+        or any(_CDI_GPU.match(device) for one in reserved for device in one.get("device_ids") or ())
     )
+
+
+def _devices(raw: dict[str, Any]) -> list[str]:
+    return [device.get("source") or "" for device in raw.get("devices") or ()]
+
+
+def _ports(raw: dict[str, Any]) -> Iterator[Port]:
+    """Yield the ports that a service publishes, none on the machine's own network and on none.
+
+    A range for a single port stays a range, and Docker takes one of it that is free: that is in nobody's way.
+    """
+    if raw.get("network_mode") in ("host", "none"):
+        return
+    for port in raw.get("ports") or ():
+        published = str(port.get("published") or "0")
+        if published.isdecimal() and int(published):
+            yield Port(number=int(published), protocol=port.get("protocol") or "tcp", address=port.get("host_ip") or "")
+
+
+def _replicas(raw: dict[str, Any]) -> int:
+    """Return how many containers Compose starts; `scale` says the same as `deploy.replicas`, and goes first."""
+    said = (raw.get("scale"), (raw.get("deploy") or {}).get("replicas"))
+    return next((count for count in said if count is not None), 1)
 
 
 def _hashes(parts: dict[str, Any] | None, defaults: dict[str, str]) -> dict[str, str]:

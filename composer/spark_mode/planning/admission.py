@@ -5,16 +5,17 @@ from collections.abc import Iterator
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.size import gb_text
 from spark_mode.lab.workload import Workload
+from spark_mode.planning.beside_by_nature import name_refusal
 from spark_mode.planning.budget import Budget, overhead
 from spark_mode.planning.choice import Shortfall
-from spark_mode.planning.conflicts import Member, conflicts, exclusive, member
+from spark_mode.planning.conflicts import Member, conflicts, exclusive, foreign_member, member
 from spark_mode.planning.foreign_conflicts import foreign_conflicts
-from spark_mode.planning.observed import LEASED, Observed, running_workload
+from spark_mode.planning.observed import LEASED, Observed
 from spark_mode.planning.plan import Refusal
 from spark_mode.planning.problem import PlanningProblem
 from spark_mode.planning.request import Request
 from spark_mode.planning.resolve import Target
-from spark_mode.planning.target import DESCRIBE_IT, members
+from spark_mode.planning.target import DESCRIBE_IT, is_described, members
 
 
 def required_memory(starting: tuple[Workload, ...], rules: Rules, force: bool) -> int:
@@ -47,15 +48,16 @@ def _foreign_refusal(target: Target, wanted: tuple[Member, ...], rules: Rules, o
     return Refusal(message=f"the container {met[0]}", hint=hint)
 
 
-def unclassified_refusal(rules: Rules, observed: Observed) -> Refusal | None:
+def unclassified_refusal(problem: PlanningProblem) -> Refusal | None:
     """Return the refusal to switch while something of the lab runs, under any name, that rules.yaml cannot place."""
+    project, rules, observed = problem.project, problem.rules, problem.observed
     own = ((one, one.service or "") for one in observed.active)
     foreign = ((one.container, one.name) for one in observed.foreign if one.name not in rules.workloads)
     for container, service in (*own, *foreign):
         is_it, stop = f'"{container.name}" is {container.condition}', f"stop it: docker stop {container.name}"
         if not service:
             return Refusal(message=f"{is_it}, and its labels name no service", hint=stop)
-        if rules.host_of_service(service) is None and running_workload(rules, service, container.variant) is None:
+        if not is_described(service, project, rules):
             hint = DESCRIBE_IT if container.state == LEASED else f"{DESCRIBE_IT}, or {stop}"
             return Refusal(message=f'{is_it} and its service "{service}" is not in rules.yaml', hint=hint)
     return None
@@ -67,7 +69,13 @@ def engine_refusal(problem: PlanningProblem) -> Refusal | None:
         return unsettled
     if not problem.to_start:
         return None
-    return _gpu_refusal(problem) or _dead_refusal(problem) or _image_refusal(problem) or _changed_refusal(problem)
+    return (
+        _gpu_refusal(problem)
+        or _dead_refusal(problem)
+        or name_refusal(problem)
+        or _image_refusal(problem)
+        or _changed_refusal(problem)
+    )
 
 
 def _unsettled_refusal(problem: PlanningProblem) -> Refusal | None:
@@ -84,7 +92,7 @@ def _unsettled_refusal(problem: PlanningProblem) -> Refusal | None:
 
 
 def _gpu_refusal(problem: PlanningProblem) -> Refusal | None:
-    needing = [name for name in problem.to_start if problem.project.services[name].reserves_gpu]
+    needing = [name for name in problem.to_start if problem.project.services[name].needs_gpu_runtime]
     if not needing or problem.observed.gpu_runtime:
         return None
     reserve = "reserves" if len(needing) == 1 else "reserve"
@@ -106,16 +114,21 @@ def _dead_refusal(problem: PlanningProblem) -> Refusal | None:
 
 
 def _image_refusal(problem: PlanningProblem) -> Refusal | None:
-    """A build may take an hour, and nobody else can switch meanwhile: it is done before, by hand, and seen."""
+    """A build may take an hour, and nobody else can switch meanwhile: it is done before, by hand, and seen.
+
+    So is a pull for what is created only when something has been stopped for it.
+    """
     services = {name: problem.project.services[name] for name in problem.to_create}
-    missing = [name for name, one in services.items() if one.builds and one.image not in problem.observed.images]
-    if not missing or not problem.observed.complete:
+    missing = [name for name, one in services.items() if one.image not in problem.observed.images]
+    by_hand = [name for name in missing if services[name].builds] or [name for name in missing if name in problem.created_late]
+    if not by_hand or not problem.observed.complete:
         return None
+    verb = "build" if services[by_hand[0]].builds else "pull"
     together = "" if problem.project.apart else "--profile '*' "
-    have = "has no image yet" if len(missing) == 1 else "have no images yet"
+    have = "has no image yet" if len(by_hand) == 1 else "have no images yet"
     return Refusal(
-        message=f"{', '.join(missing)} {have}, and a switch builds none",
-        hint=f"docker compose {together}build {' '.join(missing)}",
+        message=f"{', '.join(by_hand)} {have}, and a switch {verb}s none",
+        hint=f"docker compose {together}{verb} {' '.join(by_hand)}",
         kind="configuration",
     )
 
@@ -239,13 +252,13 @@ def leftover_refusal(problem: PlanningProblem) -> Refusal | None:
     """Return the refusal when what stays and cannot be stopped still breaks a rule beside the target."""
     wanted, target, remaining = members(problem.target, problem.rules), problem.target, problem.remaining
     names = [*remaining.active_services, *(one.name for one in remaining.foreign), *remaining.models]
-    there = (member(problem.rules, name) for name in names if name not in (*target.services, *target.models))
+    there = (foreign_member(problem.rules, name) for name in names if name not in (*target.services, *target.models))
     unique = {one.workload or one.name: one for one in there}.values()
     in_order = sorted(unique, key=lambda one: problem.rules.position(one.workload or ""))
     conflict = next(conflicts(problem.rules, wanted, in_order), None)
     if conflict is None:
         return None
-    foreign = [one for one in problem.observed.foreign if conflict.concerns(member(problem.rules, one.name))]
+    foreign = [one for one in problem.observed.foreign if conflict.concerns(foreign_member(problem.rules, one.name))]
     stops = [f"docker stop {one.container.name}" for one in foreign if one.container.state != LEASED]
     return Refusal(
         message=f"{problem.request}: {conflict}" + (f"; {', '.join(map(str, foreign))}" if foreign else ""),

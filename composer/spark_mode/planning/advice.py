@@ -39,11 +39,13 @@ def warnings(problem: PlanningProblem) -> Iterator[str]:
 
 
 def _replicas(problem: PlanningProblem) -> Iterator[str]:
-    """Say of which services more containers are stopped than come back: the files know one of each."""
+    """Say of which services more containers are stopped than come back, which are as many as the files say."""
     for name in (one.name for one in problem.stopped if not one.is_model):
         count = sum(one.service == name and not one.one_off for one in problem.observed.active)
-        if count > 1:
-            yield f"{name} runs {count} times and is stopped with all of them; restore brings one back"
+        known = problem.project.services[name].replicas if name in problem.project.services else 1
+        if count > known:
+            back = "one" if known == 1 else f"{known}"
+            yield f"{name} runs {count} times and is stopped with all of them; restore brings {back} back"
 
 
 def _made_otherwise(problem: PlanningProblem) -> Iterator[str]:

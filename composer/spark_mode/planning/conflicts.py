@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
+from spark_mode.lab.by_nature import is_label_by_nature, labels_by_nature
 from spark_mode.lab.rules import AtMost, Exclusive, Rules
 
 
 class Member(NamedTuple):
-    """A service or model and all the names under which rules speak of it: its own and its class.
+    """A service or model and all the names under which rules speak of it: its own, its class, and by nature its service.
 
     `workload` is the one that it is. A host is none: it stands for every model that it may serve, because any client
     can load any of them at any time. `host` is the one that it is, or that serves it.
@@ -55,16 +56,25 @@ class Conflict(NamedTuple):
 
 
 def member(rules: Rules, name: str) -> Member:
-    """Return what a service, host or workload stands for; one that rules.yaml does not describe has no labels."""
+    """Return what a service, host or workload stands for; of one that rules.yaml does not describe only nature is known."""
     if host := rules.host_of_service(name) or rules.daemon(name):
         models = rules.models_of_host(host)
         labels = frozenset(label for model in models for label in (model.name, model.class_))
+        labels |= labels_by_nature(rules.hosts[host].service, rules)
         return Member(name=name, labels=labels, serves=tuple(model.name for model in models), host=host)
     workload = rules.of_service(name) or rules.workloads.get(name)
     if workload is None:
-        return Member(name=name, labels=frozenset())
-    labels = frozenset({workload.name, workload.class_})
+        return Member(name=name, labels=labels_by_nature(name, rules))
+    served_by = rules.hosts.get(workload.host or "")
+    service = workload.service or (served_by.service if served_by else None)
+    labels = frozenset({workload.name, workload.class_}) | labels_by_nature(service, rules)
     return Member(name=name, labels=labels, workload=workload.name, host=workload.host)
+
+
+def foreign_member(rules: Rules, name: str) -> Member:
+    """Return what a foreign container stands for: its name and its ports are not those that the lab's files say."""
+    one = member(rules, name)
+    return one._replace(labels=frozenset(label for label in one.labels if not is_label_by_nature(label)))
 
 
 def exclusive(rules: Rules, one: Member, other: Member) -> Conflict | None:

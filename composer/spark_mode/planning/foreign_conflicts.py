@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from spark_mode.lab.rules import Rules
-from spark_mode.planning.conflicts import Member, conflicts, member
+from spark_mode.planning.conflicts import Member, conflicts, foreign_member, member
 from spark_mode.planning.observed import ForeignWorkload, Observed
 
 
@@ -29,7 +29,7 @@ def foreign_conflicts(
     """Yield the foreign containers that services and models of these names do not start beside; `wanted` is what rules see."""
     for one in observed.foreign:
         known = rules.workloads.get(one.name)
-        if clash := next(conflicts(rules, (*wanted, member(rules, one.name))), None):
+        if clash := next(conflicts(rules, (*wanted, foreign_member(rules, one.name))), None):
             yield ForeignConflict(foreign=one, because=clash.rule.because)
         elif one.name in names or (known and known.service in names):
             yield ForeignConflict(foreign=one, because=f"it is {one.name}, started outside this lab")

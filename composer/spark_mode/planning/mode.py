@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Mode, Rules
 from spark_mode.planning.completion import completed_services
-from spark_mode.planning.conflicts import Conflict, conflicts, member
+from spark_mode.planning.conflicts import Conflict, conflicts, foreign_member
 from spark_mode.planning.observed import Container, Observed
 
 
@@ -92,12 +92,13 @@ def long_runs(containers: Iterable[Container], rules: Rules) -> tuple[str, ...]:
 def violations(observed: Observed, rules: Rules) -> tuple[Conflict, ...]:
     """Return what is active together against the rules.
 
-    A host in Docker counts by the models that it may serve, a daemon by those that it has loaded.
+    A host in Docker counts by the models that it may serve, a daemon by those that it has loaded. No rule by nature is broken by
+    what runs: Docker itself sees to those.
     """
     loaded = [one.workload for host in observed.loaded if rules.daemon(host) for one in observed.loaded_on(host)]
     foreign = [one.name for one in observed.foreign]
     names = dict.fromkeys([*observed.active_services, *foreign, *(name for name in loaded if name)])
-    return tuple(conflicts(rules, (member(rules, name) for name in names)))
+    return tuple(conflicts(rules, (foreign_member(rules, name) for name in names)))
 
 
 def known_models(observed: Observed, project: Project, rules: Rules, admitted: tuple[str, ...]) -> tuple[str, ...]:

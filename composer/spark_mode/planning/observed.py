@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from spark_mode.frozen import Frozen
+from spark_mode.lab.replicas import of_one
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.size import gb_text
 from spark_mode.lab.workload import Footprint, Workload
@@ -193,8 +194,12 @@ class Observed(Frozen):
 
     def container_of(self, service: str) -> Container | None:
         """Return the container that Compose uses for a service, active ones first."""
-        mine = [container for container in self.containers if container.service == service and not container.one_off]
-        return min(mine, key=lambda container: (not container.active, container.name), default=None)
+        return next(iter(self.replicas_of(service, 1)), None)
+
+    def replicas_of(self, service: str, count: int) -> tuple[Container, ...]:
+        """Return the containers that Compose uses for a service of so many replicas, active ones first; fewer where there are."""
+        mine = (container for container in self.containers if container.service == service and not container.one_off)
+        return tuple(sorted(mine, key=lambda container: (not container.active, container.name))[:count])
 
     @property
     def active_services(self) -> tuple[str, ...]:
@@ -239,12 +244,15 @@ class Observed(Frozen):
         A service that rules.yaml does not describe counts with its default footprint, where there is one.
         """
         found: dict[str, Workload] = {}
-        for workload in self.copies(rules):
+        for workload in self._by_container(rules):
             found.setdefault(workload.name, workload)
         return tuple(found.values())
 
     def copies(self, rules: Rules) -> tuple[Workload, ...]:
         """Return the active workloads as often as they hold memory: for each container, one-offs and foreign ones included."""
+        return tuple(map(of_one, self._by_container(rules)))
+
+    def _by_container(self, rules: Rules) -> tuple[Workload, ...]:
         own = (running_workload(rules, one.service, one.variant) for one in self.active if one.service)
         models = (rules.workloads[name] for name in self.models)
         found = filter(None, (*own, *models, *self.foreign_workloads(rules)))

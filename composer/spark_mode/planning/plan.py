@@ -40,6 +40,14 @@ class Stop(_Step):
     action: Literal["stop"] = "stop"
 
 
+class Remove(_Step):
+    """Remove the stopped container of a service, because another one is to be created with its name."""
+
+    service: str
+    container: str
+    action: Literal["remove"] = "remove"
+
+
 class Unload(_Step):
     """Have a host give a model's memory back, and see that it is gone, within so many seconds."""
 
@@ -120,7 +128,7 @@ class Verify(_Step):
     action: Literal["verify"] = "verify"
 
 
-Step = Create | Stop | Unload | DropCaches | AwaitRelease | Unpause | Start | StartContainer | Load | Verify
+Step = Create | Stop | Remove | Unload | DropCaches | AwaitRelease | Unpause | Start | StartContainer | Load | Verify
 
 
 class Preemption(Frozen):

@@ -6,11 +6,13 @@ plan.
 """
 
 from spark_mode.errors import ConfigurationError
+from spark_mode.lab.by_nature import with_nature
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.planning import admission
 from spark_mode.planning.advice import warnings
 from spark_mode.planning.alternatives import alternatives
+from spark_mode.planning.beside_by_nature import nature_refusal
 from spark_mode.planning.budget import Budget, budget
 from spark_mode.planning.holds import hold_refusal
 from spark_mode.planning.named_stops import dependents_refusal
@@ -21,7 +23,14 @@ from spark_mode.planning.problem import PlanningProblem
 from spark_mode.planning.request import Request
 from spark_mode.planning.resolve import resolve
 from spark_mode.planning.steps import steps
-from spark_mode.planning.target import RENAME_IT, leave_out_excluded, name_clash, require_described, require_usable
+from spark_mode.planning.target import (
+    RENAME_IT,
+    leave_out_excluded,
+    name_clash,
+    require_countable,
+    require_described,
+    require_usable,
+)
 
 
 def plan(request: Request, project: Project, rules: Rules, observed: Observed, capacity: int) -> Plan:
@@ -32,6 +41,7 @@ def plan(request: Request, project: Project, rules: Rules, observed: Observed, c
     """
     if request.verb != "stop" and (clash := name_clash(project, rules)):
         raise ConfigurationError(clash, RENAME_IT)
+    rules = with_nature(rules, project)
     problem = _problem(request, project, rules, observed, capacity)
     reckoned = _budget(problem, capacity)
     refusal = (
@@ -63,7 +73,8 @@ def _problem(request: Request, project: Project, rules: Rules, observed: Observe
     """Return what there is to do, with the choice of what must go."""
     target = leave_out_excluded(resolve(request, project, rules), project, rules)
     require_usable(target, project)
-    require_described(target, rules)
+    require_described(target, project, rules)
+    require_countable(target, project, rules)
     problem = PlanningProblem(request=request, target=target, project=project, rules=rules, observed=observed)
     stopped = stopping(problem, capacity)
     return PlanningProblem(request=request, target=target, project=project, rules=rules, observed=observed, stopped=stopped)
@@ -79,7 +90,8 @@ def _refusal(problem: PlanningProblem) -> Refusal | None:
         return None
     return (
         admission.rule_refusal(problem.request, problem.target, problem.rules, problem.observed)
-        or admission.unclassified_refusal(problem.rules, problem.observed)
+        or nature_refusal(problem)
+        or admission.unclassified_refusal(problem)
         or admission.leftover_refusal(problem)
         or admission.daemon_refusal(problem)
         or admission.engine_refusal(problem)

@@ -9,12 +9,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
+from spark_mode.lab.by_nature import is_by_nature
 from spark_mode.lab.rules import AtMost
 from spark_mode.lab.size import gb_text
 from spark_mode.lab.workload import Workload
 from spark_mode.planning.admission import lacking
 from spark_mode.planning.choice import Candidate, Shortfall, cheapest
-from spark_mode.planning.conflicts import Conflict, Member, conflict_of, conflict_with, exclusive, member
+from spark_mode.planning.conflicts import Conflict, Member, conflict_of, conflict_with, exclusive, foreign_member, member
 from spark_mode.planning.named_stops import asked_for
 from spark_mode.planning.observed import running_workload
 from spark_mode.planning.plan import Preemption
@@ -52,7 +53,7 @@ def stopping(problem: PlanningProblem, capacity: int) -> tuple[PlannedStop, ...]
     if problem.request.verb == "stop":
         return asked_for(problem, problem.request.names)
     wanted = members(problem.target, problem.rules)
-    foreign = [member(problem.rules, one.name) for one in problem.observed.foreign]
+    foreign = [foreign_member(problem.rules, one.name) for one in problem.observed.foreign]
     running = _running(problem, wanted, foreign)
     staying = _staying(running, problem)
     others = [one for one in running if one not in staying]
@@ -172,7 +173,7 @@ def _stopping(
     if one.conflict:
         served = [model for model in problem.observed.models if model in one.member.serves] or one.member.serves
         because = one.conflict.rule.because
-        cause = f"serves {', '.join(served)}, and {because}" if served else because
+        cause = f"serves {', '.join(served)}, and {because}" if served and not is_by_nature(one.conflict.rule.name) else because
         return _preempted(one, cause, "exclusive", one.conflict.rule.name, problem)
     needs = next(candidate.needs for candidate in candidates if candidate.member.name == one.name)
     back = [candidate.member for candidate in candidates if candidate.member.name in {one.name, *needs}]

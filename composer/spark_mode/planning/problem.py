@@ -10,6 +10,7 @@ from spark_mode.lab.project import Project, Service
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.workload import Workload
 from spark_mode.planning.completion import completed_of, ends_well
+from spark_mode.planning.naming import name_holders
 from spark_mode.planning.observed import Container, Observed
 from spark_mode.planning.plan import Preemption
 from spark_mode.planning.request import Request
@@ -85,6 +86,27 @@ class PlanningProblem:
         return tuple(name for name in self.to_start if name in self.renewed or self._is_outdated(name))
 
     @cached_property
+    def name_holders(self) -> dict[str, Container]:
+        """The container that has the name of each service to create, where another service's has it."""
+        return name_holders(self.to_create, self.project, self.observed)
+
+    @cached_property
+    def created_late(self) -> tuple[str, ...]:
+        """The services that can be created only after the stops: what is there now is in their place, or has their name.
+
+        So is what shares with one of them.
+        """
+        late: dict[str, None] = {}
+        for name in self.to_create:  # dependencies first
+            if (
+                name in self.renewed
+                or name in self.name_holders
+                or not late.keys().isdisjoint(self.project.services[name].shares)
+            ):
+                late[name] = None
+        return tuple(late)
+
+    @cached_property
     def asked_for(self) -> tuple[Workload, ...]:
         """The workloads of the target, in their variants."""
         return workloads(self.target, self.rules, self.observed)
@@ -129,7 +151,8 @@ class PlanningProblem:
     def after(self) -> tuple[Workload, ...]:
         """What counts once all is done: what stays, as often as it runs, and what comes."""
         there, coming = self.observed.models, self.to_start
-        staying = [one for one in self.remaining.copies(self.rules) if one.service not in self.renewed]
+        whole = {*self.renewed, *(name for name in coming if self.project.services[name].replicas > 1)}
+        staying = [one for one in self.remaining.copies(self.rules) if one.service not in whole]
         return (*staying, *(one for one in self.asked_for if one.service in coming or (one.model and one.name not in there)))
 
     @cached_property
@@ -154,16 +177,25 @@ class PlanningProblem:
         return adrift(name, self.project, self.observed, starting, self._anew(starting))
 
     def _is_up(self, name: str) -> bool:
-        container = self.observed.container_of(name)
-        if container is None:
+        found = self._replicas(name)
+        if len(found) < self.project.services[name].replicas:
             return False
-        return container.active or (name in self.completed and not self._is_outdated(name))
+        return all(one.active for one in found) or (name in self.completed and not self._is_outdated(name))
+
+    def _replicas(self, name: str) -> tuple[Container, ...]:
+        return self.observed.replicas_of(name, self.project.services[name].replicas)
 
     def _is_outdated(self, name: str) -> bool:
-        """Whether the stopped container is not what the files and the variant say; with a variant Compose decides."""
-        container, service = self.observed.container_of(name), self.project.services[name]
-        if container is None:
+        """Whether a stopped container is missing, or not what the files and the variant say; with a variant Compose decides.
+
+        Where one replica runs the others are created only with their start: Compose would replace the one that runs.
+        """
+        found, service = self._replicas(name), self.project.services[name]
+        if found and found[0].active:
+            return False
+        if len(found) < service.replicas:
             return True
+        container = found[0]
         if is_varied(name, self.target, self.rules, self.observed) or container.variant:
             return True
         return not is_current(container, service, self.observed)

@@ -234,6 +234,12 @@ def _restore_target(request: RestoreRequest, project: Project, rules: Rules) -> 
 
 def _target(collector: _Collector, named: list[str], scope: frozenset[str], mode: str | None, base: bool = True) -> Target:
     project = collector.project
+    for name in collector.services:
+        if project.services[name].replicas == 0:
+            raise ConfigurationError(
+                f"{name} has 0 replicas in the Compose files, so there is nothing to start",
+                "to have it started give it deploy.replicas 1, or no such line, which is the same",
+            )
     services = project.closure([*collector.services, *(base_services(project, collector.rules) if base else ())])
     return Target(
         services=services,

@@ -13,6 +13,7 @@ from spark_mode.lab.workload import Workload
 from spark_mode.planning.completion import ends_well
 from spark_mode.planning.conflict_policy import conflict_victims
 from spark_mode.planning.foreign_conflicts import foreign_conflict
+from spark_mode.planning.naming import name_holders, removals
 from spark_mode.planning.observed import Container, Observed, running_workload
 from spark_mode.planning.plan import Create, Load, Start, StartContainer, Step, Stop, Unload
 from spark_mode.planning.shared_parts import parted_from
@@ -44,18 +45,21 @@ def rollback(carried_out: tuple[Step, ...], project: Project, rules: Rules, befo
         *(f"{one.name} is not started again: the container {met[one.id]}" for one in missing if one.id in met),
         *(f"{one.name} does not come back: {victims[one.service]}" for one in missing if one.service in victims),
     )
+    again = _replaced(services, project, before, now)
     back = [
         *_unloads(carried_out, rules, before, now),
         *_stops(carried_out, victims, project, rules, before, now),
-        *_creates(services, project, before, now),
+        *removals(name_holders(again, project, now)),
+        *_creates(again),
     ]
-    workloads: list[Workload | None] = []
+    workloads: list[Workload] = []
     if services or by_id:
-        workloads = [running_workload(rules, one.service or "", one.variant) for one in returning if not one.one_off]
-        back.append(await_release(tuple(filter(None, workloads)), rules, now.memory, force=True))
+        back_again = {one.service or "": one.variant for one in returning if not one.one_off}
+        workloads = [found for name, variant in back_again.items() if (found := running_workload(rules, name, variant))]
+        back.append(await_release(tuple(workloads), rules, now.memory, force=True))
     done = ends_well(services, project, rules)
     back += [StartContainer(container=one.id, subject=one.name, cause="it ran before") for one in by_id]
-    sizes = {one.service: one.footprint.planned for one in workloads if one}
+    sizes = {one.service: one.footprint.planned for one in workloads}
     back += starts(services, project, rules, now, "it ran before", done, None, sizes)
     if services:
         back.append(verify(services, done, rules))
@@ -65,7 +69,8 @@ def rollback(carried_out: tuple[Step, ...], project: Project, rules: Rules, befo
 def _missing(known: str, before: Observed, now: Observed) -> Container | None:
     """Return the container as it was before, if neither it nor its successor is active now."""
     was = next((one for one in before.containers if one.id == known), None)
-    if was is None or any(one.id == known or _succeeds(one, was) for one in now.active):
+    ran = {one.id for one in before.containers}
+    if was is None or any(one.id == known or (one.id not in ran and _succeeds(one, was)) for one in now.active):
         return None
     return was
 
@@ -123,12 +128,16 @@ def _unloads(carried_out: tuple[Step, ...], rules: Rules, before: Observed, now:
     ]
 
 
-def _creates(services: tuple[str, ...], project: Project, before: Observed, now: Observed) -> list[Step]:
-    """Create again what was replaced: a container of another variant, one that is gone, or shares with one that is gone."""
+def _replaced(services: tuple[str, ...], project: Project, before: Observed, now: Observed) -> dict[str, Container]:
+    """Return by service what was replaced: a container of another variant, one that is gone, or shares with one that is gone."""
     kept = {one.id for one in now.containers if not (one.service in services and parted_from(one.service, project, now))}
-    replaced = [one for one in before.active if one.service in services and not one.one_off and one.id not in kept]
+    gone = {one.service: one for one in before.active if not one.one_off and one.id not in kept}
+    return {name: gone[name] for name in services if name in gone}
+
+
+def _creates(replaced: Mapping[str, Container]) -> list[Step]:
+    """Create again what was replaced, each in its variant."""
     if not replaced:
         return []
-    variants = {one.service: one.variant for one in replaced if one.service and one.variant}
-    names = tuple(name for name in services if any(one.service == name for one in replaced))
-    return [Create(services=names, variants=variants, subject=", ".join(names), cause="it ran before")]
+    variants = {name: one.variant for name, one in replaced.items() if one.variant}
+    return [Create(services=tuple(replaced), variants=variants, subject=", ".join(replaced), cause="it ran before")]

@@ -24,6 +24,8 @@ SMALLEST_BYTES = GB // 10
 def is_light(service: Service, rules: Rules, observed: Observed) -> bool:
     """Whether a service takes no memory worth measuring: it asks for no GPU, and no workload plans it with more than a trifle."""
     workload = rules.of_service(service.name)
+    if service.replicas > 1:
+        return False  # they start together already, and all of them are awaited
     if service.reserves_gpu or workload is None:
         return not service.reserves_gpu
     capacity = rules.hardware.capacity

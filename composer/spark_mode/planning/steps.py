@@ -1,7 +1,8 @@
 """The steps of a plan, in the one order that is safe: create, stop, await the memory, start, verify.
 
 Creating comes before the first stop, so that a bad file or a missing image costs nothing. Only a service that runs in
-another variant, or that shares with one that is made anew, is stopped before its new container can be created.
+another variant, or that shares with one that is made anew, is stopped before its new container can be created; what has another
+one's name is removed as well.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from spark_mode.lab.size import gb_text
 from spark_mode.lab.workload import Workload
 from spark_mode.planning.admission import required_memory
 from spark_mode.planning.conflicts import Member, exclusive, member
+from spark_mode.planning.naming import removals
 from spark_mode.planning.observed import Container, Memory, Observed
 from spark_mode.planning.plan import AwaitRelease, Create, DropCaches, Load, Start, Step, Stop, Unload, Unpause, Verify
 from spark_mode.planning.problem import PlanningProblem, is_varied
@@ -27,13 +29,14 @@ READY_AFTER_START_PERIOD = 300.0
 def steps(problem: PlanningProblem) -> tuple[Step, ...]:
     """Return the steps that lead from what was observed to the target; none when it is reached already."""
     found: list[Step] = []
-    ahead = tuple(name for name in problem.to_create if name not in problem.renewed)
+    ahead = tuple(name for name in problem.to_create if name not in problem.created_late)
     if ahead:
         found.append(_create(ahead, problem))
     found += _stops(problem)
     found += _unloads(problem)
-    if problem.renewed:
-        found.append(_create(tuple(problem.renewed), problem))
+    found += removals(problem.name_holders)
+    if problem.created_late:
+        found.append(_create(problem.created_late, problem))
     loads = problem.to_load
     if problem.to_start or loads:
         if problem.request.drop_caches:
@@ -101,7 +104,7 @@ def starts(
                 cause=f"{cause}, {said}" if said else cause,
                 completes=name in done,
                 ready_seconds=ready_seconds or _own_bound(name, project),
-                by_compose=project.services[name].start_by_compose,
+                by_compose=project.services[name].start_by_compose or project.services[name].replicas > 1,
                 required=needed.get(name, 0) + rules.limits.floor,
                 settle_seconds=BRIEF_SETTLE_SECONDS if name in light else SETTLE_SECONDS,
                 side_by_side=len(group) > 1,

@@ -1,7 +1,9 @@
 """What a target means to the rules and the budget, beside what already runs."""
 
+from typing import NamedTuple
+
 from spark_mode.errors import ConfigurationError
-from spark_mode.lab.project import Project
+from spark_mode.lab.project import Project, Service
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.workload import Workload
 from spark_mode.planning.conflicts import Member, conflict_with, member
@@ -57,14 +59,51 @@ def name_clash(project: Project, rules: Rules) -> str | None:
     return None
 
 
-def require_described(target: Target, rules: Rules) -> None:
-    """Raise ConfigurationError when a service of the target has no workload, host or default footprint."""
-    for name in target.services:
-        if rules.host_of_service(name) is None and running_workload(rules, name, None) is None:
-            raise ConfigurationError(
-                f'the service "{name}" has no workload in rules.yaml, so its memory is not known',
-                f"{DESCRIBE_IT}, or give all such services a default_footprint",
-            )
+def require_described(target: Target, project: Project, rules: Rules) -> None:
+    """Raise ConfigurationError when the memory of services of the target is not known; a default is for what has no GPU."""
+    unknown = [name for name in target.services if not is_described(name, project, rules)]
+    if with_gpu := [name for name in unknown if project.services[name].reserves_gpu]:
+        ask, have = ("asks", "has") if len(with_gpu) == 1 else ("ask", "have")
+        raise ConfigurationError(
+            f"{', '.join(with_gpu)} {ask} for a GPU and {have} no workload in rules.yaml, so the memory is not known",
+            f"{DESCRIBE_IT}; a default_footprint is for what has no GPU",
+        )
+    if unknown:
+        raise ConfigurationError(
+            f'the service "{unknown[0]}" has no workload in rules.yaml, so its memory is not known',
+            f"{DESCRIBE_IT}, or give all such services a default_footprint",
+        )
+
+
+def require_countable(target: Target, project: Project, rules: Rules) -> None:
+    """Raise ConfigurationError for replicas of a service of the target that cannot run together, or that no workload counts."""
+    for service in (project.services[name] for name in target.services):
+        if found := fault_of_replicas(service, rules):
+            raise ConfigurationError(f"{service.name}: {found.message}", found.fix)
+
+
+class Fault(NamedTuple):
+    """What is wrong, and what mends it."""
+
+    message: str
+    fix: str
+
+
+def fault_of_replicas(service: Service, rules: Rules) -> Fault | None:
+    """Return why all replicas that a service has cannot be started, or not be counted."""
+    if service.replicas < 2:
+        return None
+    if service.ports:
+        return Fault(
+            f"only one of its {service.replicas} replicas can have {service.ports[0]}",
+            "publish a range of ports, or none",
+        )
+    if not (rules.of_service(service.name) or rules.host_of_service(service.name)):
+        return Fault(
+            f"it has {service.replicas} replicas and no workload in rules.yaml, so the memory of all of them is not known",
+            f"{DESCRIBE_IT}, with what one of them takes",
+        )
+    return None
 
 
 def require_usable(target: Target, project: Project) -> None:
@@ -73,6 +112,14 @@ def require_usable(target: Target, project: Project) -> None:
         if fault := project.fault_of(name):
             hint = "correct that" + ("" if "" in project.unusable else "; what does not need it can be used")
             raise ConfigurationError(f'the service "{name}" cannot be used: {fault}', hint)
+
+
+def is_described(service: str, project: Project, rules: Rules) -> bool:
+    """Whether rules.yaml says what a service takes: it is a workload or a host, or has no GPU and there is a default."""
+    if rules.host_of_service(service) or rules.of_service(service):
+        return True
+    known = project.services.get(service)
+    return running_workload(rules, service, None) is not None and not (known and known.reserves_gpu)
 
 
 def variant_of(service: str, target: Target, rules: Rules, observed: Observed) -> str | None:

@@ -5,6 +5,7 @@ from itertools import combinations
 from typing import NamedTuple
 
 from spark_mode.errors import ConfigurationError
+from spark_mode.lab.by_nature import with_nature
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.rules_of_project import with_project
@@ -59,6 +60,7 @@ def modes_together(rules: Rules, project: Project | None, capacity: int) -> Iter
     Raises ConfigurationError where the project does not tell a mode's class.
     """
     rules = with_project(rules, project, RULES) if project else rules
+    rules = with_nature(rules, project) if project else rules
     choices = [
         ModeChoice(name, profile, mode_text(rules, name, profile))
         for name, mode in rules.modes.items()
@@ -88,7 +90,7 @@ def named_workloads(names: Iterable[str], rules: Rules, project: Project | None)
         if project and name in profiles and rules.find(name) is None:
             services, needs = project.closure(project.of_profile(name)), rules.profiles.get(name)
             target = Target(services=services, models=needs.models if needs else ())
-            require_described(target, rules)
+            require_described(target, project, rules)
             found += workloads(target, rules, Observed())
         else:
             found.append(find_workload(rules, name, profiles))
@@ -121,5 +123,5 @@ def _both(one: ModeChoice, other: ModeChoice, project: Project, rules: Rules) ->
         models=tuple(dict.fromkeys(model for target in asked for model in target.models)),
     )
     target = leave_out_excluded(target, project, rules)
-    require_described(target, rules)
+    require_described(target, project, rules)
     return target

@@ -10,6 +10,7 @@ from spark_mode.engine.versions import numbers
 from spark_mode.errors import ConfigurationError, EngineUnavailable
 from spark_mode.journal.measurements import footprints, read_measurements
 from spark_mode.journal.understanding import UNDERSTOOD
+from spark_mode.lab.by_nature import is_by_nature
 from spark_mode.lab.files import LabFiles
 from spark_mode.lab.project import SCOPE, Service
 from spark_mode.lab.size import gb_text
@@ -18,7 +19,7 @@ from spark_mode.lab.workload import Workload
 from spark_mode.planning.advice import SHORT_GRACE
 from spark_mode.planning.budget import budget
 from spark_mode.planning.observed import Observed
-from spark_mode.planning.target import DESCRIBE_IT, RENAME_IT, name_clash
+from spark_mode.planning.target import DESCRIBE_IT, RENAME_IT, fault_of_replicas, is_described, name_clash
 from spark_mode.reporting.finding import Finding
 from spark_mode.reporting.machine_check import look
 from spark_mode.session.foreign_workloads import hidden_from_others
@@ -32,9 +33,14 @@ RESURRECTING = ("always",)
 def check(session: Session, compose_version: str) -> list[Finding]:
     """Return all findings. The files were read without error when the session was opened."""
     rules, project = session.rules, session.project
+    written = sum(not is_by_nature(one.name) for one in rules.rules)
     services = sum(not one.provider for one in project.services.values())
     found = [
-        Finding(level="ok", where="rules", message=f"{len(rules.workloads)} workloads, {len(rules.rules)} rules"),
+        Finding(
+            level="ok",
+            where="rules",
+            message=f"{len(rules.workloads)} workloads, {written} rules",
+        ),
         Finding(
             level="ok",
             where="compose",
@@ -120,12 +126,15 @@ def _modes(session: Session) -> Iterator[Finding]:
 def _services(session: Session) -> Iterator[Finding]:
     rules = session.rules
     for name, service in session.project.services.items():
-        if service.provider or session.project.fault_of(name):
+        if not service.startable or session.project.fault_of(name):
             continue
         where, workload = f"compose: {name}", rules.of_service(name)
-        if workload is None and rules.host_of_service(name) is None and rules.footprint_of_undescribed(name) is None:
-            message = "no workload describes it: a switch refuses it"
+        if not is_described(name, session.project, rules):
+            gpu = "it asks for a GPU, and " if service.reserves_gpu else ""
+            message = f"{gpu}no workload describes it: a switch refuses it"
             yield Finding(level="error", where=where, message=message, fix=DESCRIBE_IT)
+        if fault := fault_of_replicas(service, rules):
+            yield Finding(level="error", where=where, message=fault.message, fix=fault.fix)
         if service.restart in RESURRECTING:
             message = f"restart: {service.restart} starts it again with the engine, beside whatever runs"
             yield Finding(level="warning", where=where, message=message, fix="restart: unless-stopped")
@@ -200,7 +209,7 @@ def _compose(version: str) -> Iterator[Finding]:
 
 def _engine(session: Session, observed: Observed) -> Iterator[Finding]:
     yield Finding(level="ok", where="engine", message=f"version {session.identity().version}")
-    needing = [name for name, service in session.project.services.items() if service.reserves_gpu]
+    needing = [name for name, service in session.project.services.items() if service.needs_gpu_runtime]
     if needing and not observed.gpu_runtime:
         fix = "install the NVIDIA Container Toolkit, then: nvidia-ctk runtime configure --runtime=docker, and restart Docker"
         message = f"no NVIDIA runtime, and these reserve a GPU: {', '.join(needing)}"

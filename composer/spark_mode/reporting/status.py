@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from spark_mode.engine.doors import Clock, Gpu
 from spark_mode.errors import SparkModeError
 from spark_mode.journal.measurements import Measurement, read_measurements
+from spark_mode.lab.replicas import of_one
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.size import gb_text
 from spark_mode.planning.completion import completed_services
@@ -83,7 +84,7 @@ def _service(container: Container, rules: Rules, settled: Measurement | None, he
         state=container.state,
         health=container.health,
         age=seconds_since(container.started_at),
-        planned=workload.footprint.planned if workload else None,
+        planned=of_one(workload).footprint.planned if workload else None,
         measured=settled.took if settled and settled.counts else None,
         grown=held - settled.held if settled and settled.held is not None and held is not None else None,
     )

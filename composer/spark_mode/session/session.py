@@ -15,6 +15,7 @@ from spark_mode.journal.journal import Journal, JournalFailed, JournalState, Unf
 from spark_mode.journal.journal_file import JournalFile
 from spark_mode.journal.state import State
 from spark_mode.journal.understanding import require_understood
+from spark_mode.lab.by_nature import with_nature
 from spark_mode.lab.files import LabFiles
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
@@ -87,6 +88,7 @@ class Session:
         name = None if need_project else self._name_by_labels
         found = read_lab(self.files.rules, asked.compose, asked.inputs, name, self.forgiveness.forgive)
         self.rules, self.project, self.compose_version, self.project_fault, self.inputs = found
+        self.rules = with_nature(self.rules, self.project)
         self._read_at = self.clock.now()
         self.__dict__.pop("capacity", None)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from spark_mode.engine.doors import Clock
 from spark_mode.journal.journal import UnfinishedSwitch
 from spark_mode.planning.observed import Observed
-from spark_mode.planning.plan import Create, Start, StartContainer, Step, Stop, Unpause
+from spark_mode.planning.plan import Create, Remove, Start, StartContainer, Step, Stop, Unpause
 from spark_mode.planning.side_by_side import together
 from spark_mode.session.observe import Observer
 
@@ -73,13 +73,13 @@ def comes_late(cut_off: UnfinishedSwitch, before: Observed, observer: Observer, 
 
 
 def _changed_by(step: Step) -> tuple[str, ...]:
-    """Return the services, or the containers' ids, that a step creates, starts or stops."""
+    """Return the services, or the containers' ids, that a step creates, removes, starts or stops."""
     match step:
         case Create(services=services):
             return services
         case Start(service=service) | Unpause(service=service):
             return (service,)
-        case StartContainer(container=container):
+        case StartContainer(container=container) | Remove(container=container):
             return (container,)
         case Stop(containers=containers):
             return containers

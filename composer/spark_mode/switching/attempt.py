@@ -32,8 +32,9 @@ from spark_mode.switching.untouched import untouched
 from spark_mode.switching.watcher import Watcher
 from spark_mode.wall_time import now
 
-STARTING = frozenset({"create", "unpause", "start", "start-container", "load"})
-"""The actions that are never done unrecorded; stopping goes on without a journal, because it can only make things safer."""
+STARTING = frozenset({"create", "remove", "unpause", "start", "start-container", "load"})
+"""The actions that are never done unrecorded, a removal among them; stopping goes on without a journal, because it can only
+make things safer."""
 WAITING = frozenset({"stop", "unload", "await-release"})
 """The actions that only wait until something has ended: whoever else stops something meanwhile is in nobody's way."""
 

@@ -1,8 +1,8 @@
-"""Having Compose create what a switch starts, before anything is stopped."""
+"""Having Compose create what a switch starts, before anything is stopped, or once what has its name is removed."""
 
-from spark_mode.engine.doors import ChosenVariant, ComposeFailed
+from spark_mode.engine.doors import ChosenVariant, ComposeFailed, Docker
 from spark_mode.errors import StepFailed
-from spark_mode.planning.plan import Create
+from spark_mode.planning.plan import Create, Remove
 from spark_mode.planning.shared_parts import parted_from
 from spark_mode.session.lab import Lab
 from spark_mode.switching.last_look import require_stopped
@@ -27,3 +27,10 @@ def create(step: Create, lab: Lab) -> None:
             raise StepFailed(f"{service} shares with another container of {owner} than there is; ask again")
         if made and wanted and service not in variants and made.config_hash != wanted:
             raise StepFailed(f"the Compose files changed while {service} was created; ask again")
+
+
+def remove(step: Remove, docker: Docker) -> None:
+    """Remove a container that has stopped. Raises StepFailed for one that runs or stays; EngineUnavailable."""
+    docker.remove(step.container)
+    if left := docker.container(step.container):
+        raise StepFailed(f"{left.name} of {step.service} is {left.condition} and was not removed")

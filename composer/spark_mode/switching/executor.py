@@ -4,6 +4,7 @@ It never trusts a command's exit code about a container's state, and never start
 nothing which a rule excludes beside it is active.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NoReturn, assert_never
@@ -18,6 +19,7 @@ from spark_mode.planning.plan import (
     Create,
     DropCaches,
     Load,
+    Remove,
     Start,
     StartContainer,
     Step,
@@ -31,7 +33,7 @@ from spark_mode.planning.steps import READY_SECONDS
 from spark_mode.session.lab import Lab
 from spark_mode.switching.attempt import Attempt
 from spark_mode.switching.checkpoint import lost_checkpoint
-from spark_mode.switching.creating import create
+from spark_mode.switching.creating import create, remove
 from spark_mode.switching.hosted import HostedModels
 from spark_mode.switching.interruption import Interruption
 from spark_mode.switching.last_look import require_clear
@@ -128,6 +130,8 @@ class Executor:
                 create(step, self.lab)
             case Stop():
                 self._stop((step,))
+            case Remove():
+                remove(step, self._doors.docker)
             case Unload():
                 self.touched = True
                 self._models.unload(step)
@@ -226,9 +230,9 @@ class Executor:
             self._tick(hint=True)
             seen = self._observer.observe_running()
         self.sides.require_one(seen, self.started)
-        up = {service: container for service in step.services if (container := seen.container_of(service))}
-        self._policies.give_back(*up.values())
-        for service, container in up.items():
+        up = [(service, container) for service, container in self._each(seen, step.services) if container]
+        self._policies.give_back(*(container for _, container in up))
+        for service, container in up:
             if service in self.started and has_ended(service, seen, self.lab.project, self._rules):
                 self.completed[service] = container.id
             elif remark := remark_on(container, service in step.unhealthy, service in self.started):
@@ -237,8 +241,8 @@ class Executor:
     def _await_rest(self, step: Verify, seen: Observed) -> bool:
         """Wait for what is kept and was not ready yet; return whether something was."""
         waited, awaited = False, self.lab.project.awaited
-        for service in step.services:
-            container, completes = seen.container_of(service), service in step.completes
+        for service, container in self._each(seen, step.services):
+            completes = service in step.completes
             first = self._first.get(service, container)
             judgement = judge(container, first, completes, SETTLE_SECONDS, service in awaited) if container and first else None
             if judgement and judgement.verdict == "failed" and service in self._first:
@@ -249,8 +253,24 @@ class Executor:
                 waited = True
         return waited
 
+    def _each(self, seen: Observed, services: Iterable[str]) -> Iterator[tuple[str, Container | None]]:
+        """Yield each container that services should have, None for one that they do not have."""
+        for service in services:
+            known = self.lab.project.services.get(service)
+            count = known.replicas if known else 1
+            found = seen.replicas_of(service, count)
+            yield from ((service, one) for one in (*found, *[None] * (count - len(found))))
+
     def _await_ready(self, service: str, completes: bool, bound: float, settle: float = SETTLE_SECONDS) -> Container:
-        found = self._observer.observe_running().container_of(service)
+        """Wait until each container of a service is ready, and return the first of them."""
+        seen = self._observer.observe_running()
+        first, *others = [one for _, one in self._each(seen, [service])]
+        found = self._await(service, first, completes, bound, settle)
+        for one in others:
+            self._await(service, one, completes, bound, settle)
+        return found
+
+    def _await(self, service: str, found: Container | None, completes: bool, bound: float, settle: float) -> Container:
         if found is None:
             self._fail(service, "its container is gone")
         docker, machine, starting = self._doors.docker, self._doors.machine, service in self.started
@@ -279,13 +299,15 @@ class Executor:
 
     def _fail(self, service: str, reason: str) -> NoReturn:
         """Say how a service was last seen, stop it if this switch started it, and fail."""
-        container = self._observer.observe_running().container_of(service)
+        found = [container for _, container in self._each(self._observer.observe_running(), [service]) if container]
+        container = next((one for one in found if not one.active), found[0] if found else None)
         message = f"{service} {'did not start' if service in self.started else 'is not ready'}: {reason}"
         if container is not None:
             message += f"\n  last state: {described(container)}"
             since = self._since.get(service, container.started_seconds)  # not what it wrote when it ran before
             message += "".join(f"\n  log: {line}" for line in self._doors.docker.last_lines(container.id, LAST_LINES, since))
-            if container.active and service in self.started:
-                self._policies.disarm(container)
-                self._doors.docker.stop(container.id, FAILED_GRACE_SECONDS)
+        for one in found:
+            if one.active and service in self.started:
+                self._policies.disarm(one)
+                self._doors.docker.stop(one.id, FAILED_GRACE_SECONDS)
         raise StepFailed(message)

@@ -20,7 +20,7 @@ def keep_in_force(
     """Write down what holds from now on: `--hold`, and `--then restore` after a switch; before its end is written."""
     holds = [one for one in seen.held if one.process is None]
     if asked.hold:
-        containers = tuple(one.id for name in plan.target if (one := seen.container_of(name)) and one.active)
+        containers = tuple(one.id for one in seen.active if one.service in plan.target and not one.one_off)
         hold = Hold(
             request=str(request),
             by=asked.by if isinstance(asked, Began) else attempt.by,

@@ -1,0 +1,27 @@
+"""Making room for a `container_name`: Docker creates no container while another one has its name, stopped or not."""
+
+from collections.abc import Iterable
+
+from spark_mode.lab.project import Project
+from spark_mode.planning.observed import Container, Observed
+from spark_mode.planning.plan import Remove
+
+
+def name_holders(services: Iterable[str], project: Project, observed: Observed) -> dict[str, Container]:
+    """Return the container of another service of the project that has the name of each service to create, if one has it."""
+    named = {one.name: one for one in observed.containers if one.service}
+    found = {name: named.get(project.services[name].container_name or "") for name in services}
+    return {name: one for name, one in found.items() if one and one.service != name}
+
+
+def removals(holders: dict[str, Container]) -> list[Remove]:
+    """Return the steps that remove what has the names of services to create."""
+    return [
+        Remove(
+            service=one.service or "",
+            container=one.id,
+            subject=one.service or one.name,
+            cause=f"{name} is to be created with its name, {one.name}",
+        )
+        for name, one in holders.items()
+    ]

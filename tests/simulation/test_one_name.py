@@ -1,0 +1,143 @@
+"""Two services of one name: the container of the one is removed before that of the other is created, whatever happens meanwhile.
+
+One speech model alone, one with helpers, and training are all named alike here. Each switch between two of them is cut off
+before and after every effect, and so is each recovery; the simulated engine creates no second container of a name.
+"""
+
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+
+from spark_mode.errors import SwitchFailed
+from spark_mode.lab.by_nature import with_nature
+from spark_mode.lab.size import GB
+from spark_mode.planning.request import Request, RestoreRequest, StopRequest
+from tests.audio_lab import request
+from tests.simulation.lab import PROJECT, RULES, ask
+from tests.simulation.machine import SimulatedMachine
+from tests.simulation.test_crashes import attempt, killed, kills, recovered, require_settled
+
+NAMED = ("omni", "xtts", "training")
+LAB = PROJECT.model_copy(
+    update={
+        "services": PROJECT.services
+        | {name: PROJECT.services[name].model_copy(update={"container_name": "the-model"}) for name in NAMED}
+    }
+)
+OMNI, XTTS, TRAINING = request("audio omni"), request("audio xtts"), request("training")
+PAIRS = [*permutations((OMNI, XTTS, TRAINING), 2), (OMNI, StopRequest()), (StopRequest(), XTTS)]
+
+
+def in_mode(former: Request, folder: Path) -> SimulatedMachine:
+    """Return a machine on which each of the three ran once, and the last is the one that is asked for."""
+    one = SimulatedMachine(LAB, with_nature(RULES, LAB), 128 * GB)
+    for mode in (OMNI, TRAINING, XTTS, former):
+        ask(one, folder, mode)
+    return one
+
+
+def ends(former: Request, wanted: Request, folder: Path) -> list[dict[str, str | None]]:
+    """Return what may run in the end: what ran before, and what was asked for."""
+    one = in_mode(former, folder)
+    before = one.running()
+    ask(one, folder, wanted)
+    return [before, one.running()]
+
+
+def of_the_name(one: SimulatedMachine) -> list[str | None]:
+    return [each.service for each in one.containers("lab") if each.name == "the-model"]
+
+
+def test_a_switch_between_two_of_one_name_removes_the_one_and_the_way_back_the_other(tmp_path: Path) -> None:
+    one = in_mode(OMNI, tmp_path)
+    acts, (omni,) = len(one.acts), one.containers("lab")[-1:]
+    ask(one, tmp_path, TRAINING)
+    assert of_the_name(one) == ["training"]
+    assert [act for act in one.acts[acts:] if act.startswith(("stop", "compose stop", "remove", "create", "start", "up"))] == [
+        "compose stop omni",
+        f"remove {omni.id}",
+        "create training",
+        "start training",
+    ]
+    ask(one, tmp_path, RestoreRequest(names=("omni",)))
+    assert of_the_name(one) == ["omni"]
+
+
+def test_a_failed_start_brings_back_the_one_that_had_the_name(tmp_path: Path) -> None:
+    one = in_mode(OMNI, tmp_path)
+    before = one.running()
+    trial = one.fork()
+    ask(trial, tmp_path, TRAINING)
+    one.fault, one.fail_at = "crash", max(at for at, act in enumerate(trial.acts) if act.startswith("start training"))
+    with pytest.raises(SwitchFailed, match="What ran before runs again: omni"):
+        ask(one, tmp_path, TRAINING)
+    assert (one.running(), of_the_name(one), one.wrongs) == (before, ["omni"], [])
+
+
+def test_a_failed_creation_brings_back_the_one_that_had_the_name(tmp_path: Path) -> None:
+    one = in_mode(OMNI, tmp_path)
+    before = one.running()
+    trial = one.fork()
+    ask(trial, tmp_path, TRAINING)
+    one.fault, one.fail_at = "compose", max(at for at, act in enumerate(trial.acts) if act.startswith("create training"))
+    with pytest.raises(SwitchFailed, match="What ran before runs again: omni"):
+        ask(one, tmp_path, TRAINING)
+    assert (one.running(), of_the_name(one), one.wrongs) == (before, ["omni"], [])
+
+
+@pytest.mark.parametrize(("former", "wanted"), PAIRS, ids=str)
+def test_one_recovery_settles_two_of_one_name_whenever_the_switch_was_killed(
+    former: Request, wanted: Request, tmp_path: Path
+) -> None:
+    start, legal = in_mode(former, tmp_path), ends(former, wanted, tmp_path)
+    whole = start.fork()
+    attempt(whole, tmp_path, wanted)
+    runs = 0
+    for one in killed(start, tmp_path, wanted):
+        runs += 1
+        recovered(one, tmp_path)
+        require_settled(one, tmp_path, legal)
+    assert runs == len(kills(start, whole)) > 1
+
+
+@pytest.mark.parametrize(("former", "wanted"), [(OMNI, TRAINING), (TRAINING, XTTS)], ids=str)
+def test_a_recovery_of_two_of_one_name_that_is_killed_is_finished_by_the_next(
+    former: Request, wanted: Request, tmp_path: Path
+) -> None:
+    start, legal = in_mode(former, tmp_path), ends(former, wanted, tmp_path)
+    runs = 0
+    for cut_off in killed(start, tmp_path, wanted):
+        for one in killed(cut_off, tmp_path, None):
+            runs += 1
+            recovered(one, tmp_path)
+            require_settled(one, tmp_path, legal)
+    assert runs > 1
+
+
+@pytest.mark.parametrize(("former", "wanted"), [(OMNI, TRAINING), (TRAINING, XTTS)], ids=str)
+def test_the_way_back_of_two_of_one_name_is_taken_whenever_it_is_cut_off(
+    former: Request, wanted: Request, tmp_path: Path
+) -> None:
+    """What was asked for crashes at its start, and whatever was to bring back the other one is killed."""
+    start, legal = in_mode(former, tmp_path), ends(former, wanted, tmp_path)
+    trial = start.fork()
+    ask(trial, tmp_path, wanted)
+    name = "training" if wanted == TRAINING else "xtts"
+    start.fault, start.fail_at = "crash", max(at for at, act in enumerate(trial.acts) if act == f"start {name}")
+    for one in killed(start, tmp_path, wanted):
+        recovered(one, tmp_path)
+        require_settled(one, tmp_path, legal)
+
+
+@pytest.mark.parametrize(("former", "wanted"), [(OMNI, TRAINING), (TRAINING, XTTS)], ids=str)
+def test_two_of_one_name_are_settled_whenever_the_disk_filled_up(former: Request, wanted: Request, tmp_path: Path) -> None:
+    start, legal = in_mode(former, tmp_path), ends(former, wanted, tmp_path)
+    whole = start.fork()
+    attempt(whole, tmp_path, wanted)
+    for effect in range(start.effects, whole.effects):
+        one = start.fork()
+        one.disk_full_at = effect
+        assert not attempt(one, tmp_path, wanted)
+        recovered(one, tmp_path)
+        require_settled(one, tmp_path, legal)
