@@ -69,7 +69,7 @@ def test_training_that_does_not_say_that_it_runs_to_its_end_is_told_so_by_check_
 def test_a_service_that_asks_for_a_gpu_and_that_nobody_describes_is_refused_as_before(lab: Lab) -> None:
     text = (lab.folder / "compose.yaml").read_text()
     (lab.folder / "compose.yaml").write_text(text.replace("  page: {", "  page: {gpus: all, "))
-    assert '"page" has no workload' in lab.run("plan", "training", expect=3).err
+    assert "page asks for a GPU and has no workload" in lab.run("plan", "training", expect=3).err
 
 
 def test_a_mode_whose_class_nothing_tells_is_refused_and_stop_works_all_the_same(lab: Lab) -> None:

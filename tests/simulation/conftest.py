@@ -1,5 +1,7 @@
 """What several files of the simulation begin with."""
 
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,3 +19,11 @@ def both(tmp_path: Path) -> SimulatedMachine:
     ask(one, tmp_path, ModeRequest(mode="training"))
     one.outside_start("omni")
     return one
+
+
+@pytest.fixture
+def in_the_foreground() -> Iterator[None]:
+    """A shell has what it starts in the background ignore Ctrl-C; a switch does so then, too."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, former)

@@ -152,6 +152,7 @@ def test_no_more_of_them_start_once_the_other_side_is_seen(tmp_path: Path) -> No
     assert set(one.running()) == {"training"}
 
 
+@pytest.mark.usefixtures("in_the_foreground")
 def test_a_signal_while_many_start_brings_back_what_ran_before(tmp_path: Path) -> None:
     one = machine(TRAINING, tmp_path)
     _after(one, 1, lambda: signal.raise_signal(signal.SIGINT))

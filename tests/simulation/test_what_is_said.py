@@ -1,7 +1,7 @@
 """What a switch says while it runs and when it has failed: it is true of the lab as it was and as it is left."""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -18,12 +18,7 @@ OMNI, XTTS = ModeRequest(mode="audio", profile="omni"), ModeRequest(mode="audio"
 TRAINING, STOP = ModeRequest(mode="training"), StopRequest()
 
 
-@pytest.fixture(autouse=True)
-def in_the_foreground() -> Iterator[None]:
-    """A shell has what it starts in the background ignore Ctrl-C; a switch does so then, too."""
-    former = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, former)
+pytestmark = pytest.mark.usefixtures("in_the_foreground")
 
 
 class Listener(Nobody):

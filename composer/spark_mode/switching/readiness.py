@@ -37,7 +37,8 @@ def judge(
         first.state == "running" and container.started_at != first.started_at
     )
     if container.state == "restarting" or restarted:
-        return Judgement("failed", f"it crashed and restarts (exit {_code(container)})")
+        code = "" if container.active and container.state != "restarting" else f" (exit {_code(container)})"  # 0 while it runs
+        return Judgement("failed", f"it crashed and restarts{code}")
     if container.state == "running":
         return Judgement("starting", "it has not completed yet") if awaited else _judge_running(container, seconds, settle)
     if container.state == "exited" and container.exit_code == 0 and completes:
@@ -93,7 +94,7 @@ def await_ready(
 def described(container: Container) -> str:
     """Return how a container was last seen, in a few words."""
     health = f", {container.health}" if container.health != "none" else ""
-    code = f", exit code {container.exit_code}" if container.state != "running" or container.restart_count else ""
+    code = f", exit code {container.exit_code}" if container.state != "running" else ""  # the engine says 0 while it runs
     restarts = f", restarted {container.restart_count} times" if container.restart_count else ""
     return f"{container.state}{health}{code}{restarts}"
 
