@@ -97,6 +97,9 @@ def random_labs(draw: st.DrawFn) -> RandomLab:
     far = [name for name in names if where[name] == DAEMON and draw(st.booleans())]
     loaded = [*(name for name in in_docker if draw(st.booleans())), *far]
     ask, before = _asked(draw, names, [*services], [name for name in names if where[name]])
+    for mode, asked in (("audio", "audio p"), ("training", "training"), ("serve", "serve")):
+        if not _give_class(rules, mode, services) and ask.startswith(asked):
+            ask = ask.replace(asked, f"up {names[0]}", 1)
     active = [*sorted(there), *in_docker, *far]
     return RandomLab(
         rules=rules,
@@ -152,6 +155,25 @@ def _rules(draw: st.DrawFn, names: list[str], where: dict[str, str], own: dict[s
             "serve": {"class": draw(st.sampled_from(CLASSES)), "services": draw(st.sampled_from(OF_A_MODE))},
         },
     }
+
+
+def _give_class(rules: dict[str, Any], name: str, services: dict[str, dict[str, Any]]) -> bool:
+    """Have a mode be of a class that something of it has; return whether anything has one."""
+    mode = rules["modes"][name]
+    profiles = mode.get("profiles", ())
+    left = [*mode.get("services", ()), *(one for one in services if {*services[one]["profiles"]}.intersection(profiles))]
+    runs: set[str] = set()
+    while left:
+        runs.add(one := left.pop())
+        left += [other for other in services[one]["depends_on"] if other not in runs]
+    needed = [model for profile in profiles for model in rules["profiles"].get(profile, {"models": []})["models"]]
+    found = {
+        one["class"]
+        for key, one in rules["workloads"].items()
+        if one.get("service") in runs or key in needed or (one.get("host") == HOST and HOST in runs)
+    }
+    mode["class"] = mode["class"] if mode["class"] in found else min(found, default=mode["class"])
+    return bool(found)
 
 
 def _kept_apart(draw: st.DrawFn, names: list[str]) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from spark_mode.errors import ConfigurationError
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import WITHOUT_GPU, Mode, Rules
+from spark_mode.lab.rules_reading import suggest
 from spark_mode.lab.size import gb_text
 
 
@@ -19,6 +20,8 @@ def with_project(rules: Rules, project: Project, file: str) -> Rules:
             classes = _classes_of(mode, rules, project)
             if len(classes) == 1:
                 told[name] = mode.model_copy(update={"class_": classes[0]})
+            elif not classes and (gone := list(absent_services(rules, project))):
+                mistakes += [one for one in gone if one not in mistakes]
             else:
                 run = " and ".join(classes) or "nothing with a class"
                 mistakes.append(f"modes/{name}/class: is missing, and what it runs is {run}: write the one that it is")
@@ -27,6 +30,22 @@ def with_project(rules: Rules, project: Project, file: str) -> Rules:
             "\n".join(f"{file}: {one}" for one in mistakes), f"correct {file}; nothing is touched until then"
         )
     return rules.model_copy(update={"modes": told, "without_gpu": frozenset(_without_gpu(rules, project))})
+
+
+def absent_services(rules: Rules, project: Project) -> Iterator[str]:
+    """Yield what rules.yaml says of services that the Compose files do not have, with the nearest that they have."""
+    for section, entries in (("workloads", rules.workloads), ("hosts", rules.hosts)):
+        for name, entry in entries.items():
+            if entry.service is not None and entry.service not in project.services:
+                near = suggest(entry.service, project.services)
+                yield f"{section}/{name}/service: the Compose files have no service {entry.service}{near}"
+
+
+def classes_of_target(services: Iterable[str], models: Iterable[str], rules: Rules) -> frozenset[str]:
+    """Return the classes of services, of the models that they serve, and of models."""
+    names = list(services)
+    served = (model for name in names for model in rules.models_of_host(rules.host_of_service(name) or ""))
+    return frozenset(_of_services(names, rules)) | {one.class_ for one in (*served, *(rules.workloads[name] for name in models))}
 
 
 def assumed_of_project(written: Rules, whole: Rules, project: Project) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
+from spark_mode.lab.rules import WITHOUT_GPU
+from spark_mode.lab.size import gb_text
 from spark_mode.lab.workload import Workload
 from spark_mode.planning.observed import Observed
 from spark_mode.planning.problem import PlanningProblem
@@ -90,3 +92,12 @@ def _with_memory(observed: Observed, gone: Iterable[Workload]) -> Observed:
         return observed
     memory = observed.memory.model_copy(update={"available": available + sum(one.footprint.planned for one in gone)})
     return observed.model_copy(update={"memory": memory})
+
+
+def assumed_memory(problem: PlanningProblem) -> str:
+    """Return what of the memory that is asked for nobody has said, where that is much."""
+    assumed = [one.footprint.planned for one in problem.asked_for if not one.class_]
+    if sum(assumed) < 2 * WITHOUT_GPU.planned:
+        return ""
+    each = f"{len(assumed)} services that no workload describes"
+    return f"; {gb_text(sum(assumed))} of it are assumed for {each}: say what they take, such as default_footprint: 0.1GB"

@@ -51,7 +51,8 @@ def _is_helper(name: str, observed: Observed, project: Project, rules: Rules) ->
     """Whether a service that ended may have been done: nothing describes it or depends on it, and no switch has stopped it."""
     container = observed.container_of(name)
     is_needed = any(name in (*other.depends_on, *other.shares) for other in project.services.values())
-    return bool(container and container.id not in observed.endings.stopped) and rules.of_service(name) is None and not is_needed
+    is_described = rules.of_service(name) is not None or rules.host_of_service(name) is not None
+    return bool(container and container.id not in observed.endings.stopped) and not is_described and not is_needed
 
 
 def _may_end(name: str, project: Project, rules: Rules) -> bool:

@@ -1,6 +1,7 @@
 """Which mode a lab is in, judged by what is active, and which exclusive sides are active together."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import NamedTuple
 
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Mode, Rules
@@ -25,15 +26,23 @@ def current_mode(observed: Observed, project: Project, rules: Rules) -> str:
     matching = list(_matching(active, completed, project, rules, _is_of)) or list(
         _matching(active, completed, project, rules, _serves)
     )
-    if len(matching) == 1:
-        return matching[0]
+    whole = [one for one in matching if all(other.services <= one.services for other in matching)]
+    if len(whole) == 1:
+        return whole[0].text
     has_footprint = observed.workloads(rules) or any(rules.host_of_service(service) is None for service in active)
     return "custom" if has_footprint or matching else "idle"
 
 
+class _On(NamedTuple):
+    """A mode that may be on, and all that it runs: of several the one is on that has what the others have."""
+
+    text: str
+    services: frozenset[str]
+
+
 def _matching(
     active: set[str], completed: Collection[str], project: Project, rules: Rules, shows: Callable[[Rules, str, str], bool]
-) -> Iterator[str]:
+) -> Iterator[_On]:
     """Yield the modes that are on, where one of their services `shows` that it is their class which runs."""
     always = set(project.closure(base_services(project, rules)))
     for name, mode in rules.modes.items():
@@ -42,7 +51,7 @@ def _matching(
         for profile in mode.choices:
             closure = set(project.closure(services_of(mode, profile, project)))
             if closure & shown and closure <= active | set(completed) and running <= closure | always:
-                yield mode_text(rules, name, profile)
+                yield _On(mode_text(rules, name, profile), frozenset(closure))
 
 
 def _is_of(rules: Rules, service: str, kind: str) -> bool:

@@ -11,7 +11,7 @@ from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.planning import admission
 from spark_mode.planning.advice import warnings
-from spark_mode.planning.alternatives import alternatives
+from spark_mode.planning.alternatives import alternatives, assumed_memory
 from spark_mode.planning.beside_by_nature import nature_refusal
 from spark_mode.planning.budget import Budget, budget
 from spark_mode.planning.holds import hold_refusal
@@ -27,9 +27,7 @@ from spark_mode.planning.target import (
     RENAME_IT,
     leave_out_excluded,
     name_clash,
-    require_countable,
-    require_described,
-    require_usable,
+    require_startable,
 )
 
 
@@ -72,9 +70,7 @@ def plan(request: Request, project: Project, rules: Rules, observed: Observed, c
 def _problem(request: Request, project: Project, rules: Rules, observed: Observed, capacity: int) -> PlanningProblem:
     """Return what there is to do, with the choice of what must go."""
     target = leave_out_excluded(resolve(request, project, rules), project, rules)
-    require_usable(target, project)
-    require_described(target, project, rules)
-    require_countable(target, project, rules)
+    require_startable(target, project, rules)
     problem = PlanningProblem(request=request, target=target, project=project, rules=rules, observed=observed)
     stopped = stopping(problem, capacity)
     return PlanningProblem(request=request, target=target, project=project, rules=rules, observed=observed, stopped=stopped)
@@ -114,7 +110,8 @@ def _memory_refusal(problem: PlanningProblem, reckoned: Budget, capacity: int) -
         )
         return not (lacks or _refusal(other) or dependents_refusal(other) or hold_refusal(other))
 
-    return refusal.model_copy(update={"hint": refusal.hint or alternatives(problem, fits), "memory": True})
+    hint = refusal.hint or alternatives(problem, fits)
+    return refusal.model_copy(update={"hint": f"{hint}{assumed_memory(problem)}", "memory": True})
 
 
 def _stopped_training(problem: PlanningProblem) -> tuple[StoppedTraining, ...]:

@@ -9,6 +9,7 @@ from spark_mode.errors import ConfigurationError, UsageFault
 from spark_mode.frozen import Frozen
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Mode, Rules
+from spark_mode.lab.rules_of_project import absent_services, classes_of_target
 from spark_mode.lab.rules_reading import suggest
 from spark_mode.lab.workload import Workload
 from spark_mode.planning.mode import base_services, mode_text
@@ -129,11 +130,24 @@ def _mode_target(request: ModeRequest, project: Project, rules: Rules) -> Target
     for service in mode.services:
         collector.service(service, f"the mode {request.mode}")
     named = list(collector.services)
+    _require_class(request.mode, mode, collector)
     if request.variant:
         _in_variant(collector, rules, request.mode, request.variant)
     for name in request.extra:
         collector.workload(find_workload(rules, name))
     return _target(collector, named, frozenset({mode.class_}), mode_text(rules, request.mode, profile))
+
+
+def _require_class(name: str, mode: Mode, collector: _Collector) -> None:
+    """Raise ConfigurationError where nothing that a mode runs is of its class: no rule about that class would hold for it."""
+    project, rules = collector.project, collector.rules
+    services = project.closure(collector.services)
+    if mode.class_ not in classes_of_target(services, collector.models, rules):
+        gone = "; ".join(absent_services(rules, project))
+        raise ConfigurationError(
+            f"the mode {name} is of class {mode.class_}, and nothing that it runs is: {', '.join(services) or 'no service'}",
+            f"in rules.yaml: {gone}" if gone else "describe one of its services under workloads in rules.yaml, with that class",
+        )
 
 
 def _profile_of(request: ModeRequest, mode: Mode, rules: Rules) -> str | None:

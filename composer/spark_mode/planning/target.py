@@ -59,6 +59,13 @@ def name_clash(project: Project, rules: Rules) -> str | None:
     return None
 
 
+def require_startable(target: Target, project: Project, rules: Rules) -> None:
+    """Raise ConfigurationError when a service of the target cannot be used, or what it takes is not known."""
+    require_usable(target, project)
+    require_described(target, project, rules)
+    require_countable(target, project, rules)
+
+
 def require_described(target: Target, project: Project, rules: Rules) -> None:
     """Raise ConfigurationError when the memory of services of the target is not known; a default is for what has no GPU."""
     unknown = [name for name in target.services if not is_described(name, project, rules)]

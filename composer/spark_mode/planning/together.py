@@ -16,7 +16,7 @@ from spark_mode.planning.mode import base_services, mode_text
 from spark_mode.planning.observed import Observed
 from spark_mode.planning.request import ModeRequest
 from spark_mode.planning.resolve import Target, find_workload, resolve
-from spark_mode.planning.target import leave_out_excluded, members, require_described, workloads
+from spark_mode.planning.target import leave_out_excluded, members, require_described, require_startable, workloads
 
 RULES = "rules.yaml"
 """What the rules file is called where it is not known how it is."""
@@ -43,7 +43,8 @@ class Together(NamedTuple):
         """The decision, and the first reason for it."""
         if self.budget is None:
             return "unknown", self.unknown or ""
-        return self.budget.decision, next((one.because for one in self.budget.reasons), "")
+        reasons = sorted(self.budget.reasons, key=lambda one: one.rule is None)  # a rule holds however little the two take
+        return self.budget.decision, next((one.because for one in reasons), "")
 
     def as_json(self) -> dict[str, object]:
         """Return the stable JSON form; what is not known is null."""
@@ -123,5 +124,5 @@ def _both(one: ModeChoice, other: ModeChoice, project: Project, rules: Rules) ->
         models=tuple(dict.fromkeys(model for target in asked for model in target.models)),
     )
     target = leave_out_excluded(target, project, rules)
-    require_described(target, project, rules)
+    require_startable(target, project, rules)
     return target

@@ -151,5 +151,6 @@ def _change(request: Request, session: Session, observed: Observed) -> ModeChang
         plan = session.plan_for(request, observed)
     except SparkModeError as error:  # the files and rules.yaml disagree about that mode; the status stands
         return ModeChange(request=str(request), refused=error.message)
-    stops = tuple(one.name for one in plan.preemptions or ())
+    going = (*(one.name for one in plan.preemptions or ()), *(step.subject for step in plan.steps if step.action == "stop"))
+    stops = tuple(dict.fromkeys(going))
     return ModeChange(request=plan.request, stops=stops, refused=plan.refusal.message if plan.refusal else None)
