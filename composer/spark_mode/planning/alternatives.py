@@ -49,9 +49,8 @@ def _tries(problem: PlanningProblem) -> Iterator[Iterator[tuple[Request, Observe
             names = " ".join([name, *sorted(going - {name})])
             yield iter([(request, without, f"without {workload.label} (spark-mode stop {names})")])
     for container in {one.container.id: one.container for one in observed.foreign if one.container.state != LEASED}.values():
-        yield iter(
-            [(request, _without_foreign(container.id, problem), f"without {container.name} (docker stop {container.name})")]
-        )
+        text = f"without {container.name} (docker stop {container.name})"
+        yield iter([(request, _without_foreign(container.id, problem), text)])
 
 
 def _without_foreign(id_: str, problem: PlanningProblem) -> Observed:
