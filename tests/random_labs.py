@@ -17,6 +17,8 @@ CLASSES = ("red", "green", "blue")
 """Of which blue runs to its end."""
 MOST = 11
 HOST, DAEMON = "server", "far"
+OUTSIDE = "outside"
+"""Where a workload is that the lab never starts."""
 PROFILE = "p"
 OF_A_MODE = [["page"], [HOST], ["tool", HOST]]
 """The services that a mode may name."""
@@ -88,7 +90,8 @@ def _container(service: str, active: bool) -> Container:
 def random_labs(draw: st.DrawFn) -> RandomLab:
     """Draw rules with up to 11 workloads, what of them runs, and a request."""
     names = [f"w{number:02}" for number in range(draw(st.integers(2, MOST)))]
-    where = {name: draw(st.sampled_from(("", "", "", HOST, HOST, DAEMON))) for name in names}
+    where = {name: draw(st.sampled_from(("", "", "", HOST, HOST, DAEMON, OUTSIDE))) for name in names[1:]}
+    where = {names[0]: draw(st.sampled_from(("", HOST))), **where}  # something can be asked for
     own = {name: f"s{name[1:]}" for name in names if not where[name]}
     rules = _rules(draw, names, where, own)
     services = _services(draw, [*own.values(), HOST])
@@ -96,10 +99,12 @@ def random_labs(draw: st.DrawFn) -> RandomLab:
     in_docker = [name for name in names if where[name] == HOST and HOST in there and draw(st.integers(0, 3))]
     far = [name for name in names if where[name] == DAEMON and draw(st.booleans())]
     loaded = [*(name for name in in_docker if draw(st.booleans())), *far]
-    ask, before = _asked(draw, names, [*services], [name for name in names if where[name]])
+    models = [name for name in names if where[name] in (HOST, DAEMON)]
+    own_names = [name for name in names if where[name] != OUTSIDE]
+    ask, before = _asked(draw, own_names, [*services], models)
     for mode, asked in (("audio", "audio p"), ("training", "training"), ("serve", "serve")):
         if not _give_class(rules, mode, services) and ask.startswith(asked):
-            ask = ask.replace(asked, f"up {names[0]}", 1)
+            ask = ask.replace(asked, f"up {own_names[0]}", 1)
     active = [*sorted(there), *in_docker, *far]
     return RandomLab(
         rules=rules,
@@ -119,11 +124,11 @@ def random_labs(draw: st.DrawFn) -> RandomLab:
 def _rules(draw: st.DrawFn, names: list[str], where: dict[str, str], own: dict[str, str]) -> dict[str, Any]:
     workloads = {
         name: {
-            "class": draw(st.sampled_from(("red", "green") if where[name] else ("red", "green", *CLASSES))),
+            "class": draw(st.sampled_from(("red", "green") if where[name] in (HOST, DAEMON) else ("red", "green", *CLASSES))),
             "footprint": f"{draw(st.integers(4, 16))}GB",
             "priority": draw(st.integers(0, 2)),
             "load_seconds": draw(st.integers(0, 3)),
-            **({"model": name, "host": where[name]} if where[name] else {"service": own[name]}),
+            **_what_it_is(name, where[name], own),
         }
         for name in names
     }
@@ -174,6 +179,12 @@ def _give_class(rules: dict[str, Any], name: str, services: dict[str, dict[str, 
     }
     mode["class"] = mode["class"] if mode["class"] in found else min(found, default=mode["class"])
     return bool(found)
+
+
+def _what_it_is(name: str, where: str, own: dict[str, str]) -> dict[str, Any]:
+    if where == OUTSIDE:
+        return {"outside": [{"name": name}]}
+    return {"model": name, "host": where} if where else {"service": own[name]}
 
 
 def _kept_apart(draw: st.DrawFn, names: list[str]) -> list[dict[str, Any]]:

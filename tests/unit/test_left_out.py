@@ -103,8 +103,10 @@ def test_a_workload_is_the_service_of_its_own_name_unless_it_says_what_it_is() -
         },
     )
     assert {name: one.service for name, one in rules.workloads.items()} == {"a": "a", "b": "other", "m": None}
-    with pytest.raises(ConfigurationError, match="workloads/a: needs either a service or a model"):
-        read(workloads={"a": {"class": "x", "footprint": "1GB", "outside": [{"name": "a"}]}})
+    outside = read(workloads={"a": {"class": "x", "footprint": "1GB", "outside": [{"name": "a"}]}}).workloads["a"]
+    assert outside.service is None and outside.only_outside
+    with pytest.raises(ConfigurationError, match="workloads/a: needs a service, a model with its host, or under outside"):
+        read(workloads={"a": {"class": "x", "footprint": "1GB", "outside": []}})
 
 
 def test_a_rule_has_a_name_of_its_own_and_a_reason_made_from_it() -> None:

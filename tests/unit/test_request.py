@@ -121,7 +121,7 @@ def test_what_ran_before_comes_back_as_far_as_the_files_still_know_it() -> None:
     assert (target.services, target.models, target.variants) == (("training",), ("devstral",), {"training": "large"})
     assert target.warnings == (
         "gone ran before and is no longer in the Compose files",
-        "forgotten was admitted before and is no longer in rules.yaml",
+        "forgotten was admitted before and is no longer a model in rules.yaml",
     )
 
 

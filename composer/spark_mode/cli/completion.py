@@ -35,7 +35,7 @@ def complete(kind: str, ctx: click.Context, incomplete: str) -> list[CompletionI
         elif kind == "profile":
             found = _profiles(ctx.params.get("mode") or ctx.info_name or "", cli_options.rules())
         else:
-            found = _names(cli_options.session(need_project=False))
+            found = _names(cli_options.session(need_project=False), startable=ctx.info_name != "budget")
     except SparkModeError:
         return []
     return [CompletionItem(one) for one in found if one.startswith(incomplete)]
@@ -45,10 +45,11 @@ def _profiles(mode: str, rules: "Rules") -> Sequence[str]:
     return rules.modes[mode].profiles if mode in rules.modes else ()
 
 
-def _names(session: "Session") -> Sequence[str]:
-    """Return all that may run: profiles, workloads and their variants."""
-    variants = [f"{one.name}:{variant}" for one in session.rules.workloads.values() for variant in one.variants]
-    return [*dict.fromkeys([*session.project.profiles, *session.rules.workloads, *variants])]
+def _names(session: "Session", startable: bool) -> Sequence[str]:
+    """Return all that may run: profiles, workloads and their variants; of what is `startable` here only that."""
+    workloads = [one for one in session.rules.workloads.values() if not (startable and one.only_outside)]
+    variants = [f"{one.name}:{variant}" for one in workloads for variant in one.variants]
+    return [*dict.fromkeys([*session.project.profiles, *(one.name for one in workloads), *variants])]
 
 
 def answer_docker(cli: click.Command, words: Sequence[str]) -> str:

@@ -272,8 +272,8 @@ class Rules(Strict):
         return next((one for one in self.models_of_host(host) if tagged(one.model or "") == wanted), None)
 
     def service_of(self, workload: Workload) -> str | None:
-        """Return the Compose service that runs a workload: its own, or its host's; None for a daemon's model."""
-        return workload.service or self.hosts[workload.host or ""].service
+        """Return the Compose service that runs a workload: its own, or its host's; None where it is nothing of the lab's."""
+        return workload.service or (self.hosts[workload.host].service if workload.host else None)
 
     def position(self, name: str) -> int:
         """Return the place of a workload in rules.yaml, for orders that must not vary."""

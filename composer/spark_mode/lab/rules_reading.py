@@ -166,8 +166,10 @@ def _wrong_workloads(rules: Rules) -> Iterator[str]:
 
 
 def _wrong_runner(rules: Rules, workload: Workload, where: str) -> Iterator[str]:
-    if (workload.service is None) == (workload.model is None):
+    if workload.service and workload.model:
         yield f"{where}: needs either a service or a model with its host"
+    if workload.only_outside and not workload.outside:
+        yield f"{where}: needs a service, a model with its host, or under outside how to know what others start"
     if (workload.model is None) != (workload.host is None):
         yield f"{where}: model and host belong together"
     if workload.host is not None and workload.host not in rules.hosts:

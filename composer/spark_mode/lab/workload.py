@@ -1,4 +1,4 @@
-"""What has a footprint, as rules.yaml describes it: a Compose service or a model that a host serves. Sizes are bytes."""
+"""What has a footprint, as rules.yaml describes it: a service, a host's model, or what others start. Sizes are bytes."""
 
 from typing import Annotated, Any
 
@@ -87,7 +87,7 @@ class ForeignPattern(Strict):
 
 
 class Workload(Strict):
-    """What has a footprint: a Compose service, or a model that a host serves."""
+    """What has a footprint: a Compose service, a model that a host serves, or what is known only by its containers outside."""
 
     name: Annotated[Name, SkipJsonSchema()]
     class_: Annotated[Name, Field(alias="class")]
@@ -103,6 +103,11 @@ class Workload(Strict):
     aliases: tuple[Name, ...] = Field(default=(), strict=False)
     outside: tuple[ForeignPattern, ...] = Field(default=(), strict=False)
     variant: Annotated[Name | None, SkipJsonSchema()] = Field(default=None, exclude=True)
+
+    @property
+    def only_outside(self) -> bool:
+        """Whether it is never the lab's to start or stop: neither a service nor a model, and known by its containers alone."""
+        return self.service is None and self.model is None
 
     @property
     def label(self) -> str:

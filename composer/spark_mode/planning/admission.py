@@ -36,6 +36,17 @@ def rule_refusal(request: Request, target: Target, rules: Rules, observed: Obser
     return _foreign_refusal(target, wanted, rules, observed)
 
 
+def never_started_refusal(problem: PlanningProblem) -> Refusal | None:
+    """Return the refusal of a request that names what is known only by its containers outside the lab."""
+    name = next(iter(problem.target.only_outside), None)
+    if name is None:
+        return None
+    there = [one.container.name for one in problem.observed.foreign if one.name == name]
+    message = f"{name} is not this lab's to start: rules.yaml knows it only by its containers outside"
+    counted = f"it counts already, as the container {', '.join(there)}"
+    return Refusal(message=message, hint=counted if there else "start it where it is at home; then it counts")
+
+
 def _foreign_refusal(target: Target, wanted: tuple[Member, ...], rules: Rules, observed: Observed) -> Refusal | None:
     """Return the refusal of what meets containers that are not the lab's, with the command that stops them all."""
     met = list(foreign_conflicts((*target.services, *target.models), wanted, rules, observed))

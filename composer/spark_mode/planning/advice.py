@@ -7,6 +7,7 @@ from spark_mode.lab.rules import Rules
 from spark_mode.lab.size import gb_text
 from spark_mode.planning.admission import changed_parts, required_memory
 from spark_mode.planning.conflicts import exclusive, member
+from spark_mode.planning.named_stops import named_foreign
 from spark_mode.planning.observed import Container, Observed
 from spark_mode.planning.problem import PlanningProblem
 from spark_mode.planning.resolve import Target
@@ -32,6 +33,8 @@ def warnings(problem: PlanningProblem) -> Iterator[str]:
     lazily = [one for one in target.models if one not in observed.models and one not in loaded_now]
     if lazily:
         yield f"{', '.join(lazily)}: budgeted; the first request to its host loads it"
+    for foreign in named_foreign(problem) if problem.stopped else ():
+        yield f"the container {foreign}, and is not the lab's to stop: docker stop {foreign.container.name}"
     yield from _hosts(problem)
     yield from _page_cache(problem)
     yield from _made_otherwise(problem)

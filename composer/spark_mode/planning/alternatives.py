@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from spark_mode.lab.rules import WITHOUT_GPU
 from spark_mode.lab.size import gb_text
 from spark_mode.lab.workload import Workload
-from spark_mode.planning.observed import Observed
+from spark_mode.planning.observed import LEASED, Observed
 from spark_mode.planning.problem import PlanningProblem
 from spark_mode.planning.request import Request
 
@@ -50,6 +50,17 @@ def _tries(problem: PlanningProblem) -> Iterator[Iterator[tuple[Request, Observe
             without = _with_memory(observed.without(going, ()), released)
             names = " ".join([name, *sorted(going - {name})])
             yield iter([(request, without, f"without {workload.label} (spark-mode stop {names})")])
+    for container in {one.container.id: one.container for one in observed.foreign if one.container.state != LEASED}.values():
+        text = f"without {container.name} (docker stop {container.name})"
+        yield iter([(request, _without_foreign(container.id, problem), text)])
+
+
+def _without_foreign(id_: str, problem: PlanningProblem) -> Observed:
+    """Return the snapshot as it would be without a container that is not the lab's."""
+    observed = problem.observed
+    going, staying = (tuple(one for one in observed.foreign if (one.container.id == id_) is goes) for goes in (True, False))
+    released = observed.model_copy(update={"foreign": going}).foreign_workloads(problem.rules)
+    return _with_memory(observed.model_copy(update={"foreign": staying}), released)
 
 
 def _smaller(one: Workload, problem: PlanningProblem) -> list[Workload]:

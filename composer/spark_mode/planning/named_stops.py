@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from spark_mode.errors import UsageFault
 from spark_mode.lab.rules import Rules
-from spark_mode.planning.observed import RELEASE
+from spark_mode.planning.observed import LEASED, RELEASE, ForeignWorkload
 from spark_mode.planning.plan import Refusal
 from spark_mode.planning.problem import PlannedStop, PlanningProblem
 from spark_mode.planning.request import StopRequest
@@ -42,6 +42,28 @@ def dependents_refusal(problem: PlanningProblem) -> Refusal | None:
         alone = f"{'it' if len(going) == 1 else 'them'} alone: spark-mode stop {' '.join(sorted(going))} --alone"
         return Refusal(message=message, hint=f"{hint}, or {alone}")
     return None
+
+
+def named_foreign(problem: PlanningProblem) -> tuple[ForeignWorkload, ...]:
+    """Return the containers of others that are a workload which `stop` names, where none of the lab's own is."""
+    if problem.request.verb != "stop":
+        return ()
+    meant = {name for asked in problem.request.names for name in _meant(asked, problem)}
+    names = meant - {*problem.observed.active_services, *problem.observed.models}
+    known = [(one, problem.rules.workloads.get(one.name)) for one in problem.observed.foreign if one.container.state != LEASED]
+    return tuple(one for one, workload in known if names & {one.name, workload and workload.service})
+
+
+def foreign_refusal(problem: PlanningProblem) -> Refusal | None:
+    """Return the refusal of a stop that means nothing but containers of others."""
+    found = named_foreign(problem)
+    if not found or problem.stopped:
+        return None
+    stop = " ".join(dict.fromkeys(one.container.name for one in found))
+    return Refusal(
+        message=f"the container {found[0]}: it is {found[0].name}, started outside this lab",
+        hint=f"spark-mode never stops what is not the lab's; stop it yourself: docker stop {stop}",
+    )
 
 
 def _named(problem: PlanningProblem, asked: Sequence[str]) -> tuple[str, ...]:

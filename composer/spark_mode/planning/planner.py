@@ -15,7 +15,7 @@ from spark_mode.planning.alternatives import alternatives, assumed_memory
 from spark_mode.planning.beside_by_nature import nature_refusal
 from spark_mode.planning.budget import Budget, budget
 from spark_mode.planning.holds import hold_refusal
-from spark_mode.planning.named_stops import dependents_refusal
+from spark_mode.planning.named_stops import dependents_refusal, foreign_refusal
 from spark_mode.planning.observed import Observed
 from spark_mode.planning.plan import Plan, Refusal, StoppedTraining
 from spark_mode.planning.preemption import stopping
@@ -43,7 +43,11 @@ def plan(request: Request, project: Project, rules: Rules, observed: Observed, c
     problem = _problem(request, project, rules, observed, capacity)
     reckoned = _budget(problem, capacity)
     refusal = (
-        hold_refusal(problem) or dependents_refusal(problem) or _refusal(problem) or _memory_refusal(problem, reckoned, capacity)
+        hold_refusal(problem)
+        or dependents_refusal(problem)
+        or foreign_refusal(problem)
+        or _refusal(problem)
+        or _memory_refusal(problem, reckoned, capacity)
     )
     chosen = () if refusal or not observed.complete else steps(problem)
     target = problem.target
@@ -85,7 +89,8 @@ def _refusal(problem: PlanningProblem) -> Refusal | None:
     if problem.request.verb == "stop":
         return None
     return (
-        admission.rule_refusal(problem.request, problem.target, problem.rules, problem.observed)
+        admission.never_started_refusal(problem)
+        or admission.rule_refusal(problem.request, problem.target, problem.rules, problem.observed)
         or nature_refusal(problem)
         or admission.unclassified_refusal(problem)
         or admission.leftover_refusal(problem)

@@ -20,7 +20,8 @@ class Target(Frozen):
     """What shall be active: services in start order, the models that are admitted, and variants by service.
 
     `scope` names the classes that shall be exactly this and nothing more; None means every class. `named` are the
-    services that were asked for and must never be left out; the rest came along because they have no profile.
+    services that were asked for and must never be left out; the rest came along because they have no profile. `only_outside`
+    are the workloads asked for that are never the lab's to start.
     """
 
     services: tuple[str, ...]
@@ -29,6 +30,7 @@ class Target(Frozen):
     variants: dict[str, str] = Field(default_factory=dict)
     scope: frozenset[str] | None = frozenset()
     mode: str | None = None
+    only_outside: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -47,6 +49,7 @@ class _Collector:
         self.services: list[str] = []
         self.models: list[str] = []
         self.variants: dict[str, str] = {}
+        self.only_outside: list[str] = []
 
     def profile(self, name: str) -> None:
         services = self.project.of_profile(name)
@@ -59,6 +62,9 @@ class _Collector:
 
     def workload(self, workload: Workload) -> None:
         service = self.rules.service_of(workload)
+        if workload.only_outside:
+            self.only_outside.append(workload.name)
+            return
         if service is None:
             self.models.append(workload.name)
             return
@@ -180,7 +186,8 @@ def taken_by(word: str, rules: Rules) -> Taken | None:
         return Taken(f"it is a profile of {name}", mode_text(rules, name, word))
     if word == "idle":
         return Taken("nothing runs then", "stop")
-    return Taken("it is a workload", f"up {word}") if rules.find(word) else None
+    workload = rules.find(word)
+    return Taken("it is a workload", f"up {word}") if workload and not workload.only_outside else None
 
 
 def _in_variant(collector: _Collector, rules: Rules, mode: str, variant: str) -> None:
@@ -228,14 +235,13 @@ def _other_than_profile(names: Iterable[str], project: Project, rules: Rules) ->
 def _restore_target(request: RestoreRequest, project: Project, rules: Rules) -> Target:
     """Return what ran before, as far as the files still know it: they may have changed since."""
     gone = [f"{name} ran before and is no longer in the Compose files" for name in request.names if name not in project.services]
-    gone += [
-        f"{name} was admitted before and is no longer in rules.yaml" for name in request.extra if name not in rules.workloads
-    ]
+    models = tuple(name for name in request.extra if name in rules.workloads and rules.workloads[name].model)
+    gone += [f"{name} was admitted before and is no longer a model in rules.yaml" for name in request.extra if name not in models]
     services = project.closure(name for name in request.names if name in project.services)
     return Target(
         services=services,
         named=services,
-        models=tuple(name for name in request.extra if name in rules.workloads),
+        models=models,
         variants={
             name: variant
             for name, variant in request.variants.items()
@@ -262,4 +268,5 @@ def _target(collector: _Collector, named: list[str], scope: frozenset[str], mode
         variants=collector.variants,
         scope=scope,
         mode=mode,
+        only_outside=tuple(dict.fromkeys(collector.only_outside)),
     )

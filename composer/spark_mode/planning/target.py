@@ -53,8 +53,9 @@ def name_clash(project: Project, rules: Rules) -> str | None:
     """Return which service has the name of a workload that is another thing, in words; None where each is known by its name."""
     for name in project.services:
         other = rules.workloads.get(name)
-        if other and other.service != name and (other.model or other.service in project.services):
-            what = f"the service {other.service}" if other.service else f"the model {other.model} of {other.host}"
+        if other and other.service != name and (other.service is None or other.service in project.services):
+            what = f"the model {other.model} of {other.host}" if other.model else f"the service {other.service}"
+            what = "no service, and known only outside" if other.only_outside else what
             return f'"{name}" is a service of the Compose files, and in rules.yaml a workload that is {what}'
     return None
 

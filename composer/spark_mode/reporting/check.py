@@ -52,6 +52,7 @@ def check(session: Session, compose_version: str) -> list[Finding]:
         *_unusable(session),
         *_modes(session),
         *_services(session),
+        *_only_outside(session),
         *_uncertain(session),
         *_hosts(session),
         *_compose(compose_version),
@@ -144,6 +145,18 @@ def _services(session: Session) -> Iterator[Finding]:
         if service.healthcheck is None and not rules.runs_to_end(workload):
             message = "no health check: it counts as ready once it keeps running"
             yield Finding(level="warning", where=where, message=message, fix="give it a healthcheck")
+
+
+def _only_outside(session: Session) -> Iterator[Finding]:
+    """Say what is never started, and whether it is seen at all."""
+    for name, workload in session.rules.workloads.items():
+        where = f"rules: workloads/{name}"
+        if workload.only_outside and session.rules.scope == "project":
+            message = "is known only outside the project, where nothing is looked at: it never counts"
+            yield Finding(level="warning", where=where, message=message, fix="leave out scope: project")
+        elif workload.only_outside:
+            message = "is never started here; while a container of it runs it counts, and keeps out what a rule excludes"
+            yield Finding(level="info", where=where, message=message)
 
 
 def _uncertain(session: Session) -> Iterator[Finding]:
