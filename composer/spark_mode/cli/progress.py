@@ -95,7 +95,7 @@ class Screen(Lines):
 
     def started(self, number: int, step: Step) -> None:
         self._step_begun = time.monotonic()
-        self._line = f"{number:>2}  {step.action:<13} {step.subject}"
+        self._line = f"{number:>2}  {step.action:<13} {step.shown}"
         self._settle()
         from rich.text import Text
 
@@ -114,7 +114,7 @@ class Screen(Lines):
         self._settle()
         took = time.monotonic() - self._step_begun
         self._console.print(f"[green]✓[/] {number:>2}  {step.action:<13} ", end="")
-        self._console.print(readable(f"{step.subject}: {step.cause}"), markup=False, end="")
+        self._console.print(readable(f"{step.shown}: {step.cause}"), markup=False, end="")
         self._console.print(f"  [dim]{took:.1f} s[/]")
 
     def _settle(self) -> None:
