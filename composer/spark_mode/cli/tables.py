@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 from spark_mode.cli.best_effort_stream import BestEffortStream
 
@@ -10,9 +11,9 @@ NARROWEST = 12
 """Below this no column is narrowed: a terminal that is too small for that breaks the lines itself."""
 
 
-def terminal_width() -> int | None:
-    """Return how many characters a line of the terminal has, None where the output goes elsewhere."""
-    if not BestEffortStream(sys.stdout).isatty():
+def terminal_width(stream: TextIO | None = None) -> int | None:
+    """Return how many characters a line of the terminal has, None where a stream, else standard output, goes elsewhere."""
+    if not BestEffortStream(stream or sys.stdout).isatty():
         return None
     from shutil import get_terminal_size  # only where somebody looks
 
@@ -56,8 +57,8 @@ def within(text: str, width: int | None) -> str:
 
 def _hanging(line: str) -> str:
     """Return the indentation of what follows a line: under what comes after its first word and a gap, or a little."""
-    begins = re.match(r" *(?:\S+ {2,}|→ )?", line)
-    return " " * (begins.end() if begins and begins.end() else 2)
+    begins = re.match(r" *(?:\S+ {2,}|→ )", line)
+    return " " * (begins.end() if begins else len(line) - len(line.lstrip()) + 2)
 
 
 def _broken(text: str, width: int, indent: str, words_stay_whole: bool = False) -> list[str]:
