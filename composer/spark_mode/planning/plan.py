@@ -14,7 +14,7 @@ Awaited = Literal["started", "ready"]
 """What must be true of a service before another one starts."""
 
 
-LONG_SUBJECT, FEW = 60, 3
+LONG_SUBJECT, FEW = 72, 3
 """A subject of more characters is shown with so many of its names."""
 
 

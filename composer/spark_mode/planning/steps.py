@@ -21,7 +21,7 @@ from spark_mode.planning.problem import PlanningProblem, is_varied
 from spark_mode.planning.side_by_side import BRIEF_SETTLE_SECONDS, SETTLE_SECONDS, awaited, is_light, start_groups
 from spark_mode.planning.target import variant_of
 
-MANY = 6
+MANY = 8
 """Of more names than this a cause says a few; the plan's target has all."""
 READY_SECONDS = 1200.0
 """How long a service without a health check may take to be ready."""
