@@ -27,6 +27,13 @@ def test_no_line_of_a_table_is_longer_than_the_terminal_and_no_word_is_lost(widt
     assert set(" ".join(lines).split()) == {word for row in ROWS for cell in row for word in cell.split()}
 
 
+def test_a_word_is_not_broken_while_another_column_can_be_narrower() -> None:
+    rows = [("training and audio and a model", "one-at-a-time", "training runs alone: it saturates")]
+    lines = columns(rows, width=50).splitlines()
+    assert max(map(len, lines)) <= 50
+    assert "one-at-a-time" in lines[0]
+
+
 def test_a_word_that_is_longer_than_its_column_is_broken() -> None:
     assert max(map(len, columns([("a", "x" * 100)], width=40).splitlines())) == 40
 

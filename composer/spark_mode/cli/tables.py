@@ -7,7 +7,7 @@ from typing import TextIO
 
 from spark_mode.cli.best_effort_stream import BestEffortStream
 
-NARROWEST = 12
+NARROWEST = 10
 """Below this no column is narrowed: a terminal that is too small for that breaks the lines itself."""
 
 
@@ -27,7 +27,7 @@ def columns(rows: Sequence[Sequence[str]], right: Sequence[int] = (), width: int
     """
     if not rows:
         return ""
-    widths = _fitting([max(len(row[column]) for row in rows) for column in range(len(rows[0]))], width or terminal_width())
+    widths = _widths(rows, width or terminal_width())
     lines = (
         "  ".join(cell.rjust(size) if column in right else cell.ljust(size) for column, (cell, size) in enumerate(pairs))
         for row in rows
@@ -36,9 +36,17 @@ def columns(rows: Sequence[Sequence[str]], right: Sequence[int] = (), width: int
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _fitting(widths: list[int], room: int | None) -> list[int]:
-    while room and sum(widths) + 2 * (len(widths) - 1) > room and max(widths) > NARROWEST:
-        widths[widths.index(max(widths))] -= 1
+def _widths(rows: Sequence[Sequence[str]], room: int | None) -> list[int]:
+    """Return how wide each column is: no narrower than its longest word, unless that alone is too much for the room."""
+    cells = list(zip(*rows, strict=True))
+    widths = [max(map(len, column)) for column in cells]
+    words = [max((len(word) for cell in column for word in cell.split()), default=0) for column in cells]
+    for least in (words, [0] * len(words)):
+        while room and sum(widths) + 2 * (len(widths) - 1) > room:
+            wide = [place for place, size in enumerate(widths) if size > max(least[place], NARROWEST)]
+            if not wide:
+                break
+            widths[max(wide, key=widths.__getitem__)] -= 1
     return widths
 
 

@@ -158,9 +158,13 @@ def _is_excluded(service: str, rules: Rules) -> bool:
 
 
 def _unchecked(session: Session) -> Iterator[Finding]:
-    """Say which services have no health check, once the engine has told which images have one."""
+    """Say which services have no health check, once the engine has told which images have one, where it does."""
     images = dict.fromkeys(one.image for one in without_own_check(session.project, session.rules) if one.image)
-    yield from unchecked(session.project, session.rules, session.docker.checked_images(tuple(images)))
+    try:
+        checked = session.docker.checked_images(tuple(images))
+    except EngineUnavailable:
+        checked = frozenset()
+    yield from unchecked(session.project, session.rules, checked)
 
 
 def _uncertain(session: Session) -> Iterator[Finding]:
