@@ -108,6 +108,9 @@ class SimulatedEngine:
         self._answer()
         return {name: f"id of {name}" for name in names}
 
+    def checked_images(self, names: Sequence[str]) -> frozenset[str]:
+        return frozenset()
+
     def networks(self, project: str) -> dict[str, Made]:
         return {}
 

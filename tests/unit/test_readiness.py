@@ -5,6 +5,7 @@ import socket
 
 import pytest
 
+from spark_mode.engine.answers import is_checked
 from spark_mode.engine.events import EventStream
 from spark_mode.engine.machine import SystemClock
 from spark_mode.planning.observed import Container
@@ -95,3 +96,11 @@ class Clock(PassingClock):
     def wait(self, seconds: float) -> bool:
         self.time += seconds
         return True
+
+
+@pytest.mark.parametrize(
+    ("check", "checked"),
+    [({"Test": ["CMD", "true"]}, True), ({"Test": ["NONE"]}, False), ({"Test": None}, False), ({}, False), (None, False)],
+)
+def test_an_image_has_a_health_check_unless_it_takes_away_that_of_its_base(check: object, checked: bool) -> None:
+    assert is_checked({"Config": {"Healthcheck": check}}) == checked

@@ -90,7 +90,9 @@ class CliOptions:
 
     def screen(self, data: Any, text: Callable[[], str]) -> None:
         """Print what there is to see of the lab: its JSON form, or the text under a line that names the lab."""
-        self.show(data, lambda: f"{self.lab}\n{text()}")
+        from spark_mode.cli.tables import terminal_width, within
+
+        self.show(data, lambda: f"{self.lab}\n{within(text(), terminal_width())}")
 
     def show(self, data: Any, text: Callable[[], str]) -> None:
         """Print a result: its JSON form, or the text that `text` makes."""

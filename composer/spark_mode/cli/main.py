@@ -17,6 +17,7 @@ from spark_mode.cli.anywhere import takes_value, to_the_front
 from spark_mode.cli.best_effort_stream import BestEffortStream
 from spark_mode.cli.context import CliOptions
 from spark_mode.cli.docker_plugin import own_arguments
+from spark_mode.cli.tables import terminal_width, within
 from spark_mode.errors import SparkModeError, UsageFault
 from spark_mode.lab.verbs import VERBS
 from spark_mode.readable import readable, readable_lines
@@ -170,7 +171,8 @@ def _require_text(arguments: list[str]) -> None:
 
 def _say(cli_options: CliOptions, message: str, hint: str | None, code: int) -> None:
     out = BestEffortStream(sys.stderr)
-    out.write(readable_lines(f"spark-mode: {message}") + "\n" + (f"  → {readable_lines(hint)}\n" if hint else ""))
+    said = readable_lines(f"spark-mode: {message}") + "\n" + (f"  → {readable_lines(hint)}\n" if hint else "")
+    out.write(within(said, terminal_width(sys.stderr)))
     out.flush()
     if cli_options.format == "json" and not cli_options.printed:
         BestEffortStream(sys.stdout).write(

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from spark_mode.planning.budget import Budget
     from spark_mode.planning.together import Together
 
+MANY_PAIRS = 30
+
 
 @click.command()
 @output_options
@@ -61,10 +63,20 @@ def _pairs(decision: str, alike: "list[Together]") -> list[str]:
 
     modes = exclude_each_other(alike) if decision == "no" else ()
     if not modes:
-        return [f"{pair.one.text} + {pair.other.text}" for pair in alike]
+        return _apart_or_by_one(alike)
     is_one = len({one.mode for one in modes}) == 1
     names = ", ".join(one.profile or one.text if is_one else one.text for one in modes)
     return [f"{modes[0].mode}: at most one of {names}" if is_one else f"at most one of {names}"]
+
+
+def _apart_or_by_one(alike: "list[Together]") -> list[str]:
+    """Return pairs a line each; of many a line for all those with the same first mode."""
+    if len(alike) <= MANY_PAIRS:
+        return [f"{pair.one.text} + {pair.other.text}" for pair in alike]
+    others: dict[str, list[str]] = {}
+    for pair in alike:
+        others.setdefault(pair.one.text, []).append(pair.other.text)
+    return [f"{one} + {'any of ' * (len(names) > 1)}{', '.join(names)}" for one, names in others.items()]
 
 
 def _judgement(reckoned: "Budget") -> tuple[str, str, str, str, str, str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO, cast
 import click
 
 from spark_mode.cli.best_effort_stream import BestEffortStream
-from spark_mode.cli.tables import age
+from spark_mode.cli.tables import age, terminal_width, within
 from spark_mode.errors import Interrupted
 from spark_mode.lab.size import gb_text
 from spark_mode.planning.plan import Plan, Step, StoppedTraining
@@ -75,7 +75,7 @@ class Lines(Watcher):
 
     def _say(self, line: str) -> None:
         if not self._quiet:
-            click.echo(readable(line), file=self._out)
+            click.echo(within(readable(line), terminal_width(sys.stderr)), file=self._out)
 
     def _settle(self) -> None:
         """Leave nothing half-drawn before something else is written."""
@@ -95,7 +95,7 @@ class Screen(Lines):
 
     def started(self, number: int, step: Step) -> None:
         self._step_begun = time.monotonic()
-        self._line = f"{number:>2}  {step.action:<13} {step.subject}"
+        self._line = f"{number:>2}  {step.action:<13} {step.shown}"
         self._settle()
         from rich.text import Text
 
@@ -113,9 +113,10 @@ class Screen(Lines):
     def finished(self, number: int, step: Step) -> None:
         self._settle()
         took = time.monotonic() - self._step_begun
-        self._console.print(f"[green]✓[/] {number:>2}  {step.action:<13} ", end="")
-        self._console.print(readable(f"{step.subject}: {step.cause}"), markup=False, end="")
-        self._console.print(f"  [dim]{took:.1f} s[/]")
+        from rich.text import Text
+
+        said = readable(f" {number:>2}  {step.action:<13} {step.shown}: {step.cause}")
+        self._console.print(Text.assemble(("✓", "green"), said, (f"  {took:.1f} s", "dim")))
 
     def _settle(self) -> None:
         if self._status:

@@ -13,7 +13,7 @@ def budget_text(reckoned: Budget, rules: Rules) -> str:
         low, high = one.footprint.low / 10**9, one.footprint.high / 10**9
         spread = f"{one.class_}, {low:g} to {high:g} GB" if low != high else one.class_
         rows.append((f"  {one.label}", gb_text(one.footprint.planned), spread))
-    classes = sorted({one.class_ for one in reckoned.workloads})
+    classes = sorted({one.class_ for one in reckoned.workloads if one.class_})
     system, each = rules.overhead.system / 10**9, rules.overhead.per_class / 10**9
     rows.append(("+ overhead", gb_text(reckoned.overhead), f"{system:g} and {each:g} for each of: {', '.join(classes)}"))
     rows.append(("= total", gb_text(reckoned.total), f"of {gb_text(reckoned.capacity)}"))

@@ -1,8 +1,9 @@
 """A plan as the dry run shows it: the steps with their causes, what is kept, the budget in a line, and warnings."""
 
 from spark_mode.cli.context import CliOptions
+from spark_mode.cli.tables import columns
 from spark_mode.lab.size import gb_text
-from spark_mode.planning.plan import Plan
+from spark_mode.planning.plan import Plan, step_rows
 from spark_mode.switching.admitted import refuse
 
 
@@ -16,7 +17,8 @@ def show_plan(cli_options: CliOptions, plan: Plan) -> None:
 
 def plan_text(plan: Plan) -> str:
     """Return the plan for people."""
-    lines = [str(plan), ""]
+    steps = columns(step_rows(plan.steps), right=(0,)) if plan.steps else str(plan)
+    lines = [steps, ""]
     if plan.keep:
         lines.append(f"kept: {', '.join(plan.keep)}")
     lines.append(budget_line(plan))

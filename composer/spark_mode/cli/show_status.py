@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 
 from spark_mode.cli.tables import age, columns
+from spark_mode.lab.few import few
 from spark_mode.lab.size import gb_text
 from spark_mode.readable import readable
 from spark_mode.reporting.status_model import ModelStatus, Status
 from spark_mode.wall_time import seconds_since
 
 BAR = 40
+OTHERS = 10
+"""How many containers of others are named."""
 LEAST = 5 * 10**7
 """Bytes that are shown as anything but 0.0 GB."""
 
@@ -57,7 +60,7 @@ def _lines(seen: Status) -> Iterator[str]:
             [(f"  {readable(one.name)}", readable(one.owner), gb_text(one.size)) for one in seen.memory_users], right=(2,)
         )
     if seen.others:
-        yield f"\ncontainers of others, never touched: {', '.join(map(readable, seen.others))}"
+        yield f"\ncontainers of others, never touched: {few([*map(readable, seen.others)], OTHERS)}"
 
 
 def _visible(size: int | None) -> int | None:

@@ -182,6 +182,12 @@ def _health(health: dict[str, Any], check: dict[str, Any]) -> Health:
     return "starting" if said == "unhealthy" and health.get("FailingStreak", retries) < retries else said
 
 
+def is_checked(raw: Any) -> bool:
+    """Whether an image has a health check of its own; `NONE` takes away that of the image that it is made from."""
+    test = _entries(_part(_part(raw, "Config"), "Healthcheck").get("Test") or [])
+    return bool(test) and test[0] != "NONE"
+
+
 def seconds(moment: str) -> float:
     """Return an ISO 8601 time of the engine, which is in UTC, in seconds since the epoch; 0 for one that never was."""
     whole, _, fraction = moment.removesuffix("Z").partition(".")

@@ -81,6 +81,10 @@ class EngineApi:
         wanted, found = set(names), self._get("/images/json", answers.images)
         return {name: found[full] for name in wanted for full in spellings(name) if full in found}
 
+    def checked_images(self, names: Sequence[str]) -> frozenset[str]:
+        paths = [f"/images/{quote(name, safe='/:@')}/json" for name in names]
+        return frozenset(name for name, answer in zip(names, self._sweep(paths), strict=True) if _is_checked(*answer))
+
     def networks(self, project: str) -> dict[str, Made]:
         return self._get("/networks", answers.made, {"label": [f"{PROJECT}={project}"]})
 
@@ -280,6 +284,10 @@ def _read(asked: str, status: int, body: bytes, read: Callable[[object], Read]) 
 def _container(path: str, status: int, body: bytes) -> Container | None:
     """Return the container that was asked for, None for one that is gone."""
     return None if status == 404 else _read(f"GET {path}", status, body, answers.read_container)
+
+
+def _is_checked(path: str, status: int, body: bytes) -> bool:
+    return status == 200 and _read(f"GET {path}", status, body, answers.is_checked)
 
 
 def _memory(path: str, status: int, body: bytes) -> int | None:

@@ -128,6 +128,9 @@ class Docker(Protocol):
     def images(self, names: Sequence[str]) -> dict[str, str]:
         """Return the id of each of these images; one that does not exist is absent."""
 
+    def checked_images(self, names: Sequence[str]) -> frozenset[str]:
+        """Return which of these images have a health check of their own; one that does not exist has none."""
+
     def networks(self, project: str) -> dict[str, Made]:
         """Return what Compose wrote on each of the project's networks, by full name."""
 

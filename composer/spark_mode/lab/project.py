@@ -70,6 +70,7 @@ class Service(_Part):
     """A service of the project. `ollama` are its settings for Ollama; the rest of an environment may be secret.
 
     `image` is the name that Compose gives to what it `builds`, where the file gives none.
+    `models` are those that Compose has its own runner serve to it.
     `shares` are the services whose namespaces or volumes it uses, `joins` those of them whose namespaces it is in.
     `config_hash` is what Compose writes on its container, None where nobody can tell it before.
     `scope` is what its label of that name says: whether its containers count for other labs.
@@ -86,6 +87,8 @@ class Service(_Part):
     shares: tuple[str, ...] = ()
     joins: tuple[str, ...] = ()
     provider: bool = False
+    models: tuple[str, ...] = ()
+    on_host_network: bool = False
     reserves_gpu: bool = False
     needs_gpu_runtime: bool = False
     container_name: str | None = None
@@ -212,6 +215,8 @@ def _service(project: str, name: str, raw: dict[str, Any], config_hash: str | No
         shares=tuple(dict.fromkeys(shares)),
         joins=tuple(dict.fromkeys(joins)),
         provider="provider" in raw,
+        models=tuple(raw.get("models") or ()),
+        on_host_network=raw.get("network_mode") == "host",
         reserves_gpu=_needs_gpu_runtime(raw) or any(one.startswith("/dev/nvidia") for one in _devices(raw)),
         needs_gpu_runtime=_needs_gpu_runtime(raw),
         container_name=raw.get("container_name"),

@@ -9,6 +9,7 @@ from spark_mode.planning.admission import changed_parts, required_memory
 from spark_mode.planning.conflicts import exclusive, member
 from spark_mode.planning.named_stops import named_foreign
 from spark_mode.planning.observed import Container, Observed
+from spark_mode.planning.orphans import orphans
 from spark_mode.planning.problem import PlanningProblem
 from spark_mode.planning.resolve import Target
 from spark_mode.planning.target import members, variant_of
@@ -39,6 +40,8 @@ def warnings(problem: PlanningProblem) -> Iterator[str]:
     yield from _page_cache(problem)
     yield from _made_otherwise(problem)
     yield from _replicas(problem)
+    if problem.request.verb != "stop":
+        yield from orphans(problem.remaining, project, rules)
 
 
 def _replicas(problem: PlanningProblem) -> Iterator[str]:

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from spark_mode.frozen import Frozen
+from spark_mode.lab.few import few
 from spark_mode.lab.size import gb
 from spark_mode.planning.budget import Budget
 
@@ -13,9 +14,18 @@ Awaited = Literal["started", "ready"]
 """What must be true of a service before another one starts."""
 
 
+LONG_SUBJECT, FEW = 72, 3
+"""A subject of more characters is shown with so many of its names."""
+
+
 class _Step(Frozen):
     subject: str
     cause: str
+
+    @property
+    def shown(self) -> str:
+        """The subject as people see it, with a few of many names."""
+        return few(self.subject.split(", "), FEW) if len(self.subject) > LONG_SUBJECT else self.subject
 
 
 class Create(_Step):
@@ -225,9 +235,14 @@ def steps_as_json(steps: Iterable[Step]) -> list[dict[str, object]]:
     ]
 
 
+def step_rows(steps: Iterable[Step]) -> list[tuple[str, str, str, str]]:
+    """Return number, action, subject and cause of each step."""
+    return [(str(number), step.action, step.shown, step.cause) for number, step in enumerate(steps, 1)]
+
+
 def steps_text(steps: Iterable[Step]) -> str:
     """Write steps one a line: number, action, subject and cause in columns."""
-    rows = [(str(number), step.action, step.subject, step.cause) for number, step in enumerate(steps, 1)]
+    rows = step_rows(steps)
     widths = [max(len(row[column]) for row in rows) for column in range(3)] if rows else []
     return "\n".join(
         f"{number:>{widths[0]}}  {action:<{widths[1]}}  {subject:<{widths[2]}}  {cause}"

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from spark_mode.lab.by_nature import is_by_nature
+from spark_mode.lab.few import few
 from spark_mode.lab.rules import AtMost
 from spark_mode.lab.size import gb_text
 from spark_mode.lab.workload import Workload
@@ -21,6 +22,9 @@ from spark_mode.planning.observed import running_workload
 from spark_mode.planning.plan import Preemption
 from spark_mode.planning.problem import PlannedStop, PlanningProblem
 from spark_mode.planning.target import members
+
+SERVED = 5
+"""How many models of a host that must go are named."""
 
 
 class _Running(NamedTuple):
@@ -173,7 +177,7 @@ def _stopping(
     if one.conflict:
         served = [model for model in problem.observed.models if model in one.member.serves] or one.member.serves
         because = one.conflict.rule.because
-        cause = f"serves {', '.join(served)}, and {because}" if served and not is_by_nature(one.conflict.rule.name) else because
+        cause = f"serves {few(served, SERVED)}, and {because}" if served and not is_by_nature(one.conflict.rule.name) else because
         return _preempted(one, cause, "exclusive", one.conflict.rule.name, problem)
     needs = next(candidate.needs for candidate in candidates if candidate.member.name == one.name)
     back = [candidate.member for candidate in candidates if candidate.member.name in {one.name, *needs}]

@@ -7,6 +7,7 @@ one's name is removed as well.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from spark_mode.lab.few import few
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.size import gb_text
@@ -15,11 +16,13 @@ from spark_mode.planning.admission import required_memory
 from spark_mode.planning.conflicts import Member, exclusive, member
 from spark_mode.planning.naming import removals
 from spark_mode.planning.observed import Container, Memory, Observed
-from spark_mode.planning.plan import AwaitRelease, Create, DropCaches, Load, Start, Step, Stop, Unload, Unpause, Verify
+from spark_mode.planning.plan import FEW, AwaitRelease, Create, DropCaches, Load, Start, Step, Stop, Unload, Unpause, Verify
 from spark_mode.planning.problem import PlanningProblem, is_varied
 from spark_mode.planning.side_by_side import BRIEF_SETTLE_SECONDS, SETTLE_SECONDS, awaited, is_light, start_groups
 from spark_mode.planning.target import variant_of
 
+MANY = 8
+"""Of more names than this a cause says a few; the plan's target has all."""
 READY_SECONDS = 1200.0
 """How long a service without a health check may take to be ready."""
 READY_AFTER_START_PERIOD = 300.0
@@ -251,4 +254,6 @@ def _position(name: str, rules: Rules) -> int:
 
 
 def _listed(names: list[str]) -> str:
+    if len(names) > MANY:
+        return few(names, FEW)
     return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)

@@ -1,7 +1,7 @@
 """Looking for mistakes before they cost a switch: in the rules, the Compose files, the engine and the machine."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from spark_mode.engine.env_files import named_in
@@ -12,16 +12,18 @@ from spark_mode.journal.measurements import footprints, read_measurements
 from spark_mode.journal.understanding import UNDERSTOOD
 from spark_mode.lab.by_nature import is_by_nature
 from spark_mode.lab.files import LabFiles
-from spark_mode.lab.project import SCOPE, Service
+from spark_mode.lab.project import SCOPE
+from spark_mode.lab.rules import AtMost, Exclusive, Rules
 from spark_mode.lab.size import gb_text
 from spark_mode.lab.unsaid_long_run import SAY_IT, UNSAID, unsaid_long_run
-from spark_mode.lab.workload import Workload
 from spark_mode.planning.advice import SHORT_GRACE
-from spark_mode.planning.budget import budget
+from spark_mode.planning.conflicts import member
 from spark_mode.planning.observed import Observed
 from spark_mode.planning.target import DESCRIBE_IT, RENAME_IT, fault_of_replicas, is_described, name_clash
 from spark_mode.reporting.finding import Finding
+from spark_mode.reporting.health_checks import unchecked, without_own_check
 from spark_mode.reporting.machine_check import look
+from spark_mode.reporting.models_check import hosts, uncounted
 from spark_mode.session.foreign_workloads import hidden_from_others
 from spark_mode.session.rules_file import assumed_of_file
 from spark_mode.session.session import Session
@@ -54,13 +56,15 @@ def check(session: Session, compose_version: str) -> list[Finding]:
         *_services(session),
         *_only_outside(session),
         *_uncertain(session),
-        *_hosts(session),
+        *hosts(rules, project, session.capacity),
+        *uncounted(project, rules),
         *_compose(compose_version),
     ]
     try:
         observed = session.observe()
     except EngineUnavailable as error:
-        return [*found, Finding(level="error", where="engine", message=error.message, fix=error.hint)]
+        said = Finding(level="error", where="engine", message=error.message, fix=error.hint)
+        return [*found, *unchecked(project, rules), said]
     except ConfigurationError as error:
         return [*found, Finding(level="error", where="journal", message=error.message, fix=error.hint)]
     if cut_off := session.cut_off:
@@ -69,6 +73,7 @@ def check(session: Session, compose_version: str) -> list[Finding]:
         found.append(Finding(level="error", where="journal", message=puzzle, fix=UNDERSTOOD))
     return [
         *found,
+        *_unchecked(session),
         *_engine(session, observed),
         *_absent(session, observed),
         *_hidden(session),
@@ -136,15 +141,31 @@ def _services(session: Session) -> Iterator[Finding]:
             yield Finding(level="error", where=where, message=message, fix=DESCRIBE_IT)
         if fault := fault_of_replicas(service, rules):
             yield Finding(level="error", where=where, message=fault.message, fix=fault.fix)
-        if service.restart in RESURRECTING:
+        if service.restart in RESURRECTING and _is_excluded(name, rules):
             message = f"restart: {service.restart} starts it again with the engine, beside whatever runs"
             yield Finding(level="warning", where=where, message=message, fix="restart: unless-stopped")
         if rules.runs_to_end(workload) and service.stop_grace_seconds < SHORT_GRACE:
             message = f"{service.stop_grace_seconds:g} s to write a checkpoint before it is killed"
             yield Finding(level="warning", where=where, message=message, fix="stop_grace_period: 5m")
-        if service.healthcheck is None and not rules.runs_to_end(workload):
-            message = "no health check: it counts as ready once it keeps running"
-            yield Finding(level="warning", where=where, message=message, fix="give it a healthcheck")
+
+
+def _is_excluded(service: str, rules: Rules) -> bool:
+    """Whether a rule keeps a service apart from anything."""
+    labels = member(rules, service).labels
+    kept_apart = (
+        one.exclusive if isinstance(one, Exclusive) else one.of for one in rules.rules if isinstance(one, Exclusive | AtMost)
+    )
+    return any(labels.intersection(names) for names in kept_apart)
+
+
+def _unchecked(session: Session) -> Iterator[Finding]:
+    """Say which services have no health check, once the engine has told which images have one, where it does."""
+    images = dict.fromkeys(one.image for one in without_own_check(session.project, session.rules) if one.image)
+    try:
+        checked = session.docker.checked_images(tuple(images))
+    except EngineUnavailable:
+        checked = frozenset()
+    yield from unchecked(session.project, session.rules, checked)
 
 
 def _only_outside(session: Session) -> Iterator[Finding]:
@@ -172,37 +193,6 @@ def _uncertain(session: Session) -> Iterator[Finding]:
                 message=message,
                 fix="plan what it takes, which spark-mode calibrate tells",
             )
-
-
-def _hosts(session: Session) -> Iterator[Finding]:
-    """Look at what decides how much a model takes beyond its weights, and how many are loaded at once."""
-    for name, host in session.rules.hosts.items():
-        if host.service is None:
-            message = f"is outside Docker, at {host.address}: what it unloads for others a client may load again"
-            yield Finding(level="warning", where=f"rules: hosts/{name}", message=message, fix="run it as a service of the lab")
-        elif service := session.project.services.get(host.service):
-            yield from _ollama(session, service, session.rules.models_of_host(name))
-        for one in session.rules.models_of_host(name):
-            if _verdict(session, [one]) == "does-not-fit":
-                message = f"{gb_text(one.footprint.planned)} never fit this machine; a 70B in FP16 takes 140 GB, in Q4 40 GB"
-                yield Finding(level="warning", where=f"rules: workloads/{one.name}", message=message, fix="use a Q4 quantisation")
-
-
-def _ollama(session: Session, service: Service, models: Sequence[Workload]) -> Iterator[Finding]:
-    where = f"compose: {service.name}"
-    if not service.ollama.get("OLLAMA_CONTEXT_LENGTH"):
-        message = "its context is not pinned: on a Spark Ollama takes 256k tokens, 16 GiB more for an 8B model, 40 GiB for a 70B"
-        yield Finding(level="warning", where=where, message=message, fix='OLLAMA_CONTEXT_LENGTH: "8192"')
-    fitting = [one for one in models if _verdict(session, [one]) not in ("oom-risk", "does-not-fit")]
-    largest = sorted(fitting, key=lambda one: -one.footprint.planned)[:2]
-    verdict = _verdict(session, largest)
-    if service.ollama.get("OLLAMA_MAX_LOADED_MODELS") != "1" and verdict in ("tight", "oom-risk", "does-not-fit"):
-        message = f"more than one model may be loaded, and {' and '.join(one.name for one in largest)} together are {verdict}"
-        yield Finding(level="warning", where=where, message=message, fix='OLLAMA_MAX_LOADED_MODELS: "1"')
-
-
-def _verdict(session: Session, workloads: Sequence[Workload]) -> str:
-    return budget(workloads, session.rules, session.capacity).memory
 
 
 def _measured(session: Session) -> Iterator[Finding]:
@@ -236,10 +226,14 @@ def _engine(session: Session, observed: Observed) -> Iterator[Finding]:
 
 
 def _absent(session: Session, observed: Observed) -> Iterator[Finding]:
-    """Look for daemons outside Docker where nobody listens."""
-    for name in filter(session.rules.daemon, observed.absent):
-        message = f"nobody listens at {session.rules.hosts[name].address}"
-        yield Finding(level="warning", where=f"rules: hosts/{name}", message=message, fix="start it, or correct the address")
+    """Look for hosts of models where nobody listens: daemons outside Docker, and services that run."""
+    for name in observed.absent:
+        message, fix = f"nobody listens at {session.rules.hosts[name].address}", "start it, or correct the address"
+        if not session.rules.daemon(name):
+            address = session.observer.address_of(name, observed)
+            message = f"its service runs, and nobody listens at {address}: what it has loaded is not counted"
+            fix = "correct its port, or have it listen there"
+        yield Finding(level="warning", where=f"rules: hosts/{name}", message=message, fix=fix)
 
 
 def _hidden(session: Session) -> Iterator[Finding]:

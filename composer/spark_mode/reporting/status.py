@@ -11,6 +11,7 @@ from spark_mode.lab.size import gb_text
 from spark_mode.planning.completion import completed_services
 from spark_mode.planning.mode import long_runs, mode_services, violations
 from spark_mode.planning.observed import Container, Observed, running_workload
+from spark_mode.planning.orphans import orphans
 from spark_mode.planning.request import Request, mode_requests
 from spark_mode.reporting.status_model import ModeChange, ModelStatus, ServiceStatus, Status
 from spark_mode.session.session import Session
@@ -50,7 +51,7 @@ def status(session: Session) -> Status:
         others=tuple(one.container.name for one in observed.others if one.container.id not in foreign),
         memory_users=session.memory_users(observed),
         utilisation=utilisation,
-        notes=tuple(notes(services, utilisation, long)),
+        notes=(*notes(services, utilisation, long), *orphans(observed, session.project, rules)),
         changes=tuple(_changes(session, observed, mode)),
         switching=who_switches(session.directories.locks),
         interrupted=str(session.cut_off) if session.cut_off else session.journal_state.puzzle,
