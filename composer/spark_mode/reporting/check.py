@@ -1,8 +1,9 @@
 """Looking for mistakes before they cost a switch: in the rules, the Compose files, the engine and the machine."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from spark_mode.engine.env_files import named_in
 from spark_mode.engine.machine_facts import read_machine_facts
@@ -22,6 +23,7 @@ from spark_mode.planning.observed import Observed
 from spark_mode.planning.target import DESCRIBE_IT, RENAME_IT, fault_of_replicas, is_described, name_clash
 from spark_mode.reporting.finding import Finding
 from spark_mode.reporting.machine_check import look
+from spark_mode.reporting.promises import promises
 from spark_mode.session.foreign_workloads import hidden_from_others
 from spark_mode.session.rules_file import assumed_of_file
 from spark_mode.session.session import Session
@@ -30,8 +32,11 @@ from spark_mode.sharing.directories import SET_UP
 RESURRECTING = ("always",)
 
 
-def check(session: Session, compose_version: str) -> list[Finding]:
-    """Return all findings. The files were read without error when the session was opened."""
+def check(session: Session, compose_version: str, model: Mapping[str, Any] | None = None) -> list[Finding]:
+    """Return all findings. The files were read without error when the session was opened.
+
+    `model` is Compose's own of the files, for whoever has asked for it already.
+    """
     rules, project = session.rules, session.project
     written = sum(not is_by_nature(one.name) for one in rules.rules)
     services = sum(not one.provider for one in project.services.values())
@@ -53,6 +58,7 @@ def check(session: Session, compose_version: str) -> list[Finding]:
         *_modes(session),
         *_services(session),
         *_uncertain(session),
+        *promises(session, model),
         *_hosts(session),
         *_compose(compose_version),
     ]
