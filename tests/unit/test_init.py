@@ -340,3 +340,15 @@ def test_rules_that_describe_a_host_are_not_told_that_its_models_are_unknown() -
 def test_whatever_a_file_has_what_it_lacks_can_be_told(there: object) -> None:
     proposal = propose(survey(case("two_painters"), spark()))
     assert [one.name for one in beside(proposal, there).workloads] == ["auto", "comfy"]
+
+
+def test_a_variable_that_nobody_has_set_is_missed_by_those_alone_that_need_it(lab: Path) -> None:
+    (lab / "compose.yaml").write_text(
+        "services:\n"
+        "  a: {image: comfyui, gpus: all, profiles: [a]}\n"
+        "  b: {image: whisper, gpus: all, profiles: [b], environment: {TOKEN: '${NOT_SET_BY_ANYBODY:?}'}}\n"
+    )
+    code, said = run()
+    assert code == 0
+    assert read_back((lab / "rules.yaml").read_text()).modes.keys() == {"a"}
+    assert "the profile b cannot be read, and is left out" in said

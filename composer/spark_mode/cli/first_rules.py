@@ -89,7 +89,8 @@ def first_rules(
     read_rules(text, "rules.yaml", lambda _: "", lambda: machine.memory)  # what cannot be read back is never written
     above = advice(above_the_limits(seen, proposal, machine.rules))
     unusable = [
-        f"the profile {profile} cannot be read, and is left out: {why}" for profile, why in look.resolved.unusable.items()
+        f"{f'the profile {profile}' if profile else 'what has no profile'} cannot be read, and is left out: {why}"
+        for profile, why in look.resolved.unusable.items()
     ]
     return FirstRules(
         look.files, look.resolved.model, seen, proposal, text, (*unusable, *above, *notes(seen), *proposal.modes.said)
