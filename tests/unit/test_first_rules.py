@@ -16,8 +16,10 @@ from spark_mode.init.together import together
 from spark_mode.init.written import key, scalar
 from spark_mode.lab.files import LabFiles
 from spark_mode.lab.rules import AtMost, Exclusive, Rules
+from spark_mode.lab.rules_of_project import with_project
 from spark_mode.lab.verbs import VERBS
 from spark_mode.planning.budget import budget
+from spark_mode.reporting.promises import too_large_alone
 from tests.unit.first import SPARK, First, case, gpu, project, read_back, spark
 
 ROOT = Path(__file__).parents[2]
@@ -272,3 +274,28 @@ def test_whatever_a_project_is_called_and_has_its_file_can_be_read_back(kinds: d
     first = First(lab)
     assert first.text == First(lab).text
     assert not {*first.rules.modes} & {*VERBS}
+
+
+def test_a_size_is_that_of_one_container_and_all_that_compose_starts_are_counted() -> None:
+    def lab(share: float) -> First:
+        server = gpu(image="vllm", profiles=["a"], command=["vllm", "serve", f"--gpu-memory-utilization={share}"])
+        server["deploy"] = {**server["deploy"], "replicas": 2}
+        return First(
+            project(
+                a=server,
+                b=gpu(image="whisper", profiles=["b"]),
+                unknown={"image": "x", "profiles": ["u"], "runtime": "nvidia", "deploy": {"replicas": 3}},
+                none=gpu(image="x", profiles=["b"]) | {"scale": 0},
+                workers={"image": "worker", "deploy": {"replicas": 4}},
+            )
+        )
+
+    first = lab(0.3)
+    assert first.gb("a")[0] == 39.2
+    assert "of each, and Compose starts 2" in first.evidence("a")
+    assert first.rules.workloads["workers"].class_ == "support"
+    assert "none" not in first.rules.workloads
+    rules = with_project(first.rules, first.seen.project, "rules.yaml")
+    assert not [*too_large_alone(first.seen.project, rules, SPARK)]
+    assert [one.name for one in above_the_limits(lab(0.4).seen, lab(0.4).proposal, first.machine.rules)] == ["a"]
+    assert first.gb("unknown")[0] == approx((98 - 4 - 2) / 3, abs=0.2)

@@ -17,7 +17,10 @@ def sizes_table(seen: Survey, proposal: Proposal) -> str:
         for one in proposal.workloads
     ]
     rows += [(host, "host", "-", "serves models, which have sizes") for host in proposal.hosts]
-    helpers = [one for name, one in seen.placed.items() if not one.gpu and not elsewhere(seen.project, name)]
+    named = {one.name for one in proposal.workloads}
+    helpers = [
+        one for name, one in seen.placed.items() if not one.gpu and name not in named and not elsewhere(seen.project, name)
+    ]
     beside = [
         (one.name, "one-shot" if one.one_shot else SUPPORT, gb_text(WITHOUT_GPU.planned), "without a GPU") for one in helpers
     ]

@@ -30,9 +30,9 @@ class Room(NamedTuple):
         classes = len({one.class_ for one in several})
         return sum(one.planned for one in several) + classes * self.per_class + helpers * WITHOUT_GPU.planned <= self.allowed
 
-    def alone(self, helpers: int) -> int:
-        """Return the bytes of a workload beside which no other fits; what else there is of the machine is in the headroom."""
-        return max(STEP, (self.allowed - self.per_class - helpers * WITHOUT_GPU.planned) // STEP * STEP)
+    def alone(self, helpers: int, count: int = 1) -> int:
+        """Return the bytes of each of so many beside which nothing fits; what else there is of the machine is in the headroom."""
+        return max(STEP, (self.allowed - self.per_class - helpers * WITHOUT_GPU.planned) // count // STEP * STEP)
 
     def too_large_for_each_other(self, needs: Iterable[Need]) -> tuple[str, ...]:
         """Return the largest set of which no two fit, largest first; none of a single one."""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from spark_mode.init.propose import Proposal, ProposedWorkload
 from spark_mode.init.survey import Survey
-from spark_mode.init.tables import BESIDE_FRACTION, MEM_FRACTION
+from spark_mode.init.tables import BESIDE_FRACTION, MEM_FRACTION, SUPPORT
 from spark_mode.lab.rules import WITHOUT_GPU, Rules
 from spark_mode.lab.size import GB, gb_text
 
@@ -51,14 +51,15 @@ def _who(several: Sequence[Above]) -> str:
 
 def _above(seen: Survey, one: ProposedWorkload, rules: Rules) -> Above | None:
     helpers = seen.helpers(seen.mates(one.host or one.name)) * WITHOUT_GPU.planned
-    total = one.size.planned + seen.room.per_class + rules.overhead.system + helpers
+    total = one.size.planned * seen.count(one.name) + seen.room.per_class + rules.overhead.system + helpers
     limit = seen.room.allowed + rules.overhead.system
-    if total <= limit or not one.known:
+    if total <= limit or not one.known or one.class_ == SUPPORT:
         return None
     ways = []
     if one.size.flag:
         beside = BESIDE_FRACTION if one.size.flag == MEM_FRACTION else 0
-        share = max(0, floor(100 * (one.size.planned - beside - (total - limit)) / seen.room.memory)) / 100
+        less = (total - limit) / seen.count(one.name)
+        share = max(0, floor(100 * (one.size.planned - beside - less) / seen.room.memory)) / 100
         ways.append(f"lower its --{one.size.flag} to {share:g}")
     if limits := raised((Above(one.name, total, limit, ""),), rules, seen.room.memory):
         ways.append(f"write limits: {{{', '.join(f'{key}: {size / GB:.0f}GB' for key, size in limits.items())}}}")

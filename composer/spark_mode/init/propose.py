@@ -8,7 +8,8 @@ from spark_mode.init.fit import Need
 from spark_mode.init.modes import ProposedModes, propose_modes
 from spark_mode.init.sizing import UNKNOWN, Size, why_unknown
 from spark_mode.init.survey import Survey
-from spark_mode.init.tables import TRAINING
+from spark_mode.init.tables import SUPPORT, TRAINING
+from spark_mode.lab.rules import WITHOUT_GPU
 
 
 class ProposedWorkload(NamedTuple):
@@ -70,7 +71,15 @@ def _services(seen: Survey) -> Iterator[ProposedWorkload]:
     for name, size in seen.sizes.items():
         whole = seen.planned(name)
         said = size or Size(whole, whole, whole, why_unknown(seen.placed[name].traces))
-        yield ProposedWorkload(name, seen.placed[name].class_, said, known=size is not None)
+        yield ProposedWorkload(name, seen.placed[name].class_, _of_each(seen, name, said), known=size is not None)
+    for name in seen.replicated:
+        little = WITHOUT_GPU.planned
+        yield ProposedWorkload(name, SUPPORT, _of_each(seen, name, Size(little, little, little, "without a GPU")))
+
+
+def _of_each(seen: Survey, name: str, size: Size) -> Size:
+    count = seen.count(name)
+    return size._replace(evidence=f"{size.evidence}; of each, and Compose starts {count}") if count > 1 else size
 
 
 def _models(seen: Survey) -> Iterator[ProposedWorkload]:
@@ -94,7 +103,7 @@ def _needs(seen: Survey) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 def _rules(seen: Survey, workloads: Sequence[ProposedWorkload], answers: Answers) -> Iterator[ProposedRule]:
     long = [one for one in workloads if one.class_ == TRAINING]
-    others = [one for one in workloads if one.class_ != TRAINING]
+    others = [one for one in workloads if one.class_ not in (TRAINING, SUPPORT)]
     named = {one.name for models in seen.models.values() for one in models if one.named} | seen.sizes.keys()
     names = " and ".join(one.name for one in long)
     for class_ in dict.fromkeys(one.class_ for one in others) if long else ():
@@ -107,7 +116,7 @@ def _rules(seen: Survey, workloads: Sequence[ProposedWorkload], answers: Answers
 
 
 def _one_at_a_time(seen: Survey, workloads: Sequence[ProposedWorkload]) -> Iterator[ProposedRule]:
-    needs = [Need(one.name, one.class_, one.size.planned) for one in workloads]
+    needs = [Need(one.name, one.class_, one.size.planned * seen.count(one.name)) for one in workloads]
     if members := seen.room.too_large_for_each_other(needs):
         order = [one.name for one in workloads if one.name in members]
         ports = [seen.placed[one].traces.ports if one in seen.placed else () for one in order]

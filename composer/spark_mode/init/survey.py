@@ -11,7 +11,7 @@ from spark_mode.init.sizing import Size, WeightsAt, size_of
 from spark_mode.init.tables import MORE_THAN_WEIGHTS
 from spark_mode.init.traces import traces
 from spark_mode.lab.project import Project, read_project
-from spark_mode.lab.rules import Rules
+from spark_mode.lab.rules import WITHOUT_GPU, Rules
 from spark_mode.lab.workload import LONGEST_NAME, NAME
 
 
@@ -38,10 +38,21 @@ class Survey(NamedTuple):
     models: Mapping[str, tuple[Model, ...]]
     room: Room
 
+    def count(self, name: str) -> int:
+        """Return how many containers Compose starts of a service; 1 for a model."""
+        service = self.project.services.get(name)
+        return service.replicas if service else 1
+
+    @property
+    def replicated(self) -> tuple[str, ...]:
+        """The services without a GPU of which Compose starts several: only these need a line of their own."""
+        return tuple(one for one in self.project.services if not self.placed[one].gpu and self.count(one) > 1 and is_name(one))
+
     def helpers(self, services: Iterable[str]) -> int:
-        """Return how many services without a GPU come along with these."""
-        along = self.project.closure([*services, *self.project.without_profile])
-        return sum(not self.placed[one].gpu for one in along)
+        """Return how many containers without a GPU come along with these services, or as much memory as so many take."""
+        along = [one for one in self.project.closure([*services, *self.project.without_profile]) if not self.placed[one].gpu]
+        class_ = -(-self.room.per_class // WITHOUT_GPU.planned) if any(one in self.replicated for one in along) else 0
+        return sum(map(self.count, along)) + class_
 
     def mates(self, service: str) -> tuple[str, ...]:
         """Return the services of that profile of a service's which has the most; itself where it has none."""
@@ -49,14 +60,17 @@ class Survey(NamedTuple):
         return max([*profiles, (service,)], key=self.helpers)
 
     def planned(self, service: str) -> int:
-        """Return the bytes that are planned for a service with a GPU; the whole machine's where nothing is known of it."""
+        """Return the bytes that are planned for one container of a service with a GPU.
+
+        All of its containers together have the whole machine where nothing is known of it.
+        """
         size = self.sizes[service]
-        return self.room.alone(self.helpers(self.mates(service))) if size is None else size.planned
+        return self.room.alone(self.helpers(self.mates(service)), self.count(service)) if size is None else size.planned
 
     def needs(self, services: Iterable[str]) -> list[Need]:
         """Return what these services need, with what they depend on, and the models that they ask of their hosts."""
         there = self.project.closure(services)
-        own = [Need(one, self.placed[one].class_, self.planned(one)) for one in there if one in self.sizes]
+        own = [Need(one, self.placed[one].class_, self.planned(one) * self.count(one)) for one in there if one in self.sizes]
         models = [model for host in there for model in self.models.get(host, ()) if model.needed]
         return [*own, *(Need(one.name, self.placed[one.host].class_, one.size.planned) for one in models if one.size)]
 
@@ -72,7 +86,8 @@ def survey(resolved: Mapping[str, Any], machine: Machine) -> Survey:
     raw = resolved["services"]
     told = {name: traces(name, raw[name], service.reserves_gpu) for name, service in project.services.items()}
     placed = place(project, told)
-    used = [name for name, one in placed.items() if one.gpu and not elsewhere(project, name) and is_name(name)]
+    there = [name for name in project.services if project.services[name].startable and not elsewhere(project, name)]
+    used = [name for name in there if placed[name].gpu and is_name(name)]
     hosts = [name for name in used if placed[name].host]
     return Survey(
         project=project,
