@@ -11,8 +11,8 @@ from spark_mode.lab.files import LabFiles
 from spark_mode.readable import readable
 from spark_mode.session.discovery import COMPOSE_NAMES, RULES_NAME, here
 
-MOST = 8
-"""Lines of one kind that are shown; the rest is counted."""
+MOST, FEW = 8, 3
+"""Lines of one kind, and names in a line, that are shown; the rest is counted."""
 
 
 def shown(made: FirstRules, path: Path, new: bool) -> str:
@@ -38,8 +38,12 @@ def findings(made: FirstRules, path: Path) -> list[str]:
         found = check(session, session.compose_version, made.model)
     except SparkModeError as error:
         return [error.message]
-    ours = (one for one in found if one.level in ("warning", "error") and one.where.startswith(("rules", "compose")))
-    return [f"{one.where}: {one.message}" for one in ours]
+    together: dict[tuple[str, str], list[str]] = {}
+    for one in found:
+        file, _, name = one.where.partition(": ")
+        if one.level in ("warning", "error") and file in ("rules", "compose"):
+            together.setdefault((file, one.message), []).append(name)
+    return [f"{file}: {shortened(names, ', ', FEW)}: {message}" for (file, message), names in together.items()]
 
 
 def _next(made: FirstRules, path: Path) -> str:
