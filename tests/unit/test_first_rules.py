@@ -145,6 +145,17 @@ def test_a_host_that_names_no_model_is_excluded_by_what_runs_to_its_end_all_the_
     assert "ollama: which models it serves is not said" in "\n".join(notes(first.seen))
 
 
+def test_a_figure_of_any_length_and_an_address_with_colons_are_read() -> None:
+    ports = [{"target": 80, "published": "80", "host_ip": "::1"}]
+    settings = {"OLLAMA_NUM_PARALLEL": "9" * 5000}
+    first = First(
+        project(ollama=gpu(image="ollama/ollama", environment=settings, ports=ports), other=gpu(image="x", ports=ports))
+    )
+    said = "\n".join(notes(first.seen))
+    assert "OLLAMA_NUM_PARALLEL" not in said
+    assert "ollama and other have port [::1]:80" in said
+
+
 def test_a_host_that_names_no_model_and_runs_is_asked_what_it_has() -> None:
     listed = {("11434",): {"qwen3:8b": 5 * 10**9, "../x": 1, "empty": 0}}
     ports = [{"target": 11434, "published": "11434"}]

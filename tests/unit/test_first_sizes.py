@@ -67,6 +67,9 @@ def test_a_model_of_ollama_weighs_what_its_tag_says_or_what_the_library_serves(n
     [
         ("llama3.1:8b", True),
         ("llama3.2", True),
+        ("hf.co/bartowski/Llama-3.2-3B-Instruct-GGUF", True),
+        ("huggingface.co/bartowski/Llama-3.2-3B-Instruct-GGUF:Q8_0", True),
+        ("Llama-3.2-3B-Instruct-GGUF:Q8_0", False),
         ("disabled", False),
         ("ollama:11434", False),
         ("http://a:1", False),
@@ -171,11 +174,17 @@ def test_what_tells_nothing_of_its_size_counts_the_whole_machine(service: dict[s
 
 
 def test_weights_on_the_disk_go_before_the_name_and_what_was_measured_before_all() -> None:
-    files = {"/srv/models/a-8b-Q8_0.gguf": 9 * GB, "/home/me/.cache/huggingface/hub/models--a--Model-8B": 15 * GB}
+    files = {
+        "/srv/models/a-8b-Q8_0.gguf": 9 * GB,
+        "/home/me/.cache/huggingface/hub/models--a--Model-8B": 15 * GB,
+        "/srv/hf/models--b--Model-8B": 14 * GB,
+    }
     mount = {"type": "bind", "source": "/srv/models", "target": "/models"}
     cache = {"type": "bind", "source": "/home/me/.cache/huggingface", "target": "/root/.cache/huggingface"}
+    inner = {"type": "bind", "source": "/srv/hf", "target": "/root/.cache/huggingface/hub"}
     lab = project(
         file=gpu(image="llama.cpp", command=["-m", "/models/a-8b-Q8_0.gguf"], volumes=[mount]),
+        inner=gpu(image="me/server", environment={"MODEL": "b/Model-8B"}, volumes=[inner]),
         hub=gpu(image="me/server", environment={"MODEL": "a/Model-8B"}, volumes=[cache]),
         seen=gpu(image="llama.cpp", command=["-m", "/models/a-8b-Q8_0.gguf"], volumes=[mount]),
     )
@@ -184,6 +193,7 @@ def test_weights_on_the_disk_go_before_the_name_and_what_was_measured_before_all
     )
     assert first.gb("file")[0] == approx(9 * 1.1 + 2, abs=0.1)
     assert first.gb("hub")[0] == approx(15 * 1.1 + 2, abs=0.1)
+    assert first.gb("inner")[0] == approx(14 * 1.1 + 2, abs=0.1)
     assert first.gb("seen") == (7, 6, 8)
 
 

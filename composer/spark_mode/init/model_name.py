@@ -8,7 +8,10 @@ _EXPERTS = re.compile(r"(?<![a-z0-9.])(\d{1,3})x(\d{1,4}(?:\.\d{1,3})?)b(?![a-z0
 _PARAMETERS = re.compile(r"(?<![a-z0-9.])(\d{1,4}(?:\.\d{1,3})?)([bm])(?![a-z0-9])", re.IGNORECASE)
 _LEAST_MILLIONS = 20
 """`1M` in a name is a length of context."""
-OLLAMA_NAME = re.compile(r"(?:[a-z0-9][a-z0-9._-]*/)*[a-z0-9][a-z0-9._-]*(?::(?!\d+$)[A-Za-z0-9][A-Za-z0-9._-]*)?")
+_ON_HUGGING_FACE = r"(?:hf|huggingface)\.co/[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*"
+_IN_LIBRARY = r"(?:[a-z0-9][a-z0-9._-]*/)*[a-z0-9][a-z0-9._-]*"
+OLLAMA_NAME = re.compile(rf"(?:{_ON_HUGGING_FACE}|{_IN_LIBRARY})(?::(?!\d+$)[A-Za-z0-9][A-Za-z0-9._-]*)?")
+"""A model that Ollama fetches: of its own library, in small letters, or of Hugging Face. `ollama:11434` is an address."""
 
 
 def parameters(name: str) -> float | None:
@@ -45,5 +48,6 @@ def ollama_weights(name: str) -> int | None:
 
 
 def is_ollama_model(text: str) -> bool:
-    """Whether a setting is the name of a model of Ollama: it has a tag, or is one that the library is known to serve."""
-    return OLLAMA_NAME.fullmatch(text) is not None and (":" in text or text in OLLAMA_LATEST)
+    """Whether a setting is the name of a model of Ollama: it has a tag or a place, or the library is known to serve it."""
+    sure = ":" in text or text in OLLAMA_LATEST or re.match(_ON_HUGGING_FACE, text) is not None
+    return sure and OLLAMA_NAME.fullmatch(text) is not None

@@ -27,8 +27,8 @@ from spark_mode.init.tables import (
 )
 from spark_mode.init.words import after, flag, pulled, words
 
-SOCKET = re.compile(r"(^|/)docker\.sock$")
-HUB = re.compile(r"huggingface(/hub)?/?$")
+_SOCKET = re.compile(r"(^|/)docker\.sock$")
+_HUB = re.compile(r"huggingface(/hub)?/?$")
 _FIGURE = re.compile(r"\d{0,15}(?:\.\d{1,9})?")
 _UNITS = {"b": 1, "k": 2**10, "kb": 2**10, "m": 2**20, "mb": 2**20, "g": 2**30, "gb": 2**30}
 
@@ -92,10 +92,10 @@ def traces(name: str, raw: Mapping[str, Any], reserves_gpu: bool) -> Traces:
         ports=tuple(_published(raw.get("ports") or ())),
         serves=bool(raw.get("ports") or raw.get("expose")),
         container_name=raw.get("container_name"),
-        starts_others=any(SOCKET.search(str(mount.get("source") or "")) for mount in raw.get("volumes") or ()),
+        starts_others=any(_SOCKET.search(str(mount.get("source") or "")) for mount in raw.get("volumes") or ()),
         killed=str(raw.get("stop_signal") or "").upper().removeprefix("SIG") in ("KILL", "9"),
         contexts_said="OLLAMA_CONTEXT_LENGTH" in settings,
-        parallel=int(number) if (number := settings.get("OLLAMA_NUM_PARALLEL", "1")).isdecimal() else 1,
+        parallel=int(figure(settings.get("OLLAMA_NUM_PARALLEL")) or 1),
     )
 
 
@@ -159,12 +159,13 @@ def _on_this_machine(model: str, mounts: Any) -> str | None:
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", model):
         return None
     folder = f"models--{model.replace('/', '--')}"
-    hubs = (f"{source.rstrip('/')}{'' if source.endswith('hub') else '/hub'}" for target, source in binds if HUB.search(target))
-    return next((f"{hub}/{folder}" for hub in hubs), None)
+    caches = ((source.rstrip("/"), match) for target, source in binds if (match := _HUB.search(target)))
+    return next((f"{source}{'' if match[1] else '/hub'}/{folder}" for source, match in caches), None)
 
 
 def _published(ports: Any) -> list[str]:
-    return [f"{one.get('host_ip', '')}:{one['published']}".lstrip(":") for one in ports if one.get("published")]
+    addresses = ((one.get("host_ip"), one["published"]) for one in ports if one.get("published"))
+    return [f"{f'[{address}]' if ':' in address else address}:{port}" if address else str(port) for address, port in addresses]
 
 
 def _bytes(size: Any) -> int:
