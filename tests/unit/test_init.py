@@ -13,7 +13,7 @@ from spark_mode.cli.context import CliOptions
 from spark_mode.cli.first_questions import answered, chosen
 from spark_mode.cli.main import cli
 from spark_mode.errors import ConfigurationError, Interrupted, SparkModeError, UsageFault
-from spark_mode.init.answers import Answers
+from spark_mode.init.answers import Answers, with_answers
 from spark_mode.init.beside import beside
 from spark_mode.init.propose import propose
 from spark_mode.init.survey import survey
@@ -203,7 +203,7 @@ def ask(said: str) -> str:
     seen = survey(lab, machine)
     with CliRunner().isolation(input=said):
         answers = answered(seen, machine)
-    return written(propose(seen, answers))
+    return written(propose(with_answers(seen, answers), answers))
 
 
 def test_without_an_answer_the_defaults_hold() -> None:
@@ -306,7 +306,7 @@ def test_sizes_that_were_answered_decide_what_fits_together() -> None:
     seen = survey(lab, spark())
     assert read_back(written(propose(seen))).modes.keys() == {"a", "b"}
     known = Answers(sizes={"a": 20 * 10**9, "b": 20 * 10**9})
-    assert read_back(written(propose(seen, known))).modes.keys() == {"both"}
+    assert read_back(written(propose(with_answers(seen, known), known))).modes.keys() == {"both"}
 
 
 def test_rules_that_the_files_have_already_are_theirs_also_in_the_directory_above(lab: Path) -> None:

@@ -29,9 +29,11 @@ def answered(seen: Survey, machine: Machine) -> Answers:
     proposal = propose(seen)
     click.echo(sizes_table(seen, proposal), err=True)
     answers = Answers(sizes=_sizes(proposal))
-    answers = answers._replace(apart=_apart(with_answers(seen, answers), propose(seen, answers)))
+    sized = with_answers(seen, answers)
+    answers = answers._replace(apart=_apart(sized, propose(sized)))
     answers = answers._replace(long_runs=_long_runs(proposal))
-    above = above_the_limits(with_answers(seen, answers), propose(seen, answers), machine.rules)
+    placed = with_answers(seen, answers)
+    above = above_the_limits(placed, propose(placed), machine.rules)
     if above and (limits := raised(above, machine.rules, machine.memory)):
         for line in advice(above):
             click.echo(line, err=True)

@@ -5,13 +5,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from spark_mode.errors import ConfigurationError
-from spark_mode.init.answers import Answers, with_answers
+from spark_mode.init.answers import NOTHING, with_answers
+from spark_mode.init.fit import room
 from spark_mode.init.limits import above_the_limits, advice
 from spark_mode.init.notes import notes
 from spark_mode.init.propose import Proposal, propose
-from spark_mode.init.survey import Machine, Survey, survey
+from spark_mode.init.survey import Survey, survey
 from spark_mode.init.written import written
 from spark_mode.lab.files import LabFiles
+from spark_mode.lab.rules import Rules
 from spark_mode.lab.rules_reading import read_rules
 from spark_mode.lab.size import gb
 from spark_mode.session.discovery import Flags
@@ -77,13 +79,13 @@ def first_rules(
     if not seen.sizes and not seen.models:
         message = f"nothing in {look.files.compose[0]} has a GPU, or is known to need one: there is nothing to keep apart"
         raise ConfigurationError(message, "name other files: spark-mode init FILE…")
-    answers = Answers()
+    answers = NOTHING
     if asks(look.files):
         from spark_mode.cli.first_questions import answered  # which nobody else needs
 
         answers = answered(seen, machine)
-        machine = machine._replace(rules=_with_limits(machine, answers.limits))
-        seen = with_answers(survey(look.resolved.model, machine), answers)
+        machine = machine._replace(rules=_with_limits(machine.rules, answers.limits))
+        seen = with_answers(seen, answers)._replace(room=room(machine.rules, machine.memory))
     proposal = propose(seen, answers)
     text = written(proposal)
     read_rules(text, "rules.yaml", lambda _: "", lambda: machine.memory)  # what cannot be read back is never written
@@ -97,5 +99,5 @@ def first_rules(
     )
 
 
-def _with_limits(machine: Machine, limits: Mapping[str, int]) -> Any:
-    return machine.rules.model_copy(update={"limits": machine.rules.limits.model_copy(update=dict(limits))})
+def _with_limits(rules: Rules, limits: Mapping[str, int]) -> Rules:
+    return rules.model_copy(update={"limits": rules.limits.model_copy(update=dict(limits))})

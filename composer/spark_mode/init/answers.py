@@ -21,6 +21,9 @@ class Answers(NamedTuple):
     limits: Mapping[str, int] = {}
 
 
+NOTHING = Answers()
+
+
 def with_answers(seen: Survey, answers: Answers) -> Survey:
     """Return what is seen of a project with the sizes and the long runs that were answered."""
     said = {name: Size(size, size, size, "as you said") for name, size in answers.sizes.items()}

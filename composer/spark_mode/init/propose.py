@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from spark_mode.init.answers import Answers, with_answers
+from spark_mode.init.answers import NOTHING, Answers
 from spark_mode.init.fit import Need
 from spark_mode.init.modes import ProposedModes, propose_modes
 from spark_mode.init.sizing import UNKNOWN, Size, why_unknown
@@ -51,10 +51,8 @@ class Proposal(NamedTuple):
         return any(one.class_ == TRAINING for one in self.workloads)
 
 
-def propose(seen: Survey, answers: Answers | None = None) -> Proposal:
-    """Return what a first rules.yaml says of a project."""
-    answers = answers or Answers()
-    seen = with_answers(seen, answers)
+def propose(seen: Survey, answers: Answers = NOTHING) -> Proposal:
+    """Return what a first rules.yaml says of a project; what was answered of its services is in what is `seen` already."""
     workloads = (*_services(seen), *_models(seen))
     return Proposal(
         workloads=workloads,
