@@ -49,7 +49,10 @@ def findings(made: FirstRules, path: Path) -> list[str]:
 def _next(made: FirstRules, path: Path) -> str:
     """Return the command that shows what the first mode would do, as it is typed from here."""
     mode = next(iter(made.proposal.modes.modes), None)
-    words = ["up", made.proposal.workloads[0].name] if mode is None else [mode.name, *mode.profiles[:1][: len(mode.profiles) > 1]]
+    if mode is None:
+        words = ["up", made.proposal.workloads[0].name]
+    else:
+        words = [mode.name, *(mode.profiles[:1] if len(mode.profiles) > 1 else ())]
     return shlex.join(["spark-mode", *_lab_options(made.files, path), "plan", *words])
 
 

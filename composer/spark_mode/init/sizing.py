@@ -26,6 +26,7 @@ BESIDE_WEIGHTS = 1.2
 BESIDE_FILES = (1.1, 2 * GB)
 """The same for weights whose bytes are known, and what comes on top."""
 FAR_MORE = 1.5
+"""A flag that takes so many times what the weights and all beside them need is told."""
 UNKNOWN = "not known: the whole machine, alone until `spark-mode calibrate` has measured it"
 
 WeightsAt = Callable[[str], int | None]

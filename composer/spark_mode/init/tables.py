@@ -8,7 +8,6 @@ from spark_mode.lab.size import GB
 
 LLM, AUDIO, IMAGE, VISION, TRAINING, SUPPORT, OTHER = "llm", "audio", "image", "vision", "training", "support", "other"
 
-
 NEVER = r"(?!)"
 """A pattern that is nowhere."""
 
