@@ -1,6 +1,7 @@
 """What `init` writes for projects such as people have, reduced to what it looks at."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -285,6 +286,42 @@ def test_whatever_a_project_is_called_and_has_its_file_can_be_read_back(kinds: d
     first = First(lab)
     assert first.text == First(lab).text
     assert not {*first.rules.modes} & {*VERBS}
+
+
+WORDS = st.sampled_from(
+    [
+        *("", "-", "--model", "vllm", "serve", "ollama", "pull", "sglang serve", "--gpu-memory-utilization", "0.5", "0", "1e9"),
+        *(
+            "9" * 5000,
+            "999999999999999",
+            "a-0B",
+            "99999B",
+            "9999x9999B",
+            "a/b-8B",
+            "llama3.1:8b",
+            "hf.co/a/b:x",
+            "'",
+            "\n",
+            "${X}",
+        ),
+        *("--kv-cache-memory-bytes", "--gpu-memory-utilization-gb", "--mem-fraction-static", "0.001", "hf.co/a/" + "b" * 200),
+    ]
+)
+SERVICES = st.fixed_dictionaries(
+    {
+        "image": st.sampled_from(["", "vllm", "sglang", "ollama/ollama", "llama.cpp:9", "x@sha256:ab", "comfyui"]),
+        "command": st.lists(WORDS, max_size=6),
+        "environment": st.dictionaries(st.sampled_from(["MODEL", "VLLM_GPU_MEMORY_UTILIZATION", "OLLAMA_NUM_PARALLEL"]), WORDS),
+        "profiles": st.lists(st.sampled_from(["a", "b", "cpu", "status"]), max_size=2, unique=True),
+        "shm_size": st.sampled_from(["0", "16gb", "x", "9" * 30]),
+    }
+)
+
+
+@given(SERVICES, SERVICES)
+def test_whatever_the_services_of_a_project_say_its_file_can_be_read_back(one: dict[str, Any], other: dict[str, Any]) -> None:
+    first = First(project(one=gpu(**one), other={**other, "depends_on": {"one": {}}}, keep=gpu(image="x")))
+    assert [*first.rules.workloads] == [each.name for each in first.proposal.workloads]
 
 
 def test_a_size_is_that_of_one_container_and_all_that_compose_starts_are_counted() -> None:

@@ -3,6 +3,7 @@
 import re
 
 from spark_mode.init.tables import BITS, OLLAMA_BITS, OLLAMA_LATEST, PLAIN_BITS, found
+from spark_mode.lab.workload import LONGEST_NAME
 
 _EXPERTS = re.compile(r"(?<![a-z0-9.])(\d{1,3})x(\d{1,4}(?:\.\d{1,3})?)b(?![a-z0-9])", re.IGNORECASE)
 _PARAMETERS = re.compile(r"(?<![a-z0-9.])(\d{1,4}(?:\.\d{1,3})?)([bm])(?![a-z0-9])", re.IGNORECASE)
@@ -10,8 +11,12 @@ _LEAST_MILLIONS = 20
 """`1M` in a name is a length of context."""
 _ON_HUGGING_FACE = r"(?:hf|huggingface)\.co/[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*"
 _IN_LIBRARY = r"(?:[a-z0-9][a-z0-9._-]*/)*[a-z0-9][a-z0-9._-]*"
-OLLAMA_NAME = re.compile(rf"(?:{_ON_HUGGING_FACE}|{_IN_LIBRARY})(?::(?!\d+$)[A-Za-z0-9][A-Za-z0-9._-]*)?")
-"""A model that Ollama fetches: of its own library, in small letters, or of Hugging Face. `ollama:11434` is an address."""
+_TAG = r":(?!\d+$)[A-Za-z0-9][A-Za-z0-9._-]*"
+OLLAMA_NAME = re.compile(rf"(?=.{{1,{LONGEST_NAME}}}$)(?:{_ON_HUGGING_FACE}|{_IN_LIBRARY})(?:{_TAG})?")
+"""A model that Ollama fetches: of its own library, in small letters, or of Hugging Face; it is to be a name in rules.yaml.
+
+`ollama:11434` is an address.
+"""
 
 
 def parameters(name: str) -> float | None:
@@ -25,7 +30,7 @@ def parameters(name: str) -> float | None:
             told.append(float(number))
         elif float(number) >= _LEAST_MILLIONS:
             told.append(float(number) / 1000)
-    return max(told, default=None)
+    return max(filter(None, told), default=None)
 
 
 def bits(name: str, plain: float = PLAIN_BITS) -> float:
