@@ -7,12 +7,12 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def replace_file(path: Path, contents: bytes, mode: int, keep: bool = False) -> None:
+def replace_file(path: Path, contents: bytes, mode: int, keep: bool = False, over: bool = True) -> None:
     """Put a file in place, on the disk when the call returns. Raises OSError, and then nothing has changed.
 
     The new one is made beside it under a name that nobody can foresee, never through a link and never over something, and
     has its mode before its first byte, whatever the umask. With `keep` a file that is there keeps its own mode and owner,
-    and a link in its place is an error: what it leads to is somebody else's.
+    and a link in its place is an error: what it leads to is somebody else's. Without `over` anything in its place is one.
     """
     new = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -25,7 +25,10 @@ def replace_file(path: Path, contents: bytes, mode: int, keep: bool = False) -> 
             file.write(contents)
             file.flush()
             os.fsync(descriptor)
-        new.replace(path)
+        if over:
+            new.replace(path)
+        else:
+            path.hardlink_to(new)
     finally:
         with suppress(FileNotFoundError):
             new.unlink()

@@ -12,7 +12,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "composer/spark_mode"
 OURS = ("README.md", "docs/architecture.md", "docs/glossary.md", "docs/layers.md")
-DOCUMENTS = (*OURS, "docs/lab.md", "docs/faults.md")
+DOCUMENTS = (*OURS, "docs/lab.md", "docs/faults.md", "docs/init.md")
 """That of the lab names the files of other projects as well."""
 
 

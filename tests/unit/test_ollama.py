@@ -16,6 +16,7 @@ from spark_mode.errors import Interrupted, StepFailed
 from spark_mode.lab.rules import Host
 from spark_mode.planning.plan import Load
 from spark_mode.session.doors import Doors
+from spark_mode.session.first_look import listed_by_host
 from spark_mode.session.lab import Lab
 from spark_mode.session.observe import Observer
 from spark_mode.switching.attempt import Attempt
@@ -51,6 +52,16 @@ def hosted(tmp_path: Path) -> Iterator[Start]:
     for server in servers:
         server.shutdown()
         server.server_close()
+
+
+def test_what_a_host_has_is_told_by_the_port_that_it_publishes(hosted: Start) -> None:
+    port = str(hosted().server_port)
+    assert (
+        listed_by_host([f"127.0.0.1:{port}"])
+        == listed_by_host([port])
+        == {"llama3.1:8b": 3_000_000, "devstral:latest": 2_000_000}
+    )
+    assert listed_by_host(["1", "x"]) == {}
 
 
 def test_a_loaded_model_is_listed_with_its_real_size_and_gives_it_back(hosted: Start) -> None:

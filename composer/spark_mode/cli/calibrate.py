@@ -6,9 +6,10 @@ from spark_mode.cli.context import CliOptions, output_options
 
 
 @click.command()
+@click.option("--write", is_flag=True, help="Put the figures into rules.yaml, where two starts agree; every comment stays.")
 @output_options
 @click.pass_obj
-def calibrate(cli_options: CliOptions) -> None:
+def calibrate(cli_options: CliOptions, write: bool) -> None:
     """Show what each workload was seen to take, over all switches, and the lines for rules.yaml."""
     session = cli_options.session()
     from spark_mode.cli.show_calibration import calibration_text
@@ -16,6 +17,11 @@ def calibrate(cli_options: CliOptions) -> None:
     from spark_mode.lab.size import gb
 
     cli_options.notice(session)
+    if write:
+        from spark_mode.cli.write_calibration import write_figures
+
+        cli_options.show(*write_figures(session))
+        return
     seen = footprints(read_measurements(session.measurements_path))
     data = [
         {

@@ -28,7 +28,7 @@ def calibration_text(seen: Sequence[Footprints]) -> str:
     if proposed := [f"  {one.workload}: {{{_footprint(one)}}}" for one in seen if one.agrees]:
         which = "planned is the median, high the highest peak"
         lines += ["", f"for rules.yaml, under the workload or its variant; {which}:", *proposed]
-    if lacking := [f"  {one.workload}: {_lack(one)}" for one in seen if not one.agrees]:
+    if lacking := [f"  {one.workload}: {lack(one)}" for one in seen if not one.agrees]:
         lines += ["", "no line yet, for want of two starts that agree:", *lacking]
     if disturbed := [f"{one.workload} {one.disturbed}" for one in seen if one.disturbed]:
         lines += ["", f"starts that do not count, because others' memory moved meanwhile: {', '.join(disturbed)}"]
@@ -36,14 +36,21 @@ def calibration_text(seen: Sequence[Footprints]) -> str:
     return "\n".join(lines)
 
 
-def _lack(one: Footprints) -> str:
+def lack(one: Footprints) -> str:
+    """Return why what was seen of a workload is no line for rules.yaml yet."""
     if one.count > 1:
         return f"its {one.count} starts differ, from {_mb(one.low)} to {_mb(one.high)}: switch to it again"
     return f"{'1 start is little' if one.count else 'no start counts yet'}: switch to it again"
 
 
 def _footprint(one: Footprints) -> str:
-    return f"footprint: {{planned: {_up(one.median)}, low: {_up(one.low)}, high: {_up(max(one.high, one.peak))}}}"
+    planned, low, high = figures_of(one)
+    return f"footprint: {{planned: {planned}, low: {low}, high: {high}}}"
+
+
+def figures_of(one: Footprints) -> tuple[str, str, str]:
+    """Return what to plan for a workload, the least and the most of it, as rules.yaml has sizes."""
+    return _up(one.median), _up(one.low), _up(max(one.high, one.peak))
 
 
 def _mb(size: int) -> str:

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 OLDEST_COMPOSE = (2, 36)
 _REMOTE = re.compile(r"^(oci|https?|git|ssh)://|^git@|\.git(#|$)|^github\.com/")
 _FIX = "correct it; nothing is touched until then"
-_QUESTIONS = {
+QUESTIONS = {
     "config": ("--profile", "*", "config", "--format", "json"),
     "hashes": ("--profile", "*", "config", "--hash", "*"),
     "version": ("version", "--short"),
 }
-_ONE_NAME = "is already in use by service"
+ONE_NAME = "is already in use by service"
 """What Compose says of a container_name that two services have."""
-_OUTLINE = ("--profile", "*", "config", "--no-interpolate", "--no-consistency", "--format", "json")
+OUTLINE = ("--profile", "*", "config", "--no-interpolate", "--no-consistency", "--format", "json")
 """What stands in the files, without anything that has to be resolved; asked as well where they may draw in others."""
 
 
@@ -58,9 +58,9 @@ class ComposeFiles:
         for file in self._files.compose:
             if _REMOTE.search(file):
                 raise ConfigurationError(f"{file}: Compose files from elsewhere are not used", "copy it here, and read it first")
-        questions = _QUESTIONS | ({"outline": _OUTLINE} if may_draw_in(self._files) else {})
+        questions = QUESTIONS | ({"outline": OUTLINE} if may_draw_in(self._files) else {})
         for name, question in questions.items():
-            self._asked[name] = ask([*_flags(self._files), *question], self._socket)
+            self._asked[name] = ask([*compose_flags(self._files), *question], self._socket)
 
     def read(self) -> "Project":
         """Return the project.
@@ -97,22 +97,22 @@ class ComposeFiles:
         It starts each of them all the same, as long as the other one has no container.
         """
         said = answers["config"].complaint()
-        if not said or _ONE_NAME not in said:
+        if not said or ONE_NAME not in said:
             return answers
-        again = collect({"config": ask([*_flags(self._files), *_QUESTIONS["config"], "--no-consistency"], self._socket)})
+        again = collect({"config": ask([*compose_flags(self._files), *QUESTIONS["config"], "--no-consistency"], self._socket)})
         return answers if again["config"].complaint() else answers | again
 
     def _together(self, answers: dict[str, Answer], first: str) -> "Project":
         """Return the project as Compose resolves all profiles together, or else each apart."""
         from spark_mode.lab.project import read_project
 
-        flags, compose = _flags(self._files), release(self.version)
+        flags, compose = compose_flags(self._files), release(self.version)
         try:
             resolved, hashes = answers["config"].text(first, _FIX), hashes_in(answers["hashes"].text(first, _FIX))
         except ConfigurationError as fault:
             from spark_mode.engine.profiles_apart import read_apart
 
-            outline = answers.get("outline") or collect({"outline": ask([*flags, *_OUTLINE], self._socket)})["outline"]
+            outline = answers.get("outline") or collect({"outline": ask([*flags, *OUTLINE], self._socket)})["outline"]
             return read_apart(flags, self._socket, compose, outline, fault)
         if "outline" in answers:
             from spark_mode.engine.hashes import hashes_again
@@ -121,7 +121,8 @@ class ComposeFiles:
         return understood(resolved, lambda: read_project(json.loads(resolved), hashes, compose))
 
 
-def _flags(files: LabFiles) -> list[str]:
+def compose_flags(files: LabFiles) -> list[str]:
+    """Return the options by which Compose is told of the files of a lab."""
     flags = [part for file in files.compose for part in ("--file", file)]
     if files.project_directory:
         flags += ["--project-directory", files.project_directory]

@@ -51,6 +51,14 @@ class OllamaApi:
         self._address = address.rstrip("/")
         self._at = urllib3.util.parse_url(self._address)
 
+    def has(self) -> dict[str, int]:
+        """Return the models that it has on its disk, with their bytes."""
+        try:
+            listed = _Running.model_validate(self._ask("GET", "/api/tags", None, ASK_SECONDS)).models
+        except ValidationError:
+            raise HostFailed(f"Ollama at {self._address} answers /api/tags in a form that is not known") from None
+        return {one.name: one.size for one in listed}
+
     def loaded(self) -> tuple[HostedModel, ...]:
         answer = self._ask("GET", "/api/ps", None, ASK_SECONDS)
         try:

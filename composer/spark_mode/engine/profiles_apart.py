@@ -26,11 +26,37 @@ _REQUIRED = re.compile(r"required variable (\w+) is missing a value")
 _PARTS = ("services", "networks", "volumes", "secrets", "configs")
 
 
+class Apart(NamedTuple):
+    """What Compose says of a project, told of each profile in turn.
+
+    `resolved` is what it can resolve, `unusable` why it cannot resolve the rest, by profile; `outline` has the services of all as
+    they stand in the files, `literal` what needs no resolving of them, `stand_ins` the values of variables that nobody has set.
+    """
+
+    resolved: dict[str, Any]
+    unusable: dict[str, str]
+    outline: dict[str, Any]
+    literal: dict[str, Any]
+    stand_ins: dict[str, str]
+
+
 def read_apart(flags: Sequence[str], socket: str, compose: str, outline: Answer, fault: ConfigurationError) -> Project:
     """Return the project with the profiles that Compose can resolve, and why it cannot resolve the others.
 
-    What its outline says of the services of those is kept as far as nothing in it is left to resolve. Raises `fault`, which is
-    what it said of all together, where it has no outline or no name either; EngineUnavailable when it does not answer in time.
+    What its outline says of the services of those is kept as far as nothing in it is left to resolve. Raises as `resolve_apart`.
+    """
+    apart = resolve_apart(flags, socket, outline, fault)
+    hashes = hashes_of(apart.resolved, apart.outline, flags, socket)
+    whole = apart.resolved | {"services": apart.literal | apart.resolved["services"]}
+    project = understood(outline.output, lambda: read_project(whole, hashes, compose))
+    return project.model_copy(update={"unusable": apart.unusable, "apart": True, "stand_ins": apart.stand_ins})
+
+
+def resolve_apart(flags: Sequence[str], socket: str, outline: Answer, fault: ConfigurationError) -> Apart:
+    """Return what Compose says of a project, told of each profile in turn.
+
+    Raises `fault`, which is what it said of all together, where it has no outline or no name either; EngineUnavailable when it
+    does not answer in time.
     """
     if outline.complaint():
         raise fault
@@ -50,10 +76,7 @@ def read_apart(flags: Sequence[str], socket: str, compose: str, outline: Answer,
             resolved = {"name": found["name"], **{part: resolved[part] | found[part] for part in _PARTS}}
     if "$" in resolved["name"]:
         raise fault  # whose containers are this lab's is not known
-    hashes = hashes_of(resolved, drawn["services"], flags, socket)
-    whole = resolved | {"services": known["services"] | resolved["services"]}
-    project = understood(outline.output, lambda: read_project(whole, hashes, compose))
-    return project.model_copy(update={"unusable": unusable, "apart": True, "stand_ins": wanting.values})
+    return Apart(resolved, unusable, drawn["services"], known["services"], wanting.values)
 
 
 class _Wanting(NamedTuple):

@@ -16,6 +16,7 @@ VERBS = {
     "calibrate": "Show what workloads really took, and the lines for rules.yaml",
     "check": "Look for mistakes in the lab, the engine and this machine",
     "rules": "Print the rules file with all that it leaves out",
+    "init": "Write a first rules.yaml from Compose files",
     "lab": "Set or show the lab that is used from anywhere",
     "setup": "Have one lock and one journal for all users of this machine",
     "uninstall": "Take that away again",

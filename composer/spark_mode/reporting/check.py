@@ -1,8 +1,9 @@
 """Looking for mistakes before they cost a switch: in the rules, the Compose files, the engine and the machine."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from spark_mode.engine.env_files import named_in
 from spark_mode.engine.machine_facts import read_machine_facts
@@ -24,6 +25,7 @@ from spark_mode.reporting.finding import Finding
 from spark_mode.reporting.health_checks import unchecked, without_own_check
 from spark_mode.reporting.machine_check import look
 from spark_mode.reporting.models_check import hosts, uncounted
+from spark_mode.reporting.promises import promises
 from spark_mode.session.foreign_workloads import hidden_from_others
 from spark_mode.session.rules_file import assumed_of_file
 from spark_mode.session.session import Session
@@ -32,8 +34,11 @@ from spark_mode.sharing.directories import SET_UP
 RESURRECTING = ("always",)
 
 
-def check(session: Session, compose_version: str) -> list[Finding]:
-    """Return all findings. The files were read without error when the session was opened."""
+def check(session: Session, compose_version: str, model: Mapping[str, Any] | None = None) -> list[Finding]:
+    """Return all findings. The files were read without error when the session was opened.
+
+    `model` is Compose's own of the files, for whoever has asked for it already.
+    """
     rules, project = session.rules, session.project
     written = sum(not is_by_nature(one.name) for one in rules.rules)
     services = sum(not one.provider for one in project.services.values())
@@ -56,6 +61,7 @@ def check(session: Session, compose_version: str) -> list[Finding]:
         *_services(session),
         *_only_outside(session),
         *_uncertain(session),
+        *promises(session, model),
         *hosts(rules, project, session.capacity),
         *uncounted(project, rules),
         *_compose(compose_version),

@@ -61,6 +61,29 @@ def find_lab(flags: Flags, environment: Mapping[str, str], here: Path) -> LabFil
     )
 
 
+def find_project(flags: Flags, environment: Mapping[str, str], here: Path) -> LabFiles:
+    """Return the Compose files that are here or that are named, and the rules that they have, or where these would belong.
+
+    Raises ConfigurationError where there are none, or an `.env` that Compose cannot read.
+    """
+    named = named_env_files(flags, environment, here)
+    settings = _settings(here, named)
+    in_env = environment.get(FILE) or settings.get(FILE)
+    compose = flags.files or (_split(in_env, environment, settings) if in_env else _usual(here))
+    if not compose:
+        raise ConfigurationError(f"no Compose file in {here}", "name its directory, or its files: spark-mode init FILE…")
+    first = here / compose[0]
+    rules = _rules_named(flags, environment)
+    directory = here / flags.project_directory if flags.project_directory else None
+    return LabFiles(
+        compose=tuple(file if "://" in file else str(here / file) for file in compose),
+        rules=str(here / rules) if rules else _rules_there(first, here) or str(first.parent / RULES_NAME),
+        project_directory=str(directory) if directory else None,
+        project_name=flags.project_name or environment.get(NAME) or (None if flags.files else settings.get(NAME)),
+        env_files=named or (() if flags.files else _own_env_files(directory or first.parent, here)),
+    )
+
+
 def named_env_files(flags: Flags, environment: Mapping[str, str], here: Path) -> tuple[str, ...]:
     """Return the files of variables that are named, by flags or else by COMPOSE_ENV_FILES; Compose reads no `.env` then."""
     named = flags.env_files or [file for file in environment.get("COMPOSE_ENV_FILES", "").split(",") if file]
@@ -140,7 +163,7 @@ def _make_it_one(folder: Path, environment: Mapping[str, str]) -> str:
         other = None
     return "\n".join(
         (
-            f"make it one, with lines such as these in {folder / RULES_NAME}:",
+            f"make it one: spark-mode init, or with lines such as these in {folder / RULES_NAME}:",
             "      workloads: {SERVICE: {class: llm, footprint: 20GB}}",
             "      modes: {MODE: {profiles: [PROFILE]}}",
             f"    or use another lab: spark-mode -C {other or 'DIR'} …",
@@ -171,10 +194,15 @@ def _split(files: str, environment: Mapping[str, str], settings: Mapping[str, st
     return [file for file in files.split(environment.get(SEPARATOR) or settings.get(SEPARATOR) or os.pathsep) if file]
 
 
+def _rules_there(first: Path, here: Path) -> str | None:
+    """Return the rules file beside the first Compose file, in its parent or here, the first that is there."""
+    places = (folder / RULES_NAME for folder in (first.parent, first.parent.parent, here))
+    return next((str(place) for place in places if place.is_file()), None)
+
+
 def _rules_beside(first: Path, here: Path) -> str:
-    for folder in (first.parent, first.parent.parent, here):
-        if (folder / RULES_NAME).is_file():
-            return str(folder / RULES_NAME)
+    if found := _rules_there(first, here):
+        return found
     raise ConfigurationError(
         f"no {RULES_NAME} beside {first}, in its parent or in {here}",
         "write one, or name it: --rules FILE, or export SPARK_MODE_RULES=FILE",

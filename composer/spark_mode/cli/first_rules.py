@@ -1,0 +1,103 @@
+"""A first rules.yaml, made and shown: what was seen, what was answered, and what leads on."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from spark_mode.errors import ConfigurationError
+from spark_mode.init.answers import NOTHING, with_answers
+from spark_mode.init.fit import room
+from spark_mode.init.limits import above_the_limits, advice
+from spark_mode.init.notes import notes
+from spark_mode.init.propose import Proposal, propose
+from spark_mode.init.survey import Survey, survey
+from spark_mode.init.written import written
+from spark_mode.lab.files import LabFiles
+from spark_mode.lab.rules import Rules
+from spark_mode.lab.rules_reading import read_rules
+from spark_mode.lab.size import gb
+from spark_mode.session.discovery import Flags
+from spark_mode.session.first_look import first_look, this_machine
+
+
+class FirstRules(NamedTuple):
+    """What is proposed, the text of it, and what is said beside it. `model` is Compose's own, and is never shown."""
+
+    files: LabFiles
+    model: Mapping[str, Any]
+    seen: Survey
+    proposal: Proposal
+    text: str
+    notes: tuple[str, ...]
+
+    def as_json(self, written: bool) -> dict[str, Any]:
+        """Return what is said in a form for programs; sizes in GB."""
+        return {
+            "written": written,
+            "text": self.text,
+            "workloads": [
+                {
+                    "name": one.name,
+                    "class": one.class_,
+                    "planned_gb": gb(one.size.planned),
+                    "low_gb": gb(one.size.low),
+                    "high_gb": gb(one.size.high),
+                    "known": one.known,
+                    "evidence": one.size.evidence,
+                }
+                for one in self.proposal.workloads
+            ],
+            "modes": [one.name for one in self.proposal.modes.modes],
+            "notes": list(self.notes),
+        }
+
+
+def first_rules(
+    flags: Flags,
+    paths: Sequence[str],
+    environment: Mapping[str, str],
+    folder: Path,
+    measure: bool,
+    asks: Callable[[LabFiles | None], bool],
+) -> FirstRules:
+    """Return a first rules.yaml for a project; where it `asks`, of these files or of which they are, somebody is there.
+
+    To `measure` takes what runs now for evidence as well. Raises ConfigurationError where nothing of it has a GPU, and as
+    `first_look` and `this_machine` do.
+    """
+
+    def choose(projects: Sequence[str]) -> str | None:
+        if not asks(None):
+            return None
+        from spark_mode.cli.first_questions import chosen
+
+        return chosen(projects)
+
+    look = first_look(flags, paths, environment, folder, choose)
+    machine = this_machine(str(look.resolved.model["name"]), measure)
+    seen = survey(look.resolved.model, machine)
+    if not seen.sizes and not seen.models:
+        message = f"nothing in {look.files.compose[0]} has a GPU, or is known to need one: there is nothing to keep apart"
+        raise ConfigurationError(message, "name other files: spark-mode init FILE…")
+    answers = NOTHING
+    if asks(look.files):
+        from spark_mode.cli.first_questions import answered  # which nobody else needs
+
+        answers = answered(seen, machine)
+        machine = machine._replace(rules=_with_limits(machine.rules, answers.limits))
+        seen = with_answers(seen, answers)._replace(room=room(machine.rules, machine.memory))
+    proposal = propose(seen, answers)
+    text = written(proposal)
+    read_rules(text, "rules.yaml", lambda _: "", lambda: machine.memory)  # what cannot be read back is never written
+    above = advice(above_the_limits(seen, proposal, machine.rules))
+    unusable = [
+        f"{f'the profile {profile}' if profile else 'what has no profile'} cannot be read, and is left out: {why}"
+        for profile, why in look.resolved.unusable.items()
+    ]
+    return FirstRules(
+        look.files, look.resolved.model, seen, proposal, text, (*unusable, *above, *notes(seen), *proposal.modes.said)
+    )
+
+
+def _with_limits(rules: Rules, limits: Mapping[str, int]) -> Rules:
+    return rules.model_copy(update={"limits": rules.limits.model_copy(update=dict(limits))})

@@ -1,0 +1,65 @@
+"""What is shown once a first rules.yaml is written, and what leads on."""
+
+import shlex
+from pathlib import Path
+
+from spark_mode.cli.first_rules import FirstRules
+from spark_mode.cli.first_tables import shortened, sizes_table
+from spark_mode.errors import SparkModeError
+from spark_mode.init.together import together
+from spark_mode.lab.files import LabFiles
+from spark_mode.readable import readable
+from spark_mode.session.discovery import COMPOSE_NAMES, RULES_NAME, here
+
+MOST, FEW = 8, 3
+"""Lines of one kind, and names in a line, that are shown; the rest is counted."""
+
+
+def shown(made: FirstRules, path: Path, new: bool) -> str:
+    """Return the table of services, what was not understood, which modes go together, and the next command."""
+    lines = [f"{path} is written" if new else f"{path} is there already, and the same", "", sizes_table(made.seen, made.proposal)]
+    lines += ["", *(f"note: {one}" for one in made.notes)] if made.notes else []
+    if new and (found := findings(made, path)):
+        lines += ["", shortened([f"check: {one}" for one in found], "\n", MOST, ": spark-mode check")]
+    if pairs := together(made.seen, made.proposal):
+        lines += ["", "Modes together:"]
+        for verdict, names in pairs.items():
+            lines += [verdict, shortened([f"  {name}" for name in names], "\n", MOST, ": spark-mode matrix")]
+    return "\n".join([*map(readable, "\n".join(lines).split("\n")), "", f"next: {_next(made, path)}"])
+
+
+def findings(made: FirstRules, path: Path) -> list[str]:
+    """Return what `check` finds wrong with the files of the new lab; that of the machine is for `check` itself."""
+    from spark_mode.reporting.check import check
+    from spark_mode.session.opening import open_lab
+
+    try:
+        session = open_lab(made.files._replace(rules=str(path)))
+        found = check(session, session.compose_version, made.model)
+    except SparkModeError as error:
+        return [error.message]
+    together: dict[tuple[str, str], list[str]] = {}
+    for one in found:
+        file, _, name = one.where.partition(": ")
+        if one.level in ("warning", "error") and file in ("rules", "compose"):
+            together.setdefault((file, one.message), []).append(name)
+    return [f"{file}: {shortened(names, ', ', FEW)}: {message}" for (file, message), names in together.items()]
+
+
+def _next(made: FirstRules, path: Path) -> str:
+    """Return the command that shows what the first mode would do, as it is typed from here."""
+    mode = next(iter(made.proposal.modes.modes), None)
+    if mode is None:
+        words = ["up", made.proposal.workloads[0].name]
+    else:
+        words = [mode.name, *(mode.profiles[:1] if len(mode.profiles) > 1 else ())]
+    return shlex.join(["spark-mode", *_lab_options(made.files, path), "plan", *words])
+
+
+def _lab_options(files: LabFiles, path: Path) -> list[str]:
+    """Return the options without which these files would not be found: none where they lie here under their usual names."""
+    first = Path(files.compose[0])
+    rules = [] if path == first.parent / RULES_NAME else ["--rules", str(path)]
+    if len(files.compose) == 1 and first.name in COMPOSE_NAMES and not rules:
+        return [] if first.parent == here() else ["-C", str(first.parent)]
+    return [*(word for file in files.compose for word in ("-f", file)), *rules]

@@ -1,0 +1,64 @@
+"""What rules.yaml promises and the machine or the Compose files do not hold: found before a start shows it."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+from spark_mode.engine.resolved import resolved
+from spark_mode.errors import SparkModeError
+from spark_mode.init.flags import sizes_by_flag
+from spark_mode.lab.project import Project
+from spark_mode.lab.rules import Rules
+from spark_mode.lab.size import gb_text
+from spark_mode.planning.budget import Budget
+from spark_mode.planning.mode import mode_text
+from spark_mode.planning.observed import Observed
+from spark_mode.planning.planner import plan
+from spark_mode.planning.request import to_mode
+from spark_mode.reporting.finding import Finding
+from spark_mode.session.session import Session
+
+NEAR = 1.1
+"""How far a flag may be above what is planned, as a ratio."""
+
+
+def promises(session: Session, model: Mapping[str, Any] | None) -> Iterator[Finding]:
+    """Yield where flags take more than is planned, and which modes the memory does not allow even alone.
+
+    `model` is Compose's own of the files, for whoever has asked for it already.
+    """
+    total = session.machine.memory().total
+    with suppress(SparkModeError):  # what Compose says of the files was said when they were opened
+        if total:
+            known = resolved(session.files, session.socket).model if model is None else model
+            yield from above_what_is_planned(session.rules, known, total)
+    yield from too_large_alone(session.project, session.rules, session.capacity)
+
+
+def above_what_is_planned(rules: Rules, model: Mapping[str, Any], memory: int) -> Iterator[Finding]:
+    """Yield the services whose own flag makes them take more than rules.yaml plans; `model` is Compose's, `memory` bytes."""
+    for service, size in sizes_by_flag(model, memory).items():
+        workload = rules.of_service(service)
+        if workload and size.planned > NEAR * workload.footprint.planned:
+            taken, planned = gb_text(size.planned), gb_text(workload.footprint.planned)
+            message = f"is planned with {planned}, and {service} takes {taken}: {size.evidence}"
+            fix = f"plan what it takes, or lower --{size.flag}"
+            yield Finding(level="warning", where=f"rules: workloads/{workload.name}", message=message, fix=fix)
+
+
+def too_large_alone(project: Project, rules: Rules, capacity: int) -> Iterator[Finding]:
+    """Yield the modes that are refused for their memory even where nothing else runs."""
+    for name, mode in rules.modes.items():
+        for profile in mode.choices:
+            with suppress(SparkModeError):  # told where the rules and the Compose files are held together
+                alone = plan(to_mode(rules, name, profile), project, rules, Observed(complete=False), capacity)
+                if alone.refusal and alone.refusal.memory:
+                    message = f"{mode_text(rules, name, profile)} alone {_left(alone.budget, rules)}"
+                    fix = "give it less: a lower flag, a smaller model or variant; or raise the limits"
+                    yield Finding(level="warning", where=f"rules: modes/{name}", message=message, fix=fix)
+
+
+def _left(reckoned: Budget, rules: Rules) -> str:
+    left = max(0, reckoned.remaining)
+    under = f", under the floor of {gb_text(rules.limits.floor)}" if left < rules.limits.floor else ""
+    return f"comes to {gb_text(reckoned.total)}: {gb_text(left)} remain{under}"

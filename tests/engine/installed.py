@@ -1,0 +1,61 @@
+"""A lab as somebody uses it who has the installed package alone: no checkout, and no option that a person would not enter."""
+
+import shlex
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+from tests.engine.lab import DEADLINE, ROOT, Lab, Outcome
+
+
+class InstalledLab(Lab):
+    """A lab in a folder of its own, which says by its name and its files which lab it is. `typed` is all that was entered."""
+
+    def __init__(self, project: str, home: Path, program: Path) -> None:
+        super().__init__(project, home)
+        self.folder = home / project
+        self.files, self.rules = (), None
+        self.typed: list[str] = []
+        self._program = program
+        del self.environment["PYTHONPATH"]
+
+    def arguments(self, *arguments: str) -> list[str]:
+        return [str(self._program), *arguments]
+
+    def enter(self, line: str) -> Outcome:
+        """Run a command of spark-mode as it is typed, to an end without an error."""
+        self.typed.append(line)
+        name, *words = shlex.split(line)
+        assert name == "spark-mode"
+        return self.run(*words)
+
+    @property
+    def keys(self) -> int:
+        """How many keys were pressed, Enter included."""
+        return sum(len(line) + 1 for line in self.typed)
+
+
+def install(folder: Path) -> Path:
+    """Build the wheel and install it into an environment of its own, which borrows what it depends on; return the command.
+
+    Nobody is asked for a package. What is borrowed has spark-mode too, by a file that only its own environment reads.
+    """
+    wheels, environment = folder / "wheels", folder / "environment"
+    _done(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(wheels))
+    (wheel,) = wheels.iterdir()
+    _done(sys.executable, "-m", "venv", "--without-pip", str(environment))
+    python = environment / "bin/python"
+    into = ("-m", "pip", "--quiet", "--disable-pip-version-check", "--python", str(python), "install")
+    _done(sys.executable, *into, "--no-index", "--no-deps", str(wheel))
+    own = Path(_done(str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip())
+    (own / "borrowed.pth").write_text(sysconfig.get_path("purelib"))
+    found = _done(str(python), "-c", "import spark_mode; print(spark_mode.__file__)", folder=folder)
+    assert Path(found).is_relative_to(own), found
+    return environment / "bin/spark-mode"
+
+
+def _done(*command: str, folder: Path = ROOT) -> str:
+    done = subprocess.run(command, check=False, cwd=folder, capture_output=True, text=True, timeout=DEADLINE)
+    assert done.returncode == 0, done.stderr
+    return done.stdout

@@ -1,0 +1,48 @@
+"""`check` tells what rules.yaml promises and the flags or the machine do not hold."""
+
+from spark_mode.lab.project import read_project
+from spark_mode.lab.rules_of_project import with_project
+from spark_mode.reporting.finding import Finding
+from spark_mode.reporting.promises import above_what_is_planned, too_large_alone
+from tests.unit.first import SPARK, First, gpu, project, read_back
+
+LAB = project(
+    talk=gpu(image="vllm", command=["vllm", "serve", "a/b", "--gpu-memory-utilization", "0.9"], profiles=["talk"]),
+    paint=gpu(image="comfyui", profiles=["paint"]),
+    page={"image": "page"},
+)
+RULES = """
+workloads:
+  talk: {class: llm, footprint: PLANNED}
+  paint: {class: image, footprint: 20GB}
+modes: {talk: {}, paint: {}}
+"""
+
+
+def test_a_flag_that_takes_more_than_is_planned_is_told_with_both_figures() -> None:
+    (found,) = above_what_is_planned(read_back(RULES.replace("PLANNED", "60GB")), LAB, SPARK)
+    assert (found.level, found.where) == ("warning", "rules: workloads/talk")
+    assert found.message.startswith("is planned with 60.0 GB, and talk takes 117.6 GB: --gpu-memory-utilization 0.9")
+    assert found.fix == "plan what it takes, or lower --gpu-memory-utilization"
+    assert not [*above_what_is_planned(read_back(RULES.replace("PLANNED", "117GB")), LAB, SPARK)]
+
+
+def alone(planned: str) -> list[Finding]:
+    """Return what is said of the modes of the lab on a Spark."""
+    lab = read_project(LAB, {})
+    return [*too_large_alone(lab, with_project(read_back(RULES.replace("PLANNED", planned)), lab, "rules.yaml"), SPARK)]
+
+
+def test_a_mode_that_alone_leaves_less_than_the_floor_is_told() -> None:
+    (found,) = alone("117GB")
+    assert found.where == "rules: modes/talk"
+    assert found.message == "talk alone comes to 122.0 GB: 8.7 GB remain, under the floor of 10.2 GB"
+    (found,) = alone("100GB")
+    assert found.message == "talk alone comes to 105.0 GB: 25.7 GB remain"
+    assert not alone("60GB")
+
+
+def test_what_init_writes_for_what_is_not_known_is_never_too_large_alone() -> None:
+    first = First(project(a=gpu(image="x", profiles=["a"]), b=gpu(image="y", profiles=["b"]), page={"image": "page"}))
+    rules = with_project(first.rules, first.seen.project, "rules.yaml")
+    assert not [*too_large_alone(first.seen.project, rules, SPARK)]
