@@ -20,7 +20,7 @@ from spark_mode.lab.rules import AtMost, Exclusive, Rules
 from spark_mode.lab.rules_of_project import with_project
 from spark_mode.lab.verbs import VERBS
 from spark_mode.planning.budget import budget
-from spark_mode.reporting.promises import too_large_alone
+from spark_mode.reporting.promises import impossible_modes
 from tests.unit.first import SPARK, First, case, gpu, project, read_back, spark
 
 ROOT = Path(__file__).parents[2]
@@ -344,6 +344,6 @@ def test_a_size_is_that_of_one_container_and_all_that_compose_starts_are_counted
     assert first.rules.workloads["workers"].class_ == "support"
     assert "none" not in first.rules.workloads
     rules = with_project(first.rules, first.seen.project, "rules.yaml")
-    assert not [*too_large_alone(first.seen.project, rules, SPARK)]
+    assert not [*impossible_modes(first.seen.project, rules, SPARK)]
     assert [one.name for one in above_the_limits(lab(0.4).seen, lab(0.4).proposal, first.machine.rules)] == ["a"]
     assert first.gb("unknown")[0] == approx((98 - 4 - 2) / 3, abs=0.2)

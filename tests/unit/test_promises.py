@@ -1,9 +1,11 @@
 """`check` tells what rules.yaml promises and the flags or the machine do not hold."""
 
+import pytest
+
 from spark_mode.lab.project import read_project
 from spark_mode.lab.rules_of_project import with_project
 from spark_mode.reporting.finding import Finding
-from spark_mode.reporting.promises import above_what_is_planned, too_large_alone
+from spark_mode.reporting.promises import above_what_is_planned, impossible_modes
 from tests.unit.first import SPARK, First, gpu, project, read_back
 
 LAB = project(
@@ -30,7 +32,7 @@ def test_a_flag_that_takes_more_than_is_planned_is_told_with_both_figures() -> N
 def alone(planned: str) -> list[Finding]:
     """Return what is said of the modes of the lab on a Spark."""
     lab = read_project(LAB, {})
-    return [*too_large_alone(lab, with_project(read_back(RULES.replace("PLANNED", planned)), lab, "rules.yaml"), SPARK)]
+    return [*impossible_modes(lab, with_project(read_back(RULES.replace("PLANNED", planned)), lab, "rules.yaml"), SPARK)]
 
 
 def test_a_mode_that_alone_leaves_less_than_the_floor_is_told() -> None:
@@ -42,7 +44,27 @@ def test_a_mode_that_alone_leaves_less_than_the_floor_is_told() -> None:
     assert not alone("60GB")
 
 
-def test_what_init_writes_for_what_is_not_known_is_never_too_large_alone() -> None:
+@pytest.mark.parametrize(
+    ("rules", "message"),
+    [
+        (
+            "workloads: {tlak: {class: llm, footprint: 6GB}}\nmodes: {talk: {class: llm}}",
+            "the mode talk is of class llm, and nothing that it runs is: talk",
+        ),
+        (
+            "workloads: {talk: {class: llm, footprint: 6GB}, page: {class: web, footprint: 1GB}}\n"
+            "rules: [{exclusive: [llm, web]}]\nmodes: {talk: {class: llm, services: [talk, page]}}",
+            "it never runs: talk: talk and page exclude each other (llm and web never run together)",
+        ),
+    ],
+)
+def test_a_mode_that_can_never_run_is_an_error(rules: str, message: str) -> None:
+    lab = read_project(LAB, {})
+    (found,) = impossible_modes(lab, with_project(read_back(rules), lab, "rules.yaml"), SPARK)
+    assert (found.level, found.message) == ("error", message)
+
+
+def test_what_init_writes_for_what_is_not_known_is_never_impossible_modes() -> None:
     first = First(project(a=gpu(image="x", profiles=["a"]), b=gpu(image="y", profiles=["b"]), page={"image": "page"}))
     rules = with_project(first.rules, first.seen.project, "rules.yaml")
-    assert not [*too_large_alone(first.seen.project, rules, SPARK)]
+    assert not [*impossible_modes(first.seen.project, rules, SPARK)]

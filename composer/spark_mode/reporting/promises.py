@@ -15,6 +15,7 @@ from spark_mode.planning.mode import mode_text
 from spark_mode.planning.observed import Observed
 from spark_mode.planning.planner import plan
 from spark_mode.planning.request import to_mode
+from spark_mode.planning.resolve import resolve
 from spark_mode.reporting.finding import Finding
 from spark_mode.session.session import Session
 
@@ -32,7 +33,7 @@ def promises(session: Session, model: Mapping[str, Any] | None) -> Iterator[Find
         if total:
             known = resolved(session.files, session.socket).model if model is None else model
             yield from above_what_is_planned(session.rules, known, total)
-    yield from too_large_alone(session.project, session.rules, session.capacity)
+    yield from impossible_modes(session.project, session.rules, session.capacity)
 
 
 def above_what_is_planned(rules: Rules, model: Mapping[str, Any], memory: int) -> Iterator[Finding]:
@@ -46,16 +47,26 @@ def above_what_is_planned(rules: Rules, model: Mapping[str, Any], memory: int) -
             yield Finding(level="warning", where=f"rules: workloads/{workload.name}", message=message, fix=fix)
 
 
-def too_large_alone(project: Project, rules: Rules, capacity: int) -> Iterator[Finding]:
-    """Yield the modes that are refused for their memory even where nothing else runs."""
+def impossible_modes(project: Project, rules: Rules, capacity: int) -> Iterator[Finding]:
+    """Yield the modes that are refused even where nothing else runs: by the files, by their own rules, for their memory."""
     for name, mode in rules.modes.items():
-        for profile in mode.choices:
-            with suppress(SparkModeError):  # told where the rules and the Compose files are held together
-                alone = plan(to_mode(rules, name, profile), project, rules, Observed(complete=False), capacity)
+        where = f"rules: modes/{name}"
+        for profile in (one for one in mode.choices if one is None or one in project.profiles):
+            request = to_mode(rules, name, profile)
+            try:
+                resolve(request, project, rules)
+            except SparkModeError as error:
+                yield Finding(level="error", where=where, message=error.message, fix=error.hint)
+                continue
+            with suppress(SparkModeError):  # of its services, which are told one by one
+                alone = plan(request, project, rules, Observed(complete=False), capacity)
                 if alone.refusal and alone.refusal.memory:
                     message = f"{mode_text(rules, name, profile)} alone {_left(alone.budget, rules)}"
                     fix = "give it less: a lower flag, a smaller model or variant; or raise the limits"
-                    yield Finding(level="warning", where=f"rules: modes/{name}", message=message, fix=fix)
+                    yield Finding(level="warning", where=where, message=message, fix=fix)
+                elif alone.refusal:
+                    fix = "name other services for it, or correct the rule"
+                    yield Finding(level="error", where=where, message=f"it never runs: {alone.refusal.message}", fix=fix)
 
 
 def _left(reckoned: Budget, rules: Rules) -> str:
