@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from spark_mode.errors import SparkModeError
+from spark_mode.lab.verbs import VERBS
 from spark_mode.readable import readable_lines
 from spark_mode.session.discovery import Flags, find_lab, find_rules, here
 
@@ -84,7 +85,8 @@ class CliOptions:
         from spark_mode.session.known_modes import known_modes
 
         try:
-            return {one.name: one for one in known_modes(Path(find_rules(self.flags, os.environ, here())))}
+            found = known_modes(Path(find_rules(self.flags, os.environ, here())))
+            return {one.name: one for one in found if one.name not in VERBS}
         except SparkModeError:
             return {}
 

@@ -47,7 +47,8 @@ def _text(sets: "list[tuple[str, str, Budget]]", pairs: "list[Together]") -> str
 
     head = ("", "wish", "total", "remain", "memory", "compute", "decision", "")
     rows = [head, *((name, wish, *_judgement(reckoned)) for name, wish, reckoned in sets)]
-    lines = [columns(rows, right=(2, 3)), "", "Modes together:"]
+    lines = [columns(rows, right=(2, 3)), ""] if sets else []
+    lines.append("Modes together:" if pairs else "rules.yaml has no two modes; of any names: spark-mode budget NAME…")
     verdicts: dict[tuple[str, str], list[Together]] = {}
     for pair in pairs:
         verdicts.setdefault(pair.verdict, []).append(pair)

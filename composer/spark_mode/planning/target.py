@@ -45,7 +45,11 @@ def leave_out_excluded(target: Target, project: Project, rules: Rules) -> Target
         else:
             kept.append(name)
             came.append(one)
-    warnings = (*target.warnings, *(f"{name} has no profile and is left out: {because}" for name, because in left_out.items()))
+    said = (
+        f"{name} {'is left out' if project.services[name].profiles else 'has no profile and is left out'}: {because}"
+        for name, because in left_out.items()
+    )
+    warnings = (*target.warnings, *said)
     return target.model_copy(update={"services": tuple(kept), "warnings": warnings})
 
 
