@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from tests.engine.lab import Lab
 
 
@@ -30,4 +32,16 @@ def test_what_comes_after_is_for_a_mode_that_runs_to_its_end(lab_of: Callable[[s
     lab = lab_of("modes")
     refused = lab.run("to", "image", "flux", "--then", "restore", expect=2)
     assert "image does not run to its end" in refused.err
+    assert lab.running() == {}
+
+
+@pytest.mark.parametrize("gone", ["compose.yaml", "rules.yaml"])
+def test_a_lab_whose_files_are_gone_is_stopped_by_the_name_of_its_project(gone: str, lab_of: Callable[[str], Lab]) -> None:
+    lab = lab_of("modes")
+    lab.run("image", "flux")
+    (lab.folder / gone).unlink()
+    lab.files, lab.rules = (), None
+    assert "name its project: spark-mode -p NAME stop" in lab.run("stop", expect=3).err
+    assert set(lab.running()) == {"flux", "coder"}
+    lab.run("-p", lab.project, "stop")
     assert lab.running() == {}

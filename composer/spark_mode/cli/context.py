@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from spark_mode.errors import SparkModeError
+from spark_mode.errors import ConfigurationError, SparkModeError
+from spark_mode.lab.files import LabFiles
 from spark_mode.lab.verbs import VERBS
 from spark_mode.readable import readable_lines
-from spark_mode.session.discovery import Flags, find_lab, find_rules, here
+from spark_mode.session.discovery import RULES_NAME, Flags, find_lab, find_rules, here
 
 if TYPE_CHECKING:
     from spark_mode.lab.project import Project
@@ -50,9 +51,21 @@ class CliOptions:
         """Open the lab; Compose is asked first and answers while the rest is imported."""
         from spark_mode.session.opening import open_lab
 
-        session = open_lab(find_lab(self.flags, os.environ, here()), need_project, lenient)
+        session = open_lab(self._files(lenient), need_project, lenient)
         self.lab = f"lab     {Path(session.files.rules).parent} (project {session.project.name})"
         return session
+
+    def _files(self, lenient: bool) -> LabFiles:
+        """Find the lab's files; who is lenient needs none of them where the project's name is given."""
+        try:
+            return find_lab(self.flags, os.environ, here())
+        except ConfigurationError as error:
+            if not lenient:
+                raise
+            if name := self.flags.project_name or os.environ.get("COMPOSE_PROJECT_NAME"):
+                return LabFiles(compose=self.flags.files, rules=self.flags.rules or str(here() / RULES_NAME), project_name=name)
+            by_name = "where its files are gone, name its project: spark-mode -p NAME stop"
+            raise ConfigurationError(error.message, f"{error.hint}; {by_name}" if error.hint else by_name) from None
 
     def notice(self, session: "Session") -> None:
         """Say on standard error that a switch was cut off, for verbs that show something else."""
