@@ -57,3 +57,11 @@ def test_a_service_cannot_be_used_when_none_of_its_profiles_can() -> None:
     require_usable(Target(services=("base", "a", "both")), lab)
     with pytest.raises(ConfigurationError, match='"b" cannot be used: its file is missing'):
         require_usable(Target(services=("base", "b")), lab)
+
+
+def test_what_keeps_compose_from_resolving_anything_is_blamed_on_no_service_that_was_asked_for() -> None:
+    lab = LAB.model_copy(update={"unusable": {"": "services[b]: time: invalid duration"}})
+    with pytest.raises(ConfigurationError, match=r"nothing can be started, .*: services\[b\]: time") as refused:
+        require_usable(Target(services=("a",)), lab)
+    assert '"a"' not in refused.value.message
+    require_usable(Target(services=()), lab)

@@ -23,6 +23,7 @@ FIRST_STAND_IN = 61843
 """A number that is a valid port, size and name, and stands in no file by chance."""
 MOST_WANTING = 50
 _REQUIRED = re.compile(r"required variable (\w+) is missing a value")
+_MAPPINGS = ("environment", "labels")
 _PARTS = ("services", "networks", "volumes", "secrets", "configs")
 
 
@@ -61,8 +62,8 @@ def resolve_apart(flags: Sequence[str], socket: str, outline: Answer, fault: Con
     if outline.complaint():
         raise fault
     drawn = _read(outline)
-    known = understood(outline.output, lambda: {part: _literal(drawn[part]) for part in _PARTS})
-    services = understood(outline.output, lambda: read_project({"name": "", **known}, {})).services
+    known = understood(outline.output, lambda: {name: _legible(one or {}) for name, one in drawn["services"].items()})
+    services = understood(outline.output, lambda: read_project({"name": "", "services": known}, {})).services
     profiles = dict.fromkeys(profile for service in services.values() for profile in service.profiles)
     told = {profile: with_company(filter(None, [profile]), services) for profile in ("", *profiles)}
     wanting = _wanting(flags, socket, told[""])
@@ -76,7 +77,7 @@ def resolve_apart(flags: Sequence[str], socket: str, outline: Answer, fault: Con
             resolved = {"name": found["name"], **{part: resolved[part] | found[part] for part in _PARTS}}
     if "$" in resolved["name"]:
         raise fault  # whose containers are this lab's is not known
-    return Apart(resolved, unusable, drawn["services"], known["services"], wanting.values)
+    return Apart(resolved, unusable, drawn["services"], known, wanting.values)
 
 
 class _Wanting(NamedTuple):
@@ -130,8 +131,25 @@ def _read(answer: Answer) -> dict[str, Any]:
     return understood(answer.output, read)
 
 
-def _literal(part: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is outlined without what Compose would still have to interpolate."""
-    return {
-        name: {key: value for key, value in (one or {}).items() if "$" not in json.dumps(value)} for name, one in part.items()
-    }
+def _legible(service: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is outlined of a service as Compose would resolve it, without what that takes more for than its form.
+
+    Nothing in an outline was looked at by Compose: ports are in one string, and a number may be any word.
+    """
+    plain = {key: _mapped(value) if key in _MAPPINGS else value for key, value in service.items() if "$" not in json.dumps(value)}
+    if not re.match(r"\d", str(plain.get("stop_grace_period", 0))):
+        del plain["stop_grace_period"]  # no time to stop in is no grace
+    return plain if _is_read(plain) else {key: value for key, value in plain.items() if _is_read({key: value})}
+
+
+def _mapped(value: Any) -> Any:
+    """Return what may be given as a list of `name=value` as the mapping that it stands for."""
+    return dict(one.partition("=")[::2] for one in value) if isinstance(value, list) else value
+
+
+def _is_read(service: dict[str, Any]) -> bool:
+    try:
+        read_project({"name": "", "services": {"": service}}, {})
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False
+    return True

@@ -120,9 +120,11 @@ def fault_of_replicas(service: Service, rules: Rules) -> Fault | None:
 
 def require_usable(target: Target, project: Project) -> None:
     """Raise ConfigurationError when Compose cannot resolve what a service of the target belongs to."""
+    if target.services and (nothing := project.unusable.get("")):
+        raise ConfigurationError(f"nothing can be started, for Compose resolves none of it: {nothing}", "correct that")
     for name in target.services:
         if fault := project.fault_of(name):
-            hint = "correct that" + ("" if "" in project.unusable else "; what does not need it can be used")
+            hint = "correct that; what does not need it can be used"
             raise ConfigurationError(f'the service "{name}" cannot be used: {fault}', hint)
 
 

@@ -1,0 +1,70 @@
+"""What Docker Compose itself says of definitions, good and bad, beside a profile that it cannot resolve; no engine is asked."""
+
+from pathlib import Path
+
+import pytest
+
+from spark_mode.engine.compose_files import ComposeFiles
+from spark_mode.lab.files import LabFiles
+from spark_mode.lab.project import SCOPE, Project
+
+LAB = """name: spark-mode-test-apart
+services:
+  base: {{image: a}}
+  lost: {{image: a, profiles: [lost], env_file: nothere.env}}
+  other: {{image: a, profiles: [other], {definition}}}
+networks: {{default: {{name: "${{UNSET_NETWORK:-x}}"}}}}
+"""
+GOOD = (
+    "environment: [A=1, B]",
+    'labels: ["a=b"]',
+    'ports: ["39400:80"]',
+    "depends_on: [base]",
+    'devices: ["/dev/nvidia0:/dev/nvidia0"]',
+    "volumes_from: [base]",
+    'deploy: {replicas: "2"}',
+)
+BAD_FOR_ITSELF = ("secrets: [nope]", "configs: [nope]", 'volumes: ["nope:/x"]', 'environment: ["A=${UNSET:?b}"]')
+BAD_FOR_ALL = (
+    'ports: ["70000:80"]',
+    'ports: ["x:80"]',
+    'ports: ["39400-39402:80-81"]',
+    "scale: x",
+    "deploy: {replicas: x}",
+    "healthcheck: {interval: bogus}",
+    "stop_grace_period: bogus",
+)
+
+
+def read(folder: Path, definition: str) -> Project:
+    (folder / "compose.yaml").write_text(LAB.format(definition=definition))
+    return ComposeFiles(LabFiles(compose=(str(folder / "compose.yaml"),), rules=""), "/run/docker.sock").read()
+
+
+@pytest.mark.parametrize("definition", GOOD)
+def test_what_is_good_beside_what_cannot_be_resolved_is_used(tmp_path: Path, definition: str) -> None:
+    project = read(tmp_path, definition)
+    assert set(project.services) == {"base", "lost", "other"}
+    assert set(project.unusable) == {"lost"}
+
+
+@pytest.mark.parametrize("definition", BAD_FOR_ITSELF)
+def test_what_is_bad_for_itself_is_at_fault_alone(tmp_path: Path, definition: str) -> None:
+    project = read(tmp_path, definition)
+    assert [name for name in project.services if project.fault_of(name)] == ["lost", "other"]
+
+
+@pytest.mark.parametrize("definition", BAD_FOR_ALL)
+def test_what_is_bad_for_all_is_seen_and_said_in_words_of_compose(tmp_path: Path, definition: str) -> None:
+    project = read(tmp_path, definition)
+    assert set(project.services) == {"base", "lost", "other"}
+    assert project.services["other"].profiles == ("other",)
+    assert project.services["other"].stop_grace_seconds == 10
+    assert "nothere" not in project.unusable[""]
+    assert any(word in project.unusable[""] for word in ("Invalid", "invalid"))
+
+
+def test_lists_in_an_outline_say_what_mappings_say(tmp_path: Path) -> None:
+    listed = f"env_file: no.env, environment: [OLLAMA_CONTEXT_LENGTH=9], labels: ['{SCOPE}=project']"
+    other = read(tmp_path, listed).services["other"]
+    assert (other.ollama, other.scope) == ({"OLLAMA_CONTEXT_LENGTH": "9"}, "project")
