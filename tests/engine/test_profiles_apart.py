@@ -1,5 +1,7 @@
 """What Docker Compose itself says of definitions, good and bad, beside a profile that it cannot resolve; no engine is asked."""
 
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -68,3 +70,13 @@ def test_lists_in_an_outline_say_what_mappings_say(tmp_path: Path) -> None:
     listed = f"env_file: no.env, environment: [OLLAMA_CONTEXT_LENGTH=9], labels: ['{SCOPE}=project']"
     other = read(tmp_path, listed).services["other"]
     assert (other.ollama, other.scope) == ({"OLLAMA_CONTEXT_LENGTH": "9"}, "project")
+
+
+@pytest.mark.parametrize("definition", ["env_file: pipe", "env_file: [{path: pipe, required: false}]", "label_file: pipe"])
+def test_a_file_that_has_no_end_is_the_fault_of_its_profile_and_nobody_waits_for_it(tmp_path: Path, definition: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    started = time.monotonic()
+    project = read(tmp_path, definition)
+    assert time.monotonic() - started < 15
+    assert [name for name in project.services if project.fault_of(name)] == ["lost", "other"]
+    assert "pipe is a pipe and no file" in project.unusable["other"]

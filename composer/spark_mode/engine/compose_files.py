@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from spark_mode.engine.project_cache import Kept, ProjectCache, may_draw_in
-from spark_mode.engine.questions import Answer, ask, collect, first_line, hashes_in, understood
+from spark_mode.engine.questions import Answer, ask, collect, end, first_line, hashes_in, understood
 from spark_mode.engine.versions import numbers, release
 from spark_mode.errors import ConfigurationError
 from spark_mode.lab.files import LabFiles
@@ -79,7 +79,7 @@ class ComposeFiles:
                 self._kept = None
                 self._ask()
         asked, self._asked = self._asked, {}
-        answers = collect(asked)
+        answers = _collect(asked)
         version = answers["version"].text("Docker Compose is missing", "install docker-compose-plugin")
         self.version = version.strip().removeprefix("v")
         _check_version(self.version)
@@ -119,6 +119,26 @@ class ComposeFiles:
 
             hashes = hashes_again(hashes, resolved, answers["outline"], flags, self._socket)
         return understood(resolved, lambda: read_project(json.loads(resolved), hashes, compose))
+
+
+def _collect(asked: "dict[str, subprocess.Popen[bytes]]") -> dict[str, Answer]:
+    """Return the answers; where a file has no end, that is the answer that Compose would never give."""
+    try:
+        answers = collect({name: asked[name] for name in asked if name in ("outline", "version")})
+        outline = answers.get("outline")
+        if outline and outline.code == 0 and (faults := understood(outline.output, lambda: _endless(outline))):
+            refused = Answer(1, "", next(iter(faults.values())))
+            return answers | {"config": refused, "hashes": refused}
+        return answers | collect({name: asked[name] for name in asked if name not in answers})
+    finally:
+        for one in asked.values():
+            end(one)
+
+
+def _endless(outline: Answer) -> dict[str, str]:
+    from spark_mode.engine.endless import endless_files
+
+    return endless_files(dict(json.loads(outline.output)["services"]))
 
 
 def compose_flags(files: LabFiles) -> list[str]:

@@ -11,11 +11,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from spark_mode.engine.endless import endless_files
 from spark_mode.engine.hashes import hashes_of
 from spark_mode.engine.questions import Answer, ask, collect, understood
 from spark_mode.errors import ConfigurationError
 from spark_mode.lab.profiles import with_company
-from spark_mode.lab.project import Project, read_project
+from spark_mode.lab.project import Project, Service, read_project
 
 AT_ONCE = 8
 """Questions that are asked together: each takes 50 MB of memory while it is answered."""
@@ -66,8 +67,9 @@ def resolve_apart(flags: Sequence[str], socket: str, outline: Answer, fault: Con
     services = understood(outline.output, lambda: read_project({"name": "", "services": known}, {})).services
     profiles = dict.fromkeys(profile for service in services.values() for profile in service.profiles)
     told = {profile: with_company(filter(None, [profile]), services) for profile in ("", *profiles)}
-    wanting = _wanting(flags, socket, told[""])
-    unusable: dict[str, str] = {}
+    unusable = _held_up(told, services, endless_files(drawn["services"]))
+    told = {profile: company for profile, company in told.items() if profile not in unusable}
+    wanting = _wanting(flags, socket, told[""]) if "" in told else _Wanting({}, {})
     resolved: dict[str, Any] = {"name": drawn["name"], **{part: {} for part in _PARTS}}
     for profile, answer in _answers(flags, socket, told, wanting.values):
         if said := wanting.needed_by(answer) or answer.complaint():
@@ -78,6 +80,16 @@ def resolve_apart(flags: Sequence[str], socket: str, outline: Answer, fault: Con
     if "$" in resolved["name"]:
         raise fault  # whose containers are this lab's is not known
     return Apart(resolved, unusable, drawn["services"], known, wanting.values)
+
+
+def _held_up(told: Mapping[str, Sequence[str]], services: Mapping[str, Service], faults: Mapping[str, str]) -> dict[str, str]:
+    """Return the profiles with which Compose would read a file that has no end, and what is wrong with that."""
+    return {
+        profile: faults[name]
+        for name in faults
+        for profile, company in told.items()
+        if not services[name].profiles or not set(services[name].profiles).isdisjoint(company)
+    }
 
 
 class _Wanting(NamedTuple):

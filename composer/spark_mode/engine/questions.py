@@ -115,7 +115,7 @@ def collect(asked: Mapping[str, "subprocess.Popen[bytes]"]) -> dict[str, Answer]
         return {name: _answer(one, streams) for name, one in asked.items()}
     finally:
         for one in asked.values():
-            _end(one)
+            end(one)
 
 
 def understood(said: str, read: Callable[[], Read]) -> Read:
@@ -157,7 +157,7 @@ def _answer(one: "subprocess.Popen[bytes]", streams: Mapping[IO[bytes], bytearra
     return Answer(one.wait(), output, errors)  # `timeout` ends it where it closed its output and goes on
 
 
-def _end(asked: "subprocess.Popen[bytes]") -> None:
+def end(asked: "subprocess.Popen[bytes]") -> None:
     """End a question with everything that it started: the plugin outlives the `docker` that ran it, and holds its output."""
     with suppress(ProcessLookupError):
         os.killpg(asked.pid, signal.SIGKILL)
