@@ -14,6 +14,13 @@ def name_holders(services: Iterable[str], project: Project, observed: Observed) 
     return {name: one for name, one in found.items() if one and one.service != name}
 
 
+def why_never_again(service: str, project: Project) -> str | None:
+    """Return why no container of a service can be created now, None where one can."""
+    if service not in project.services:
+        return project.fault_of(service) or "it is not in the Compose files"
+    return project.fault_of(service) or (None if project.services[service].startable else "there is nothing of it to start")
+
+
 def removals(holders: dict[str, Container]) -> list[Remove]:
     """Return the steps that remove what has the names of services to create."""
     return [
