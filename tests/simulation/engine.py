@@ -395,7 +395,8 @@ class SimulatedEngine:
 
     def _seen(self, id: str) -> Container:
         container = self._containers[id]
-        checked = self.project.services[container.service or ""].healthcheck is not None
+        service = self.project.services.get(container.service or "")
+        checked = service is not None and service.healthcheck is not None
         if container.state != "running" or not checked:
             return container.model_copy(update={"health": "none"})
         if container.service in self.sick:
