@@ -142,10 +142,18 @@ def _unloads(carried_out: tuple[Step, ...], rules: Rules, before: Observed, now:
 
 
 def _replaced(services: tuple[str, ...], project: Project, before: Observed, now: Observed) -> dict[str, Container]:
-    """Return by service what was replaced: a container of another variant, one that is gone, or shares with one that is gone."""
-    kept = {one.id for one in now.containers if not (one.service in services and parted_from(one.service, project, now))}
-    gone = {one.service: one for one in before.active if not one.one_off and one.id not in kept}
-    return {name: gone[name] for name in services if name in gone}
+    """Return by service what was replaced: a container of another variant, one that is gone, or shares with such a one.
+
+    `services` come dependencies first, so that what shares through others is found as well.
+    """
+    there = {one.id for one in now.containers}
+    found: dict[str, Container] = {}
+    for name in services:
+        ran = [one for one in before.active if one.service == name and not one.one_off]
+        gone = [one for one in ran if one.id not in there]
+        if ran and (gone or parted_from(name, project, now, found)):
+            found[name] = (gone or ran)[-1]
+    return found
 
 
 def _creates(replaced: Mapping[str, Container]) -> list[Step]:
