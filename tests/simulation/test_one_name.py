@@ -94,6 +94,16 @@ def test_the_way_back_starts_nothing_that_is_gone_and_leaves_it_to_restore(tmp_p
         assert ask(one, tmp_path, RestoreRequest()).mode == "audio omni"
 
 
+def test_a_name_that_compose_gives_by_default_is_given_back_as_well(tmp_path: Path) -> None:
+    services = PROJECT.services | {"omni": PROJECT.services["omni"].model_copy(update={"container_name": "lab-training-1"})}
+    lab = PROJECT.model_copy(update={"services": services})
+    one = SimulatedMachine(lab, with_nature(RULES, lab), 128 * GB)
+    for mode, service in ((OMNI, "omni"), (TRAINING, "training"), (RestoreRequest(), "omni")):
+        ask(one, tmp_path, mode)
+        assert [each.service for each in one.containers("lab") if each.name == "lab-training-1"] == [service]
+        assert (one.running(), one.wrongs) == ({service: None}, [])
+
+
 def test_a_failed_start_brings_back_the_one_that_had_the_name(tmp_path: Path) -> None:
     one = in_mode(OMNI, tmp_path)
     before = one.running()
