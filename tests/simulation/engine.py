@@ -11,6 +11,7 @@ from typing import Literal, Self, get_args
 
 from spark_mode.engine.doors import ChosenVariant, ComposeFailed, Identity, StartFailed
 from spark_mode.errors import EngineUnavailable
+from spark_mode.lab.by_nature import names_of
 from spark_mode.lab.project import Project
 from spark_mode.planning.observed import Container, ForeignContainer, Made
 
@@ -345,8 +346,8 @@ class SimulatedEngine:
 
     def _name_holder(self, service: str) -> Container | None:
         """Return the container of another service that has a service's name, so that none can be created for it."""
-        name = self.project.services[service].container_name
-        return next((one for one in self._containers.values() if one.name == name and one.service != service), None)
+        names = names_of(self.project.services[service], self.project)
+        return next((one for one in self._containers.values() if one.name in names and one.service != service), None)
 
     def _remove(self, id: str) -> None:
         if (one := self._containers.get(id)) and not one.active:
@@ -395,7 +396,8 @@ class SimulatedEngine:
 
     def _seen(self, id: str) -> Container:
         container = self._containers[id]
-        checked = self.project.services[container.service or ""].healthcheck is not None
+        service = self.project.services.get(container.service or "")
+        checked = service is not None and service.healthcheck is not None
         if container.state != "running" or not checked:
             return container.model_copy(update={"health": "none"})
         if container.service in self.sick:

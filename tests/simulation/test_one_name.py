@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from spark_mode.errors import SwitchFailed
+from spark_mode.errors import ConfigurationError, SwitchFailed
 from spark_mode.lab.by_nature import with_nature
 from spark_mode.lab.size import GB
 from spark_mode.planning.request import Request, RestoreRequest, StopRequest
 from tests.audio_lab import request
-from tests.simulation.lab import PROJECT, RULES, ask
+from tests.simulation.lab import PROJECT, RULES, ask, recover
 from tests.simulation.machine import SimulatedMachine
 from tests.simulation.test_crashes import attempt, killed, kills, recovered, require_settled
 
@@ -25,6 +25,7 @@ LAB = PROJECT.model_copy(
         | {name: PROJECT.services[name].model_copy(update={"container_name": "the-model"}) for name in NAMED}
     }
 )
+NO_FILE = "its env_file is not there"
 OMNI, XTTS, TRAINING = request("audio omni"), request("audio xtts"), request("training")
 PAIRS = [*permutations((OMNI, XTTS, TRAINING), 2), (OMNI, StopRequest()), (StopRequest(), XTTS)]
 
@@ -62,6 +63,45 @@ def test_a_switch_between_two_of_one_name_removes_the_one_and_the_way_back_the_o
     ]
     ask(one, tmp_path, RestoreRequest(names=("omni",)))
     assert of_the_name(one) == ["omni"]
+
+
+def without(one: SimulatedMachine, profile: str) -> None:
+    """Have Compose resolve a profile no more."""
+    one.project = one.project.model_copy(update={"unusable": {profile: NO_FILE}})
+
+
+def test_what_could_not_be_made_again_is_not_removed_for_its_name(tmp_path: Path) -> None:
+    one = in_mode(OMNI, tmp_path)
+    without(one, "omni")
+    acts, before = len(one.acts), one.running()
+    with pytest.raises(ConfigurationError, match=f"omni could not be made again: {NO_FILE}") as refused:
+        ask(one, tmp_path, TRAINING)
+    assert refused.value.hint == "correct that; or, if it may go: spark-mode stop omni, and then docker rm the-model"
+    assert (one.acts[acts:], one.running(), of_the_name(one)) == ([], before, ["omni"])
+
+
+def test_the_way_back_starts_nothing_that_is_gone_and_leaves_it_to_restore(tmp_path: Path) -> None:
+    """Its profile cannot be used any more once it has been removed: between a switch that was killed and its recovery."""
+    start = in_mode(OMNI, tmp_path)
+    gone = [one for one in killed(start, tmp_path, TRAINING) if not of_the_name(one)]
+    assert gone
+    for one in gone:
+        one.project = LAB.model_copy(update={"unusable": dict.fromkeys(("omni", "training"), NO_FILE)})
+        report = recover(one, tmp_path)
+        assert f"omni does not come back: its container was removed, and {NO_FILE}" in (report.note or "")
+        assert one.running() == {}
+        one.project = LAB
+        assert ask(one, tmp_path, RestoreRequest()).mode == "audio omni"
+
+
+def test_a_name_that_compose_gives_by_default_is_given_back_as_well(tmp_path: Path) -> None:
+    services = PROJECT.services | {"omni": PROJECT.services["omni"].model_copy(update={"container_name": "lab-training-1"})}
+    lab = PROJECT.model_copy(update={"services": services})
+    one = SimulatedMachine(lab, with_nature(RULES, lab), 128 * GB)
+    for mode, service in ((OMNI, "omni"), (TRAINING, "training"), (RestoreRequest(), "omni")):
+        ask(one, tmp_path, mode)
+        assert [each.service for each in one.containers("lab") if each.name == "lab-training-1"] == [service]
+        assert (one.running(), one.wrongs) == ({service: None}, [])
 
 
 def test_a_failed_start_brings_back_the_one_that_had_the_name(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from spark_mode.errors import ConfigurationError, Interrupted, LockBusy, NeedsAttention, Refused, SwitchFailed, UsageFault
 from spark_mode.journal.journal import journal_state
 from spark_mode.journal.records import StepEnded
+from spark_mode.lab.project import Project
 from spark_mode.planning.observed import LEASED
 from spark_mode.planning.request import ModeRequest, Request, RestoreRequest, StopRequest, UpRequest
 from spark_mode.planning.steps import READY_SECONDS
@@ -82,6 +83,26 @@ def test_restore_after_a_crash_brings_back_what_ran_before_it(tmp_path: Path) ->
     one = cut_off(tmp_path, OMNI, TRAINING, "start training")
     assert ask(one, tmp_path, RESTORE).mode == "audio omni"
     assert one.running() == {"omni": None}
+
+
+def test_what_the_files_did_not_have_during_a_recovery_comes_back_when_they_have_it_again(tmp_path: Path) -> None:
+    """While they do not, `restore` says so, and stops nothing."""
+    one = cut_off(tmp_path, OMNI, TRAINING, "compose stop omni")
+    whole, one.project = one.project, without(one, "omni")
+    assert recover(one, tmp_path).note == "it was finished"
+    assert one.running() == {"training": None}
+    with pytest.raises(ConfigurationError, match="what ran before is no longer in the Compose files: omni") as refused:
+        ask(one, tmp_path, RESTORE)
+    assert refused.value.hint == "put it back there, or ask for a mode: audio, training"
+    assert one.running() == {"training": None}
+    one.project = whole
+    assert ask(one, tmp_path, RESTORE).mode == "audio omni"
+
+
+def without(one: SimulatedMachine, name: str) -> Project:
+    """Return the project without a service."""
+    services = {other: service for other, service in one.project.services.items() if other != name}
+    return one.project.model_copy(update={"services": services})
 
 
 def test_stop_after_a_crash_stops_and_starts_nothing(tmp_path: Path) -> None:

@@ -73,6 +73,11 @@ def test_two_of_one_name_exclude_each_other() -> None:
     assert apart(lab) == ["a and c exclude each other (both are named model)"]
 
 
+def test_a_name_that_compose_gives_another_service_by_default_is_taken_too() -> None:
+    lab = project(a={"container_name": "lab-b-2"}, b={"scale": 2}, c={"container_name": "lab-d-2"}, d={}, e={})
+    assert apart(lab) == ["a and b exclude each other (both are named lab-b-2)"]
+
+
 def test_the_rules_of_another_project_go_with_it() -> None:
     first = with_nature(RULES, project(a=publishing(""), b=publishing("")))
     assert [one.name for one in first.rules if is_by_nature(one.name)] == ["by nature: port 80"]

@@ -35,11 +35,11 @@ class State(Frozen):
 def before_of(observed: Observed, project: Project, rules: Rules) -> Before:
     """Return what runs now as what ran before; services in an explicit variant, so that it comes back in the same.
 
-    What of its mode came to its end belongs to it: its container may be gone by then, because another one has its name.
+    What the files do not have belongs to it: they may have it again when it is to come back. So does what of its mode
+    came to its end: its container may be gone by then, because another one has its name.
     """
     ran = (one for one in observed.active if one.state != LEASED)
-    known = project.services or {one.service for one in observed.containers}  # a stop needs no valid Compose file
-    active = [one for one in ran if one.service in known and not one.one_off]
+    active = [one for one in ran if one.service and not one.one_off]
     sized = {one.service: rules.of_service(one.service) for one in active if one.service}
     mode = current_mode(observed, project, rules)
     of_mode = mode_services(mode, project, rules)

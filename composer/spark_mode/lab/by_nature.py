@@ -5,7 +5,7 @@ They stand after those of rules.yaml, and speak of services: in `planning/confli
 
 from collections.abc import Iterable, Iterator
 
-from spark_mode.lab.project import Port, Project
+from spark_mode.lab.project import Port, Project, Service
 from spark_mode.lab.replicas import all_of_it
 from spark_mode.lab.rules import Exclusive, Rules
 
@@ -47,6 +47,13 @@ def is_label_by_nature(label: str) -> bool:
     return label.startswith(_SERVICE)
 
 
+def names_of(service: Service, project: Project) -> tuple[str, ...]:
+    """Return the names of a service's containers: its own, or those that Compose gives by default."""
+    if service.container_name:
+        return (service.container_name,)
+    return tuple(f"{project.name}-{service.name}-{number}" for number in range(1, service.replicas + 1))
+
+
 def _label(service: str) -> str:
     """Return what no class and no workload is called, because a name has no space."""
     return f"{_SERVICE}{service}"
@@ -55,7 +62,7 @@ def _label(service: str) -> str:
 def _same_name(project: Project) -> Iterator[Exclusive]:
     names = dict.fromkeys(one.container_name for one in project.services.values() if one.container_name)
     for name in names:
-        services = [service for service, one in project.services.items() if one.container_name == name]
+        services = [service for service, one in project.services.items() if name in names_of(one, project)]
         if len(services) > 1:
             yield _exclusive(name, services, f"both are named {name}")
 

@@ -233,7 +233,15 @@ def _other_than_profile(names: Iterable[str], project: Project, rules: Rules) ->
 
 
 def _restore_target(request: RestoreRequest, project: Project, rules: Rules) -> Target:
-    """Return what ran before, as far as the files still know it: they may have changed since."""
+    """Return what ran before, as far as the files still know it: they may have changed since.
+
+    Raises ConfigurationError when they know nothing of it: then nothing is stopped for it.
+    """
+    if request.names and not ({*request.names} & {*project.services} or {*request.extra} & {*rules.workloads}):
+        raise ConfigurationError(
+            f"what ran before is no longer in the Compose files: {', '.join(request.names)}",
+            f"put it back there, or ask for a mode: {', '.join(rules.modes)}",
+        )
     gone = [f"{name} ran before and is no longer in the Compose files" for name in request.names if name not in project.services]
     models = tuple(name for name in request.extra if name in rules.workloads and rules.workloads[name].model)
     gone += [f"{name} was admitted before and is no longer a model in rules.yaml" for name in request.extra if name not in models]

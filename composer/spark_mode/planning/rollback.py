@@ -13,7 +13,7 @@ from spark_mode.lab.workload import Workload
 from spark_mode.planning.completion import ends_well
 from spark_mode.planning.conflict_policy import conflict_victims
 from spark_mode.planning.foreign_conflicts import foreign_conflict
-from spark_mode.planning.naming import name_holders, removals
+from spark_mode.planning.naming import name_holders, removals, why_never_again
 from spark_mode.planning.observed import Container, Observed, running_workload
 from spark_mode.planning.plan import Create, Load, Start, StartContainer, Step, Stop, Unload
 from spark_mode.planning.shared_parts import parted_from
@@ -21,10 +21,14 @@ from spark_mode.planning.steps import await_release, has_stop_hook, in_stop_orde
 
 
 class Rollback(NamedTuple):
-    """The steps back, and what cannot be brought back, in words: one-off containers, and what foreign ones are in the way of."""
+    """The steps back, and what cannot be brought back, in words: one-off containers, and what foreign ones are in the way of.
+
+    What is `gone` may come back later: its container was removed, and now no other can be created.
+    """
 
     steps: tuple[Step, ...]
     lost: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
 
 
 def rollback(carried_out: tuple[Step, ...], project: Project, rules: Rules, before: Observed, now: Observed) -> Rollback:
@@ -39,7 +43,9 @@ def rollback(carried_out: tuple[Step, ...], project: Project, rules: Rules, befo
     victims = {one.service: one.cause for one in conflict_victims(before, project, rules, kept=())} if missing else {}
     returning = [was for was in missing if was.id not in met and was.service not in victims]
     services = _services(returning, project)
-    by_id = [one for one in returning if one.service not in services and not one.one_off]
+    there = {one.id for one in now.containers}
+    by_id = [one for one in returning if one.service not in services and not one.one_off and one.id in there]
+    gone = [one for one in returning if one.service not in services and not one.one_off and one.id not in there]
     lost = (
         *(f"{one.name} was a one-off container and is not started again" for one in returning if one.one_off),
         *(f"{one.name} is not started again: the container {met[one.id]}" for one in missing if one.id in met),
@@ -54,7 +60,7 @@ def rollback(carried_out: tuple[Step, ...], project: Project, rules: Rules, befo
     ]
     workloads: list[Workload] = []
     if services or by_id:
-        back_again = {one.service or "": one.variant for one in returning if not one.one_off}
+        back_again = {one.service or "": one.variant for one in returning if not one.one_off and one not in gone}
         workloads = [found for name, variant in back_again.items() if (found := running_workload(rules, name, variant))]
         back.append(await_release(tuple(workloads), rules, now.memory, force=True))
     done = ends_well(services, project, rules)
@@ -63,7 +69,14 @@ def rollback(carried_out: tuple[Step, ...], project: Project, rules: Rules, befo
     back += starts(services, project, rules, now, "it ran before", done, None, sizes)
     if services:
         back.append(verify(services, done, rules))
-    return Rollback(steps=tuple(back), lost=lost)
+    return Rollback(
+        steps=tuple(back),
+        lost=lost,
+        gone=tuple(
+            f"{one.service} does not come back: its container was removed, and {why_never_again(one.service or '', project)}"
+            for one in gone
+        ),
+    )
 
 
 def _missing(known: str, before: Observed, now: Observed) -> Container | None:
@@ -129,10 +142,18 @@ def _unloads(carried_out: tuple[Step, ...], rules: Rules, before: Observed, now:
 
 
 def _replaced(services: tuple[str, ...], project: Project, before: Observed, now: Observed) -> dict[str, Container]:
-    """Return by service what was replaced: a container of another variant, one that is gone, or shares with one that is gone."""
-    kept = {one.id for one in now.containers if not (one.service in services and parted_from(one.service, project, now))}
-    gone = {one.service: one for one in before.active if not one.one_off and one.id not in kept}
-    return {name: gone[name] for name in services if name in gone}
+    """Return by service what was replaced: a container of another variant, one that is gone, or shares with such a one.
+
+    `services` come dependencies first, so that what shares through others is found as well.
+    """
+    there = {one.id for one in now.containers}
+    found: dict[str, Container] = {}
+    for name in services:
+        ran = [one for one in before.active if one.service == name and not one.one_off]
+        gone = [one for one in ran if one.id not in there]
+        if ran and (gone or parted_from(name, project, now, found)):
+            found[name] = (gone or ran)[-1]
+    return found
 
 
 def _creates(replaced: Mapping[str, Container]) -> list[Step]:

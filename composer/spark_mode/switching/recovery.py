@@ -56,13 +56,14 @@ class Recovery:
         try:
             if plan is None:
                 reason = f"{cut_off.began.request} was cut off"
-                return self._recovered(switch.back(cut_off.began.before, restore=True, reason=reason))
+                note = switch.back(cut_off.began.before, restore=True, reason=reason)
+                return self._recovered(note, self._left() if switch.left_stopped else None)
             self._attempt.watcher.planned(plan)
             switch.run(plan, cut_off.began.before, cut_off.began.restore)
             return self._recovered("it was finished", self._state_after(plan, switch), plan, follow=True)
         except (SwitchFailed, Interrupted) as error:
             if switch.ended == "rolled-back":
-                return self._recovered(error.message)
+                return self._recovered(error.message, self._left() if switch.left_stopped else None)
             if switch.ended:
                 self._attempt.record(self._attempt.ended_for(cut_off, switch.ended, error.message))
             raise

@@ -178,8 +178,9 @@ class Switch:
             self._attempt.signalled(at_once=True)
             raise Interrupted(f"{reason}\nLeft at once, on the way back, during: {self._attempt.step_now}", LOOK) from None
         self.ended = "rolled-back"
-        lost = "".join(f"\n{one}" for one in way.lost)
-        return f"{reason}\n{_restored(way, before)}{lost}", None
+        self.left_stopped = bool(way.gone)
+        lost = "".join(f"\n{one}" for one in (*way.lost, *way.gone))
+        return f"{reason}\n{_restored(way, before)}{lost}", STAYS if way.gone else None
 
 
 def _afterwards(before: Observed, restore: bool) -> str:
@@ -193,7 +194,7 @@ def _restored(way: Rollback, before: Observed) -> str:
     back = [step.subject for step in way.steps if step.action in ("start", "start-container")]
     if back:
         return f"What ran before runs again: {', '.join(back)}."
-    if way.lost:
+    if way.lost or way.gone:
         return "What ran before does not run again."
     if not before.active:
         return "Nothing of the lab ran before, and nothing that was started does now."
