@@ -1,6 +1,7 @@
 """A rules file of a few lines is enough: what it leaves out has the shipped figures, or follows from what is there."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import yaml
@@ -84,12 +85,18 @@ def test_a_mode_whose_class_nothing_tells_is_refused_and_stop_works_all_the_same
     assert not lab.running()
 
 
+def steps(plan: Any) -> list[tuple[str, str]]:
+    """Return the steps of a plan without their causes, which say how much memory is free at that moment."""
+    return [(step["action"], step["subject"]) for step in plan["steps"]]
+
+
 def test_rules_prints_a_whole_file_that_says_the_same(lab: Lab) -> None:
     assumed, plan = infos(lab), lab.run("plan", "training", "--format", "json").json
     printed = lab.run("rules").out
     (lab.folder / "rules.yaml").write_text(printed)
     assert yaml.safe_load(lab.run("rules").out) == yaml.safe_load(printed) == lab.run("rules", "--format", "json").json
-    assert lab.run("plan", "training", "--format", "json").json == plan
+    again = lab.run("plan", "training", "--format", "json").json
+    assert {**again, "steps": steps(again)} == {**plan, "steps": steps(plan)}
     assert set(infos(lab)) == set(assumed) - {f"rules: {one}" for one in SECTIONS}
 
 

@@ -15,7 +15,7 @@ from spark_mode.enforcement.own_file import own_command, put, remove, require_ou
 from spark_mode.engine.env_files import FILE, SEPARATOR, compose_settings
 from spark_mode.errors import ConfigurationError
 from spark_mode.lab.files import LabFiles
-from spark_mode.lab.project import Project
+from spark_mode.lab.project import GATE, Project
 
 NAME = "spark-mode.gate.yaml"
 PROGRAM = "spark-mode.gate.sh"
@@ -24,7 +24,7 @@ SCRIPT = """#!/bin/sh
 {mark}
 exec {command} "$@"
 """
-PREFIX = "spark-mode-gate-"
+PREFIX = GATE
 FIX = "the lab's folder must be writable for this"
 _SETTING = re.compile(rf"\s*(?:export\s+)?{FILE}\s*[=:]")
 

@@ -15,6 +15,8 @@ from pydantic import BeforeValidator, ConfigDict, Field
 
 from spark_mode.frozen import Frozen
 
+GATE = "spark-mode-gate-"
+"""How the services begin that the gate adds: providers that take nothing."""
 OLLAMA_SETTINGS = ("OLLAMA_CONTEXT_LENGTH", "OLLAMA_MAX_LOADED_MODELS")
 SCOPE = "org.spark-mode.scope"
 """The label with the scope `project` of a lab of its own: its containers count for no other lab."""

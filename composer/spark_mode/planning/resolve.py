@@ -145,14 +145,17 @@ def _mode_target(request: ModeRequest, project: Project, rules: Rules) -> Target
 
 
 def _require_class(name: str, mode: Mode, collector: _Collector) -> None:
-    """Raise ConfigurationError where nothing that a mode runs is of its class: no rule about that class would hold for it."""
+    """Raise ConfigurationError where nothing that a mode runs is of its class, and rules.yaml names services that are not there.
+
+    No rule about that class would hold for what was meant by them.
+    """
     project, rules = collector.project, collector.rules
     services = project.closure(collector.services)
-    if mode.class_ not in classes_of_target(services, collector.models, rules):
-        gone = "; ".join(absent_services(rules, project))
+    gone = "; ".join(absent_services(rules, project))
+    if gone and mode.class_ not in classes_of_target(services, collector.models, rules):
         raise ConfigurationError(
             f"the mode {name} is of class {mode.class_}, and nothing that it runs is: {', '.join(services) or 'no service'}",
-            f"in rules.yaml: {gone}" if gone else "describe one of its services under workloads in rules.yaml, with that class",
+            f"in rules.yaml: {gone}",
         )
 
 

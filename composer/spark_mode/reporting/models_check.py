@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from spark_mode.lab.few import few
-from spark_mode.lab.project import Project, Service
+from spark_mode.lab.project import GATE, Project, Service
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.size import gb_text
 from spark_mode.lab.workload import Workload
@@ -54,7 +54,7 @@ def uncounted(project: Project, rules: Rules) -> Iterator[Finding]:
                 f"its models are loaded by Compose's own runner, not counted and never stopped: {few(service.models, NAMED)}"
             )
             yield Finding(level="warning", where=where, message=message, fix=FIX)
-        if service.provider:
+        if service.provider and not service.name.startswith(GATE):
             message = "has a provider and no container: what it takes is not counted, and no switch stops it"
             yield Finding(level="warning", where=where, message=message, fix=FIX)
         if _is_ollama(service) and not (rules.host_of_service(service.name) or rules.of_service(service.name)):
