@@ -11,14 +11,18 @@ LABEL, IMAGE = "test.workload=pictures", "audio-lab-stand-in:latest"
 
 @pytest.fixture
 def lab(lab_of: Callable[[str], Lab]) -> Lab:
-    return lab_of("outside_only")
+    """The lab with a label of its own: what carries it counts on the whole machine, also for a test beside this one."""
+    lab = lab_of("outside_only")
+    rules = lab.folder / "rules.yaml"
+    rules.write_text(rules.read_text().replace(LABEL, f"{LABEL}-{lab.project}"))
+    return lab
 
 
 @pytest.fixture
 def comfy(lab: Lab) -> Iterator[str]:
     """The name of its container, which somebody else has created and not started."""
     name = f"{lab.project}-comfy"
-    lab.docker("create", "--init", "--name", name, "--label", LABEL, "--entrypoint", "sleep", IMAGE, "1000")
+    lab.docker("create", "--init", "--name", name, "--label", f"{LABEL}-{lab.project}", "--entrypoint", "sleep", IMAGE, "1000")
     yield name
     lab.docker("rm", "--force", name)
 
