@@ -38,8 +38,8 @@ RULES = {
 }
 
 
-def judged(project: Project | None) -> dict[tuple[str, str], Together]:
-    pairs = modes_together(Rules.model_validate(RULES), project, 128 * GB)
+def judged(project: Project | None, capacity: int = 128 * GB) -> dict[tuple[str, str], Together]:
+    pairs = modes_together(Rules.model_validate(RULES), project, capacity)
     return {(one.one.text, one.other.text): one for one in pairs}
 
 
@@ -58,6 +58,14 @@ def test_a_host_is_kept_apart_from_what_its_models_are() -> None:
     pairs = judged(read_project({"name": "lab", "services": SERVICES}, dict.fromkeys(SERVICES, "x")))
     assert pairs[("tune with-train", "serve")].verdict == ("no", "tuning runs alone")
     assert pairs[("voice", "serve")].verdict == ("yes", "")
+
+
+def test_the_rule_that_keeps_two_modes_apart_is_told_before_the_memory_that_they_lack() -> None:
+    pairs = judged(read_project({"name": "lab", "services": SERVICES}, dict.fromkeys(SERVICES, "x")), 20 * GB)
+    assert pairs[("image with-draw", "voice")].verdict == ("no", "one at a time")
+    decision, because = pairs[("voice", "tune with-train")].verdict
+    assert decision == "no"
+    assert "that there are" in because
 
 
 def test_modes_of_which_every_two_exclude_each_other_are_told_from_those_of_which_some_do() -> None:

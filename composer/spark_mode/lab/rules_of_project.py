@@ -44,8 +44,7 @@ def absent_services(rules: Rules, project: Project) -> Iterator[str]:
 def classes_of_target(services: Iterable[str], models: Iterable[str], rules: Rules) -> frozenset[str]:
     """Return the classes of services, of the models that they serve, and of models."""
     names = list(services)
-    served = (model for name in names for model in rules.models_of_host(rules.host_of_service(name) or ""))
-    return frozenset(_of_services(names, rules)) | {one.class_ for one in (*served, *(rules.workloads[name] for name in models))}
+    return frozenset([*_of_services(names, rules), *_served_by(names, rules), *(rules.workloads[name].class_ for name in models)])
 
 
 def assumed_of_project(written: Rules, whole: Rules, project: Project) -> dict[str, str]:
@@ -62,8 +61,7 @@ def _classes_of(mode: Mode, rules: Rules, project: Project) -> tuple[str, ...]:
     own = [*mode.services, *(service for profile in mode.profiles for service in project.of_profile(profile))]
     needs = [one for profile in mode.profiles if (one := rules.profiles.get(profile))]
     needed = [rules.workloads[model].class_ for one in needs for model in one.models]
-    served = [model.class_ for service in own for model in rules.models_of_host(rules.host_of_service(service) or "")]
-    for found in (_of_services(own, rules), needed, served, _of_services(project.closure(own), rules)):
+    for found in (_of_services(own, rules), needed, _served_by(own, rules), _of_services(project.closure(own), rules)):
         if classes := tuple(dict.fromkeys(found)):
             return classes
     return ()
@@ -71,6 +69,10 @@ def _classes_of(mode: Mode, rules: Rules, project: Project) -> tuple[str, ...]:
 
 def _of_services(services: Iterable[str], rules: Rules) -> list[str]:
     return [workload.class_ for service in services if (workload := rules.of_service(service))]
+
+
+def _served_by(services: Iterable[str], rules: Rules) -> list[str]:
+    return [model.class_ for service in services for model in rules.models_of_host(rules.host_of_service(service) or "")]
 
 
 def _without_gpu(rules: Rules, project: Project) -> Iterator[str]:

@@ -15,6 +15,8 @@ Compute = Literal["yes", "careful", "no"]
 Decision = Literal["yes", "one-at-a-time", "no"]
 
 
+OF_MEMORY = frozenset({"capacity", "limits/tight", "limits/headroom"})
+"""What reasons name in the place of a rule where the sizes alone decide."""
 BUDGET_KEYS = (
     *("workloads", "overhead_gb", "total_gb", "remaining_gb", "capacity_gb", "burst_gb", "burst_low_gb"),
     *("memory", "compute", "decision", "reasons"),

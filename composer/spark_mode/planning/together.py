@@ -10,7 +10,7 @@ from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.rules_of_project import with_project
 from spark_mode.lab.workload import Workload
-from spark_mode.planning.budget import BUDGET_KEYS, Budget, Reason, budget
+from spark_mode.planning.budget import BUDGET_KEYS, OF_MEMORY, Budget, Reason, budget
 from spark_mode.planning.conflicts import conflicts
 from spark_mode.planning.mode import base_services, mode_text
 from spark_mode.planning.observed import Observed
@@ -43,7 +43,7 @@ class Together(NamedTuple):
         """The decision, and the first reason for it."""
         if self.budget is None:
             return "unknown", self.unknown or ""
-        reasons = sorted(self.budget.reasons, key=lambda one: one.rule is None)  # a rule holds however little the two take
+        reasons = sorted(self.budget.reasons, key=lambda one: one.rule in OF_MEMORY)  # a rule holds however little they take
         return self.budget.decision, next((one.because for one in reasons), "")
 
     def as_json(self) -> dict[str, object]:
