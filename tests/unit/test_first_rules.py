@@ -37,6 +37,7 @@ def test_an_ollama_is_a_host_and_its_model_is_what_depends_on_it_asks_for() -> N
     assert first.rules.modes["ollama"].services == ("ollama",), (
         "there is no other mode, and from a training one wants to come back"
     )
+    assert first.rules.modes["ollama"].models == ("llama3.1:8b",), "it is what the mode is budgeted with"
     assert first.proposal.modes.left_out == {"search": "no service of it has a GPU"}
     classes = [first.class_of(name) for name in first.seen.placed]
     assert (classes.count("support"), classes.count("one-shot"), classes.count("llm")) == (5, 1, 1)

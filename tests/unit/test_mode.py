@@ -3,6 +3,7 @@
 import pytest
 
 from spark_mode.lab.project import Service
+from spark_mode.lab.rules import Mode
 from spark_mode.planning.mode import current_mode, known_models, violations
 from spark_mode.planning.observed import Container, Observed
 from tests.audio_lab import PROJECT, ROOT, RULES, SPEECH, foreign, rules_of, seen
@@ -111,3 +112,10 @@ def test_a_mode_that_is_a_host_alone_is_on_with_it_where_no_other_is(active: tup
     chat = "\nmodes:\n  chat: {class: llm, services: [ollama]}\n"
     rules = rules_of((ROOT / "rules.yaml").read_text().replace("\nmodes:\n", chat))
     assert current_mode(seen(*active), PROJECT, rules) == mode
+
+
+def test_the_models_that_a_mode_of_services_needs_are_active_while_it_is_on() -> None:
+    chat = Mode(**{"class": "llm"}, services=("ollama",), models=("devstral",))
+    rules = RULES.model_copy(update={"modes": {"chat": chat}, "profiles": {}})
+    assert known_models(seen("ollama"), PROJECT, rules, ()) == ("devstral",)
+    assert known_models(seen("whisper"), PROJECT, rules, ()) == ()

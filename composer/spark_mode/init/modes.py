@@ -12,12 +12,13 @@ from spark_mode.lab.verbs import NO_MODES, VERBS
 
 
 class ProposedMode(NamedTuple):
-    """A mode as rules.yaml has it: its class, and the profiles or the services that it is."""
+    """A mode as rules.yaml has it: its class, the profiles or the services that it is, and the models that these need."""
 
     name: str
     class_: str
     profiles: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
 
 
 class ProposedModes(NamedTuple):
@@ -36,7 +37,7 @@ def propose_modes(seen: Survey) -> ProposedModes:
     whole = [one for one in profiles if len(_gpu(seen, one)) < 2 or seen.fits(project.of_profile(one))]
     parts = [service for one in profiles if one not in whole for service in _gpu(seen, one) if service in seen.sizes]
     modes = [ProposedMode(one, _class_of(seen, _own(seen, one)), (one,)) for one in whole]
-    apart = [ProposedMode(one, seen.placed[one].class_, services=(one,)) for one in dict.fromkeys(parts)]
+    apart = [_of_services(seen, one, seen.placed[one].class_, one) for one in dict.fromkeys(parts)]
     named, said = _named([*_grouped(seen, modes), *apart, *_without_profile(seen, whole)])
     return ProposedModes(named, left_out, said)
 
@@ -72,11 +73,15 @@ def _without_profile(seen: Survey, profiles: list[str]) -> Iterator[ProposedMode
     together = seen.fits(base)
     if base and together and not beside:
         class_ = _class_of(seen, base)
-        yield ProposedMode(base[0] if len(base) == 1 else class_, class_, services=tuple(base))
+        yield _of_services(seen, base[0] if len(base) == 1 else class_, class_, *base)
         return
     for one in base:
         if not together or not all(seen.fits((*project.of_profile(profile), one)) for profile in beside):
-            yield ProposedMode(one, seen.placed[one].class_, services=(one,))
+            yield _of_services(seen, one, seen.placed[one].class_, one)
+
+
+def _of_services(seen: Survey, name: str, class_: str, *services: str) -> ProposedMode:
+    return ProposedMode(name, class_, services=services, models=seen.needed_models(services))
 
 
 def _grouped(seen: Survey, modes: list[ProposedMode]) -> Iterator[ProposedMode]:

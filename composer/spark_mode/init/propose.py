@@ -93,10 +93,8 @@ def _models(seen: Survey) -> Iterator[ProposedWorkload]:
 
 def _needs(seen: Survey) -> Iterator[tuple[str, tuple[str, ...]]]:
     for profile in seen.project.profiles:
-        there = seen.project.closure(seen.project.of_profile(profile))
-        models = [one.name for host in there for one in seen.models.get(host, ()) if one.needed and one.size]
-        if models:
-            yield profile, tuple(models)
+        if models := seen.needed_models(seen.project.of_profile(profile)):
+            yield profile, models
 
 
 def _rules(seen: Survey, workloads: Sequence[ProposedWorkload], answers: Answers) -> Iterator[ProposedRule]:

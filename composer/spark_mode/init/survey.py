@@ -1,7 +1,7 @@
 """A project as far as a first rules.yaml is concerned: what its services are, what they take, and what fits together."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from spark_mode.init.fit import Need, Room, room
@@ -71,8 +71,15 @@ class Survey(NamedTuple):
         """Return what these services need, with what they depend on, and the models that they ask of their hosts."""
         there = self.project.closure(services)
         own = [Need(one, self.placed[one].class_, self.planned(one) * self.count(one)) for one in there if one in self.sizes]
-        models = [model for host in there for model in self.models.get(host, ()) if model.needed]
-        return [*own, *(Need(one.name, self.placed[one.host].class_, one.size.planned) for one in models if one.size)]
+        return [*own, *(Need(one.name, self.placed[one.host].class_, size) for one, size in self._needed(there))]
+
+    def needed_models(self, services: Iterable[str]) -> tuple[str, ...]:
+        """Return the models of known size that these services, with what they depend on, ask of their hosts."""
+        return tuple(model.name for model, _ in self._needed(self.project.closure(services)))
+
+    def _needed(self, hosts: Iterable[str]) -> Iterator[tuple[Model, int]]:
+        models = (model for host in hosts for model in self.models.get(host, ()) if model.needed)
+        return ((model, model.size.planned) for model in models if model.size)
 
     def fits(self, services: Iterable[str]) -> bool:
         """Whether these services fit together, with all that comes along with them."""

@@ -84,6 +84,8 @@ def _mode(one: ProposedMode) -> str:
         said.append(f"services: {_list(one.services)}")
     elif one.profiles != (one.name,):
         said.append(f"profiles: {_list(one.profiles)}")
+    if one.models:
+        said.append(f"models: {_list(one.models)}")
     return f"{key(one.name)}: {{{', '.join(said)}}}"
 
 

@@ -95,12 +95,14 @@ class Host(Strict):
 class Mode(Strict):
     """One side of the switch: the class that runs exactly, and the Compose profiles to choose from, or the services it is.
 
-    The class is empty where the file does not say it, until it is known what the profiles run.
+    The class is empty where the file does not say it, until it is known what the profiles run. `models` are what it needs from
+    the hosts among its services, beside what its profiles need.
     """
 
     class_: Annotated[Name, Field(alias="class")] = ""
     profiles: tuple[Name, ...] = Field(default=(), strict=False)
     services: tuple[Name, ...] = Field(default=(), strict=False)
+    models: tuple[Name, ...] = Field(default=(), strict=False)
 
     @property
     def choices(self) -> tuple[str | None, ...]:

@@ -59,8 +59,8 @@ def assumed_of_project(written: Rules, whole: Rules, project: Project) -> dict[s
 def _classes_of(mode: Mode, rules: Rules, project: Project) -> tuple[str, ...]:
     """Return the classes of what a mode runs itself; else of the models it needs or serves, else of all that comes along."""
     own = [*mode.services, *(service for profile in mode.profiles for service in project.of_profile(profile))]
-    needs = [one for profile in mode.profiles if (one := rules.profiles.get(profile))]
-    needed = [rules.workloads[model].class_ for one in needs for model in one.models]
+    needs = [one.models for profile in mode.profiles if (one := rules.profiles.get(profile))]
+    needed = [rules.workloads[model].class_ for models in (*needs, mode.models) for model in models]
     for found in (_of_services(own, rules), needed, _served_by(own, rules), _of_services(project.closure(own), rules)):
         if classes := tuple(dict.fromkeys(found)):
             return classes

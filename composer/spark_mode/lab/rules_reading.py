@@ -123,11 +123,9 @@ def _known_keys(path: list[str], data: dict[str, Any]) -> list[str]:
 def _wrong_references(rules: Rules) -> Iterator[str]:
     yield from _wrong_workloads(rules)
     for name, needs in rules.profiles.items():
-        for position, model in enumerate(needs.models):
-            if (workload := rules.workloads.get(model)) is None or workload.model is None:
-                models = [known for known, workload in rules.workloads.items() if workload.model]
-                yield f'profiles/{name}/models/{position}: unknown model "{model}"{suggest(model, models)}'
+        yield from _wrong_models(rules, needs.models, f"profiles/{name}")
     for name, mode in rules.modes.items():
+        yield from _wrong_models(rules, mode.models, f"modes/{name}")
         if name in VERBS or name in NO_MODES:
             yield f'modes/{name}: "{name}" means something to spark-mode already; give the mode another name'
         if mode.class_ and mode.class_ not in rules.classes:
@@ -137,6 +135,13 @@ def _wrong_references(rules: Rules) -> Iterator[str]:
         for position, member in enumerate(named.workloads):
             if rules.find(member) is None:
                 yield f'sets/{index}/workloads/{position}: unknown workload "{member}"{suggest(member, rules.workloads)}'
+
+
+def _wrong_models(rules: Rules, needed: Iterable[str], where: str) -> Iterator[str]:
+    for position, model in enumerate(needed):
+        if (workload := rules.workloads.get(model)) is None or workload.model is None:
+            models = [known for known, workload in rules.workloads.items() if workload.model]
+            yield f'{where}/models/{position}: unknown model "{model}"{suggest(model, models)}'
 
 
 def _wrong_workloads(rules: Rules) -> Iterator[str]:

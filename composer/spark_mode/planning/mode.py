@@ -125,8 +125,16 @@ def known_models(observed: Observed, project: Project, rules: Rules, admitted: t
 
 
 def needed_models(active: Collection[str], project: Project, rules: Rules) -> Iterator[str]:
-    """Yield the models that the profiles need whose services are all active, or have ended well."""
-    for profile, needs in rules.profiles.items():
-        own = project.of_profile(profile) if needs.models else ()
+    """Yield the models that the profiles and modes need whose services are all active, or have ended well."""
+    for own, models in _needs(project, rules):
         if own and set(active).issuperset(own) and set(active).issuperset(project.closure(own)):
-            yield from needs.models
+            yield from models
+
+
+def _needs(project: Project, rules: Rules) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Yield the services that need models, with these."""
+    for name, needs in rules.profiles.items():
+        yield project.of_profile(name), needs.models
+    for mode in rules.modes.values():
+        for profile in mode.choices if mode.models else ():
+            yield services_of(mode, profile, project), mode.models

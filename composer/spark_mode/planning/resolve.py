@@ -55,10 +55,13 @@ class _Collector:
         services = self.project.of_profile(name)
         self.services += sorted(services, key=self._position)
         if name in self.rules.profiles:
-            models = self.rules.profiles[name].models
-            hosts = (self.rules.service_of(self.rules.workloads[model]) for model in models)
-            self.services += [host for host in dict.fromkeys(hosts) if host in self.project.services and host not in services]
-            self.models += models
+            self.needed(self.rules.profiles[name].models)
+
+    def needed(self, models: tuple[str, ...]) -> None:
+        """Take models that are needed, with their hosts."""
+        hosts = (self.rules.service_of(self.rules.workloads[model]) for model in models)
+        self.services += [host for host in dict.fromkeys(hosts) if host in self.project.services and host not in self.services]
+        self.models += models
 
     def workload(self, workload: Workload) -> None:
         service = self.rules.service_of(workload)
@@ -135,6 +138,7 @@ def _mode_target(request: ModeRequest, project: Project, rules: Rules) -> Target
         collector.profile(profile)
     for service in mode.services:
         collector.service(service, f"the mode {request.mode}")
+    collector.needed(mode.models)
     named = list(collector.services)
     _require_class(request.mode, mode, collector)
     if request.variant:
