@@ -70,16 +70,20 @@ def test_servers_that_do_not_fit_together_and_a_run_are_switched_both_ways_by_wh
     assert installed.keys <= 120
 
 
-def test_the_example_of_an_installation_switches_as_it_says_itself(installed: InstalledLab) -> None:
+def test_the_example_of_an_installation_does_all_that_the_demo_shows(installed: InstalledLab) -> None:
     installed.folder.mkdir()
     said = installed.enter("spark-mode init --example").out
     installed.folder /= "audio-lab"
     installed.environment |= dict(re.findall(r"(COMPOSE_FILE|SPARK_MODE_RULES)=(\S+)", said))
     installed.environment["COMPOSE_PROJECT_NAME"] = PROJECT  # beside others on this engine
-    installed.enter(said.splitlines()[-1].strip())
-    assert mode(installed) == "audio omni"
-    installed.enter("spark-mode training")
-    assert set(installed.running()) == {"training"}
+    demo = [line.split(maxsplit=2)[1:] for line in (ROOT / "scripts/demo.sh").read_text().splitlines() if line.startswith("run ")]
+    assert said.splitlines()[-1].strip() == f"spark-mode {demo[0][1]}"
+    modes = []
+    for code, words in demo:
+        installed.run(*words.split(), expect=int(code))
+        modes += [mode(installed)] if words.startswith(("audio", "training")) else []
+    assert modes == ["audio omni", "audio omni", "training", "audio chatterbox"]
+    assert installed.running() == {}
 
 
 def test_the_audio_lab_is_switched_both_ways_by_what_init_wrote(lab: Lab, tmp_path: Path) -> None:
