@@ -155,7 +155,7 @@ def test_a_daemon_outside_docker_is_unloaded_for_training_and_reported(lab: Lab,
     daemon.load("stranger:latest", 600)
     assert models(lab)[SMALL]["loaded"] is True
     planned = lab.run("plan", "training").out
-    assert "nothing prevents it" in planned
+    assert "a guard unloads it each time" in planned
     lab.run("training")
     assert set(lab.running()) == {"training"}
     assert daemon.loaded() == {}

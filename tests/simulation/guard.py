@@ -29,5 +29,9 @@ class SimulatedGuard:
     def left(self) -> set[str]:
         """Return what still breaks a rule, and was not said to be left as it is."""
         with self._session.forgiveness.given():
-            there = {one.service for one in self._guard.acts.due(self._session.observe()) if one.containers}
-        return {name for name in there if not any(line.startswith(f"warned: stop {name}:") for line in self.said)}
+            there = {one.service for one in self._guard.acts.due(self._session.observe()) if one.can_go}
+        left_alone = {name for name in there for how in ("stop", "unload") if self._said(f"warned: {how} {name}:")}
+        return there - left_alone
+
+    def _said(self, beginning: str) -> bool:
+        return any(line.startswith(beginning) for line in self.said)

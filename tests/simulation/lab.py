@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+from spark_mode.engine.beside_units import beside_units
 from spark_mode.engine.doors import Compose, Gpu, Identity
 from spark_mode.journal.journal import Journal
 from spark_mode.lab.files import LabFiles
 from spark_mode.lab.project import Dependency, Healthcheck, Project, Service
+from spark_mode.lab.rules import Rules
 from spark_mode.lab.rules_reading import read_rules
 from spark_mode.lab.size import GB
+from spark_mode.lab.units import with_units
 from spark_mode.planning.plan import StoppedTraining
 from spark_mode.planning.request import ModeRequest, Request, StopRequest
 from spark_mode.session.doors import Doors
@@ -23,9 +26,21 @@ from spark_mode.switching.transaction import Transaction
 from spark_mode.switching.watcher import Watcher
 from tests.nobody import Nobody
 from tests.simulation.engine import FILE
-from tests.simulation.machine import ComposeOf, NoGpu, NoModels, SimulatedMachine
+from tests.simulation.machine import DAEMON, UNIT_AT, ComposeOf, NoGpu, NoModels, SimulatedMachine, SimulatedUnits
 
-RULES = read_rules((Path(__file__).parents[2] / "rules.yaml").read_text(), "rules.yaml", lambda name: name)
+TEXT = (Path(__file__).parents[2] / "rules.yaml").read_text()
+RULES = read_rules(TEXT, "rules.yaml", lambda name: name)
+LARGE, UNIT = "llama3.1:70b", "served.service"
+WITH_DAEMON = read_rules(
+    TEXT.replace(f'model: "{LARGE}", host: ollama', f'model: "{LARGE}", host: daemon')
+    .replace('2512-fp16", host: ollama', '2512-fp16", host: served')
+    .replace(
+        "hosts:\n", f"hosts:\n  daemon: {{address: '{DAEMON}'}}\n  served: {{unit: served.service, address: '{UNIT_AT}'}}\n"
+    ),
+    "rules.yaml",
+    lambda name: name,
+)
+"""The rules of a lab whose largest model is served outside Docker, and another one by a unit of systemd."""
 HELPED = ("chatterbox", "xtts", "qwen", "f5")
 CHECK = Healthcheck(start_period=60)
 POLICIES = {"omni": "unless-stopped", "xtts": "always", "whisper": "on-failure", "ollama": "unless-stopped"}
@@ -60,8 +75,11 @@ class SimulatedSession(Session):
 
     def __init__(self, machine: SimulatedMachine, folder: Path) -> None:
         super().__init__(LabFiles(compose=(FILE,), rules="rules.yaml"), "")
-        self.rules, self.project = machine.rules, machine.project
-        self.docker, self.machine, self.gpu, self.clock = machine, machine, NoGpu(), machine
+        self.rules, self.project = with_units(machine.rules, machine.project)
+        self.units = SimulatedUnits(machine)
+        self.docker = beside_units(machine, self.units, self.rules, self.project)
+        self.machine, self.gpu, self.clock = machine, NoGpu(), machine
+        self.hosts = machine.host_at
         self.simulated, self._folder = machine, folder
 
     @property
@@ -77,9 +95,9 @@ class SimulatedSession(Session):
         return self._folder / "absent" / "measured"
 
     def read_again(self, after: float = 0.0) -> bool:
-        changed = self.project != self.simulated.project
-        self.project = self.simulated.project
-        return changed
+        former = self.project
+        self.rules, self.project = with_units(self.simulated.rules, self.simulated.project)
+        return former != self.project
 
     def engine_now(self) -> Identity:
         return self.docker.identity()
@@ -87,7 +105,7 @@ class SimulatedSession(Session):
     def doors(self) -> Doors:
         machine = self.simulated
         compose: Compose = ComposeOf(machine)
-        return Doors(docker=machine, compose=compose, machine=machine, gpu=NoGpu(), hosts=NoModels, clock=machine)
+        return Doors(docker=self.docker, compose=compose, machine=machine, gpu=NoGpu(), hosts=machine.host_at, clock=machine)
 
 
 def switch_on(
@@ -104,9 +122,9 @@ def observer_of(on: SimulatedMachine) -> Observer:
     return Observer(on, on, NoModels, on.project, on.rules, ())
 
 
-def machine(total: int = 128 * GB) -> SimulatedMachine:
+def machine(total: int = 128 * GB, rules: Rules = RULES) -> SimulatedMachine:
     """Return a machine with nothing on it."""
-    made = SimulatedMachine(PROJECT, RULES, total)
+    made = SimulatedMachine(PROJECT, rules, total)
     made.policies = dict(POLICIES)
     return made
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from spark_mode.engine.doors import ChosenVariant, GpuProcess, GpuReading, HostedModel, Process
+from spark_mode.engine.doors import ChosenVariant, GpuProcess, GpuReading, HostedModel, HostFailed, Process, UnitFailed, UnitState
 from spark_mode.journal.journal_file import JournalFile
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
@@ -11,6 +11,10 @@ from spark_mode.planning.observed import Container, Memory, running_workload
 from tests.simulation.disk import SimulatedDisk, forget
 from tests.simulation.engine import SimulatedEngine
 
+DAEMON = "http://127.0.0.1:1"
+"""Where a model host outside Docker listens, in the labs that have one."""
+UNIT_AT = "http://127.0.0.1:2"
+"""Where one listens that systemd runs."""
 JOURNAL_LIMIT = 8192
 """Bytes at which a journal begins anew: so few that it happens in most histories, and in the middle of switches."""
 
@@ -18,10 +22,11 @@ JOURNAL_LIMIT = 8192
 class SimulatedMachine(SimulatedEngine):
     """All doors of one machine. `wrongs` are starts by spark-mode that broke a promise, in words.
 
-    `taken` bytes are held by others. What ends gives its memory back `lateness` seconds later. A stop beside the guard takes
-    as many seconds as `graces` has for its service. The disk is full from the effect `disk_full_at` on, and cannot be used for
-    the reason `disk_fault`, an error number. `before_write` is what others do just before somebody writes on it who finds so
-    many `lines`, or more, ever written.
+    `taken` bytes are held by others. `daemon` is what the model host at DAEMON has loaded, bytes by model; with `daemon_keeps` it
+    unloads none. The one at UNIT_AT runs while `unit_runs`, and does not come up where `unit_fails`. What ends gives its memory
+    back `lateness` seconds later. A stop beside the guard takes as many seconds as `graces` has for its service. The disk is
+    full from the effect `disk_full_at` on, and cannot be used for the reason `disk_fault`, an error number. `before_write` is
+    what others do just before somebody writes on it who finds so many `lines`, or more, ever written.
     """
 
     def __init__(self, project: Project, rules: Rules, total: int) -> None:
@@ -29,6 +34,9 @@ class SimulatedMachine(SimulatedEngine):
         self.rules, self.total = rules, total
         self.highest_overlap = 0
         self.taken = 0
+        self.daemon: dict[str, int] = {}
+        self.daemon_keeps = False
+        self.unit_runs = self.unit_fails = False
         self.lateness = 0.0
         self.lingering: list[tuple[float, int]] = []
         self.graces: dict[str, float] = {}
@@ -87,6 +95,19 @@ class SimulatedMachine(SimulatedEngine):
     def _run(self, act: Callable[[], None]) -> None:
         act()
 
+    def host_at(self, address: str) -> "Daemon | NoModels":
+        """Return the host of models at an address."""
+        return Daemon(self) if address == DAEMON else NoModels(address)
+
+    def _set_unit(self, runs: bool) -> None:
+        self.unit_runs = runs
+        if runs and "training" in self.running() and not self._overtaken:
+            self.wrongs.append("the unit was started beside training")
+
+    def _unload(self, model: str) -> None:
+        if not self.daemon_keeps:
+            self.daemon.pop(model, None)
+
     def processes(self, least: int) -> tuple[Process, ...]:
         return ()
 
@@ -104,7 +125,7 @@ class SimulatedMachine(SimulatedEngine):
 
     def _available(self) -> int:
         lingering = sum(size for until, size in self.lingering if until > self.time)
-        return self.total - self._held() - self.taken - lingering
+        return self.total - self._held() - self.taken - sum(self.daemon.values()) - lingering
 
     def _held(self) -> int:
         return sum(
@@ -115,7 +136,7 @@ class SimulatedMachine(SimulatedEngine):
         )
 
     def of_others(self) -> tuple[object, ...]:
-        return (self.taken, *super().of_others())
+        return (self.taken, *self.daemon, self.unit_runs, *super().of_others())
 
     def started_by_us(self, container: Container) -> None:
         """Hold a start by spark-mode against the promises."""
@@ -126,6 +147,8 @@ class SimulatedMachine(SimulatedEngine):
         self.highest_overlap = max(self.highest_overlap, both)
         if both and container.active:
             self.wrongs.append(f"{container.service} was started beside the other side")
+        if container.service == "training" and container.active and (self.daemon or self.unit_runs):
+            self.wrongs.append(f"training was started beside {', '.join(self.daemon) or 'the unit'}")
         if self._available() < self.rules.limits.floor:
             self.wrongs.append(f"{container.service} was started through the floor")
 
@@ -161,6 +184,54 @@ class NoGpu:
 
     def processes(self) -> tuple[GpuProcess, ...] | None:
         return None
+
+
+class Daemon:
+    """The model host outside Docker: any client has it load what it likes, and it unloads what it is told to."""
+
+    def __init__(self, machine: SimulatedMachine) -> None:
+        self._machine = machine
+
+    def loaded(self) -> tuple[HostedModel, ...]:
+        return tuple(HostedModel(model=name, size=size) for name, size in self._machine.daemon.items())
+
+    def unload(self, model: str, seconds: float) -> None:
+        self._machine.acts.append(f"unload {model}")
+        self._machine.effect("_unload", model)
+        if model in self._machine.daemon:
+            self._machine.sleep(seconds)
+            raise HostFailed(f"it still has {model} loaded")
+
+    def load(self, model: str, seconds: float, tick: Callable[[], None]) -> None:
+        tick()
+        self._machine.acts.append(f"load {model}")
+        self._machine.daemon[model] = 1
+
+
+class SimulatedUnits:
+    """systemd on a simulated machine, which has one unit."""
+
+    def __init__(self, machine: SimulatedMachine) -> None:
+        self._machine = machine
+
+    def state(self, unit: str) -> UnitState:
+        return UnitState("loaded", "active" if self._machine.unit_runs else "inactive")
+
+    def start(self, unit: str, seconds: float) -> None:
+        self._machine.acts.append(f"start {unit}")
+        if self._machine.unit_fails:
+            raise UnitFailed("it failed with result 'exit-code'")
+        self._machine.effect("_set_unit", True)
+
+    def stop(self, unit: str, seconds: float) -> None:
+        self._machine.acts.append(f"stop {unit}")
+        self._machine.effect("_set_unit", False)
+
+    def fault(self, unit: str, verb: str) -> str | None:
+        return None
+
+    def listens(self, address: str) -> bool:
+        return self._machine.unit_runs
 
 
 class NoModels:

@@ -17,10 +17,12 @@ from spark_mode.planning.request import Request, RestoreRequest, UpRequest
 from tests.simulation.broken import BROKEN, Broken, broken
 from tests.simulation.engine import WHEN, Killed, When
 from tests.simulation.guard import SimulatedGuard
-from tests.simulation.lab import HELPED, PROJECT, REQUESTS, ask, machine, recover
+from tests.simulation.lab import HELPED, LARGE, PROJECT, REQUESTS, WITH_DAEMON, ask, machine, recover
 
 SERVICES = tuple(PROJECT.services)
-ASKED = (*REQUESTS, UpRequest(names=("whisper",)), UpRequest(names=("omni",)), RestoreRequest())
+ASKED = (*REQUESTS, UpRequest(names=("whisper",)), UpRequest(names=("omni",)), UpRequest(names=("served",)), RestoreRequest())
+MODELS = (LARGE, "a-stranger:latest")
+"""What clients have the daemon outside Docker load."""
 FOREIGN = ForeignContainer(
     container=Container(id="x", name="ssd-training", state="running"),
     image="ssd-tetris:1",
@@ -36,7 +38,7 @@ class Lab(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.machine = machine(48 * GB)
+        self.machine = machine(48 * GB, WITH_DAEMON)
         self._made = tempfile.TemporaryDirectory()
         self.folder = Path(self._made.name) / "locks"
         self.folder.mkdir()
@@ -99,6 +101,12 @@ class Lab(RuleBasedStateMachine):
         self._ask(lambda: ask(self.machine, self.folder, request))
         self.machine.before_write.clear()
 
+    @rule(request=st.sampled_from(ASKED), write=st.integers(0, 10), model=st.sampled_from(MODELS))
+    def switch_while_a_client_has_a_model_loaded(self, request: Request, write: int, model: str) -> None:
+        self.machine.before_write[len(self.machine.lines) + write] = lambda engine: engine.daemon.update({model: GB})
+        self._ask(lambda: ask(self.machine, self.folder, request))
+        self.machine.before_write.clear()
+
     @rule(effect=st.integers(0, 30), when=st.sampled_from(WHEN))
     def recovery_that_is_killed(self, effect: int, when: When) -> None:
         self.machine.kill_at = (self.machine.effects + effect, when)
@@ -125,7 +133,7 @@ class Lab(RuleBasedStateMachine):
             acts = len(self.machine.acts)
             did = self.guard.look()
             if did == "settled":
-                assert self.guard.left() <= self.machine.undying
+                assert self.guard.left() <= self.machine.undying | ({LARGE, "daemon"} if self.machine.daemon_keeps else set())
             if did != "restored":
                 assert not [act for act in self.machine.acts[acts:] if act.startswith(("create ", "up ", "start ", "unpause "))]
 
@@ -210,6 +218,18 @@ class Lab(RuleBasedStateMachine):
     @rule(there=st.booleans())
     def somebody_runs_training_outside_the_lab(self, there: bool) -> None:
         self.machine.foreign = (FOREIGN,) if there else ()
+
+    @rule(model=st.sampled_from(MODELS))
+    def a_client_has_a_model_loaded(self, model: str) -> None:
+        self.machine.daemon[model] = GB
+
+    @rule(keeps=st.booleans())
+    def a_daemon_keeps_what_it_has(self, keeps: bool) -> None:
+        self.machine.daemon_keeps = keeps
+
+    @rule(runs=st.booleans(), fails=st.booleans())
+    def somebody_starts_or_stops_a_unit(self, runs: bool, fails: bool) -> None:
+        self.machine.unit_runs, self.machine.unit_fails = runs, fails
 
     @rule(size=st.sampled_from([0, 5 * GB, 15 * GB, 30 * GB, 40 * GB]))
     def somebody_takes_memory(self, size: int) -> None:

@@ -137,6 +137,19 @@ def test_each_lab_has_a_unit_of_its_own_that_comes_and_goes(root: Path) -> None:
     assert list((root / unit.FOLDER).iterdir()) == []
 
 
+def test_users_of_docker_may_start_and_stop_the_units_of_model_hosts_as_long_as_the_guard_is_installed(root: Path) -> None:
+    unit.install(LAB, "aa", Path("/srv"), root, ("ollama.service", "other@1.service"))
+    granted = unit.rights_path("aa", root).read_text()
+    assert '["ollama.service", "other@1.service"].indexOf(action.lookup("unit")) >= 0' in granted
+    assert '["start", "stop"].indexOf(action.lookup("verb")) >= 0' in granted
+    assert 'subject.isInGroup("docker")' in granted
+    unit.install(LAB, "aa", Path("/srv"), root)
+    assert not unit.rights_path("aa", root).exists(), "it names no unit any more"
+    unit.install(LAB, "aa", Path("/srv"), root, ("ollama.service",))
+    unit.uninstall("aa", root)
+    assert not unit.rights_path("aa", root).exists()
+
+
 def test_a_unit_of_somebody_else_stays(root: Path) -> None:
     path = root / unit.FOLDER / unit.unit_name("aa")
     path.write_text("[Unit]\n")

@@ -34,7 +34,8 @@ def install(cli_options: CliOptions) -> None:
     if not session.directories.shared:
         message = "a guard that runs as root needs the lock and the journal that all users share"
         raise ConfigurationError(message, f"first, once: {SET_UP}")
-    path = write(session.files, session.project.name, folder)
+    units = tuple(host.unit for host in session.rules.hosts.values() if host.unit)
+    path = write(session.files, session.project.name, folder, units=units)
     lab = ", ".join((*session.files.compose, session.files.rules))
     cli_options.show({"unit": str(path)}, lambda: f"{path} is in place and guards {lab}: systemctl status {path.name}")
 

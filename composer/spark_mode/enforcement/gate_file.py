@@ -38,7 +38,7 @@ def gate_text(project: Project, lab: Path, rules: str, program: Path) -> str:
     """Return the Compose file that puts a gate, which judges by these rules, before each service of the lab."""
     services: dict[str, object] = {}
     for name, service in project.services.items():
-        if service.provider:
+        if not service.of_compose:
             continue
         gate = gate_of(name)
         services[name] = {"depends_on": {gate: {"condition": "service_started"}}}
@@ -81,7 +81,7 @@ def uninstall(lab: Path) -> bool:
 def without_gate(project: Project) -> tuple[str, ...]:
     """Return the services that have no gate before them."""
     return tuple(
-        name for name, service in project.services.items() if not service.provider and gate_of(name) not in service.depends_on
+        name for name, service in project.services.items() if service.of_compose and gate_of(name) not in service.depends_on
     )
 
 

@@ -13,6 +13,7 @@ from typing import Literal
 
 from spark_mode.enforcement.beside import Beside, in_a_thread
 from spark_mode.enforcement.guard_actions import GuardActions
+from spark_mode.enforcement.host_watch import HostWatch
 from spark_mode.enforcement.lasting import Lasting
 from spark_mode.enforcement.notify import notify
 from spark_mode.enforcement.trust import require_trusted
@@ -43,6 +44,7 @@ class Guard:
     def __init__(self, session: Session, say: Callable[[str], None], beside: Beside = in_a_thread) -> None:
         self._session, self._say, self._lasting = session, say, Lasting(say)
         self.acts = GuardActions(session, say, beside)
+        self._hosts = HostWatch(session, beside)
         self._interruption = Interruption()
         self._samples: deque[Sample] = deque(maxlen=64)
         self._look_at = self._relieve_at = 0.0
@@ -105,6 +107,8 @@ class Guard:
             missing = shortfall(self._samples, self._session.rules, self.acts.releases.to_come)
             if now < self._relieve_at:
                 missing = 0
+            if self._hosts.has_news():
+                self._look_at = 0.0
             if missing or now >= self._look_at:
                 self._look_at = now + LOOK_SECONDS
                 self._relieve_at = now + AGAIN_SECONDS if missing else self._relieve_at

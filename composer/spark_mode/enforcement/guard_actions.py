@@ -9,12 +9,13 @@ from spark_mode.enforcement.beside import Beside, in_a_thread
 from spark_mode.enforcement.guard_watcher import GuardWatcher
 from spark_mode.enforcement.lasting import Lasting
 from spark_mode.enforcement.turn import Turn
+from spark_mode.enforcement.unloads import Unloads
 from spark_mode.errors import SparkModeError
 from spark_mode.journal.journal import JournalFailed
 from spark_mode.journal.records import Ended, Outcome
 from spark_mode.lab.size import gb_text
 from spark_mode.planning.conflict_policy import Victim, conflict_victims
-from spark_mode.planning.mode import long_runs, mode_services
+from spark_mode.planning.mode import long_runs
 from spark_mode.planning.observed import Container, Observed
 from spark_mode.planning.pressure import MemoryVictim, Releases, frees, memory_victims
 from spark_mode.session.session import Session
@@ -57,6 +58,7 @@ class GuardActions:
         self._session, self._say, self._lasting, self._beside = session, say, Lasting(say), beside
         self.turn = Turn(session, say)
         self.releases = Releases()
+        self._unloads = Unloads(session, say, beside)
         self._going: dict[str, _Going] = {}
         self._stops: dict[str, list[float]] = {}
         self._warned: set[tuple[str, str]] = set()
@@ -69,7 +71,12 @@ class GuardActions:
             session.reload_journal()
             observed = session.observe()
             for one in self.due(observed):
-                if not self._is_left_alone(one):
+                if self._is_left_alone(one):
+                    continue
+                if one.models:
+                    doing(f"unload {one.service}")
+                    self._unloads.begin(one)
+                else:
                     doing(f"stop {one.service}")
                     self._stop(one.service, one.containers, one.cause, frees(one.service, observed, session.rules))
 
@@ -98,9 +105,8 @@ class GuardActions:
     def due(self, observed: Observed) -> tuple[Victim, ...]:
         """Return what breaks a rule now and is not being stopped."""
         session = self._session
-        kept = mode_services(session.state.mode, session.project, session.rules)
-        found = conflict_victims(observed, session.project, session.rules, kept)
-        return tuple(one for one in found if one.service not in self._going)
+        found = conflict_victims(observed, session.project, session.rules, session.kept())
+        return tuple(one for one in found if one.service not in self._going and one.service not in self._unloads)
 
     def restore(self) -> None:
         """Bring back what ran before a training that has ended; only in the main thread, where signals arrive.
@@ -141,8 +147,10 @@ class GuardActions:
         return any(not one.is_over for one in self._going.values())
 
     def follow(self) -> None:
-        """Write down which stops have ended, and how. Raises EngineUnavailable; then it is to be asked again."""
+        """Write down which stops and unloads have ended, and how. Raises EngineUnavailable; then it is to be asked again."""
         session = self._session
+        for done in self._unloads.ended():
+            self._note(f"unload {done.name}", "warned" if done.left else "enforced", done.note, done.seconds)
         for one in [one for one in self._going.values() if one.is_over]:
             there = [seen for each in one.containers if (seen := session.docker.container(each.id)) and seen.active]
             del self._going[one.service]
@@ -160,9 +168,9 @@ class GuardActions:
     def _is_left_alone(self, one: Victim) -> bool:
         """Whether a victim is only warned of, once: nothing to stop, a policy of warning, or a fight that leads nowhere."""
         patience = self._session.rules.guard.patience
-        if len(self._recent_stops(one.service)) >= patience:
+        if not one.models and len(self._recent_stops(one.service)) >= patience:
             why = f"it was stopped {patience} times within {PATIENCE_SECONDS:g} s and started again; find out who starts it"
-        elif not one.containers:
+        elif not one.can_go:
             why = "it is not the lab's to stop"
         elif self._session.rules.guard.on_violation == "warn":
             why = "rules.yaml says to warn only"

@@ -1,5 +1,6 @@
 """The guard as a service of systemd: installed and removed by one command, started at boot, restarted when it ends."""
 
+import json
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,18 @@ FOLDER = Path("etc/systemd/system")
 RUNNING = Path("run/systemd/system")
 """There while systemd runs this machine (sd_booted(3)). Both below the root of the file system."""
 ROOT = Path("/")
+RIGHTS = Path("etc/polkit-1/rules.d")
+"""Where polkit looks for rules (polkit(8)), below the root of the file system as well."""
+RIGHTS_MARK = "// Written by: spark-mode guard install"
+MAY = """{mark}
+// Who may use Docker may start and stop what serves models to this lab, and nothing else.
+polkit.addRule(function(action, subject) {{
+    if (action.id == "org.freedesktop.systemd1.manage-units" && subject.isInGroup("docker") &&
+        {units}.indexOf(action.lookup("unit")) >= 0 && ["start", "stop"].indexOf(action.lookup("verb")) >= 0) {{
+        return polkit.Result.YES;
+    }}
+}});
+"""
 PREFIX, SUFFIX = "spark-mode-guard@", ".service"
 MARK = "# Written by: spark-mode guard install"
 SECONDS = 60.0
@@ -98,8 +111,23 @@ def _word(text: str) -> str:
     return f'"{escaped}"'
 
 
-def install(files: LabFiles, project: str, folder: Path, root: Path = ROOT) -> Path:
-    """Write the unit, and have systemd start it now and at every boot.
+def rights_path(project: str, root: Path = ROOT) -> Path:
+    """Return where the rights of a project's users lie."""
+    return root / RIGHTS / f"50-spark-mode-{project}.rules"
+
+
+def _grant(project: str, units: Sequence[str], root: Path) -> None:
+    """Let the group docker start and stop these units; where there are none, take away what was granted before."""
+    path = rights_path(project, root)
+    if units:
+        require_ours(path, RIGHTS_MARK)
+        put(path, MAY.format(mark=RIGHTS_MARK, units=json.dumps(list(units))), 0o644, "use sudo")
+    else:
+        remove(path, RIGHTS_MARK, "use sudo")
+
+
+def install(files: LabFiles, project: str, folder: Path, root: Path = ROOT, units: Sequence[str] = ()) -> Path:
+    """Write the unit, and have systemd start it now and at every boot; the group docker may start and stop the lab's own `units`.
 
     Raises ConfigurationError where there is no systemd, or nothing may be written.
     """
@@ -108,6 +136,7 @@ def install(files: LabFiles, project: str, folder: Path, root: Path = ROOT) -> P
     path = root / FOLDER / name
     require_ours(path, MARK)
     put(path, unit_text(files, project, folder), 0o644, "use sudo")
+    _grant(project, units, root)
     _systemctl("daemon-reload")
     _systemctl("enable", name)
     _systemctl("restart", name)
@@ -130,6 +159,7 @@ def uninstall(project: str | None, root: Path = ROOT) -> str | None:
     require_ours(path, MARK)
     _systemctl("disable", "--now", names[0])
     remove(path, MARK, "use sudo")
+    _grant(names[0].removeprefix(PREFIX).removesuffix(SUFFIX), (), root)
     _systemctl("daemon-reload")
     return names[0]
 

@@ -7,7 +7,7 @@ know. Containers and memory come back as the models that planning reads.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from spark_mode.frozen import Frozen
 from spark_mode.planning.observed import Container, ForeignContainer, Made, Memory
@@ -81,6 +81,45 @@ class ModelHost(Protocol):
 
         `tick` is called all the while; what it raises closes the request.
         """
+
+
+class UnitState(NamedTuple):
+    """What systemd says of a unit: its LoadState and ActiveState, when it became active (seconds since the epoch), and how often
+    it was started again since. Both states are empty where systemd cannot be asked.
+    """
+
+    load: str = ""
+    active: str = ""
+    since: float = 0.0
+    restarts: int = 0
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it runs, or may at any moment."""
+        return self.active not in ("", "inactive", "failed")
+
+
+class UnitFailed(Exception):
+    """systemd did not do what it was asked within its time; the message is its reason."""
+
+
+class Units(Protocol):
+    """The units of systemd. Every call is bounded in time."""
+
+    def state(self, unit: str) -> UnitState:
+        """Return how a unit is now."""
+
+    def start(self, unit: str, seconds: float) -> None:
+        """Have a unit started, and return when systemd calls it active, after at most so many seconds. Raises UnitFailed."""
+
+    def stop(self, unit: str, seconds: float) -> None:
+        """Have a unit stopped, and return when it is, after at most so many seconds. Raises UnitFailed."""
+
+    def fault(self, unit: str, verb: Literal["start", "stop"]) -> str | None:
+        """Return why this user cannot have a unit started or stopped, None where nothing is known to be in the way."""
+
+    def listens(self, address: str) -> bool:
+        """Whether anybody listens at an address of this machine."""
 
 
 class Gpu(Protocol):

@@ -79,6 +79,7 @@ class Service(_Part):
     It `reserves_gpu` however it asks for one; it `needs_gpu_runtime` unless that is by the bare device files. `ports` are those
     that nobody else can have beside it; `replicas` is how many containers Compose starts of it.
     `start_by_compose`: it has what Compose adds at each start (`post_start`, configs and secrets that it copies in).
+    `unit` is what systemd runs in its place: Compose knows nothing of it.
     """
 
     name: str
@@ -104,6 +105,12 @@ class Service(_Part):
     scope: str | None = None
     pre_stop: bool = False
     start_by_compose: bool = False
+    unit: str | None = None
+
+    @property
+    def of_compose(self) -> bool:
+        """Whether Compose makes a container of it."""
+        return not self.provider and self.unit is None
 
     @property
     def startable(self) -> bool:
@@ -148,7 +155,8 @@ class Project(_Part):
     @property
     def without_profile(self) -> tuple[str, ...]:
         """The services that belong to every target, as in Compose; what is not startable is never in a target."""
-        return tuple(name for name, service in self.services.items() if not service.profiles and service.startable)
+        there = self.services.items()
+        return tuple(name for name, service in there if not service.profiles and service.startable and not service.unit)
 
     @property
     def awaited(self) -> frozenset[str]:

@@ -76,12 +76,13 @@ class ProfileNeeds(Strict):
 
 
 class Host(Strict):
-    """What serves models: a Compose service, or a daemon outside Docker when it has only an address.
+    """What serves models: a Compose service, a `unit` that systemd runs, or a daemon outside Docker when it has only an address.
 
     It has no footprint of its own, its models have. `port` is where its API listens inside the service's container.
     """
 
     service: Name | None = None
+    unit: Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9:_.@-]*\.service$", max_length=255)] | None = None
     address: Annotated[str, Field(pattern=r"^http://[a-zA-Z0-9.:\[\]-]+$")] | None = None
     port: Annotated[int, Field(ge=1, le=65535)] = 11434
 
@@ -89,6 +90,8 @@ class Host(Strict):
     def _somewhere(self) -> "Host":
         if self.service is None and self.address is None:
             raise ValueError("give the service that it is, or the address of a daemon outside Docker")
+        if self.unit and (self.service or self.address is None):
+            raise ValueError("a unit is what systemd runs outside Docker: give it with an address, and without a service")
         return self
 
 

@@ -76,7 +76,7 @@ def _hosts(problem: PlanningProblem) -> Iterator[str]:
             yield f"{host} does not say which models it has loaded; those admitted count as loaded"
         if daemon and any(exclusive(problem.rules, member(problem.rules, host), other) for other in wanted):
             address = problem.rules.hosts[host].address
-            yield f"{host} at {address} is outside Docker: any client can load a model there again, and nothing prevents it"
+            yield f"{host} at {address} is outside Docker: any client can load a model there again; a guard unloads it each time"
 
 
 def _page_cache(problem: PlanningProblem) -> Iterator[str]:

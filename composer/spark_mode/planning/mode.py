@@ -7,7 +7,7 @@ from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Mode, Rules
 from spark_mode.planning.completion import completed_services
 from spark_mode.planning.conflicts import Conflict, conflicts, foreign_member
-from spark_mode.planning.observed import Container, Observed
+from spark_mode.planning.observed import Container, LoadedModel, Observed
 
 
 def current_mode(observed: Observed, project: Project, rules: Rules) -> str:
@@ -101,13 +101,21 @@ def long_runs(containers: Iterable[Container], rules: Rules) -> tuple[str, ...]:
 def violations(observed: Observed, rules: Rules) -> tuple[Conflict, ...]:
     """Return what is active together against the rules.
 
-    A host in Docker counts by the models that it may serve, a daemon by those that it has loaded. No rule by nature is broken by
-    what runs: Docker itself sees to those.
+    A host in Docker counts by the models that it may serve, a daemon by those that it has loaded; one that no workload describes
+    may be any of them. No rule by nature is broken by what runs: Docker itself sees to those.
     """
-    loaded = [one.workload for host in observed.loaded if rules.daemon(host) for one in observed.loaded_on(host)]
     foreign = [one.name for one in observed.foreign]
-    names = dict.fromkeys([*observed.active_services, *foreign, *(name for name in loaded if name)])
+    names = dict.fromkeys([*observed.active_services, *foreign, *loaded_outside(observed, rules)])
     return tuple(conflicts(rules, (foreign_member(rules, name) for name in names)))
+
+
+def loaded_outside(observed: Observed, rules: Rules) -> dict[str, tuple[LoadedModel, ...]]:
+    """Return what daemons outside Docker have loaded, by workload, and what no workload describes by its daemon."""
+    found: dict[str, tuple[LoadedModel, ...]] = {}
+    for one in (one for host in observed.loaded if rules.daemon(host) for one in observed.loaded_on(host)):
+        name = one.workload or one.host
+        found[name] = (*found.get(name, ()), one)
+    return found
 
 
 def known_models(observed: Observed, project: Project, rules: Rules, admitted: tuple[str, ...]) -> tuple[str, ...]:

@@ -4,14 +4,14 @@ It is worked out from what is observed after the failure, not from what the swit
 was against the rules, it comes back without what has to go by the guard's policy.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.workload import Workload
 from spark_mode.planning.completion import ends_well
-from spark_mode.planning.conflict_policy import conflict_victims
+from spark_mode.planning.conflict_policy import Victim, conflict_victims
 from spark_mode.planning.foreign_conflicts import foreign_conflict
 from spark_mode.planning.naming import name_holders, removals, why_never_again
 from spark_mode.planning.observed import Container, Observed, running_workload
@@ -40,7 +40,8 @@ def rollback(carried_out: tuple[Step, ...], project: Project, rules: Rules, befo
     known = dict.fromkeys(id_ for step in stopped for id_ in step.containers)
     missing = [was for id_ in known if (was := _missing(id_, before, now))]
     met = {was.id: met for was in missing if (met := foreign_conflict((was.service or "",), rules, now))}
-    victims = {one.service: one.cause for one in conflict_victims(before, project, rules, kept=())} if missing else {}
+    going = conflict_victims(before, project, rules, kept=()) if missing else ()
+    victims = {one.service: one.cause for one in going if not one.models}
     returning = [was for was in missing if was.id not in met and was.service not in victims]
     services = _services(returning, project)
     there = {one.id for one in now.containers}
@@ -54,6 +55,7 @@ def rollback(carried_out: tuple[Step, ...], project: Project, rules: Rules, befo
     again = _replaced(services, project, before, now)
     back = [
         *_unloads(carried_out, rules, before, now),
+        *_still_loaded(going, now),
         *_stops(carried_out, victims, project, rules, before, now),
         *removals(name_holders(again, project, now)),
         *_creates(again),
@@ -139,6 +141,14 @@ def _unloads(carried_out: tuple[Step, ...], rules: Rules, before: Observed, now:
         and any(one.workload == step.subject for one in now.loaded_on(step.host))
         and (rules.daemon(step.host) or rules.hosts[step.host].service in before.active_services)
     ]
+
+
+def _still_loaded(going: Iterable[Victim], now: Observed) -> Iterator[Unload]:
+    """Yield the unloads of models that have to go for what comes back, as far as they are there."""
+    for victim in going:
+        for model in victim.models:
+            if any(one.model == model.model for one in now.loaded_on(model.host)):
+                yield Unload(host=model.host, model=model.model, subject=model.model, cause=victim.cause)
 
 
 def _replaced(services: tuple[str, ...], project: Project, before: Observed, now: Observed) -> dict[str, Container]:

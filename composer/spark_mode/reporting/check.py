@@ -41,7 +41,7 @@ def check(session: Session, compose_version: str, model: Mapping[str, Any] | Non
     """
     rules, project = session.rules, session.project
     written = sum(not is_by_nature(one.name) for one in rules.rules)
-    services = sum(not one.provider for one in project.services.values())
+    services = sum(one.of_compose for one in project.services.values())
     found = [
         Finding(
             level="ok",
@@ -82,6 +82,7 @@ def check(session: Session, compose_version: str, model: Mapping[str, Any] | Non
         *_unchecked(session),
         *_engine(session, observed),
         *_absent(session, observed),
+        *_units(session, observed),
         *_hidden(session),
         *_machine(session, observed),
         *_measured(session),
@@ -229,6 +230,17 @@ def _engine(session: Session, observed: Observed) -> Iterator[Finding]:
             message = f"keeps {container.stop_seconds} s of grace; the file now says {service.stop_grace_seconds:g} s"
             fix = f"spark-mode stop {service.name}; it is created anew with its next start"
             yield Finding(level="warning", where=f"container {container.name}", message=message, fix=fix)
+
+
+def _units(session: Session, observed: Observed) -> Iterator[Finding]:
+    """Look for units of hosts that could not be stopped and started again."""
+    for name, host in session.rules.hosts.items():
+        if host.unit is None:
+            continue
+        runs = name in observed.active_services
+        if fault := session.units.fault(host.unit, "stop" if runs else "start"):
+            fix = f"see it: systemctl status {host.unit}"
+            yield Finding(level="error", where=f"rules: hosts/{name}", message=fault, fix=fix)
 
 
 def _absent(session: Session, observed: Observed) -> Iterator[Finding]:

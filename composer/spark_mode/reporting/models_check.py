@@ -19,7 +19,10 @@ def hosts(rules: Rules, project: Project, capacity: int) -> Iterator[Finding]:
     for name, host in rules.hosts.items():
         if host.service is None:
             message = f"is outside Docker, at {host.address}: what it unloads for others a client may load again"
-            yield Finding(level="warning", where=f"rules: hosts/{name}", message=message, fix="run it as a service of the lab")
+            fix = f"a guard unloads it each time; or name its unit: {name}: {{unit: {name}.service, address: …}}"
+            yield Finding(level="warning", where=f"rules: hosts/{name}", message=message, fix=fix)
+        elif host.unit:
+            continue  # what it is set to stands in its unit; its own findings are those of `units`
         elif service := project.services.get(host.service):
             yield from _ollama(service, rules.models_of_host(name), rules, capacity)
         for one in rules.models_of_host(name):

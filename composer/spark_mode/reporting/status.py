@@ -13,6 +13,7 @@ from spark_mode.planning.mode import long_runs, mode_services, violations
 from spark_mode.planning.observed import Container, Observed, running_workload
 from spark_mode.planning.orphans import orphans
 from spark_mode.planning.request import Request, mode_requests
+from spark_mode.reporting.history import history
 from spark_mode.reporting.status_model import ModeChange, ModelStatus, ServiceStatus, Status
 from spark_mode.session.session import Session
 from spark_mode.sharing.lock import who_switches
@@ -51,7 +52,7 @@ def status(session: Session) -> Status:
         others=tuple(one.container.name for one in observed.others if one.container.id not in foreign),
         memory_users=session.memory_users(observed),
         utilisation=utilisation,
-        notes=(*notes(services, utilisation, long), *orphans(observed, session.project, rules)),
+        notes=(*notes(services, utilisation, long), *_unloads(session), *orphans(observed, session.project, rules)),
         changes=tuple(_changes(session, observed, mode)),
         switching=who_switches(session.directories.locks),
         interrupted=str(session.cut_off) if session.cut_off else session.journal_state.puzzle,
@@ -59,6 +60,16 @@ def status(session: Session) -> Status:
         held=tuple(map(str, observed.held)),
         disarmed=tuple(_disarmed(session, observed)),
     )
+
+
+def _unloads(session: Session) -> Iterator[str]:
+    """Say what clients have daemons outside Docker load again and again beside what runs now, as far as that was written down."""
+    rules, since = session.rules, session.state.since or ""
+    if not any(map(rules.daemon, rules.hosts)):
+        return
+    told = {one.request: one for one in history(session) if one.request.startswith("unload ") and one.at >= since}
+    for one in told.values():
+        yield f"{one.request.removeprefix('unload ')} was loaded outside Docker, and unloaded again: {one.note}; last at {one.at}"
 
 
 def _disarmed(session: Session, observed: Observed) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Looking: from the doors to one snapshot that planning can read. Every look asks anew; nothing is remembered."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from spark_mode.engine.doors import Docker, HostAbsent, HostFailed, Machine, ModelHost
 from spark_mode.lab.project import Project
@@ -19,6 +20,18 @@ def host_at(address: str) -> ModelHost:
     from spark_mode.engine.ollama import OllamaApi  # 60 ms, which only a lab with a running host pays
 
     return OllamaApi(address)
+
+
+def loaded_outside(hosts: Hosts, rules: Rules) -> frozenset[tuple[str, str]]:
+    """Return what hosts outside Docker have loaded, by host and model, and those that systemd runs with no model; nothing of one
+    that does not say.
+    """
+    found = set[tuple[str, str]]()
+    for name, host in rules.hosts.items():
+        if host.address and (host.unit or host.service is None):
+            with suppress(HostFailed):
+                found |= {(name, one.model) for one in hosts(host.address).loaded()} | ({(name, "")} if host.unit else set())
+    return frozenset(found)
 
 
 class Observer:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spark_mode.engine.docker import EngineApi
-from spark_mode.engine.doors import Clock, Docker, Gpu, Identity, Machine
+from spark_mode.engine.doors import Clock, Docker, Gpu, Identity, Machine, Units
 from spark_mode.engine.gpu import NvidiaGpu
 from spark_mode.engine.local import local_socket
 from spark_mode.engine.machine import MachineMemory, SystemClock
@@ -19,8 +19,9 @@ from spark_mode.lab.by_nature import with_nature
 from spark_mode.lab.files import LabFiles
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
+from spark_mode.lab.units import with_units
 from spark_mode.lab.unsaid_long_run import SAY_IT, UNSAID, unsaid_long_run
-from spark_mode.planning.mode import current_mode
+from spark_mode.planning.mode import current_mode, mode_services
 from spark_mode.planning.observed import Container, MemoryUser, Observed
 from spark_mode.planning.plan import Plan
 from spark_mode.planning.planner import plan as make_plan
@@ -28,10 +29,11 @@ from spark_mode.planning.request import Request, RestoreRequest
 from spark_mode.session.forgiveness import Forgiveness
 from spark_mode.session.inputs import digests
 from spark_mode.session.memory_users import find_memory_users, memory_of_containers, memory_users_text
-from spark_mode.session.observe import Observer, host_at
+from spark_mode.session.observe import Hosts, Observer, host_at, loaded_outside
 from spark_mode.session.prefetch import PendingAnswers, ask_compose
 from spark_mode.session.reading import read_lab
 from spark_mode.session.rules_file import machine_capacity
+from spark_mode.session.unit_rights import permitted
 from spark_mode.sharing.children import children_lock
 from spark_mode.sharing.directories import Directories, directories
 from spark_mode.sharing.disk import LOCK_SECONDS, RealDisk
@@ -57,10 +59,12 @@ class Session:
 
     def __init__(self, files: LabFiles, socket: str) -> None:
         self.files, self.socket = files, socket
-        self.docker: Docker = EngineApi(socket)
+        self._engine = EngineApi(socket)
+        self.docker: Docker = self._engine
         self.machine: Machine = MachineMemory()
         self.gpu: Gpu = NvidiaGpu()
         self.clock: Clock = SystemClock()
+        self.hosts: Hosts = host_at
         self.project_fault: SparkModeError | None = None
         self.forgiveness = Forgiveness()
         self.journal_seconds = LOCK_SECONDS
@@ -88,7 +92,12 @@ class Session:
         name = None if need_project else self._name_by_labels
         found = read_lab(self.files.rules, asked.compose, asked.inputs, name, self.forgiveness.forgive)
         self.rules, self.project, self.compose_version, self.project_fault, self.inputs = found
-        self.rules = with_nature(self.rules, self.project)
+        self.rules, self.project = with_units(with_nature(self.rules, self.project), self.project)
+        self.docker = self._engine
+        if any(host.unit for host in self.rules.hosts.values()):
+            from spark_mode.engine.beside_units import beside_units  # which only a lab with a unit pays for
+
+            self.docker = beside_units(self._engine, self.units, self.rules, self.project)
         self._read_at = self.clock.now()
         self.__dict__.pop("capacity", None)
 
@@ -182,12 +191,20 @@ class Session:
         """Who looks at this lab."""
         known = self.journal_state
         admitted, leases, files = known.state.models, self.forgiveness.of(self.leases.live), self.files.compose
-        doors, lab = (self.docker, self.machine, host_at), (self.project, self.rules)
+        doors, lab = (self.docker, self.machine, self.hosts), (self.project, self.rules)
         return Observer(*doors, *lab, admitted, known.holds, leases, files, known.state.endings)
 
     def observe(self) -> Observed:
         """Return what is there now. Raises EngineUnavailable."""
         return self.observer.observe_all()
+
+    def loaded_outside(self) -> frozenset[tuple[str, str]]:
+        """Return what hosts outside Docker have loaded, as far as they say; the engine is not asked."""
+        return loaded_outside(self.hosts, self.rules)
+
+    def kept(self) -> tuple[str, ...]:
+        """Return the services and models that stay in doubt, where two sides run: what the last switch left."""
+        return (*mode_services(self.state.mode, self.project, self.rules), *self.state.models)
 
     def mode(self, observed: Observed) -> str:
         """Return the mode that the lab is in, as things were observed."""
@@ -203,7 +220,7 @@ class Session:
             observed = self.observe()
         except EngineUnavailable:
             observed = Observed(complete=False, memory=self.machine.memory())
-        plan = self.explained(self.plan_for(request, observed), observed)
+        plan = self.permitted(request, self.explained(self.plan_for(request, observed), observed))
         if observed.complete:
             require_understood(self.journal_state, request)
         if observed.complete and (cut_off := self.cut_off):
@@ -217,6 +234,17 @@ class Session:
         if not unsaid_long_run(self.rules):
             return plan
         return plan.model_copy(update={"warnings": (*plan.warnings, f"{UNSAID}; {SAY_IT}")})
+
+    @cached_property
+    def units(self) -> Units:
+        """The units of systemd."""
+        from spark_mode.engine.systemd import Systemd  # which only a lab with one pays for
+
+        return Systemd()
+
+    def permitted(self, request: Request, plan: Plan) -> Plan:
+        """Return a plan that is refused where systemd would not have this user carry it out; a stop does what it can."""
+        return plan if request.verb == "stop" else permitted(plan, self.project, lambda: self.units)
 
     def explained(self, plan: Plan, observed: Observed) -> Plan:
         """Return a plan that names who holds the memory which is missing."""
@@ -261,4 +289,4 @@ class Session:
         lock = children_lock(self.directories.locks)
         files = self.files._replace(project_name=self.project.name)
         compose = ComposeVerbs(files, self.project, self.socket, str(lock), str(self.directories.state))
-        return Doors(docker=self.docker, compose=compose, machine=self.machine, gpu=self.gpu, hosts=host_at, clock=self.clock)
+        return Doors(docker=self.docker, compose=compose, machine=self.machine, gpu=self.gpu, hosts=self.hosts, clock=self.clock)

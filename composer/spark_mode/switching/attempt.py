@@ -180,7 +180,7 @@ class Attempt:
                 switch=os.urandom(6).hex(),
                 at=now(),
                 by=self.by,
-                request=f"stop {one.service}",
+                request=f"{'unload' if one.models else 'stop'} {one.service}",
                 outcome="warned" if still else "enforced",
                 seconds=round(seconds, 3),
                 note=f"{one.cause}; it is still {still}" if still else one.cause,

@@ -89,7 +89,8 @@ class Executor:
         Raises StepFailed, Interrupted between and during waits, EngineUnavailable when the state of things is unknown,
         NeedsAttention when two exclusive sides are seen active and neither is this lab's to stop.
         """
-        self.sides.kept = next((step.services for step in steps if isinstance(step, Verify)), ())
+        verified = (name for step in steps if isinstance(step, Verify) for name in step.services)
+        self.sides.kept = (*verified, *(step.subject for step in steps if isinstance(step, Load)))
         if any(step.action == "create" or (isinstance(step, (Start, Stop)) and step.by_compose) for step in steps):
             self._doors.compose.prepare()
         number = first

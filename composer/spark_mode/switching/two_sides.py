@@ -1,14 +1,16 @@
 """Two sides that a rule keeps apart, seen active together by whoever holds the lock: one goes at once, as the guard has it."""
 
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
+from spark_mode.engine.doors import HostFailed
 from spark_mode.errors import NeedsAttention, StepFailed
 from spark_mode.planning.conflict_policy import Victim, conflict_victims
-from spark_mode.planning.mode import mode_services, violations
-from spark_mode.planning.observed import LEASED, Observed
+from spark_mode.planning.mode import violations
+from spark_mode.planning.observed import LEASED, LoadedModel, Observed
 from spark_mode.session.lab import Lab
 from spark_mode.session.session import Session
+from spark_mode.session.unloading import unload
 from spark_mode.switching.attempt import Attempt
 from spark_mode.switching.checkpoint import lost_checkpoint
 from spark_mode.switching.restart_policies import RestartPolicies
@@ -23,9 +25,9 @@ LOOK_SHARE = 10
 class TwoSides:
     """Looks again and again, while the lock is held, and stops what the guard's policy says has to go.
 
-    `kept` are the services that stay in doubt, `leaving` those that are being stopped anyway: nothing else has to go because of
-    them. What is not the lab's to stop is left, and with `on_violation: warn` everything is, with a warning. While a stop takes
-    its grace the holder of the lock only waits, so the guard may act.
+    `kept` are the services and models that stay in doubt, `leaving` those that are being stopped anyway: nothing else has to go
+    because of them. What is not the lab's to stop is left, and with `on_violation: warn` everything is, with a warning. While a
+    stop takes its grace the holder of the lock only waits, so the guard may act.
     """
 
     lab: Lab
@@ -53,7 +55,7 @@ class TwoSides:
         The look took so many `seconds`.
         """
         self._next_look = self._clock.now() + max(LOOK_SECONDS, seconds * LOOK_SHARE)
-        found = tuple(one for one in conflict_victims(seen, self.lab.project, self._rules, self.kept) if one.containers)
+        found = tuple(one for one in conflict_victims(seen, self.lab.project, self._rules, self.kept) if one.can_go)
         if self._rules.guard.on_violation == "warn":
             for one in found:
                 if one.service not in self._warned:
@@ -63,13 +65,31 @@ class TwoSides:
                     )
             return ()
         for one in found:
-            self.attempt.warned(f"{one.service} is stopped at once: {one.cause}")
+            self.attempt.warned(f"{one.service} is {'unloaded' if one.models else 'stopped'} at once: {one.cause}")
         begun = self._clock.now()
         self.stop(tuple(id_ for one in found for id_ in one.containers))
+        loaded = self._unload(tuple(model for one in found for model in one.models))
         for one in found:
             there = (left.state for id_ in one.containers if (left := self._docker.container(id_)) and left.active)
-            self.attempt.enforce(one, self._clock.now() - begun, next(there, None))
+            still = next(there, "loaded" if set(one.models) & set(loaded) else None)
+            self.attempt.enforce(one, self._clock.now() - begun, still)
         return found
+
+    def _unload(self, models: tuple[LoadedModel, ...]) -> list[LoadedModel]:
+        """Have daemons outside Docker unload what a client had them load; return what stays, which is a warning."""
+        left = []
+        for one in models:
+            try:
+                with self._only_waiting(f"unload {one.model}"):
+                    unload(self.lab.doors.hosts, self._rules, one)
+            except HostFailed as error:
+                self.attempt.warned(f"{one.model} could not be unloaded: {error}")
+                left.append(one)
+        return left
+
+    def _only_waiting(self, what: str) -> AbstractContextManager[None]:
+        """While this is so the guard may act."""
+        return self.attempt.lock.waiting(what) if self.attempt.lock else nullcontext()
 
     def stop(self, containers: tuple[str, ...]) -> None:
         """Stop containers together, each with its own grace."""
@@ -79,7 +99,7 @@ class TwoSides:
         policies = RestartPolicies(self._docker, self.attempt)
         policies.disarm(*active)
         names = ", ".join(one.service or one.name for one in active)
-        with self.attempt.lock.waiting(f"stop {names}") if self.attempt.lock else nullcontext():
+        with self._only_waiting(f"stop {names}"):
             self._docker.stop_all({one.id: one.stop_seconds for one in active})
         for one in active:
             workload, now = self._rules.of_service(one.service or ""), self._docker.container(one.id)
@@ -104,7 +124,7 @@ class TwoSides:
 
 def two_sides(session: Session, attempt: Attempt) -> TwoSides:
     """Return who looks outside of a switch; in doubt stays what the last one left, as for the guard."""
-    return TwoSides(session.lab(), attempt, mode_services(session.state.mode, session.project, session.rules))
+    return TwoSides(session.lab(), attempt, session.kept())
 
 
 def require_gone(ended: tuple[Victim, ...], seen: Observed) -> None:

@@ -17,5 +17,5 @@ def sentence(enforced: Sequence[Victim]) -> str:
 
 def stopped_at_once(enforced: Sequence[Victim]) -> str:
     """Return what was stopped at once, and why."""
-    causes = {one.service: one.cause for one in enforced}
-    return "; ".join(f"{service} was stopped at once, because {cause}" for service, cause in causes.items())
+    causes = {one.service: (one.cause, "unloaded" if one.models else "stopped") for one in enforced}
+    return "; ".join(f"{service} was {how} at once, because {cause}" for service, (cause, how) in causes.items())

@@ -1,0 +1,19 @@
+"""Whether systemd lets this user do what a plan has it do: asked before anything is stopped."""
+
+from collections.abc import Callable
+
+from spark_mode.engine.doors import Units
+from spark_mode.lab.project import Project
+from spark_mode.planning.plan import Plan, Refusal, Start, Stop
+
+
+def permitted(plan: Plan, project: Project, units: Callable[[], Units]) -> Plan:
+    """Return a plan, refused where this user cannot have a unit started or stopped; `units` is called for a plan with one."""
+    for step in plan.steps:
+        if not isinstance(step, Start | Stop):
+            continue
+        service = project.services.get(step.service or "")
+        if service and service.unit and (fault := units().fault(service.unit, step.action)):
+            refusal = Refusal(message=fault, hint=f"see it: systemctl status {service.unit}", kind="configuration")
+            return plan.model_copy(update={"refusal": refusal, "steps": ()})
+    return plan
