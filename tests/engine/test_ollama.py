@@ -181,7 +181,9 @@ def test_a_daemon_that_does_not_answer_keeps_training_away(lab: Lab, tmp_path: P
     assert lab.running() == {}
 
 
-def test_a_model_that_a_client_loads_again_keeps_training_from_starting(lab: Lab, tmp_path: Path, daemon: Any) -> None:
+def test_a_model_that_a_client_loads_while_audio_stops_is_unloaded_and_training_starts(
+    lab: Lab, tmp_path: Path, daemon: Any
+) -> None:
     with_daemon(lab, tmp_path, hosted.address(daemon))
     lab.run("audio", "omni", OMNI_FAULT=SLOW_STOP, STOP_GRACE=LONG)
     switch = lab.spawn("training")
@@ -189,9 +191,10 @@ def test_a_model_that_a_client_loads_again_keeps_training_from_starting(lab: Lab
     daemon.load(SMALL, 600)
     docker("kill", omni)
     end = ends(switch)
-    assert end.code == 1, end
-    assert f"{SMALL} is loaded in daemon again" in end.out
-    assert set(lab.running()) == {"omni"}
+    assert end.code == 0, end
+    assert f"{SMALL} is unloaded at once: training is about to start, and " in end.out
+    assert set(lab.running()) == {"training"}
+    assert daemon.loaded() == {}
 
 
 def test_an_interrupt_during_a_load_ends_in_the_former_mode(lab: Lab) -> None:

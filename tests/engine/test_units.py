@@ -105,7 +105,7 @@ def test_without_a_unit_a_guard_unloads_what_a_client_loads_beside_training_each
     for _ in range(LOADS):
         server.load(SMALL, 600)
         begun = time.monotonic()
-        until(lambda: server.loaded() == {})
+        until(lambda: server.loaded() == {}, pause=0.005)
         held.append(round(time.monotonic() - begun, 3))
         time.sleep(EVERY)
     print(f"held for {held} s")  # noqa: T201 - a figure, for who asks for it with -s

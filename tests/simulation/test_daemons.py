@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from spark_mode.errors import SwitchFailed
 from spark_mode.lab.rules import Exclusive, GuardPolicy
 from spark_mode.lab.size import GB
 from spark_mode.planning.conflict_policy import conflict_victims
@@ -117,3 +118,16 @@ def test_a_switch_unloads_what_a_client_loads_while_it_waits_and_goes_on(tmp_pat
     report = Transaction(session, SwitchOptions(yes=True), Loading(), None).switch(TRAINING)
     assert (report.outcome, loaded, on.daemon) == ("applied", [LARGE], {})
     assert [one.request for one in history(session) if one.outcome == "enforced"] == [f"unload {LARGE}"]
+
+
+@pytest.mark.parametrize("write", range(3, 9))
+def test_what_a_client_loads_before_a_start_is_unloaded_or_keeps_it_from_its_place(write: int, tmp_path: Path) -> None:
+    on = machine(rules=WITH_DAEMON)
+    ask(on, tmp_path, ModeRequest(mode="audio", profile="omni"))
+    on.before_write[len(on.lines) + write] = lambda engine: engine.daemon.update({LARGE: GB})
+    try:
+        ask(on, tmp_path, TRAINING)
+    except SwitchFailed as error:
+        assert f"{LARGE} is loaded in daemon again" in error.message
+    assert on.wrongs == []
+    assert set(on.running()) in ({"training"}, {"omni"})

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from spark_mode.errors import ConfigurationError, SwitchFailed
+from spark_mode.lab.rules import ProfileNeeds
 from spark_mode.planning.request import ModeRequest, Request, RestoreRequest, StopRequest, UpRequest
 from spark_mode.switching.report import SwitchOptions
 from spark_mode.switching.transaction import Transaction
@@ -61,6 +62,13 @@ def test_who_asks_for_a_model_or_its_host_has_the_unit_started(request_: Request
     assert on.unit_runs is True
     ask(on, tmp_path, StopRequest())
     assert on.unit_runs is False
+
+
+def test_a_mode_whose_model_needs_the_unit_has_it_started(on: SimulatedMachine, tmp_path: Path) -> None:
+    on.unit_runs = False
+    on.rules = WITH_DAEMON.model_copy(update={"profiles": {"omni": ProfileNeeds(models=("devstral",))}})
+    ask(on, tmp_path, OMNI)
+    assert (set(on.running()), on.unit_runs) == ({"omni"}, True)
 
 
 def test_a_start_that_fails_brings_the_unit_back(on: SimulatedMachine, tmp_path: Path) -> None:
@@ -126,4 +134,5 @@ def test_a_plan_that_may_not_stop_a_unit_is_refused_before_anything_is_stopped(o
     refusal = session.plan(TRAINING).refusal
     assert refusal and refusal.kind == "configuration"
     assert on.acts == acts
-    assert session.plan(StopRequest()).refusal is None, "a stop does what it can"
+    stop = session.plan(StopRequest())
+    assert (stop.refusal, stop.warnings[-1]) == (None, "you may not stop served.service"), "a stop does what it can"

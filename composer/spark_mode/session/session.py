@@ -244,7 +244,7 @@ class Session:
 
     def permitted(self, request: Request, plan: Plan) -> Plan:
         """Return a plan that is refused where systemd would not have this user carry it out; a stop does what it can."""
-        return plan if request.verb == "stop" else permitted(plan, self.project, lambda: self.units)
+        return permitted(plan, self.project, lambda: self.units, is_stop=request.verb == "stop")
 
     def explained(self, plan: Plan, observed: Observed) -> Plan:
         """Return a plan that names who holds the memory which is missing."""

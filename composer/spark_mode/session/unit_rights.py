@@ -7,13 +7,18 @@ from spark_mode.lab.project import Project
 from spark_mode.planning.plan import Plan, Refusal, Start, Stop
 
 
-def permitted(plan: Plan, project: Project, units: Callable[[], Units]) -> Plan:
-    """Return a plan, refused where this user cannot have a unit started or stopped; `units` is called for a plan with one."""
+def permitted(plan: Plan, project: Project, units: Callable[[], Units], is_stop: bool) -> Plan:
+    """Return a plan, refused where this user cannot have a unit started or stopped; a stop does what it can, and says so.
+
+    `units` is called for a plan that has to do with one.
+    """
     for step in plan.steps:
         if not isinstance(step, Start | Stop):
             continue
         service = project.services.get(step.service or "")
         if service and service.unit and (fault := units().fault(service.unit, step.action)):
+            if is_stop:
+                return plan.model_copy(update={"warnings": (*plan.warnings, fault)})
             refusal = Refusal(message=fault, hint=f"see it: systemctl status {service.unit}", kind="configuration")
             return plan.model_copy(update={"refusal": refusal, "steps": ()})
     return plan

@@ -95,6 +95,8 @@ class Executor:
             self._doors.compose.prepare()
         number = first
         for beside in together(steps):
+            if not any(isinstance(step, Create | Stop | Remove | Unload) for step in beside):  # which has gone by now
+                self.sides.coming = tuple(step.service for step in steps if isinstance(step, Start))
             self._tick()
             self.awaits = ""
             with self.attempt.steps(number, beside):

@@ -1,12 +1,14 @@
 """Two sides that a rule keeps apart, seen active together by whoever holds the lock: one goes at once, as the guard has it."""
 
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from spark_mode.engine.doors import HostFailed
 from spark_mode.errors import NeedsAttention, StepFailed
 from spark_mode.planning.conflict_policy import Victim, conflict_victims
-from spark_mode.planning.mode import violations
+from spark_mode.planning.conflicts import exclusive, member
+from spark_mode.planning.mode import loaded_outside, violations
 from spark_mode.planning.observed import LEASED, LoadedModel, Observed
 from spark_mode.session.lab import Lab
 from spark_mode.session.session import Session
@@ -26,7 +28,8 @@ class TwoSides:
     """Looks again and again, while the lock is held, and stops what the guard's policy says has to go.
 
     `kept` are the services and models that stay in doubt, `leaving` those that are being stopped anyway: nothing else has to go
-    because of them. What is not the lab's to stop is left, and with `on_violation: warn` everything is, with a warning. While a
+    because of them. What clients have daemons outside Docker load goes also for what is `coming`, the services that are about to
+    be started. What is not the lab's to stop is left, and with `on_violation: warn` everything is, with a warning. While a
     stop takes its grace the holder of the lock only waits, so the guard may act.
     """
 
@@ -34,6 +37,7 @@ class TwoSides:
     attempt: Attempt
     kept: tuple[str, ...] = ()
     leaving: frozenset[str] = frozenset()
+    coming: tuple[str, ...] = ()
     _next_look: float = 0.0
     _warned: set[str] = field(default_factory=set)
 
@@ -64,6 +68,7 @@ class TwoSides:
                         f"{one.service} runs against the rules: {one.cause}; it is not stopped: rules.yaml says to warn only"
                     )
             return ()
+        found = (*found, *self._in_the_way(seen, {one.service for one in found}))
         for one in found:
             self.attempt.warned(f"{one.service} is {'unloaded' if one.models else 'stopped'} at once: {one.cause}")
         begun = self._clock.now()
@@ -74,6 +79,15 @@ class TwoSides:
             still = next(there, "loaded" if set(one.models) & set(loaded) else None)
             self.attempt.enforce(one, self._clock.now() - begun, still)
         return found
+
+    def _in_the_way(self, seen: Observed, gone: Collection[str]) -> Iterator[Victim]:
+        """Yield what daemons have loaded and what is coming excludes, but for what goes already and what was asked for."""
+        for name, models in loaded_outside(seen, self._rules).items():
+            if name not in gone and name not in self.kept:
+                one, others = member(self._rules, name), (member(self._rules, other) for other in self.coming)
+                if hit := next(filter(None, (exclusive(self._rules, one, other) for other in others)), None):
+                    cause = f"{hit.other.name} is about to start, and {hit.rule.because}"
+                    yield Victim(name, (), hit.rule.name, cause, models)
 
     def _unload(self, models: tuple[LoadedModel, ...]) -> list[LoadedModel]:
         """Have daemons outside Docker unload what a client had them load; return what stays, which is a warning."""
