@@ -17,7 +17,11 @@ for unit; do :; done
 for verb; do case $verb in show|start|stop) break;; esac; done
 pid=$(cat pid 2>/dev/null)
 runs() {{ [ -n "$pid" ] && [ -d /proc/$pid ] && ! grep -q '^State:.Z' /proc/$pid/status; }}
-[ -e denied ] && [ $verb != show ] && {{ echo "Failed to $verb $unit: Access denied" >&2; exit 4; }}
+if [ -e denied ] && [ $verb != show ]; then
+    echo "Failed to $verb $unit: Interactive authentication required." >&2
+    echo "See system logs and 'systemctl status $unit' for details." >&2
+    exit 1
+fi
 [ -e slow ] && sleep 30
 case $verb in
 show)

@@ -82,7 +82,7 @@ def test_a_unit_is_stopped_before_training_or_that_is_refused_and_its_clients_lo
     assert "outside" in [step["subject"] for step in steps if step["action"] == "stop"]
     lab.run("training")
     begun, count = time.time(), len(client.answers)
-    until(lambda: len(client.answers) >= count + (1200 if DEEP else 10))
+    until(lambda: len(client.answers) >= count + (1200 if DEEP else 10), seconds=600)
     assert set(lab.running()) == {"training"}
     assert not Systemd().listens(systemd.address)
     assert [at for at, loaded in client.answers if loaded and at > begun] == []

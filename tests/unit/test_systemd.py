@@ -38,7 +38,7 @@ def test_who_may_is_asked_without_a_change(systemd: FakeSystemd) -> None:
     assert door.fault(UNIT, "stop") is None
     systemd.is_("denied")
     fault = door.fault(UNIT, "stop") or ""
-    assert f"you may not stop {UNIT}: Failed to start {UNIT}: Access denied" in fault
+    assert f"you may not stop {UNIT}: Failed to start {UNIT}: Interactive authentication required" in fault
     assert "sudo spark-mode guard install" in fault
     assert door.state(UNIT).is_active
     assert Systemd(is_root=True).fault(UNIT, "stop") is None, "nobody asks whether root may"

@@ -96,5 +96,5 @@ def _systemctl(seconds: float, *arguments: str) -> str:
         raise UnitFailed(f"{program}: {error.strerror}") from None
     if done.returncode != 0:
         said = done.stderr.strip().splitlines() or [f"systemctl {arguments[0]} ended with exit code {done.returncode}"]
-        raise UnitFailed(readable(said[-1])[:200])
+        raise UnitFailed(readable(said[0])[:200])  # a line of where to look comes after it
     return done.stdout
