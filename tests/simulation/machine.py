@@ -3,7 +3,17 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from spark_mode.engine.doors import ChosenVariant, GpuProcess, GpuReading, HostedModel, HostFailed, Process, UnitFailed, UnitState
+from spark_mode.engine.doors import (
+    ChosenVariant,
+    GpuProcess,
+    GpuReading,
+    HostAbsent,
+    HostedModel,
+    HostFailed,
+    Process,
+    UnitFailed,
+    UnitState,
+)
 from spark_mode.journal.journal_file import JournalFile
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
@@ -97,6 +107,8 @@ class SimulatedMachine(SimulatedEngine):
 
     def host_at(self, address: str) -> "Daemon | NoModels":
         """Return the host of models at an address."""
+        if address == UNIT_AT and not self.unit_runs:
+            return Absent(address)
         return Daemon(self) if address == DAEMON else NoModels(address)
 
     def _set_unit(self, runs: bool) -> None:
@@ -248,3 +260,10 @@ class NoModels:
 
     def load(self, model: str, seconds: float, tick: Callable[[], None]) -> None:
         tick()
+
+
+class Absent(NoModels):
+    """Where nobody listens."""
+
+    def loaded(self) -> tuple[HostedModel, ...]:
+        raise HostAbsent(f"nobody listens at {self.address}")

@@ -111,7 +111,7 @@ def test_a_unit_that_somebody_starts_beside_training_is_stopped_again(on: Simula
     ask(on, tmp_path, TRAINING)
     guarding = Guarding(on, tmp_path).watch(1)
     on.unit_runs = True
-    guarding.watch(31)
+    guarding.watch(1)
     assert on.unit_runs is False
     assert guarding.stopped == ["stop served"]
 
