@@ -83,7 +83,7 @@ class PlanningProblem:
     @cached_property
     def to_create(self) -> tuple[str, ...]:
         """The services whose container is missing or no longer what the files say, or that are made anew while they run."""
-        return tuple(name for name in self.to_start if name in self.renewed or self._is_outdated(name))
+        return tuple(name for name in self.to_start if name in self.renewed or name in self._outdated)
 
     @cached_property
     def name_holders(self) -> dict[str, Container]:
@@ -171,7 +171,7 @@ class PlanningProblem:
         return parted_from(name, self.project, self.observed, self._anew(self.to_start))
 
     def _anew(self, starting: Iterable[str]) -> tuple[str, ...]:
-        return tuple(name for name in starting if name in self.other_variants or self._is_outdated(name))
+        return tuple(name for name in starting if name in self.other_variants or name in self._outdated)
 
     def _adrift(self, name: str, starting: Collection[str]) -> str | None:
         return adrift(name, self.project, self.observed, starting, self._anew(starting))
@@ -180,10 +180,15 @@ class PlanningProblem:
         found = self._replicas(name)
         if len(found) < self.project.services[name].replicas:
             return False
-        return all(one.active for one in found) or (name in self.completed and not self._is_outdated(name))
+        return all(one.active for one in found) or (name in self.completed and name not in self._outdated)
 
     def _replicas(self, name: str) -> tuple[Container, ...]:
         return self.observed.replicas_of(name, self.project.services[name].replicas)
+
+    @cached_property
+    def _outdated(self) -> frozenset[str]:
+        """The services of the target for which that is so; asked of each of them beside each other one."""
+        return frozenset(name for name in self.target.services if self._is_outdated(name))
 
     def _is_outdated(self, name: str) -> bool:
         """Whether a stopped container is missing, or not what the files and the variant say; with a variant Compose decides.
