@@ -3,6 +3,7 @@
 `--help` and the commands that only look import as little as they can; each verb is loaded when it is called.
 """
 
+import gc
 import json
 import os
 import sys
@@ -123,6 +124,7 @@ def cli(**_: Any) -> None:
 
 def run() -> NoReturn:
     """Run as `spark-mode`, or as `docker spark` when Docker calls it so. Never returns."""
+    gc.set_threshold(5000)  # what is imported stays, and to look through it again and again for what does not takes 5 ms
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # looking for plugins takes longer than reading the rules
     arguments, name, cli_options = sys.argv[1:], "spark-mode", CliOptions()
     if called := own_arguments(arguments):
