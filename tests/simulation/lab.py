@@ -1,5 +1,7 @@
 """The lab of the simulation: the audio lab's services with the real rules, used through the same session as the command."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 from spark_mode.engine.beside_units import beside_units
@@ -18,7 +20,8 @@ from spark_mode.session.lab import Lab
 from spark_mode.session.observe import Observer
 from spark_mode.session.session import Session
 from spark_mode.sharing.directories import Directories
-from spark_mode.sharing.lock import is_switching
+from spark_mode.sharing.lock import NAME, is_switching
+from spark_mode.sharing.shared_file import open_lock, takes
 from spark_mode.switching.attempt import Attempt
 from spark_mode.switching.report import Report, SwitchOptions
 from spark_mode.switching.switch import Switch
@@ -148,6 +151,19 @@ class Agrees:
         assert not is_switching(self._session.directories.locks), "a question under the lock"
         self.asked += 1
         return True
+
+
+class Waits(Nobody):
+    """Somebody who has to wait for the lock, which another one holds; once it is let go something has happened `meanwhile`."""
+
+    def __init__(self, folder: Path, meanwhile: Callable[[], object]) -> None:
+        super().__init__()
+        self._held, self._meanwhile = open_lock(folder / NAME), meanwhile
+        assert takes(self._held)
+
+    def waiting(self, holder: str) -> None:
+        self._meanwhile()
+        os.close(self._held)
 
 
 def ask(on: SimulatedMachine, folder: Path, request: Request, **options: bool) -> Report:

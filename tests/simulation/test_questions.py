@@ -5,25 +5,32 @@ from pathlib import Path
 import pytest
 
 from spark_mode.errors import Refused
+from spark_mode.lab.size import GB
+from spark_mode.planning.observed import Made
 from spark_mode.planning.request import Request
+from spark_mode.sharing.lock import is_switching
 from spark_mode.switching.report import Report, SwitchOptions
 from spark_mode.switching.transaction import Transaction
 from tests.nobody import Nobody
 from tests.simulation.engine import Killed
-from tests.simulation.lab import REQUESTS, Agrees, SimulatedSession, ask, machine
+from tests.simulation.lab import REQUESTS, Agrees, SimulatedSession, Waits, ask, machine
 from tests.simulation.machine import SimulatedMachine
 
 OMNI, XTTS, TRAINING = REQUESTS[0], REQUESTS[2], REQUESTS[5]
 
 
-class Late(SimulatedSession):
-    """A lab in which somebody starts training by hand while the lock is awaited."""
+WAITING = SwitchOptions(wait_seconds=None)
 
-    def read_again(self, after: float = 0.0) -> bool:
+
+def waits(one: SimulatedMachine, folder: Path) -> Waits:
+    """Return somebody who waits while training is started by hand."""
+
+    def start() -> None:
         for service in ("xtts", "whisper", "ollama"):
-            self.simulated.outside_stop(service)
-        self.simulated.outside_start("training")
-        return super().read_again(after)
+            one.outside_stop(service)
+        one.outside_start("training")
+
+    return Waits(folder, start)
 
 
 def asked(one: SimulatedMachine, folder: Path, request: Request) -> tuple[Report, int]:
@@ -55,16 +62,36 @@ def test_a_training_that_starts_while_the_lock_is_awaited_is_asked_about_without
     one = machine()
     ask(one, tmp_path, TRAINING)
     ask(one, tmp_path, XTTS)
-    session = Late(one, tmp_path)
+    session = SimulatedSession(one, tmp_path)
     confirm = Agrees(session)
-    report = Transaction(session, SwitchOptions(), Nobody(), confirm).switch(OMNI)
+    report = Transaction(session, WAITING, waits(one, tmp_path), confirm).switch(OMNI)
     assert (report.mode, confirm.asked) == ("audio omni", 1)
 
 
-def test_a_training_that_starts_meanwhile_is_stopped_by_nobody_who_was_not_asked(tmp_path: Path) -> None:
+def test_a_training_that_starts_while_the_lock_is_awaited_is_stopped_by_nobody_who_was_not_asked(tmp_path: Path) -> None:
     one = machine()
     ask(one, tmp_path, TRAINING)
     ask(one, tmp_path, XTTS)
-    session = Late(one, tmp_path)
     with pytest.raises(Refused, match="training started meanwhile and would be stopped"):
-        Transaction(session, SwitchOptions(), Nobody(), None).switch(OMNI)
+        Transaction(SimulatedSession(one, tmp_path), WAITING, waits(one, tmp_path), None).switch(OMNI)
+
+
+def test_a_request_that_cannot_be_is_refused_before_it_waits(tmp_path: Path) -> None:
+    one = machine(total=8 * GB)
+    waiting = Waits(tmp_path, one.running)
+    with pytest.raises(Refused, match="are more than this machine"):
+        Transaction(SimulatedSession(one, tmp_path), WAITING, waiting, None).switch(OMNI)
+    assert is_switching(tmp_path)
+
+
+def test_a_switch_that_need_not_wait_is_planned_once_from_one_whole_look(tmp_path: Path) -> None:
+    one, looks = machine(), list[str]()
+    networks = one.networks
+
+    def looked(project: str) -> dict[str, Made]:
+        looks.append(project)
+        return networks(project)
+
+    one.networks = looked  # type: ignore[method-assign]  # somebody who counts
+    ask(one, tmp_path, TRAINING)
+    assert looks == ["lab"]

@@ -17,7 +17,7 @@ from spark_mode.switching.report import SwitchOptions
 from spark_mode.switching.transaction import Transaction
 from tests.nobody import Nobody
 from tests.simulation.engine import Killed
-from tests.simulation.lab import SimulatedSession, ask, machine, recover
+from tests.simulation.lab import SimulatedSession, Waits, ask, machine, recover
 from tests.simulation.machine import SimulatedMachine
 
 OMNI, XTTS, TRAINING = (
@@ -220,15 +220,8 @@ def test_what_nobody_expected_before_the_first_step_names_what_was_stopped_at_on
 def test_who_is_asked_after_something_was_stopped_at_once_is_told_so(answer: str, tmp_path: Path) -> None:
     one = machine()
     ask(one, tmp_path, OMNI)
-    session, observed = SimulatedSession(one, tmp_path), list[int]()
     one.put("training", "created", id="training-by-hand")
-    networks = one.networks
-
-    def seen(project: str) -> object:
-        if not observed:  # after the first look, for which nobody has to be asked
-            one.outside_start("training")
-        observed.append(1)
-        return networks(project)
+    watcher = Waits(tmp_path, lambda: one.outside_start("training"))
 
     def asked(training: Sequence[StoppedTraining]) -> bool:
         assert training
@@ -236,9 +229,8 @@ def test_who_is_asked_after_something_was_stopped_at_once_is_told_so(answer: str
             return False
         raise Interrupted("interrupted")
 
-    one.networks = seen  # type: ignore[method-assign,assignment]  # somebody beside the switch
     with pytest.raises((Refused, Interrupted), match=f"; nothing else was touched: {WHY}"):
-        Transaction(session, SwitchOptions(), Nobody(), asked).switch(XTTS)
+        Transaction(SimulatedSession(one, tmp_path), SwitchOptions(wait_seconds=None), watcher, asked).switch(XTTS)
     assert set(one.running()) == {"training"}
 
 

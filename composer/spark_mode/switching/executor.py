@@ -56,7 +56,8 @@ class Executor:
     `started` are the services that this switch started: one of them that fails is stopped. `completed` are those of them that
     have ended by themselves as they should, with their containers. `awaits` is what the running
     step waits for, in words. `sides` ends it when two that a rule keeps apart are active together.
-    `patience` is how many seconds the release of memory may take; None is what rules.yaml says.
+    `patience` is how many seconds the release of memory may take; None is what rules.yaml says. `seen` is what was seen at the
+    end, where the steps end with such a look.
     """
 
     lab: Lab
@@ -67,6 +68,7 @@ class Executor:
     patience: float | None = None
     started: set[str] = field(default_factory=set)
     completed: dict[str, str] = field(default_factory=dict)
+    seen: Observed | None = None
     _ready: set[str] = field(default_factory=set)
     _since: dict[str, float] = field(default_factory=dict)
     _first: dict[str, Container] = field(default_factory=dict)
@@ -233,6 +235,7 @@ class Executor:
             self._tick(hint=True)
             seen = self._observer.observe_running()
         self.sides.require_one(seen, self.started)
+        self.seen = seen
         up = [(service, container) for service, container in self._each(seen, step.services) if container]
         self._policies.give_back(*(container for _, container in up))
         for service, container in up:

@@ -52,6 +52,11 @@ class Switch:
         """The containers that the switch started and saw end by themselves as they should, by service."""
         return self._executor.completed
 
+    @property
+    def seen(self) -> Observed | None:
+        """What was seen at the end, where the plan ends with such a look."""
+        return self._executor.seen
+
     def run(self, plan: Plan, before: Observed, restore: bool) -> None:
         """Carry out a plan that was made from `before`. Whatever is raised meanwhile takes the way back.
 

@@ -12,7 +12,7 @@ from spark_mode.planning.plan import Plan
 from spark_mode.planning.request import Request, StopRequest
 from spark_mode.session.session import Session
 from spark_mode.sharing.leases import POLL_SECONDS
-from spark_mode.sharing.lock import Lock, switch_lock
+from spark_mode.sharing.lock import Lock, is_switching, switch_lock
 from spark_mode.sharing.waiting import Tell
 from spark_mode.switching.admitted import admitted
 from spark_mode.switching.aftermath import QUIET_SECONDS
@@ -45,13 +45,21 @@ class Transaction:
         try:
             with self._told():
                 require_understood(self._session.journal_state, request)
-                unfinished = self._session.journal_state.unfinished
-                if unfinished is None:  # else it runs or is recovered first, and what there is now will not be
+                if self._has_to_wait(request):
                     self._agreement.ask(admitted(self._session, request, self._session.observe()))
                 return self._in_rounds(request)
         except Refused as error:
             self._attempt.refused(str(request), error.message)
             raise
+
+    def _has_to_wait(self, request: Request) -> bool:
+        """Whether the lock is held, so that a request is judged, and asked about, before it waits; else at once, under it.
+
+        Not while a switch of this lab runs, or has to be recovered: what there is now will not be.
+        """
+        if request.verb == "stop" or self._session.journal_state.unfinished:
+            return False
+        return is_switching(self._session.directories.locks)
 
     def recover(self) -> Report:
         """Finish the switch that was cut off, or bring back what ran before it; do nothing when there is none."""
@@ -219,7 +227,7 @@ class Transaction:
             raise
         finally:
             self._attempt.measured(switch.measured)
-        running = session.observer.observe_running().with_ended(switch.completed.values())
+        running = (switch.seen or session.observer.observe_running()).with_ended(switch.completed.values())
         mode = session.mode(running)
         keep_in_force(self._attempt, request, plan, running, self._options, self._attempt.switch)
         state = after(session.state, plan, was, mode, touched=True, seen=running)
