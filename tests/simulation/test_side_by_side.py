@@ -11,8 +11,9 @@ from spark_mode.journal.journal import journal_state
 from spark_mode.lab.project import Dependency, Project
 from spark_mode.lab.size import GB
 from spark_mode.lab.workload import Footprint, Workload
+from spark_mode.planning.observed import Container
 from spark_mode.planning.plan import Start
-from spark_mode.planning.request import ModeRequest, Request, StopRequest
+from spark_mode.planning.request import ModeRequest, Request, StopRequest, UpRequest
 from spark_mode.switching.side_by_side import AT_ONCE
 from tests.simulation.lab import PROJECT, RULES, ask, service
 from tests.simulation.machine import SimulatedMachine
@@ -68,6 +69,22 @@ def test_helpers_start_together_as_their_dependencies_allow_and_settle_in_one_wi
     together = [step for step in report.steps if isinstance(step, Start) and step.side_by_side]
     assert {step.service for step in together} == set(HELPERS)
     assert one.time - begun < len(HELPERS) * 0.3, "they settle one after another"
+
+
+def test_the_look_that_finds_the_last_helper_settled_is_the_last_one(tmp_path: Path) -> None:
+    one, looks = machine(OMNI, tmp_path), list[tuple[float, int]]()
+    for name in PLAIN[:3]:
+        one.outside_stop(name)
+    containers, since = one.containers, len(one.acts)
+
+    def looked(project: str) -> tuple[Container, ...]:
+        looks.append((one.time, len(starts(one, since))))
+        return containers(project)
+
+    one.containers = looked  # type: ignore[method-assign]  # somebody who counts
+    ask(one, tmp_path, UpRequest(names=PLAIN[:3]))
+    after = [at for at, started in looks if started == 3]
+    assert after == [one.time]
 
 
 def test_a_helper_whose_dependency_is_not_ready_is_not_started(tmp_path: Path) -> None:

@@ -95,14 +95,14 @@ class Executor:
         self.sides.kept = (*verified, *(step.subject for step in steps if isinstance(step, Load)))
         if any(step.action == "create" or (isinstance(step, (Start, Stop)) and step.by_compose) for step in steps):
             self._doors.compose.prepare()
-        number = first
+        number, seen = first, None
         for beside in together(steps):
             if not any(isinstance(step, Create | Stop | Remove | Unload) for step in beside):  # which has gone by now
                 self.sides.coming = tuple(step.service for step in steps if isinstance(step, Start))
             self._tick()
             self.awaits = ""
             with self.attempt.steps(number, beside):
-                self._carry_out(beside)
+                seen = self._carry_out(beside, seen)
             number += len(beside)
 
     def _tick(self, hint: bool = False, seen: Observed | None = None) -> bool:
@@ -120,16 +120,20 @@ class Executor:
                 raise StepFailed(f"{one.service} was stopped: {one.cause}")
         return bool(ended)
 
-    def _carry_out(self, steps: tuple[Step, ...]) -> None:
-        """Carry out a step, or several that go side by side."""
+    def _carry_out(self, steps: tuple[Step, ...], seen: Observed | None) -> Observed | None:
+        """Carry out a step, or several that go side by side, right after the look that the step before ended with, if it did.
+
+        Returns the look that these end with.
+        """
         if stops := tuple(step for step in steps if isinstance(step, Stop)):
             self._stop(stops)
         elif len(starts := tuple(step for step in steps if isinstance(step, Start))) > 1:
-            self._start_beside(starts)
+            return self._start_beside(starts)
         else:
-            self._do(steps[0])
+            self._do(steps[0], seen)
+        return None
 
-    def _do(self, step: Step) -> None:  # noqa: C901 - one branch for each kind of step, and nothing else
+    def _do(self, step: Step, seen: Observed | None) -> None:  # noqa: C901 - one branch for each kind of step, and nothing else
         match step:
             case Create():
                 create(step, self.lab)
@@ -154,7 +158,7 @@ class Executor:
                 self.touched = True
                 self._models.load(step)
             case Verify():
-                self._verify(step)
+                self._verify(step, seen or self._observer.observe_running())
             case _:
                 assert_never(step)
 
@@ -205,11 +209,12 @@ class Executor:
         self._doors.docker.unpause(step.container)
         self._await_ready(step.service, step.completes, step.ready_seconds)
 
-    def _start_beside(self, steps: tuple[Start, ...]) -> None:
+    def _start_beside(self, steps: tuple[Start, ...]) -> Observed | None:
         beside = SideBySide(self.lab, self._memory, self._starting, self._tick, self.attempt.watcher.progress, self._fail)
         beside.run(steps)
         self._ready.update(beside.first)
         self._first |= beside.first
+        return beside.seen
 
     def _starting(self, services: tuple[str, ...]) -> None:
         self.touched = True
@@ -229,8 +234,7 @@ class Executor:
             self._fail(step.service, str(error))
         self._memory.gauge.settle(self._await_ready(step.service, step.completes, step.ready_seconds, step.settle_seconds))
 
-    def _verify(self, step: Verify) -> None:
-        seen = self._observer.observe_running()
+    def _verify(self, step: Verify, seen: Observed) -> None:
         if self._await_rest(step, seen) or self._tick(seen=seen):
             self._tick(hint=True)
             seen = self._observer.observe_running()

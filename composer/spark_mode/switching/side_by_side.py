@@ -27,7 +27,7 @@ class _Begun(NamedTuple):
 
 @dataclass
 class SideBySide:
-    """Starts services beside each other, all of them ready in the end.
+    """Starts services beside each other, all of them ready in the end; `seen` is the last look, which found them so.
 
     `starting` is told what is about to start. `tick` is called all the while, with what was just seen where there was a look, and
     says whether it stopped something. `fail` says how a service failed, and raises.
@@ -40,6 +40,7 @@ class SideBySide:
     progress: Callable[[int | None, str], None]
     fail: Callable[[str, str], NoReturn]
     first: dict[str, Container] = field(default_factory=dict)
+    seen: Observed | None = None
     _waiting: dict[str, Start] = field(default_factory=dict)
     _begun: dict[str, _Begun] = field(default_factory=dict)
     _ready: set[str] = field(default_factory=set)
@@ -104,6 +105,7 @@ class SideBySide:
         took = self._now() - begun
         if self._watched(seen):
             seen = self.lab.observer.observe_running()
+        self.seen = seen
         for service, one in list(self._begun.items()):
             self._judge(one, seen.container_of(service), self._now() - one.at)
         settled = (one.at + one.step.settle_seconds for one in self._begun.values())
