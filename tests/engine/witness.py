@@ -7,7 +7,7 @@ import json
 import subprocess
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -27,13 +27,13 @@ class Moment(NamedTuple):
 
 
 class Witness:
-    """Streams the events of a project while it is used as a context, over restarts of the engine at `host` too.
+    """Streams the events of a project, and of `more`, while it is used as a context, over restarts of the engine at `host` too.
 
     What it missed while the engine was away it takes from the times that the engine then says of each container.
     """
 
-    def __init__(self, project: str, host: str | None = None) -> None:
-        self._project = project
+    def __init__(self, project: str, host: str | None = None, more: Collection[str] = ()) -> None:
+        self._project, self._projects = project, frozenset({project, *more})
         self._docker = ["docker", *(("--host", host) if host else ())]
         self._moments: list[Moment] = []
         self._events: subprocess.Popen[str] | None = None
@@ -101,7 +101,7 @@ class Witness:
             event = json.loads(line)
             if event["Type"] == "volume" and event["Actor"]["ID"] == f"{self._project}-witness":
                 self._marked.set()
-            elif event["Type"] == "container" and (moment := moment_of(event, self._project)):
+            elif event["Type"] == "container" and (moment := moment_of(event, self._projects)):
                 self._moments.append(moment)
 
     def _ask(self, *arguments: str) -> str:
@@ -110,8 +110,8 @@ class Witness:
 
     def _catch_up(self) -> None:
         """Add what each container says of its last start and end."""
-        label = f"label=com.docker.compose.project={self._project}"
-        ids = self._ask("ps", "--all", "--quiet", "--no-trunc", "--filter", label).split()
+        labels = [f"label=com.docker.compose.project={project}" for project in self._projects]
+        ids = [id_ for one in labels for id_ in self._ask("ps", "--all", "--quiet", "--no-trunc", "--filter", one).split()]
         for raw in json.loads(self._ask("inspect", *ids) or "[]") if ids else ():
             side = SIDES.get(raw["Config"]["Labels"].get("com.docker.compose.service", ""), "audio")
             if started := nanoseconds(raw["State"]["StartedAt"]):
@@ -128,10 +128,10 @@ def nanoseconds(moment: str) -> int:
     return int(datetime.fromisoformat(f"{whole}+00:00").timestamp()) * 10**9 + int(fraction.ljust(9, "0")[:9] or 0)
 
 
-def moment_of(event: dict[str, Any], project: str) -> Moment | None:
+def moment_of(event: dict[str, Any], projects: Collection[str]) -> Moment | None:
     """Return what an event says about the sides, or None when it says nothing."""
     attributes, action = event["Actor"]["Attributes"], event["Action"]
-    if attributes.get("com.docker.compose.project") != project or action not in BEGINS | ENDS:
+    if attributes.get("com.docker.compose.project") not in projects or action not in BEGINS | ENDS:
         return None
     side = SIDES.get(attributes.get("com.docker.compose.service", ""), "audio")
     return Moment(event["timeNano"], event["Actor"]["ID"], side, action in BEGINS)

@@ -86,20 +86,30 @@ class SimulatedEngine:
 
     def containers(self, project: str) -> tuple[Container, ...]:
         self._answer()
-        asked = next(one for one in (self, *self.neighbours) if one.project.name == project)
-        return tuple(sorted((asked._seen(one) for one in asked._containers), key=lambda one: one.name))
+        asked = next(one for one in (self, *self.neighbours) if project in one.project.names)
+        return tuple(sorted((asked._seen(id_) for id_ in asked._of_part(project)), key=lambda one: one.name))
 
     def others(self, project: str) -> tuple[ForeignContainer, ...]:
         self._answer()
-        assert project == self.project.name
-        return (*self.foreign, *(other for one in self.neighbours for other in one.as_others()))
+        assert project in self.project.names
+        return (
+            *self.foreign,
+            *(other for one in (self, *self.neighbours) for other in one.as_others() if other.project != project),
+        )
 
     def as_others(self) -> Iterator[ForeignContainer]:
         """Yield the active containers of the project, as they are listed for another one."""
         labels = {"com.docker.compose.project.config_files": FILE}
-        for one in self._containers.values():
-            if one.active:
-                yield ForeignContainer(container=one, image="", labels=labels, project=self.project.name)
+        for project in self.project.names:
+            for one in map(self._containers.__getitem__, self._of_part(project)):
+                if one.active:
+                    yield ForeignContainer(container=one, image="", labels=labels, project=project)
+
+    def _of_part(self, project: str) -> tuple[str, ...]:
+        """Return the ids of what a Compose project has: all of it, where there is one."""
+        parts = self.project.parts
+        services = {name for name, one in self.project.services.items() if one.project == project}
+        return tuple(id_ for id_, one in self._containers.items() if not parts or one.service in services)
 
     def container(self, id: str) -> Container | None:
         self._answer()
@@ -131,7 +141,7 @@ class SimulatedEngine:
     """As a stream of events: it never breaks off."""
 
     @contextmanager
-    def changes(self, project: str) -> Iterator[Self]:
+    def changes(self, *projects: str) -> Iterator[Self]:
         yield self
 
     def wait(self, seconds: float) -> bool:

@@ -5,9 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from spark_mode.engine.beside_units import beside_units
+from spark_mode.engine.compose_of_several import ComposeOfSeveral
 from spark_mode.engine.doors import Compose, Gpu, Identity
 from spark_mode.journal.journal import Journal
 from spark_mode.lab.files import LabFiles
+from spark_mode.lab.joined import joined
 from spark_mode.lab.project import Dependency, Healthcheck, Project, Service
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.rules_reading import read_rules
@@ -77,7 +79,8 @@ class SimulatedSession(Session):
     """A session on a simulated machine; `folder` has its locks."""
 
     def __init__(self, machine: SimulatedMachine, folder: Path) -> None:
-        super().__init__(LabFiles(compose=(FILE,), rules="rules.yaml"), "")
+        others = tuple(LabFiles(compose=(f"/{name}/compose.yaml",), rules="rules.yaml") for name in machine.project.names[1:])
+        super().__init__(LabFiles(compose=(FILE,), rules="rules.yaml", others=others), "")
         self.rules, self.project = with_units(machine.rules, machine.project)
         self.units = SimulatedUnits(machine)
         self.docker = beside_units(machine, self.units, self.rules, self.project)
@@ -108,6 +111,8 @@ class SimulatedSession(Session):
     def doors(self) -> Doors:
         machine = self.simulated
         compose: Compose = ComposeOf(machine)
+        if machine.project.parts:
+            compose = ComposeOfSeveral(machine.project, {name: ComposeOf(machine) for name in machine.project.names})
         return Doors(docker=self.docker, compose=compose, machine=machine, gpu=NoGpu(), hosts=machine.host_at, clock=machine)
 
 
@@ -128,6 +133,15 @@ def observer_of(on: SimulatedMachine) -> Observer:
 def machine(total: int = 128 * GB, rules: Rules = RULES) -> SimulatedMachine:
     """Return a machine with nothing on it."""
     made = SimulatedMachine(PROJECT, rules, total)
+    made.policies = dict(POLICIES)
+    return made
+
+
+def two_projects(total: int = 128 * GB, rules: Rules = RULES) -> SimulatedMachine:
+    """Return a machine with the same lab of two Compose projects: the training has one of its own."""
+    services = {name: one for name, one in PROJECT.services.items() if name != "training"}
+    trains = Project(name="trains", services={"training": PROJECT.services["training"]})
+    made = SimulatedMachine(joined((PROJECT.model_copy(update={"services": services}), trains)), rules, total)
     made.policies = dict(POLICIES)
     return made
 

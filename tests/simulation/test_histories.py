@@ -17,7 +17,7 @@ from spark_mode.planning.request import Request, RestoreRequest, UpRequest
 from tests.simulation.broken import BROKEN, Broken, broken
 from tests.simulation.engine import WHEN, Killed, When
 from tests.simulation.guard import SimulatedGuard
-from tests.simulation.lab import HELPED, LARGE, PROJECT, REQUESTS, WITH_DAEMON, ask, machine, recover
+from tests.simulation.lab import HELPED, LARGE, PROJECT, REQUESTS, WITH_DAEMON, ask, machine, recover, two_projects
 
 SERVICES = tuple(PROJECT.services)
 ASKED = (*REQUESTS, UpRequest(names=("whisper",)), UpRequest(names=("omni",)), UpRequest(names=("served",)), RestoreRequest())
@@ -44,8 +44,11 @@ class Lab(RuleBasedStateMachine):
         self.folder.mkdir()
         self.guard = SimulatedGuard(self.machine, self.folder)
 
-    @initialize(request=st.sampled_from(REQUESTS))
-    def a_mode(self, request: Request) -> None:
+    @initialize(request=st.sampled_from(REQUESTS), projects=st.sampled_from([1, 2]))
+    def a_mode(self, request: Request, projects: int) -> None:
+        if projects == 2:
+            self.machine = two_projects(48 * GB, WITH_DAEMON)
+            self.guard = SimulatedGuard(self.machine, self.folder)
         ask(self.machine, self.folder, request)
 
     def teardown(self) -> None:

@@ -28,7 +28,7 @@ def other(service: str | None = None, file: str = FILE, image: str = "x", name: 
 
 def names(*others: ForeignContainer, file: str = FILE, scope: str = "machine") -> list[str]:
     rules = RULES.model_copy(update={"scope": scope})
-    return [one.name for one in foreign_workloads(others, rules, PROJECT, [file])]
+    return [one.name for one in foreign_workloads(others, rules, PROJECT, {file: "lab"})]
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -83,7 +83,9 @@ def test_a_lab_of_the_machine_whose_labels_hide_it_from_others_is_known_by_its_s
 def test_the_model_that_a_foreign_profile_needs_is_budgeted_and_a_foreign_host_alone_has_none() -> None:
     assert names(other("xtts"), other("whisper"), other("ollama")) == ["xtts", "whisper", "ollama", "llama3.1:8b"]
     assert names(other("ollama")) == ["ollama"]
-    whole = Observed(foreign=foreign_workloads([other(one) for one in ("xtts", "whisper", "ollama")], RULES, PROJECT, [FILE]))
+    whole = Observed(
+        foreign=foreign_workloads([other(one) for one in ("xtts", "whisper", "ollama")], RULES, PROJECT, {FILE: "lab"})
+    )
     assert sum(one.footprint.planned for one in whole.workloads(RULES)) == 10 * GB
 
 
@@ -93,7 +95,7 @@ def test_a_foreign_variant_is_budgeted_as_it_runs() -> None:
 
 
 def under_aa(*services: str) -> tuple[ForeignWorkload, ...]:
-    return foreign_workloads([other(one) for one in services], RULES, PROJECT, [FILE])
+    return foreign_workloads([other(one) for one in services], RULES, PROJECT, {FILE: "lab"})
 
 
 @pytest.mark.parametrize(
@@ -124,7 +126,7 @@ def test_what_excludes_nothing_of_it_is_admitted_beside_the_lab_under_another_na
 
 def test_a_service_of_the_lab_that_rules_yaml_leaves_out_refuses_a_switch_under_any_name() -> None:
     project = PROJECT.model_copy(update={"services": {**PROJECT.services, "thing": PROJECT.services["omni"]}})
-    found = foreign_workloads([other("thing"), other("notebook")], RULES, project, [FILE])
+    found = foreign_workloads([other("thing"), other("notebook")], RULES, project, {FILE: "lab"})
     assert [one.name for one in found] == ["thing"]
     refused = refusal("audio omni", seen(foreign=found))
     assert refused is not None

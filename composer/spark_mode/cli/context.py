@@ -52,7 +52,8 @@ class CliOptions:
         from spark_mode.session.opening import open_lab
 
         session = open_lab(self._files(lenient), need_project, lenient)
-        self.lab = f"lab     {Path(session.files.rules).parent} (project {session.project.name})"
+        names = session.project.names
+        self.lab = f"lab     {Path(session.files.rules).parent} (project{'s' * (len(names) > 1)} {', '.join(names)})"
         return session
 
     def _files(self, lenient: bool) -> LabFiles:
@@ -86,10 +87,12 @@ class CliOptions:
 
     def project(self) -> "Project | None":
         """Read the Compose files alone, which needs no engine; None where there are none that can be read."""
+        from spark_mode.session.compose_projects import read_projects
         from spark_mode.session.prefetch import ask_compose
 
         try:
-            return ask_compose(find_lab(self.flags, os.environ, here())).compose.read()
+            asked = ask_compose(find_lab(self.flags, os.environ, here()))
+            return read_projects(asked.compose, lambda files: files.project_name, is_needed=True).project
         except SparkModeError:
             return None
 

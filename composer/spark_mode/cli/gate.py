@@ -2,11 +2,15 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from spark_mode.cli.context import CliOptions, output_options
 from spark_mode.errors import UsageFault
+
+if TYPE_CHECKING:
+    from spark_mode.session.session import Session
 
 
 @click.group()
@@ -23,9 +27,27 @@ def install(cli_options: CliOptions) -> None:
     from spark_mode.enforcement.layers import AROUND_GATE
 
     lab, session = _lab(cli_options), cli_options.session()
+    if session.project.parts:
+        _install_in_each(cli_options, session)
+        return
     path = write(session.project, lab, session.files)
     said = f"{path} is in place, and named in {lab / '.env'}: docker compose asks before it starts, {AROUND_GATE}"
     cli_options.show({"gate": str(path)}, lambda: said)
+
+
+def _install_in_each(cli_options: CliOptions, session: "Session") -> None:
+    """Put the gate before each service of several projects; one whose files are named, or cannot be read, has none."""
+    from spark_mode.enforcement.gate_file import install as write
+    from spark_mode.enforcement.layers import AROUND_GATE, without_place
+
+    paths = [
+        str(write(part, Path(files.folder), files))
+        for part, files in zip(session.project.parts, session.files.each, strict=True)
+        if files.folder and "" not in part.unusable
+    ]
+    left = [f"{name} has none: {why}" for name, why in without_place(session)]
+    said = [f"{', '.join(paths)}: in place, and named in the .env beside each: docker compose asks first, {AROUND_GATE}", *left]
+    cli_options.show({"gates": paths}, lambda: "\n".join(said))
 
 
 @gate.command(short_help="Take the gate out again")
@@ -34,10 +56,13 @@ def install(cli_options: CliOptions) -> None:
 def uninstall(cli_options: CliOptions) -> None:
     """Take the gate out of the lab again."""
     from spark_mode.enforcement.gate_file import uninstall as remove
+    from spark_mode.session.discovery import RULES_NAME, lab_of_rules
 
     lab = _lab(cli_options)
-    there = remove(lab)
-    cli_options.show({"gate": None}, lambda: f"the gate of {lab} {'is removed' if there else 'was not there'}")
+    several = lab_of_rules(str(lab / (cli_options.flags.rules or RULES_NAME)))
+    folders = [Path(one.folder) for one in several.each if one.folder] if several else [lab]
+    said = [f"the gate of {folder} {'is removed' if remove(folder) else 'was not there'}" for folder in folders]
+    cli_options.show({"gate": None}, lambda: "\n".join(said))
 
 
 def _lab(cli_options: CliOptions) -> Path:

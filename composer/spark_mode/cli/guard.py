@@ -36,7 +36,7 @@ def install(cli_options: CliOptions) -> None:
         raise ConfigurationError(message, f"first, once: {SET_UP}")
     units = tuple(host.unit for host in session.rules.hosts.values() if host.unit)
     path = write(session.files, session.project.name, folder, units=units)
-    lab = ", ".join((*session.files.compose, session.files.rules))
+    lab = ", ".join((*(file for one in session.files.each for file in one.compose), session.files.rules))
     cli_options.show({"unit": str(path)}, lambda: f"{path} is in place and guards {lab}: systemctl status {path.name}")
 
 
@@ -58,6 +58,8 @@ def _require_trusted(cli_options: CliOptions) -> Path:
 
     found = find_lab(cli_options.flags, os.environ, here())
     require_trusted(found)
+    if found.others:
+        return Path(found.rules).parent
     named = cli_options.flags.files or os.environ.get("COMPOSE_FILE")
     return here() if named else lab_folder(cli_options.flags, os.environ, here())
 

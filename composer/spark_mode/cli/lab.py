@@ -30,9 +30,10 @@ def lab(cli_options: CliOptions, path: Path | None, unset: bool) -> None:
 
 def _show(cli_options: CliOptions) -> None:
     found = find_lab(cli_options.flags, os.environ, here())
-    used, anywhere = [*found.compose, found.rules], set_folder(os.environ)
+    compose = [file for one in found.each for file in one.compose]
+    used, anywhere = [*compose, found.rules], set_folder(os.environ)
     said = [f"from anywhere: {anywhere}"] if anywhere else []
-    data = {"files": list(found.compose), "rules": found.rules, "project_name": found.project_name}
+    data = {"files": compose, "rules": found.rules, "project_name": found.project_name}
     cli_options.show({**data, "set": str(anywhere) if anywhere else None}, lambda: "\n".join([*used, *said]))
 
 

@@ -3,8 +3,9 @@
 import os
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import suppress
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, TextIO, cast
 
 import click
@@ -29,6 +30,7 @@ class Lines(Watcher):
     """Plain lines on standard error: for logs and pipes. With `quiet` only what must be known."""
 
     _fresh_line = ""
+    _projects: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, quiet: bool = False) -> None:
         self._quiet = quiet
@@ -52,12 +54,14 @@ class Lines(Watcher):
         self._say(f"recovering: {what}")
 
     def planned(self, plan: Plan) -> None:
+        self._projects = plan.projects
         for warning in plan.warnings:
             self._say(f"note: {warning}")
 
     def started(self, number: int, step: Step) -> None:
         self._step_begun = time.monotonic()
-        self._say(f"{number:>2}  {step.action:<13} {step.subject}: {step.cause}")
+        subject = step.shown_in(self._projects) if self._projects else step.subject
+        self._say(f"{number:>2}  {step.action:<13} {subject}: {step.cause}")
 
     def warned(self, message: str) -> None:
         self._settle()
@@ -95,7 +99,7 @@ class Screen(Lines):
 
     def started(self, number: int, step: Step) -> None:
         self._step_begun = time.monotonic()
-        self._line = f"{number:>2}  {step.action:<13} {step.shown}"
+        self._line = f"{number:>2}  {step.action:<13} {step.shown_in(self._projects)}"
         self._settle()
         from rich.text import Text
 
@@ -115,7 +119,7 @@ class Screen(Lines):
         took = time.monotonic() - self._step_begun
         from rich.text import Text
 
-        said = readable(f" {number:>2}  {step.action:<13} {step.shown}: {step.cause}")
+        said = readable(f" {number:>2}  {step.action:<13} {step.shown_in(self._projects)}: {step.cause}")
         self._console.print(Text.assemble(("✓", "green"), said, (f"  {took:.1f} s", "dim")))
 
     def _settle(self) -> None:

@@ -17,7 +17,7 @@ def show_plan(cli_options: CliOptions, plan: Plan) -> None:
 
 def plan_text(plan: Plan) -> str:
     """Return the plan for people."""
-    steps = columns(step_rows(plan.steps), right=(0,)) if plan.steps else str(plan)
+    steps = columns(step_rows(plan.steps, plan.projects), right=(0,)) if plan.steps else str(plan)
     lines = [steps, ""]
     if plan.keep:
         lines.append(f"kept: {', '.join(plan.keep)}")

@@ -25,10 +25,12 @@ def _lines(seen: Status) -> Iterator[str]:
     yield from _first(seen)
     yield ""
     if seen.services:
-        head = ("SERVICE", "CLASS", "STATE", "HEALTH", "AGE", "PLANNED", "MEASURED", "GROWN")
+        several = ["PROJECT"] * any(one.project for one in seen.services)
+        head = ("SERVICE", *several, "CLASS", "STATE", "HEALTH", "AGE", "PLANNED", "MEASURED", "GROWN")
         rows = [
             (
                 readable(one.service),
+                *(readable(one.project or "-") for _ in several),
                 one.class_,
                 one.state,
                 "-" if one.health == "none" else one.health,
@@ -37,7 +39,7 @@ def _lines(seen: Status) -> Iterator[str]:
             )
             for one in seen.services
         ]
-        yield columns([head, *rows], right=(5, 6, 7))
+        yield columns([head, *rows], right=tuple(place + len(several) for place in (5, 6, 7)))
     else:
         yield "nothing of the lab runs"
     if seen.models:

@@ -78,13 +78,14 @@ def ask(question: Question, asker: int) -> str | None:
     if began is None:
         return "the Compose process that asked is gone"
     os.chdir(question.lab)
-    return judge(_session(question), question.service, asker, began)
+    session = _session(question)
+    return judge(session, session.project.lab_name(question.project, question.service), asker, began)
 
 
 def judge(session: "Session", service: str, asker: int, began: int) -> str | None:
     """Return why a service of a lab must not start, or give the process `asker` that `began` then a lease and return None.
 
-    Raises SparkModeError for whatever prevents a judgement.
+    `service` is its name in the lab. Raises SparkModeError for whatever prevents a judgement.
     """
     from spark_mode.journal.understanding import UNDERSTOOD
     from spark_mode.planning.start_admission import start_refusal, the_command
@@ -104,7 +105,8 @@ def judge(session: "Session", service: str, asker: int, began: int) -> str | Non
         refusal = start_refusal(service, session.project, session.rules, observed, session.capacity)
         if refusal:
             return f"{refusal.message}; {refusal.hint}" if refusal.hint else refusal.message
-        lease = Lease.give(service, session.project.name, asker, began, user_name(), observed.containers)
+        project, plain = session.project.part_of(service).name, session.project.plain_name(service)
+        lease = Lease.give(service, project, asker, began, user_name(), observed.containers).model_copy(update={"service": plain})
         if _runs_as_it_should(service, session, observed):
             lease = lease.model_copy(update={"passes_until": session.clock.now() + PASSING_SECONDS})
         session.leases.add(lease)
@@ -117,9 +119,8 @@ def _session(question: Question) -> "Session":
     from spark_mode.session.opening import open_lab
 
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("COMPOSE_", "SPARK_MODE_"))}
-    flags = Flags(project_name=question.project, rules=question.rules, directory=str(question.lab))
-    found = find_lab(flags, environment, question.lab)
-    return open_lab(found)
+    flags = Flags(rules=question.rules, directory=str(question.lab))
+    return open_lab(find_lab(flags, environment, question.lab).under(str(question.lab), question.project))
 
 
 def _runs_as_it_should(service: str, session: "Session", observed: "Observed") -> bool:

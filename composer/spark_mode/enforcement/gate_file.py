@@ -81,7 +81,10 @@ def uninstall(lab: Path) -> bool:
 def without_gate(project: Project) -> tuple[str, ...]:
     """Return the services that have no gate before them."""
     return tuple(
-        name for name, service in project.services.items() if service.of_compose and gate_of(name) not in service.depends_on
+        project.lab_name(part.name, name)
+        for part in project.parts or (project,)
+        for name, service in part.services.items()
+        if service.of_compose and gate_of(name) not in service.depends_on
     )
 
 

@@ -58,10 +58,10 @@ class Guard:
         """
         require_trusted(self._session.files)
         with self._interruption.listening(), suppress(LeftAtOnce):
-            self._say(f"guarding {self._session.project.name}")  # from here on Ctrl-C ends it in order
+            self._say(f"guarding {', '.join(self._session.project.names)}")  # from here on Ctrl-C ends it in order
             notify("READY=1\nSTATUS=guarding")
             while not self._is_over:
-                with self._net(), self._session.docker.changes(self._session.project.name) as changes:
+                with self._net(), self._session.docker.changes(*self._session.project.names) as changes:
                     self._follow(changes)
             if self._interruption.requested:
                 notify("STOPPING=1")

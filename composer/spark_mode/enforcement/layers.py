@@ -22,9 +22,18 @@ def layers(session: Session) -> list[Finding]:
     return [*_gate(session), *_guard(session), *_shared(session)]
 
 
+def without_place(session: Session) -> Iterator[tuple[str, str]]:
+    """Yield which of several projects can have no gate, and why."""
+    for part, files in zip(session.project.parts, session.files.each, strict=False):
+        if "" in part.unusable:
+            yield part.name, "Compose cannot read it"
+        elif not files.folder:
+            yield part.name, "rules.yaml names its files, and a gate is named in the .env of a folder"
+
+
 def _gate(session: Session) -> Iterator[Finding]:
     where, fix = "gate", "spark-mode gate install"
-    named = any(Path(file).name == NAME for file in session.files.compose)
+    named = any(Path(file).name == NAME for one in session.files.each for file in one.compose)
     if os.environ.get("COMPOSE_FILE") and not named:
         message = "COMPOSE_FILE is exported here and goes around it: plain `docker compose up` does not ask the rules"
         yield Finding(level="warning", where=where, message=message, fix="unset COMPOSE_FILE")

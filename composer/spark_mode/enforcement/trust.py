@@ -1,9 +1,9 @@
 """What a guard reads must not be for others to write: rules decide what it stops, and it runs Compose, often as root.
 
 Whoever names a lab to a guard trusts three users: root, the one that the guard runs as, and the owner of the lab, who is the
-owner of its first Compose file; in group docker those are as good as root anyhow. Every file that Compose reads for the lab
-must be theirs, those included, and so must every directory and link on the way to it: who may write one of these puts
-another file in its place. Whom the owner lets write through a group is the owner's affair.
+owner of its first Compose file; in group docker those are as good as root anyhow. Every file that Compose reads for any of its
+projects must be theirs, those included, and so must every directory and link on the way to it: who may write one of these
+puts another file in its place. Whom the owner lets write through a group is the owner's affair.
 """
 
 import os
@@ -25,10 +25,10 @@ LINKS = 40
 def require_trusted(files: LabFiles) -> None:
     """Raise ConfigurationError for a lab that somebody else may change, or of which it cannot be told what it is made from."""
     owners = {0, os.geteuid(), *_owner_of(Path(files.compose[0]))}
-    for path in inputs_of(files):
+    for path in (path for one in files.each for path in inputs_of(one)):
         _require(path, owners)
-    folders = [Path(files.project_directory or Path(files.compose[0]).parent)]
-    left, seen = [Path(one) for one in (*files.compose, files.rules)], set[str]()
+    folders = [Path(one.project_directory or Path(one.compose[0]).parent) for one in files.each]
+    left, seen = [Path(path) for path in (*(file for one in files.each for file in one.compose), files.rules)], set[str]()
     while left:
         file = left.pop()
         _require(file, owners)

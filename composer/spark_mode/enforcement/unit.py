@@ -98,7 +98,12 @@ def unit_text(files: LabFiles, project: str, folder: Path) -> str:
 
 
 def _flags(files: LabFiles, project: str) -> Sequence[str]:
-    """Return the flags that name a lab wherever they are given: everything that found it this time, written out."""
+    """Return the flags that name a lab wherever they are given: everything that found it this time, written out.
+
+    Rules that name several projects name all of it.
+    """
+    if files.others:
+        return ["--rules", files.rules]
     flags = [("--file", file) for file in files.compose] + [("--env-file", file) for file in files.env_files]
     if files.project_directory:
         flags.append(("--project-directory", files.project_directory))

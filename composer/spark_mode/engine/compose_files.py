@@ -34,10 +34,10 @@ OUTLINE = ("--profile", "*", "config", "--no-interpolate", "--no-consistency", "
 
 
 class ComposeFiles:
-    """The Compose files of a lab, behind the engine's socket. `version` is that of Compose, once the files were read."""
+    """The files of one Compose project, behind the engine's socket. `version` is that of Compose, once the files were read."""
 
     def __init__(self, files: LabFiles, socket: str, cache: ProjectCache | None = None) -> None:
-        self._files, self._socket, self._cache = files, socket, cache
+        self.files, self._socket, self._cache = files, socket, cache
         self._kept: Kept | None = None
         self._asked: dict[str, subprocess.Popen[bytes]] = {}
         self.version = ""
@@ -55,12 +55,12 @@ class ComposeFiles:
         self._ask()
 
     def _ask(self) -> None:
-        for file in self._files.compose:
+        for file in self.files.compose:
             if _REMOTE.search(file):
                 raise ConfigurationError(f"{file}: Compose files from elsewhere are not used", "copy it here, and read it first")
-        questions = QUESTIONS | ({"outline": OUTLINE} if may_draw_in(self._files) else {})
+        questions = QUESTIONS | ({"outline": OUTLINE} if may_draw_in(self.files) else {})
         for name, question in questions.items():
-            self._asked[name] = ask([*compose_flags(self._files), *question], self._socket)
+            self._asked[name] = ask([*compose_flags(self.files), *question], self._socket)
 
     def read(self) -> "Project":
         """Return the project.
@@ -83,7 +83,7 @@ class ComposeFiles:
         version = answers["version"].text("Docker Compose is missing", "install docker-compose-plugin")
         self.version = version.strip().removeprefix("v")
         _check_version(self.version)
-        first = self._files.compose[0] if self._files.compose else "the Compose files"
+        first = self.files.compose[0] if self.files.compose else "the Compose files"
         project = self._together(self._despite_names(answers), first)
         if not project.services:
             raise ConfigurationError(f"{first}: has no services", _FIX)
@@ -99,14 +99,14 @@ class ComposeFiles:
         said = answers["config"].complaint()
         if not said or ONE_NAME not in said:
             return answers
-        again = collect({"config": ask([*compose_flags(self._files), *QUESTIONS["config"], "--no-consistency"], self._socket)})
+        again = collect({"config": ask([*compose_flags(self.files), *QUESTIONS["config"], "--no-consistency"], self._socket)})
         return answers if again["config"].complaint() else answers | again
 
     def _together(self, answers: dict[str, Answer], first: str) -> "Project":
         """Return the project as Compose resolves all profiles together, or else each apart."""
         from spark_mode.lab.project import read_project
 
-        flags, compose = compose_flags(self._files), release(self.version)
+        flags, compose = compose_flags(self.files), release(self.version)
         try:
             resolved, hashes = answers["config"].text(first, _FIX), hashes_in(answers["hashes"].text(first, _FIX))
         except ConfigurationError as fault:

@@ -164,9 +164,10 @@ class EngineApi:
         return {id_: _memory(*answer) for id_, answer in zip(ids, self._sweep(paths), strict=True)}
 
     @contextmanager
-    def changes(self, project: str) -> Iterator[EventStream]:
+    def changes(self, *projects: str) -> Iterator[EventStream]:
         wanted = ["start", "die", "oom", "pause", "unpause", "destroy", "health_status"]
-        filters = {"label": [f"{PROJECT}={project}"], "type": ["container"], "event": wanted}
+        label = f"{PROJECT}={projects[0]}" if len(projects) == 1 else PROJECT  # the engine takes labels together, not either
+        filters = {"label": [label], "type": ["container"], "event": wanted}
         query = urlencode({"filters": json.dumps(filters)}, quote_via=quote)
         with socket.socket(socket.AF_UNIX) as connection:
             stream = EventStream(connection)

@@ -215,8 +215,8 @@ class Docker(Protocol):
     def memories_of(self, ids: Sequence[str]) -> dict[str, int | None]:
         """Return the same of many containers, by their ids."""
 
-    def changes(self, project: str) -> AbstractContextManager[Changes]:
-        """Follow what happens to the project's containers."""
+    def changes(self, *projects: str) -> AbstractContextManager[Changes]:
+        """Follow what happens to the projects' containers, where there are several perhaps to those of others as well."""
 
     def last_lines(self, id: str, count: int, since: float = 0.0) -> tuple[str, ...]:
         """Return the last lines that a container wrote since a time, in seconds since the epoch; no control characters."""

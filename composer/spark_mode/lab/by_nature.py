@@ -51,7 +51,8 @@ def names_of(service: Service, project: Project) -> tuple[str, ...]:
     """Return the names of a service's containers: its own, or those that Compose gives by default."""
     if service.container_name:
         return (service.container_name,)
-    return tuple(f"{project.name}-{service.name}-{number}" for number in range(1, service.replicas + 1))
+    own, name = service.project or project.name, service.plain or service.name
+    return tuple(f"{own}-{name}-{number}" for number in range(1, service.replicas + 1))
 
 
 def _label(service: str) -> str:

@@ -80,6 +80,7 @@ class Service(_Part):
     that nobody else can have beside it; `replicas` is how many containers Compose starts of it.
     `start_by_compose`: it has what Compose adds at each start (`post_start`, configs and secrets that it copies in).
     `unit` is what systemd runs in its place: Compose knows nothing of it.
+    `project` is the Compose project that it is of and `plain` its name there, where the lab has several; else both are empty.
     """
 
     name: str
@@ -106,6 +107,8 @@ class Service(_Part):
     pre_stop: bool = False
     start_by_compose: bool = False
     unit: str | None = None
+    project: str = ""
+    plain: str = ""
 
     @property
     def of_compose(self) -> bool:
@@ -133,6 +136,9 @@ class Service(_Part):
 class Project(_Part):
     """The whole project, all profiles included. `compose` is the version of Compose that resolved it.
 
+    A lab of several Compose projects is one project, under the name of the first (`joined.py`): `parts` are those, and its
+    services have the names by which the lab knows them.
+
     `unusable` says of a profile why Compose cannot resolve it; of the empty one, which is what has none, why it resolves nothing.
     `apart` says that it does not resolve all profiles together. `stand_ins` are values for variables that Compose would have, so
     that it resolves what does not need them.
@@ -146,6 +152,48 @@ class Project(_Part):
     unusable: dict[str, str] = Field(default_factory=dict)
     apart: bool = False
     stand_ins: dict[str, str] = Field(default_factory=dict)
+    parts: "tuple[Project, ...]" = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that Compose has for it: one, or those of its parts."""
+        return tuple(part.name for part in self.parts) or (self.name,)
+
+    def lab_name(self, project: str, service: str) -> str:
+        """Return how the lab knows a service of one of its Compose projects: as it is, `project/service` where two have it."""
+        is_shared = any(service in part.services for part in self.parts if part.name != project)
+        return f"{project}/{service}" if is_shared else service
+
+    def known_as(self, word: str) -> str:
+        """Return how the lab knows what is written as `project/service`; any other word is left as it is."""
+        project, _, service = word.rpartition("/")
+        return self.lab_name(project, service) if self.parts and project in self.names else word
+
+    def profile_known_as(self, word: str) -> str:
+        """Return how the lab knows a profile that is written as `project/profile`; any other word is left as it is."""
+        project, _, profile = word.rpartition("/")
+        is_its = any(profile in one.profiles for one in self.services.values() if one.project == project)
+        return profile if self.parts and is_its and word not in self.profiles else word
+
+    def part_of(self, service: str) -> "Project":
+        """Return the Compose project that a service is of."""
+        return next((part for part in self.parts if part.name == self.services[service].project), self)
+
+    def plain_name(self, service: str) -> str:
+        """Return the name that a service has in its Compose project."""
+        return self.services[service].plain if self.parts else service
+
+    @property
+    def unread(self) -> str | None:
+        """Which of several Compose projects cannot be read, and why: what services and profiles those have is not known."""
+        found = (
+            f"Compose cannot read the project {part.name}: {part.unusable['']}" for part in self.parts if "" in part.unusable
+        )
+        return "; ".join(found) or None
+
+    def namesakes(self, service: str) -> tuple[str, ...]:
+        """Return the services of several of its Compose projects that have this name, as the lab knows them."""
+        return tuple(name for name, one in self.services.items() if one.plain == service and name != service)
 
     @property
     def profiles(self) -> tuple[str, ...]:
@@ -165,10 +213,18 @@ class Project(_Part):
         return frozenset(name for name, dependency in dependencies if dependency.condition == "service_completed_successfully")
 
     def fault_of(self, name: str) -> str | None:
-        """Return why a service cannot be used: Compose resolves nothing at all, or none of its profiles."""
+        """Return why a service cannot be used: Compose resolves nothing at all, or none of its profiles.
+
+        One that none of several Compose projects has may be of one that Compose cannot read.
+        """
+        if self.parts:
+            known = self.services.get(name)
+            if known is None:
+                return self.unread
+            return self.part_of(name).fault_of(known.plain) if known.unit is None else None
         reasons = [self.unusable.get(profile) for profile in self.services[name].profiles] if name in self.services else []
-        known = tuple(filter(None, reasons))
-        return self.unusable.get("") or ("; ".join(dict.fromkeys(known)) if known and len(known) == len(reasons) else None)
+        faults = tuple(filter(None, reasons))
+        return self.unusable.get("") or ("; ".join(dict.fromkeys(faults)) if faults and len(faults) == len(reasons) else None)
 
     def of_profile(self, profile: str) -> tuple[str, ...]:
         """Return the services of a profile without what they depend on."""

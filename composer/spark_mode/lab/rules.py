@@ -10,7 +10,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from spark_mode.lab.size import GB, Size, SizeOrAuto
-from spark_mode.lab.workload import Footprint, Name, Range, Strict, Workload, tagged
+from spark_mode.lab.workload import Footprint, Name, Range, Strict, Text, Workload, tagged
 
 
 class Limits(Strict):
@@ -192,13 +192,23 @@ WITHOUT_GPU = Footprint.model_construct(planned=GB, low=GB, high=GB)
 """What a service without a GPU counts where nothing else is said of it."""
 
 
+class ProjectFiles(Strict):
+    """A Compose project by its files, and by the name and the files of variables that Compose is given with them."""
+
+    files: tuple[Text, ...] = Field(strict=False, min_length=1)
+    name: Text | None = None
+    env_files: tuple[Text, ...] = Field(default=(), strict=False)
+
+
 class Rules(Strict):
     """Everything that rules.yaml says, in its order.
 
-    `scope` is where the rules hold: on the whole machine, or for a lab of its own within its project alone.
+    `scope` is where the rules hold: on the whole machine, or for a lab of its own within its project alone. `projects` are the
+    Compose projects that the lab is made of, where it is not the one beside the file: folders, or files, relative to it.
     """
 
     scope: Literal["machine", "project"] = "machine"
+    projects: tuple[Text | ProjectFiles, ...] = Field(default=(), strict=False)
     hardware: Hardware
     limits: Limits
     overhead: Overhead

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from spark_mode.errors import ConfigurationError
+from spark_mode.lab.joined import with_lab_names
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import WITHOUT_GPU, Mode, Rules
 from spark_mode.lab.rules_reading import suggest
@@ -14,6 +15,7 @@ def with_project(rules: Rules, project: Project, file: str) -> Rules:
 
     Raises ConfigurationError with each mode whose profiles are there and do not tell its class.
     """
+    rules = with_lab_names(rules, project)
     told, mistakes = dict(rules.modes), []
     for name, mode in rules.modes.items():
         if not mode.class_ and {*mode.profiles, *mode.services} <= {*project.profiles, *project.services}:
@@ -37,8 +39,15 @@ def absent_services(rules: Rules, project: Project) -> Iterator[str]:
     for section, entries in (("workloads", rules.workloads), ("hosts", rules.hosts)):
         for name, entry in entries.items():
             if entry.service is not None and entry.service not in project.services:
-                near = suggest(entry.service, project.services)
+                near = near_service(entry.service, project)
                 yield f"{section}/{name}/service: the Compose files have no service {entry.service}{near}"
+
+
+def near_service(wrong: str, project: Project) -> str:
+    """Return how to write the service that was meant, where several projects have one of that name or one is near."""
+    if meant := project.namesakes(wrong):
+        return f"; several projects have one of that name: {', '.join(meant)}"
+    return suggest(wrong, project.services)
 
 
 def classes_of_target(services: Iterable[str], models: Iterable[str], rules: Rules) -> frozenset[str]:

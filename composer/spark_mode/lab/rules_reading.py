@@ -13,6 +13,7 @@ from spark_mode.errors import ConfigurationError
 from spark_mode.lab.document import parse_document
 from spark_mode.lab.left_out import complete
 from spark_mode.lab.mistakes import in_our_words
+from spark_mode.lab.places import PROJECTS
 from spark_mode.lab.rules import RULE_KINDS, Alternate, AtMost, Careful, Exclusive, Rules
 from spark_mode.lab.suggestion import nearest
 from spark_mode.lab.verbs import NO_MODES, VERBS
@@ -69,6 +70,7 @@ def _document(text: str, name: str, read_other: Callable[[str], str]) -> tuple[d
     base = parse_document(read_other(other), other)
     if not isinstance(base, dict) or "extends" in base:
         raise ConfigurationError(f"{name}: extends: {other} must be a complete rules file")
+    base.pop(PROJECTS, None)  # which are relative to where they stand
     return {**base, **data}, scale
 
 

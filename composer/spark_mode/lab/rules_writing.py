@@ -12,7 +12,8 @@ WIDTH = 130
 def as_document(rules: Rules) -> dict[str, Any]:
     """Return the plain data of a rules file; sizes have their unit, and what nothing stands for is left out."""
     unnamed = {"workloads": {"__all__": {"name"}}}
-    return rules.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=unnamed)
+    document = rules.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=unnamed)
+    return document if rules.projects else {key: part for key, part in document.items() if key != "projects"}
 
 
 def as_text(rules: Rules) -> str:

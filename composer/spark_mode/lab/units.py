@@ -17,7 +17,7 @@ def with_units(rules: Rules, project: Project) -> tuple[Rules, Project]:
     hosts = {name: host for name, host in rules.hosts.items() if host.unit}
     if not hosts:
         return rules, project
-    if taken := next((name for name in hosts if name in project.services), None):
+    if taken := next((name for name in hosts if name in project.services or project.namesakes(name)), None):
         message = f'hosts/{taken}: it has a unit, and "{taken}" is a service of the Compose files'
         raise ConfigurationError(message, "give the host another name, or take one of the two away")
     own = {name: host.model_copy(update={"service": name}) for name, host in hosts.items()}

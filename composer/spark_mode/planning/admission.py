@@ -135,11 +135,14 @@ def _image_refusal(problem: PlanningProblem) -> Refusal | None:
     if not by_hand or not problem.observed.complete:
         return None
     verb = "build" if services[by_hand[0]].builds else "pull"
-    together = "" if problem.project.apart else "--profile '*' "
+    part = problem.project.part_of(by_hand[0])
+    together = "" if part.apart else "--profile '*' "
+    where = f"in the folder of {part.name}: " if problem.project.parts else ""
+    plain = [problem.project.plain_name(name) for name in by_hand if problem.project.part_of(name) is part]
     have = "has no image yet" if len(by_hand) == 1 else "have no images yet"
     return Refusal(
         message=f"{', '.join(by_hand)} {have}, and a switch {verb}s none",
-        hint=f"docker compose {together}{verb} {' '.join(by_hand)}",
+        hint=f"{where}docker compose {together}{verb} {' '.join(plain)}",
         kind="configuration",
     )
 

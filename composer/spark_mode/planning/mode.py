@@ -77,10 +77,15 @@ def services_of(mode: Mode, profile: str | None, project: Project) -> tuple[str,
     return mode.services if profile is None else project.of_profile(profile)
 
 
-def base_services(project: Project, rules: Rules) -> tuple[str, ...]:
-    """Return what belongs to every target: the services without a profile, but for those that a mode names."""
+def base_services(project: Project, rules: Rules, beside: Iterable[str] | None = None) -> tuple[str, ...]:
+    """Return what belongs to every target: the services without a profile, but for those that a mode names.
+
+    Of several Compose projects only those count that have a service of `beside`, as for Compose.
+    """
     named = {service for mode in rules.modes.values() for service in mode.services}
-    return tuple(name for name in project.without_profile if name not in named)
+    of = None if beside is None or not project.parts else {project.services[name].project for name in beside}
+    base = (name for name in project.without_profile if name not in named)
+    return tuple(name for name in base if of is None or project.services[name].project in of)
 
 
 def mode_services(mode: str | None, project: Project, rules: Rules) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from spark_mode.planning.observed import LEASED, RELEASE, ForeignWorkload
 from spark_mode.planning.plan import Refusal
 from spark_mode.planning.problem import PlannedStop, PlanningProblem
 from spark_mode.planning.request import StopRequest
-from spark_mode.planning.resolve import find_workload
+from spark_mode.planning.resolve import find_named
 
 
 def asked_for(problem: PlanningProblem, asked: Sequence[str]) -> tuple[PlannedStop, ...]:
@@ -83,12 +83,14 @@ def _meant(name: str, problem: PlanningProblem) -> Iterator[str]:
     own = (workload.service or workload.name) if workload else name
     if name in project.profiles:
         services = project.of_profile(name)
-        yield from (one for one in services if project.services[one].profiles == (name,) or one == own)
+        plain = name.rpartition("/")[2]
+        more = {one: {*service.profiles} - {plain, f"{service.project}/{plain}"} for one, service in project.services.items()}
+        yield from (one for one in services if not more[one] or one == own)
     elif workload or name in project.services or name in problem.observed.active_services or rules.daemon(name):
         yield own
     else:
         _require_no_mode(name, rules)
-        find_workload(rules, name, (*project.services, *project.profiles))
+        find_named(name, project, rules, (*project.services, *project.profiles))
 
 
 def _require_no_mode(name: str, rules: Rules) -> None:

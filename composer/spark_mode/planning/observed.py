@@ -25,7 +25,8 @@ Health = Literal["none", "starting", "healthy", "unhealthy"]
 class Container(Frozen):
     """A container as the engine reported it. Times are the engine's: ISO 8601, and seconds since the epoch to compare them.
 
-    `shares` are the containers, by id, whose namespaces or volumes it uses.
+    `shares` are the containers, by id, whose namespaces or volumes it uses. `project` is the Compose project that it is of,
+    where the lab has several.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Container(Frozen):
     restart_retries: int = 0
     address: str | None = None
     shares: tuple[str, ...] = ()
+    project: str | None = None
 
     @property
     def active(self) -> bool:

@@ -10,9 +10,12 @@ from spark_mode.planning.observed import Observed
 
 def orphans(observed: Observed, project: Project, rules: Rules) -> Iterator[str]:
     """Yield what is known of each; nothing where Compose resolves nothing, because the files' services are not known then."""
+    unread = {part.name for part in project.parts if "" in part.unusable}
+    unknown = {one.service for one in observed.active if one.project in unread}
+    known = unknown | project.services.keys()
     for name in () if "" in project.unusable else observed.active_services:
         footprint = rules.footprint_of_undescribed(name)
-        if name in project.services or rules.of_service(name) or rules.host_of_service(name) or footprint is None:
+        if name in known or rules.of_service(name) or rules.host_of_service(name) or footprint is None:
             continue
         yield (
             f"{name} runs and is no longer in the Compose files, and no workload describes it: "

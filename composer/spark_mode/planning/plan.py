@@ -1,6 +1,7 @@
 """A plan is data: steps with their causes, the budget behind them, and what they cost. `str(plan)` is the dry run."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Literal
 
 from pydantic import Field
@@ -22,10 +23,10 @@ class _Step(Frozen):
     subject: str
     cause: str
 
-    @property
-    def shown(self) -> str:
-        """The subject as people see it, with a few of many names."""
-        return few(self.subject.split(", "), FEW) if len(self.subject) > LONG_SUBJECT else self.subject
+    def shown_in(self, projects: Mapping[str, str]) -> str:
+        """Return the subject as people see it: with a few of many names, and the Compose project of each that has one."""
+        names = [f"{one} ({projects[one]})" if one in projects else one for one in self.subject.split(", ")]
+        return few(names, FEW) if len(self.subject) > LONG_SUBJECT else ", ".join(names)
 
 
 class Create(_Step):
@@ -183,8 +184,9 @@ class StoppedTraining(Frozen):
 class Plan(Frozen):
     """What shall happen, in order, and why: made by the planner, carried out by the executor.
 
-    `target` are the services that shall be active, with all that they need, `target_models` the models that were asked for;
-    `models` are all that count as admitted afterwards. What stays and what must go (`keep`, `preemptions`) is None where no
+    `projects` are the Compose projects of the lab's services, where it has several. `target` are the services that shall be
+    active, with all that they need, `target_models` the models that were asked for; `models` are all that count as admitted
+    afterwards. What stays and what must go (`keep`, `preemptions`) is None where no
     engine was asked (`observed`). Where one was and there are no steps, `refusal` or `nothing_to_do` says why.
     """
 
@@ -203,13 +205,14 @@ class Plan(Frozen):
     models: tuple[str, ...] = ()
     variants: dict[str, str] = Field(default_factory=dict)
     nothing_to_do: str | None = None
+    projects: dict[str, str] = Field(default_factory=dict)
 
     def __str__(self) -> str:
         if self.refusal:
             return f"refused: {self.refusal.message}"
         if not self.observed:
             return "no engine was asked, so nothing is known of what runs; see the budget for what fits"
-        return steps_text(self.steps) if self.steps else f"nothing to do: {self.nothing_to_do}"
+        return steps_text(self.steps, self.projects) if self.steps else f"nothing to do: {self.nothing_to_do}"
 
     def as_json(self) -> dict[str, object]:
         """Return the stable JSON form; sizes in GB."""
@@ -224,7 +227,7 @@ class Plan(Frozen):
             "budget": self.budget.as_json(),
             "refusal": self.refusal.model_dump(exclude_none=True, exclude={"memory"}) if self.refusal else None,
             "nothing_to_do": self.nothing_to_do,
-        }
+        } | ({"projects": self.projects} if self.projects else {})
 
 
 def steps_as_json(steps: Iterable[Step]) -> list[dict[str, object]]:
@@ -235,14 +238,14 @@ def steps_as_json(steps: Iterable[Step]) -> list[dict[str, object]]:
     ]
 
 
-def step_rows(steps: Iterable[Step]) -> list[tuple[str, str, str, str]]:
-    """Return number, action, subject and cause of each step."""
-    return [(str(number), step.action, step.shown, step.cause) for number, step in enumerate(steps, 1)]
+def step_rows(steps: Iterable[Step], projects: Mapping[str, str] = MappingProxyType({})) -> list[tuple[str, str, str, str]]:
+    """Return number, action, subject and cause of each step; `projects` are the Compose projects of services, of several."""
+    return [(str(number), step.action, step.shown_in(projects), step.cause) for number, step in enumerate(steps, 1)]
 
 
-def steps_text(steps: Iterable[Step]) -> str:
+def steps_text(steps: Iterable[Step], projects: Mapping[str, str] = MappingProxyType({})) -> str:
     """Write steps one a line: number, action, subject and cause in columns."""
-    rows = step_rows(steps)
+    rows = step_rows(steps, projects)
     widths = [max(len(row[column]) for row in rows) for column in range(3)] if rows else []
     return "\n".join(
         f"{number:>{widths[0]}}  {action:<{widths[1]}}  {subject:<{widths[2]}}  {cause}"

@@ -20,7 +20,7 @@ from spark_mode.planning.observed import Observed
 from spark_mode.planning.plan import Plan, Refusal, StoppedTraining
 from spark_mode.planning.preemption import stopping
 from spark_mode.planning.problem import PlanningProblem
-from spark_mode.planning.request import Request
+from spark_mode.planning.request import Request, in_lab_names
 from spark_mode.planning.resolve import resolve
 from spark_mode.planning.steps import steps
 from spark_mode.planning.target import (
@@ -37,9 +37,10 @@ def plan(request: Request, project: Project, rules: Rules, observed: Observed, c
     `capacity` is the machine's declared memory in bytes. Raises UsageFault for unknown names and ConfigurationError
     for services that rules.yaml does not describe.
     """
+    asked = str(request)
     if request.verb != "stop" and (clash := name_clash(project, rules)):
         raise ConfigurationError(clash, RENAME_IT)
-    rules = with_nature(rules, project)
+    rules, request = with_nature(rules, project), in_lab_names(request, project)
     problem = _problem(request, project, rules, observed, capacity)
     reckoned = _budget(problem, capacity)
     refusal = (
@@ -53,7 +54,7 @@ def plan(request: Request, project: Project, rules: Rules, observed: Observed, c
     target = problem.target
     kept = tuple(name for name in problem.remaining.active_services if name not in target.services)
     return Plan(
-        request=str(request),
+        request=asked,
         observed=observed.complete,
         mode=target.mode,
         target=target.services,
@@ -67,6 +68,7 @@ def plan(request: Request, project: Project, rules: Rules, observed: Observed, c
         target_models=target.models,
         models=tuple(dict.fromkeys([*problem.remaining.models, *target.models])),
         variants=target.variants,
+        projects={name: one.project for name, one in project.services.items() if one.project},
         nothing_to_do=None if chosen or refusal or not observed.complete else _why_nothing(problem),
     )
 

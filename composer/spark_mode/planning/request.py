@@ -7,6 +7,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from spark_mode.errors import UsageFault
 from spark_mode.frozen import Frozen
+from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.rules_reading import suggest
 from spark_mode.planning.mode import mode_text
@@ -116,6 +117,20 @@ def to_mode(rules: Rules, word: str, profile: str | None = None) -> ModeRequest:
         profile, own = split_variant(profile, mode.profiles)
         variant = own or variant
     return ModeRequest(mode=name, profile=profile, variant=variant)
+
+
+def in_lab_names(request: Request, project: Project) -> Request:
+    """Return a request with the names that a lab of several Compose projects has for what is written as `project/name`."""
+    if not project.parts:
+        return request
+    match request:
+        case ModeRequest():
+            return request.model_copy(update={"profile": request.profile and project.profile_known_as(request.profile)})
+        case UpRequest() | StopRequest():
+            return request.model_copy(update={"names": tuple(map(project.known_as, request.names))})
+        case RestoreRequest():
+            variants = {project.known_as(name): variant for name, variant in request.variants.items()}
+            return request.model_copy(update={"names": tuple(map(project.known_as, request.names)), "variants": variants})
 
 
 def split_variant(word: str, known: Collection[str]) -> tuple[str, str | None]:

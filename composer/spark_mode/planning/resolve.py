@@ -9,7 +9,7 @@ from spark_mode.errors import ConfigurationError, UsageFault
 from spark_mode.frozen import Frozen
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Mode, Rules
-from spark_mode.lab.rules_of_project import absent_services, classes_of_target
+from spark_mode.lab.rules_of_project import absent_services, classes_of_target, near_service
 from spark_mode.lab.rules_reading import suggest
 from spark_mode.lab.workload import Workload
 from spark_mode.planning.mode import base_services, mode_text
@@ -80,9 +80,10 @@ class _Collector:
     def service(self, name: str, where: str) -> None:
         """Take a service that `where` in rules.yaml says it runs in. Raises ConfigurationError."""
         if name not in self.project.services:
+            _require_read(self.project, f"{where} runs in the service {name}")
             raise ConfigurationError(
                 f'{where}: rules.yaml says it runs in the service "{name}", which the Compose files do not have'
-                + suggest(name, self.project.services),
+                + near_service(name, self.project),
                 "correct the service in rules.yaml, or add it to the Compose files",
             )
         self.services.append(name)
@@ -118,9 +119,25 @@ def find_workload(rules: Rules, name: str, also: tuple[str, ...] = ()) -> Worklo
     raise UsageFault(f'unknown name "{name}"{suggest(name, known_names)}', f"known are {', '.join(dict.fromkeys(known_names))}")
 
 
+def _require_read(project: Project, said: str) -> None:
+    """Raise ConfigurationError where Compose cannot read one of several projects, which may have what is `said` of it."""
+    if unread := project.unread:
+        raise ConfigurationError(f"{said}, and {unread}", "correct that; the other projects can be used meanwhile")
+
+
+def find_named(name: str, project: Project, rules: Rules, also: tuple[str, ...]) -> Workload:
+    """Return the workload of a name, as `find_workload` does, and with how to write the service of one of several projects."""
+    if rules.find(name) is None and (meant := project.namesakes(name)):
+        raise UsageFault(f'several projects have a service "{name}"', f"name one of them: {', '.join(meant)}")
+    if rules.find(name) is None:
+        _require_read(project, f'"{name}" is not known')
+    return find_workload(rules, name, also)
+
+
 def _require_profile(profile: str, project: Project) -> None:
     """Raise ConfigurationError when the Compose files do not have a mode's profile."""
     if profile not in project.profiles:
+        _require_read(project, f"the mode has the profile {profile}")
         raise ConfigurationError(
             f'the mode\'s profile "{profile}" is not in the Compose files{suggest(profile, project.profiles)}',
             f"the Compose files have {', '.join(project.profiles) or 'no profiles'}; correct modes in rules.yaml",
@@ -224,7 +241,7 @@ def _up_target(request: UpRequest, project: Project, rules: Rules) -> Target:
         elif name in rules.modes and rules.find(name) is None:
             raise UsageFault(f'"{name}" is a mode, and is asked for as one', f"spark-mode {name}")
         else:
-            collector.workload(find_workload(rules, name, (*project.profiles, *project.services)))
+            collector.workload(find_named(name, project, rules, (*project.profiles, *project.services)))
     for name in request.extra:
         collector.workload(find_workload(rules, name))
     target = _target(collector, collector.services, frozenset(), None, base=profiled)
@@ -275,7 +292,8 @@ def _target(collector: _Collector, named: list[str], scope: frozenset[str], mode
                 f"{name} has 0 replicas in the Compose files, so there is nothing to start",
                 "to have it started give it deploy.replicas 1, or no such line, which is the same",
             )
-    services = project.closure([*collector.services, *(base_services(project, collector.rules) if base else ())])
+    along = base_services(project, collector.rules, collector.services) if base else ()
+    services = project.closure([*collector.services, *along])
     return Target(
         services=services,
         named=project.closure([*named, *collector.services]),

@@ -119,7 +119,7 @@ def _both(one: ModeChoice, other: ModeChoice, project: Project, rules: Rules) ->
     asked = [resolve(ModeRequest(mode=each.mode, profile=each.profile), project, rules) for each in (one, other)]
     named = project.closure(name for target in asked for name in target.named)
     target = Target(
-        services=project.closure([*named, *base_services(project, rules)]),
+        services=project.closure([*named, *base_services(project, rules, named)]),
         named=named,
         models=tuple(dict.fromkeys(model for target in asked for model in target.models)),
     )

@@ -51,10 +51,10 @@ def check(session: Session, compose_version: str, model: Mapping[str, Any] | Non
         Finding(
             level="ok",
             where="compose",
-            message=f"project {project.name}, {services} services",
+            message=f"project{'s' * bool(project.parts)} {', '.join(project.names)}, {services} services",
         ),
         *_assumed(session),
-        *_variables(session.files),
+        *(finding for files in session.files.each for finding in _variables(files)),
         *_names(session),
         *_unusable(session),
         *_modes(session),
@@ -114,6 +114,10 @@ def _names(session: Session) -> Iterator[Finding]:
 
 def _unusable(session: Session) -> Iterator[Finding]:
     """Say which profiles Compose cannot resolve; nothing of them is started until it can."""
+    for part in session.project.parts:
+        if fault := part.unusable.get(""):
+            fix = "correct that; the other projects can be used"
+            yield Finding(level="error", where=f"compose: project {part.name}", message=f"cannot be used: {fault}", fix=fix)
     nothing = session.project.unusable.get("")
     for profile, fault in {"": nothing}.items() if nothing else session.project.unusable.items():
         fix = "correct that; what does not need it can be used"

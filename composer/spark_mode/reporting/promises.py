@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from types import MappingProxyType
 from typing import Any
 
 from spark_mode.engine.resolved import resolved
@@ -29,16 +30,23 @@ def promises(session: Session, model: Mapping[str, Any] | None) -> Iterator[Find
     `model` is Compose's own of the files, for whoever has asked for it already.
     """
     total = session.machine.memory().total
-    with suppress(SparkModeError):  # what Compose says of the files was said when they were opened
-        if total:
-            known = resolved(session.files, session.socket).model if model is None else model
-            yield from above_what_is_planned(session.rules, known, total)
+    for name, files in zip(session.project.names, session.files.each, strict=True) if total else ():
+        with suppress(SparkModeError):  # what Compose says of the files was said when they were opened
+            known = resolved(files, session.socket).model if model is None else model
+            names = {service: session.project.lab_name(name, service) for service in known["services"]}
+            yield from above_what_is_planned(session.rules, known, total or 0, names)
     yield from impossible_modes(session.project, session.rules, session.capacity)
 
 
-def above_what_is_planned(rules: Rules, model: Mapping[str, Any], memory: int) -> Iterator[Finding]:
-    """Yield the services whose own flag makes them take more than rules.yaml plans; `model` is Compose's, `memory` bytes."""
-    for service, size in sizes_by_flag(model, memory).items():
+def above_what_is_planned(
+    rules: Rules, model: Mapping[str, Any], memory: int, names: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Finding]:
+    """Yield the services whose own flag makes them take more than rules.yaml plans; `model` is Compose's, `memory` bytes.
+
+    `names` are those that the lab has for the services of one of several projects.
+    """
+    for plain, size in sizes_by_flag(model, memory).items():
+        service = names.get(plain, plain)
         workload = rules.of_service(service)
         if workload and size.planned > NEAR * workload.footprint.planned:
             taken, planned = gb_text(size.planned), gb_text(workload.footprint.planned)

@@ -52,7 +52,12 @@ def status(session: Session) -> Status:
         others=tuple(one.container.name for one in observed.others if one.container.id not in foreign),
         memory_users=session.memory_users(observed),
         utilisation=utilisation,
-        notes=(*notes(services, utilisation, long), *_unloads(session), *orphans(observed, session.project, rules)),
+        notes=(
+            *_unread(session),
+            *notes(services, utilisation, long),
+            *_unloads(session),
+            *orphans(observed, session.project, rules),
+        ),
         changes=tuple(_changes(session, observed, mode)),
         switching=who_switches(session.directories.locks),
         interrupted=str(session.cut_off) if session.cut_off else session.journal_state.puzzle,
@@ -70,6 +75,11 @@ def _unloads(session: Session) -> Iterator[str]:
     told = {one.request: one for one in history(session) if one.request.startswith("unload ") and one.at >= since}
     for one in told.values():
         yield f"{one.request.removeprefix('unload ')} was loaded outside Docker, and unloaded again: {one.note}; last at {one.at}"
+
+
+def _unread(session: Session) -> Iterator[str]:
+    if unread := session.project.unread:
+        yield f"{unread}; what runs of it is seen, and stopped; the other projects can be used"
 
 
 def _disarmed(session: Session, observed: Observed) -> Iterator[str]:
@@ -91,6 +101,7 @@ def _service(container: Container, rules: Rules, settled: Measurement | None, he
     workload = running_workload(rules, name, container.variant)
     host = rules.host_of_service(name)
     return ServiceStatus(
+        project=container.project,
         service=workload.label if workload and not container.one_off else container.name if container.one_off else name,
         class_=workload.class_ if workload else "host" if host else "unknown",
         state=container.state,
@@ -109,7 +120,10 @@ def _ended(mode: str, session: Session, observed: Observed) -> Iterator[ServiceS
         if name in completed:
             workload = running_workload(session.rules, name, None)
             class_ = workload.class_ if workload else "unknown"
-            yield ServiceStatus(service=name, class_=class_, state="exited (0)", health="none", age=None, planned=None)
+            project = session.project.services[name].project or None
+            yield ServiceStatus(
+                project=project, service=name, class_=class_, state="exited (0)", health="none", age=None, planned=None
+            )
 
 
 def _models(observed: Observed, rules: Rules) -> Iterator[ModelStatus]:

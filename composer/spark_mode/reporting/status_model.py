@@ -11,7 +11,7 @@ class ServiceStatus(Frozen):
     `age` is in seconds, `planned` in bytes, None for a host.
 
     `measured` is what it took when it settled, `grown` by how much it holds more since; bytes, None where unknown, as what it
-    took is where others' memory moved meanwhile.
+    took is where others' memory moved meanwhile. `project` is its Compose project, where the lab has several.
     """
 
     service: str
@@ -22,6 +22,7 @@ class ServiceStatus(Frozen):
     planned: int | None
     measured: int | None = None
     grown: int | None = None
+    project: str | None = None
 
 
 class ModelStatus(Frozen):
@@ -89,6 +90,7 @@ class Status(Frozen):
                     "measured_gb": _gb(one.measured),
                     "grown_gb": _gb(one.grown),
                 }
+                | ({"project": one.project} if one.project else {})
                 for one in self.services
             ],
             "ollama": [

@@ -8,18 +8,23 @@ It imports nothing heavy, because the questions to Compose start as soon as the 
 
 import os
 from collections.abc import Mapping, Sequence
+from os.path import normpath
 from pathlib import Path
 from typing import NamedTuple
 
 from spark_mode.engine.env_files import FILE, NAME, SEPARATOR, compose_settings
-from spark_mode.errors import ConfigurationError
+from spark_mode.errors import ConfigurationError, UsageFault
 from spark_mode.lab.files import LabFiles
-from spark_mode.plain_file import read_plain
+from spark_mode.lab.places import Place, may_name_projects, places_in
+from spark_mode.plain_file import plain_text, read_plain
 
 COMPOSE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 OVERRIDE_NAMES = ("compose.override.yml", "compose.override.yaml", "docker-compose.override.yml", "docker-compose.override.yaml")
 """What Compose adds by itself, the first that is there, where no file is named (compose-go, cli/options.go)."""
 RULES_NAME = "rules.yaml"
+_NAMING = {"files": "-f", "project_name": "-p", "project_directory": "--project-directory", "env_files": "--env-file"}
+"""The options that name a project; so do variables that are exported."""
+_EXPORTED = (FILE, NAME, "COMPOSE_ENV_FILES")
 _NAME_IT = "go to the lab's directory, or name it: -C DIR, or its files with -f; or set it once: spark-mode lab DIR"
 
 
@@ -45,8 +50,64 @@ def here() -> Path:
 def find_lab(flags: Flags, environment: Mapping[str, str], here: Path) -> LabFiles:
     """Return the files of the lab.
 
-    Raises ConfigurationError when there is none, no rules file with it, or an `.env` that Compose cannot read.
+    Raises ConfigurationError when there is none, no rules file with it, or an `.env` that Compose cannot read; UsageFault for
+    options that name a project where the rules name several.
     """
+    named = _rules_named(flags, environment)
+    several = lab_of_rules(str(here / named)) if named else None
+    if several is None:
+        found = _find_one(flags, environment, here)
+        several = lab_of_rules(found.rules)
+        if several is None:
+            return found
+    _require_unnamed(flags, environment, several.rules)
+    return several
+
+
+def _require_unnamed(flags: Flags, environment: Mapping[str, str], rules: str) -> None:
+    """Raise UsageFault where a project is named beside rules that name several."""
+    if given := [option for option in _NAMING if getattr(flags, option)] + [name for name in _EXPORTED if environment.get(name)]:
+        names = ", ".join(_NAMING.get(one, one) for one in given)
+        message = f"{rules} says which Compose projects this lab is made of, and {names} would name another one"
+        raise UsageFault(message, "leave it out; a project of its own has rules of its own")
+
+
+def lab_of_rules(rules: str) -> LabFiles | None:
+    """Return the files of the Compose projects that rules name, None where they name none. Raises ConfigurationError."""
+    path = Path(rules)
+    if not (places := places_in(plain_text(path) or "", path.name)):
+        return None
+    first, *others = (_files_at(place, path) for place in places)
+    return first._replace(others=tuple(others))
+
+
+def _files_at(place: Place, rules: Path) -> LabFiles:
+    """Return the files of one of several projects, as plain Compose would take them in its folder."""
+    folder = Path(normpath(rules.parent / place.folder)) if place.folder is not None else None
+    settings = _settings_there(folder) if folder else {}
+    files = place.files or _split(settings.get(FILE, ""), {}, settings) or (folder and _usual(folder)) or COMPOSE_NAMES[:1]
+    compose = tuple(file if "://" in file else normpath((folder or rules.parent) / file) for file in files)
+    directory = Path(compose[0]).parent
+    named = tuple(normpath(rules.parent / file) for file in place.env_files)
+    return LabFiles(
+        compose=compose,
+        rules=str(rules),
+        project_name=place.name or settings.get(NAME),
+        env_files=named or _own_env_files(directory, folder or directory),
+        folder=str(folder) if folder else None,
+    )
+
+
+def _settings_there(folder: Path) -> dict[str, str]:
+    """Return what a project's `.env` says of it; what Compose cannot read there it says itself when it is asked."""
+    try:
+        return _settings(folder, ())
+    except ConfigurationError:
+        return {}
+
+
+def _find_one(flags: Flags, environment: Mapping[str, str], here: Path) -> LabFiles:
+    """Return the files of a lab of one Compose project. Raises as `find_lab` does."""
     named = named_env_files(flags, environment, here)
     folder, compose = _compose_files(flags, environment, here, named)
     rules = _rules_named(flags, environment)
@@ -176,11 +237,16 @@ def _rules_named(flags: Flags, environment: Mapping[str, str]) -> str | None:
 
 
 def _in_folder(folder: Path, environment: Mapping[str, str], named: Sequence[str], rules: str | None) -> Sequence[str]:
-    """Return the Compose files of a folder that is a lab: named in its `.env`, or under a usual name with rules."""
+    """Return the Compose files of a folder that is a lab: named in its `.env`, or under a usual name with rules.
+
+    Rules that name the projects are enough; they stand in for files then.
+    """
     settings = _settings(folder, named)
     if in_env := settings.get(FILE):
         return _split(in_env, environment, settings)
-    return _usual(folder) if rules or (folder / RULES_NAME).is_file() else ()
+    if not rules and not (folder / RULES_NAME).is_file():
+        return ()
+    return _usual(folder) or ([RULES_NAME] if may_name_projects(plain_text(folder / RULES_NAME) or "") else ())
 
 
 def _usual(folder: Path) -> Sequence[str]:

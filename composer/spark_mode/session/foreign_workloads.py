@@ -1,6 +1,6 @@
 """Which containers that are not of the lab's project are its workloads all the same: the lab under another name, and others."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os.path import realpath
 
 from spark_mode.engine.answers import PROJECT
@@ -8,7 +8,7 @@ from spark_mode.lab.project import SCOPE, Project
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.workload import ForeignPattern
 from spark_mode.planning.mode import needed_models
-from spark_mode.planning.observed import ForeignContainer, ForeignWorkload
+from spark_mode.planning.observed import Container, ForeignContainer, ForeignWorkload
 from spark_mode.sharing.leases import Lease
 
 WORKLOAD = "org.spark-mode.workload"
@@ -16,20 +16,20 @@ WORKLOAD = "org.spark-mode.workload"
 
 
 def foreign_workloads(
-    others: Sequence[ForeignContainer], rules: Rules, project: Project, files: Sequence[str]
+    others: Sequence[ForeignContainer], rules: Rules, project: Project, files: Mapping[str, str]
 ) -> tuple[ForeignWorkload, ...]:
     """Return what of these the rules speak of: each under every name that it has, and the models that its profiles need.
 
-    `files` are the lab's own Compose files. A lab of its own has nothing foreign.
+    `files` are the lab's own Compose files, each with the name of its project. A lab of its own has nothing foreign.
     """
     if rules.scope == "project":
         return ()
-    own = frozenset(map(realpath, files))
+    own = {realpath(file): name for file, name in files.items()}
     found = [
-        ForeignWorkload(name=name, container=other.container, project=other.project)
-        for other in others
-        if other.labels.get(SCOPE) != "project"
-        for name in dict.fromkeys(_names(other, rules, project, own))
+        ForeignWorkload(name=name, container=one.container, project=one.project)
+        for one in (_as_in_lab(other, own, project) for other in others)
+        if one.labels.get(SCOPE) != "project"
+        for name in dict.fromkeys(_names(one, rules, project, own))
     ]
     return (*found, *_models(found, rules, project))
 
@@ -42,8 +42,18 @@ def hidden_from_others(others: Sequence[ForeignContainer], rules: Rules, project
     if rules.scope == "project":
         return ()
     services = [name for name, service in project.services.items() if service.scope == "project"]
-    own = [other for other in others if other.project == project.name and other.labels.get(SCOPE) == "project"]
-    return (*services, *(other.container.name for other in own if other.container.service not in services))
+    own = [other for other in others if other.project in project.names and other.labels.get(SCOPE) == "project"]
+    hidden = [(other.container.name, project.lab_name(other.project or "", other.container.service or "")) for other in own]
+    return (*services, *(name for name, service in hidden if service not in services))
+
+
+def named_in_lab(container: Container, name: str, project: Project) -> Container:
+    """Return a container of the Compose project of this name with the names that the lab has for services."""
+    if not project.parts:
+        return container
+    service = container.service and project.lab_name(name, container.service)
+    needs = tuple(project.lab_name(name, other) for other in container.depends_on)
+    return container.model_copy(update={"service": service, "depends_on": needs, "project": name})
 
 
 def leased_workloads(leases: Iterable[Lease], rules: Rules, project: Project) -> Iterator[ForeignWorkload]:
@@ -53,11 +63,16 @@ def leased_workloads(leases: Iterable[Lease], rules: Rules, project: Project) ->
             yield ForeignWorkload(name=name, container=one.as_container(), project=one.project)
 
 
-def _names(other: ForeignContainer, rules: Rules, project: Project, own: frozenset[str]) -> Iterator[str]:
+def _as_in_lab(other: ForeignContainer, own: Mapping[str, str], project: Project) -> ForeignContainer:
+    """Return a container that was made from the lab's files with the names that services have there."""
+    of = _project_of(other, own)
+    return other if of is None else other.model_copy(update={"container": named_in_lab(other.container, of, project)})
+
+
+def _names(other: ForeignContainer, rules: Rules, project: Project, own: Mapping[str, str]) -> Iterator[str]:
     """Yield the names of the lab that another container has."""
     service = other.container.service
-    is_own = _is_of(other.labels.get(f"{PROJECT}.config_files", ""), own)
-    if service and is_own and (name := _of_service(service, rules, project)):
+    if service and _project_of(other, own) and (name := _of_service(service, rules, project)):
         yield name
     if label := other.labels.get(WORKLOAD):
         yield from _labelled(label, rules)
@@ -73,9 +88,10 @@ def _of_service(service: str, rules: Rules, project: Project) -> str | None:
     return service if rules.host_of_service(service) or service in project.services else None
 
 
-def _is_of(config_files: str, own: frozenset[str]) -> bool:
-    """Whether Compose made a container from one of these files; it writes their absolute paths with commas between."""
-    return any(realpath(file) in own for file in config_files.split(",") if file.startswith("/"))
+def _project_of(other: ForeignContainer, own: Mapping[str, str]) -> str | None:
+    """Return of which project the file is that Compose made a container from; it writes absolute paths with commas between."""
+    files = other.labels.get(f"{PROJECT}.config_files", "").split(",")
+    return next((own[path] for file in files if file.startswith("/") and (path := realpath(file)) in own), None)
 
 
 def _labelled(label: str, rules: Rules) -> Iterator[str]:

@@ -1,14 +1,15 @@
 """Looking: from the doors to one snapshot that planning can read. Every look asks anew; nothing is remembered."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from types import MappingProxyType
 
 from spark_mode.engine.doors import Docker, HostAbsent, HostFailed, Machine, ModelHost
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.planning.mode import known_models
-from spark_mode.planning.observed import Endings, Hold, LoadedModel, Observed
-from spark_mode.session.foreign_workloads import foreign_workloads, leased_workloads
+from spark_mode.planning.observed import Container, Endings, Hold, LoadedModel, Observed
+from spark_mode.session.foreign_workloads import foreign_workloads, leased_workloads, named_in_lab
 from spark_mode.sharing.leases import Lease
 
 Hosts = Callable[[str], ModelHost]
@@ -34,13 +35,23 @@ def loaded_outside(hosts: Hosts, rules: Rules) -> frozenset[tuple[str, str]]:
     return frozenset(found)
 
 
+def containers_of(project: Project, docker: Docker) -> tuple[Container, ...]:
+    """Return the containers of a lab, in the order of its Compose projects. Raises EngineUnavailable."""
+    return _of_lab({name: docker.containers(name) for name in project.names}, project)
+
+
+def _of_lab(listed: Mapping[str, tuple[Container, ...]], project: Project) -> tuple[Container, ...]:
+    """Return those of these containers, by Compose project, that are the lab's, each with the names that it has there."""
+    return tuple(named_in_lab(one, name, project) for name in project.names for one in listed[name])
+
+
 class Observer:
     """Sees one lab on one machine. `admitted` are the models that the last switch admitted, `holds` what was ever held.
 
     `endings` says how containers ended, as far as switches know it.
 
-    `leases` gives what others were allowed to start; it counts as active. `files` are the lab's own Compose files: what was
-    made from one of them under another project name is foreign, and counts.
+    `leases` gives what others were allowed to start; it counts as active. `files` are the lab's own Compose files, each with the
+    name of its project: what was made from one of them under another name is foreign, and counts.
 
     All looks raise EngineUnavailable when the engine cannot be asked.
     """
@@ -55,7 +66,7 @@ class Observer:
         admitted: tuple[str, ...],
         holds: tuple[Hold, ...] = (),
         leases: Callable[[], tuple[Lease, ...]] = tuple,
-        files: Sequence[str] = (),
+        files: Mapping[str, str] = MappingProxyType({}),
         endings: Endings | None = None,
     ) -> None:
         self._docker, self._machine, self._hosts = docker, machine, hosts
@@ -70,17 +81,18 @@ class Observer:
         volumes) is left empty.
         """
         leases = self._leases()  # first: one that ends while the containers are listed is still seen, or its container is
-        listed = {name: self._docker.containers(name) for name in {self._project.name, *(one.project for one in leases)}}
-        containers = listed[self._project.name]
+        own = self._project.names
+        listed = {name: self._docker.containers(name) for name in {*own, *(one.project for one in leases)}}
+        containers = _of_lab(listed, self._project)
         unused = [one for one in leases if not one.is_used(listed[one.project])]
-        waiting = [one for one in unused if one.project == self._project.name]
-        others = self._docker.others(self._project.name)
+        waiting = [one.of_lab(self._project) for one in unused if one.project in own]
+        others = tuple(one for one in self._docker.others(own[0]) if one.project not in own)
         active = {one.service for one in containers if one.active}
         observed = Observed(
             containers=(*containers, *(one.as_container() for one in waiting if one.service not in active)),
             foreign=(
                 *foreign_workloads(others, self._rules, self._project, self._files),
-                *leased_workloads([one for one in unused if one not in waiting], self._rules, self._project),
+                *leased_workloads([one for one in unused if one.project not in own], self._rules, self._project),
             ),
             others=others,
             memory=self._machine.memory(),
@@ -96,13 +108,14 @@ class Observer:
 
     def observe_all(self) -> Observed:
         """Return everything that a plan depends on."""
+        own = self._project.names
         images = dict.fromkeys(service.image for service in self._project.services.values() if service.image)
         return self.observe_running(all_hosts=True).model_copy(
             update={
                 "gpu_runtime": self._docker.identity().gpu_runtime,
                 "images": self._docker.images(tuple(images)),
-                "networks": self._docker.networks(self._project.name),
-                "volumes": self._docker.volumes(self._project.name),
+                "networks": {key: one for name in own for key, one in self._docker.networks(name).items()},
+                "volumes": {key: one for name in own for key, one in self._docker.volumes(name).items()},
             }
         )
 

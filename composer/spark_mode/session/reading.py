@@ -5,12 +5,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
-from spark_mode.engine.compose_files import ComposeFiles
 from spark_mode.errors import ConfigurationError, SparkModeError
 from spark_mode.lab.no_rules import NO_RULES
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.rules_of_project import with_project
+from spark_mode.session.compose_projects import FindName, read_projects
+from spark_mode.session.prefetch import PendingAnswers
 from spark_mode.session.rules_file import read_rules_file, text_of
 
 
@@ -29,18 +30,18 @@ class Reading(NamedTuple):
 
 def read_lab(
     rules: str,
-    source: ComposeFiles,
-    inputs: dict[str, str],
-    name: Callable[[SparkModeError], str] | None,
+    asked: PendingAnswers,
+    name: FindName,
+    need_project: bool,
     forgive: Callable[[ConfigurationError], None],
 ) -> Reading:
-    """Read the rules, Compose's answer about the files that had the digests `inputs` before it was asked, and what of the rules
-    follows from that.
+    """Read the rules, what Compose answers about the files that it was asked about, and what of the rules follows from that.
 
-    `name` tells the project's name where a broken Compose file is allowed; what is wrong with the rules goes to `forgive`, which
-    raises it unless a lab is in hand without them. Raises ConfigurationError and EngineUnavailable.
+    `name` finds the name of a project that Compose cannot read. What is wrong with the rules goes to `forgive`, which
+    raises it unless a lab is in hand without them. Raises ConfigurationError and EngineUnavailable; for Compose files of which
+    nothing can be used only where `need_project` says so.
     """
-    read = dict(inputs)
+    read = dict(asked.inputs)
 
     def text(path: Path) -> str:
         found = text_of(path)
@@ -52,14 +53,10 @@ def read_lab(
         known = read_rules_file(rules, text)
     except ConfigurationError as error:
         forgive(error)
-    try:
-        project = source.read()
-    except SparkModeError as error:
-        if name is None:
-            raise
-        return Reading(known, Project(name=name(error)), "", error, read)
-    try:
-        known = known if known is NO_RULES else with_project(known, project, Path(rules).name)
-    except ConfigurationError as error:
-        forgive(error)
-    return Reading(known, project, source.version, None, read)
+    project, version, fault = read_projects(asked.compose, name, need_project)
+    if fault is None:
+        try:
+            known = known if known is NO_RULES else with_project(known, project, Path(rules).name)
+        except ConfigurationError as error:
+            forgive(error)
+    return Reading(known, project, version, fault, read)

@@ -26,10 +26,11 @@ from spark_mode.planning.observed import Container, MemoryUser, Observed
 from spark_mode.planning.plan import Plan
 from spark_mode.planning.planner import plan as make_plan
 from spark_mode.planning.request import Request, RestoreRequest
+from spark_mode.session.discovery import lab_of_rules
 from spark_mode.session.forgiveness import Forgiveness
 from spark_mode.session.inputs import digests
 from spark_mode.session.memory_users import find_memory_users, memory_of_containers, memory_users_text
-from spark_mode.session.observe import Hosts, Observer, host_at, loaded_outside
+from spark_mode.session.observe import Hosts, Observer, containers_of, host_at, loaded_outside
 from spark_mode.session.prefetch import PendingAnswers, ask_compose
 from spark_mode.session.reading import read_lab
 from spark_mode.session.rules_file import machine_capacity
@@ -81,16 +82,14 @@ class Session:
         Raises ConfigurationError for both, and EngineUnavailable without a `docker` command. With `need_project` False
         a broken Compose file is kept as `project_fault`: a stop never needs a valid one, and `lenient` no valid rules either.
         """
-        asked = asked or ask_compose(files)
         session = cls(files, local_socket())
         session.forgiveness.granted = lenient
-        session._read(asked, need_project)
+        session._read(files, asked or ask_compose(files), need_project)
         return session
 
-    def _read(self, asked: PendingAnswers, need_project: bool) -> None:
+    def _read(self, files: LabFiles, asked: PendingAnswers, need_project: bool) -> None:
         """Take over what is read, once all of it is."""
-        name = None if need_project else self._name_by_labels
-        found = read_lab(self.files.rules, asked.compose, asked.inputs, name, self.forgiveness.forgive)
+        found = read_lab(files.rules, asked, self._name_by_labels, need_project, self.forgiveness.forgive)
         self.rules, self.project, self.compose_version, self.project_fault, self.inputs = found
         self.rules, self.project = with_units(with_nature(self.rules, self.project), self.project)
         self.docker = self._engine
@@ -98,7 +97,7 @@ class Session:
             from spark_mode.engine.beside_units import beside_units  # which only a lab with a unit pays for
 
             self.docker = beside_units(self._engine, self.units, self.rules, self.project)
-        self._read_at = self.clock.now()
+        self.files, self._read_at = files, self.clock.now()
         self.__dict__.pop("capacity", None)
 
     def read_again(self, after: float = READ_AGAIN_SECONDS) -> bool:
@@ -109,17 +108,15 @@ class Session:
         if digests(map(Path, self.inputs)) == self.inputs and self.clock.now() - self._read_at < after:
             return False
         former = (self.rules, self.project)
-        self._read(ask_compose(self.files), need_project=self.project_fault is None)
+        files = lab_of_rules(self.files.rules) or self.files.each[0]
+        self._read(files, ask_compose(files), need_project=self.project_fault is None)
         return former != (self.rules, self.project)
 
-    def _name_by_labels(self, fault: SparkModeError) -> str:
-        """Find the project's name where Compose cannot tell it: given, or on the containers made from these files."""
-        if self.files.project_name:
-            return self.files.project_name
-        name = next(filter(None, (self.docker.project_of_file(file) for file in self.files.compose)), None)
-        if name is None:
-            raise fault
-        return name
+    def _name_by_labels(self, files: LabFiles) -> str | None:
+        """Find a project's name where Compose cannot tell it: given, or on the containers made from these files."""
+        if files.project_name:
+            return files.project_name
+        return next(filter(None, (self.docker.project_of_file(file) for file in files.compose)), None)
 
     @cached_property
     def capacity(self) -> int:
@@ -160,7 +157,7 @@ class Session:
         locks = self.directories.locks
         places = (locks / "leases.json", locks / f"{self.engine_key}.{self.project.name}.leases.json")
         path, former = places[::-1] if self.rules.scope == "project" else places
-        return Leases(path, former, self.project.name)
+        return Leases(path, former, self.project.names)
 
     @cached_property
     def journal_state(self) -> JournalState:
@@ -190,7 +187,8 @@ class Session:
     def observer(self) -> Observer:
         """Who looks at this lab."""
         known = self.journal_state
-        admitted, leases, files = known.state.models, self.forgiveness.of(self.leases.live), self.files.compose
+        admitted, leases = known.state.models, self.forgiveness.of(self.leases.live)
+        files = {file: name for name, one in zip(self.project.names, self.files.each, strict=True) for file in one.compose}
         doors, lab = (self.docker, self.machine, self.hosts), (self.project, self.rules)
         return Observer(*doors, *lab, admitted, known.holds, leases, files, known.state.endings)
 
@@ -212,7 +210,7 @@ class Session:
 
     def containers(self) -> tuple[Container, ...]:
         """Return the containers of this lab. Raises EngineUnavailable."""
-        return self.docker.containers(self.project.name)
+        return containers_of(self.project, self.docker)
 
     def plan(self, request: Request) -> Plan:
         """Return the plan as things are now; without an engine it says what fits (`observed` is False)."""
@@ -284,9 +282,13 @@ class Session:
     def doors(self) -> "Doors":
         """Return the doors that a switch uses."""
         from spark_mode.engine.compose import ComposeVerbs  # only a switch needs it
+        from spark_mode.engine.compose_of_several import ComposeOfSeveral
         from spark_mode.session.doors import Doors
 
-        lock = children_lock(self.directories.locks)
-        files = self.files._replace(project_name=self.project.name)
-        compose = ComposeVerbs(files, self.project, self.socket, str(lock), str(self.directories.state))
+        places = (self.socket, str(children_lock(self.directories.locks)), str(self.directories.state))
+        verbs = {
+            part.name: ComposeVerbs(files._replace(project_name=part.name), part, *places)
+            for part, files in zip(self.project.parts or (self.project,), self.files.each, strict=True)
+        }
+        compose = ComposeOfSeveral(self.project, verbs) if self.project.parts else verbs[self.project.name]
         return Doors(docker=self.docker, compose=compose, machine=self.machine, gpu=self.gpu, hosts=self.hosts, clock=self.clock)

@@ -11,7 +11,7 @@ same is true of all that were to start a service once one of them has.
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from spark_mode.atomic_file import replace_file
 from spark_mode.engine.doors import Clock
 from spark_mode.errors import ConfigurationError, EngineUnavailable
 from spark_mode.frozen import Frozen
+from spark_mode.lab.project import Project
 from spark_mode.plain_file import fault, read_plain
 from spark_mode.planning.observed import LEASED, Container, Hold
 from spark_mode.sharing.process import is_running
@@ -77,6 +78,10 @@ class Lease(Frozen):
         """Whether its container was started since: one is there, or was started, that was not when it was given."""
         return not _starts(self.service, containers) <= set(self.starts)
 
+    def of_lab(self, project: Project) -> "Lease":
+        """Return it with the name that the lab of these projects has for the service."""
+        return self.model_copy(update={"service": project.lab_name(self.project, self.service)}) if project.parts else self
+
     def as_hold(self) -> Hold:
         """Return it as what may not be stopped: it does not run yet."""
         return Hold(request="docker compose up", by=self.by, since=self.at, services=(self.service,), process=self.pid)
@@ -92,11 +97,11 @@ _Leases = TypeAdapter(tuple[Lease, ...])
 class Leases:
     """The leases of all labs of a machine, or of a lab of its own, in a file.
 
-    In the file `former` are those of a project that were given before its rules changed their scope; others write that one.
+    In the file `former` are those of a lab's projects that were given before its rules changed their scope; others write it.
     """
 
-    def __init__(self, path: Path, former: Path | None = None, project: str = "") -> None:
-        self._path, self._former, self._project = path, former, project
+    def __init__(self, path: Path, former: Path | None = None, projects: Collection[str] = ()) -> None:
+        self._path, self._former, self._projects = path, former, projects
 
     def live(self) -> tuple[Lease, ...]:
         """Return those whose process still runs, and has something to start."""
@@ -151,7 +156,7 @@ class Leases:
 
     def _alive_before(self) -> Iterator[Lease]:
         if self._former:
-            yield from (one for one in _leases_in(self._former) if one.project == self._project and one.is_alive)
+            yield from (one for one in _leases_in(self._former) if one.project in self._projects and one.is_alive)
 
     def _read(self) -> tuple[Lease, ...]:
         return _leases_in(self._path)

@@ -36,7 +36,7 @@ from spark_mode.switching.checkpoint import lost_checkpoint
 from spark_mode.switching.creating import create, remove
 from spark_mode.switching.hosted import HostedModels
 from spark_mode.switching.interruption import Interruption
-from spark_mode.switching.last_look import require_clear
+from spark_mode.switching.last_look import require_clear, require_clear_in
 from spark_mode.switching.memory_watch import MemoryWatch
 from spark_mode.switching.readiness import await_ready, described, judge, remark_on
 from spark_mode.switching.restart_policies import RestartPolicies
@@ -193,8 +193,9 @@ class Executor:
             self._doors.docker.stop_all(graces, after)
 
     def _start_container(self, step: StartContainer) -> None:
-        known = self._doors.docker.container(step.container)
-        require_clear((known and known.service) or "", self._observer, self._rules)
+        seen = self._observer.observe_running()
+        service = next((one.service for one in seen.containers if one.id == step.container), None)
+        require_clear_in(seen, service or "", self._rules)
         self.touched = True
         try:
             self._doors.docker.start(step.container)
@@ -296,7 +297,7 @@ class Executor:
                 self.attempt.watcher.progress(available, " ".join(docker.last_lines(found.id, 1, found.started_seconds)))
 
         try:
-            with docker.changes(self.lab.project.name) as changes:
+            with docker.changes(*self.lab.project.names) as changes:
                 awaited = service in self.lab.project.awaited
                 look, clock = partial(docker.container, found.id), self._doors.clock
                 end = await_ready(look, found, completes, awaited, bound, clock, changes, tick, settle)

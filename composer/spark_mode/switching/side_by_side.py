@@ -49,7 +49,7 @@ class SideBySide:
     def run(self, steps: tuple[Start, ...]) -> None:
         """Start services and wait until all are ready; `first` is how each was seen then. Raises what `tick` and `fail` raise."""
         self._waiting = {step.service: step for step in steps}
-        with self.lab.doors.docker.changes(self.lab.project.name) as changes:
+        with self.lab.doors.docker.changes(*self.lab.project.names) as changes:
             while self._waiting or self._begun:
                 if may_start := [step for step in self._waiting.values() if self._may_start(step)]:
                     self._start(may_start[:AT_ONCE])

@@ -1,0 +1,67 @@
+"""The Compose projects of a lab as one. Of several, one that Compose cannot read is unusable, and the others work."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from spark_mode.engine.compose_files import ComposeFiles
+from spark_mode.errors import ConfigurationError, EngineUnavailable, SparkModeError
+from spark_mode.lab.files import LabFiles
+from spark_mode.lab.joined import joined
+from spark_mode.lab.project import Project
+
+FindName = Callable[[LabFiles], str | None]
+"""Finds the name of a project that Compose cannot tell; None where nobody knows it."""
+
+
+class ReadProjects(NamedTuple):
+    """What was read. `fault` is what is wrong with all of it, where that was allowed; it has names alone then."""
+
+    project: Project
+    compose_version: str = ""
+    fault: SparkModeError | None = None
+
+
+def read_projects(sources: Sequence[ComposeFiles], name: FindName, is_needed: bool) -> ReadProjects:
+    """Read Compose's answers about all projects of a lab.
+
+    Raises ConfigurationError and EngineUnavailable where nothing can be read and it `is_needed`, or nobody knows its name.
+    """
+    parts: list[Project] = []
+    faults: list[SparkModeError] = []
+    for source in sources:
+        try:
+            parts.append(source.read())
+        except SparkModeError as fault:
+            if is_needed and (len(sources) == 1 or isinstance(fault, EngineUnavailable)):
+                raise
+            faults.append(fault)
+            parts.append(_unread(source.files, name, fault, is_alone=len(sources) == 1))
+    if twice := next((one for one, count in Counter(part.name for part in parts).items() if count > 1), None):
+        message = f"{Path(sources[0].files.rules).name}: projects: two of them have the name {twice}"
+        raise ConfigurationError(message, "give one of them another: name: NAME in its Compose file")
+    if len(faults) < len(parts):
+        return ReadProjects(joined(parts), next(one.version for one in sources if one.version))
+    if is_needed:
+        raise faults[0]
+    return ReadProjects(joined(parts), fault=faults[0])
+
+
+def _unread(files: LabFiles, name: FindName, fault: SparkModeError, is_alone: bool) -> Project:
+    """Return a project that Compose cannot read: with the name that it has, or that Compose would give it, and the reason."""
+    if is_alone:
+        if (found := name(files)) is None:
+            raise fault
+        return Project(name=found)
+    try:
+        found = name(files)
+    except EngineUnavailable:
+        found = None
+    return Project(name=found or _by_default(Path(files.compose[0]).parent.name), unusable={"": fault.message})
+
+
+def _by_default(folder: str) -> str:
+    """Return the name that Compose gives a project in this folder where nothing else does (compose-go, loader)."""
+    return re.sub(r"[^-_a-z0-9]", "", folder.lower()).lstrip("_-") or folder

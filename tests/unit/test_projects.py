@@ -1,0 +1,262 @@
+"""A lab of several Compose projects: found by its rules, planned over as one, and each service asked of its own project."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spark_mode.engine.compose_of_several import ComposeOfSeveral
+from spark_mode.engine.doors import ChosenVariant
+from spark_mode.errors import ConfigurationError, UsageFault
+from spark_mode.lab.joined import joined
+from spark_mode.lab.places import Place, places_in
+from spark_mode.lab.project import Project, Service, read_project
+from spark_mode.lab.rules import Rules
+from spark_mode.lab.rules_of_project import with_project
+from spark_mode.lab.rules_reading import read_rules
+from spark_mode.planning.observed import Container, Memory, Observed
+from spark_mode.planning.plan import Plan
+from spark_mode.planning.planner import plan
+from spark_mode.planning.request import ModeRequest, RestoreRequest, StopRequest, UpRequest
+from spark_mode.session.discovery import Flags, find_lab
+from spark_mode.session.foreign_workloads import named_in_lab
+
+GB = 10**9
+RULES = """
+projects: [., ../comfy]
+workloads:
+  training: {class: training, footprint: 1GB}
+  comfyui: {class: images, footprint: 1GB}
+  main/ui: {class: chat, footprint: 1GB}
+rules: [{exclusive: [training, images]}]
+modes: {training: {services: [training]}, pictures: {services: [comfyui]}, both: {class: images, profiles: [shared]}}
+"""
+
+
+def project(name: str, services: Mapping[str, Mapping[str, Any]]) -> Project:
+    given = {service: {"image": "image", **one} for service, one in services.items()}
+    return read_project({"name": name, "services": given}, {})
+
+
+MAIN = project("main", {"training": {}, "ui": {}, "helper": {"profiles": ["shared"]}})
+COMFY = project(
+    "comfy",
+    {
+        "comfyui": {"depends_on": {"ui": {"condition": "service_started", "required": True}}, "profiles": ["shared", "pictures"]},
+        "ui": {"network_mode": "service:cache"},
+        "cache": {},
+    },
+)
+LAB = joined((MAIN, COMFY))
+
+
+def rules(text: str = RULES, of: Project = LAB) -> Rules:
+    return with_project(read_rules(text, "rules.yaml", lambda _: ""), of, "rules.yaml")
+
+
+def planned(request: ModeRequest | UpRequest | StopRequest | RestoreRequest, *containers: Container, of: Project = LAB) -> Plan:
+    return plan(request, of, rules(of=of), seen(*containers), 128 * GB)
+
+
+def seen(*containers: Container) -> Observed:
+    memory = Memory(total=128 * GB, available=120 * GB)
+    return Observed(containers=containers, images={"image": "id"}, memory=memory)
+
+
+def running(name: str, service: str, of: Project = LAB) -> Container:
+    one = Container(id=f"{name}-{service}", name=f"{name}-{service}-1", state="running", service=service)
+    return named_in_lab(one, name, of)
+
+
+def test_a_service_is_named_as_it_is_and_with_its_project_where_two_have_one_name() -> None:
+    assert list(LAB.services) == ["training", "main/ui", "helper", "comfyui", "comfy/ui", "cache"]
+    assert [LAB.known_as(word) for word in ("comfy/comfyui", "comfy/ui", "ui", "other/ui")] == [
+        "comfyui",
+        "comfy/ui",
+        "ui",
+        "other/ui",
+    ]
+    assert LAB.services["comfyui"].needs == ("comfy/ui",)
+    assert LAB.services["comfy/ui"].joins == ("cache",)
+    assert running("comfy", "ui").service == "comfy/ui"
+    assert (LAB.name, LAB.names) == ("main", ("main", "comfy"))
+    assert joined((MAIN,)) is MAIN
+
+
+def test_a_plan_is_over_all_projects_and_names_each() -> None:
+    found = planned(ModeRequest(mode="training"), running("comfy", "comfyui"), running("comfy", "ui"))
+    assert [(step.action, step.subject) for step in found.steps if step.action in ("stop", "start")] == [
+        ("stop", "comfyui"),
+        ("start", "training"),
+        ("start", "main/ui"),
+    ]
+    assert "comfyui (comfy)" in str(found)
+    assert "training (main)" in str(found)
+    assert "(" not in str(plan(ModeRequest(mode="training"), MAIN, rules(of=MAIN), seen(), 128 * GB))
+
+
+def test_what_has_no_profile_comes_with_what_is_asked_for_of_its_own_project_alone() -> None:
+    assert set(planned(ModeRequest(mode="training")).target) == {"training", "main/ui"}
+    assert set(planned(ModeRequest(mode="pictures")).target) == {"comfyui", "comfy/ui", "cache"}
+
+
+def test_a_profile_that_two_projects_have_is_both_and_one_of_them_is_asked_for_with_its_project() -> None:
+    assert set(LAB.of_profile("shared")) == {"helper", "comfyui"}
+    assert LAB.of_profile("comfy/shared") == ("comfyui",)
+    assert LAB.profile_known_as("comfy/pictures") == "pictures"
+    assert LAB.profile_known_as("main/pictures") == "main/pictures", "it has none"
+    only = rules(RULES.replace("profiles: [shared]", "profiles: [comfy/shared, comfy/pictures]"))
+    assert only.modes["both"].profiles == ("comfy/shared", "pictures")
+
+
+@pytest.mark.parametrize("request_", [UpRequest(names=("ui",)), StopRequest(names=("ui",))], ids=str)
+def test_a_name_that_two_projects_have_is_refused_with_how_to_write_it(request_: UpRequest | StopRequest) -> None:
+    with pytest.raises(UsageFault) as refused:
+        planned(request_)
+    assert refused.value.hint == "name one of them: main/ui, comfy/ui"
+    with pytest.raises(ConfigurationError, match=r"several projects have one of that name: main/ui, comfy/ui"):
+        planned_with = rules(RULES.replace("main/ui", "ui"))
+        plan(UpRequest(names=("ui",)), LAB, planned_with, seen(), 128 * GB)
+
+
+def test_what_is_written_with_its_project_is_understood_where_that_is_not_needed() -> None:
+    assert planned(UpRequest(names=("comfy/comfyui",))).target == ("cache", "comfy/ui", "comfyui")
+    assert planned(UpRequest(names=("comfy/comfyui",))).request == "up comfy/comfyui"
+    stop = planned(StopRequest(names=("comfy/comfyui",)), running("comfy", "comfyui"))
+    assert [step.subject for step in stop.steps] == ["comfyui"]
+    assert planned(RestoreRequest(names=("comfy/cache",))).target == ("cache",)
+    written = rules(RULES.replace("comfyui: {class", "pictures: {service: comfy/comfyui, class"))
+    assert written.workloads["pictures"].service == "comfyui"
+
+
+BROKEN = joined((MAIN, Project(name="comfy", unusable={"": "comfy/compose.yaml: is broken"})))
+
+
+def test_a_project_that_cannot_be_read_is_unusable_with_its_reason_and_the_others_work() -> None:
+    with pytest.raises(ConfigurationError, match=r"Compose cannot read the project comfy: comfy/compose.yaml: is broken"):
+        planned(ModeRequest(mode="pictures"), of=BROKEN)
+    found = planned(ModeRequest(mode="training"), running("comfy", "comfyui", BROKEN), of=BROKEN)
+    (stop,) = [step for step in found.steps if step.action == "stop"]
+    assert (stop.service, stop.containers, stop.by_compose) == ("comfyui", ("comfy-comfyui",), False)
+    assert "training" in found.target
+
+
+class Recorded:
+    """A Compose door that notes what it is asked."""
+
+    def __init__(self, name: str, asked: list[tuple[object, ...]]) -> None:
+        self._name, self._asked = name, asked
+
+    def prepare(self) -> None:
+        self._asked.append((self._name, "prepare"))
+
+    def create(self, services: Sequence[str], variants: Mapping[str, ChosenVariant]) -> None:
+        self._asked.append((self._name, "create", tuple(services), tuple(variants)))
+
+    def start(self, *services: str) -> None:
+        self._asked.append((self._name, "start", services))
+
+    def stop(self, service: str, seconds: int) -> None:
+        self._asked.append((self._name, "stop", service, seconds))
+
+
+def test_each_verb_goes_to_the_project_of_its_services_under_their_names_there() -> None:
+    asked: list[tuple[object, ...]] = []
+    verbs = ComposeOfSeveral(LAB, {name: Recorded(name, asked) for name in LAB.names})
+    verbs.create(("comfy/ui", "training", "comfyui"), {"comfyui": ChosenVariant("large", {})})
+    verbs.start("training", "main/ui")
+    verbs.stop("comfy/ui", 7)
+    assert asked == [
+        ("comfy", "create", ("ui", "comfyui"), ("comfyui",)),
+        ("main", "create", ("training",), ()),
+        ("main", "start", ("training", "ui")),
+        ("comfy", "stop", "ui", 7),
+    ]
+
+
+def test_ports_and_names_exclude_across_projects() -> None:
+    ports = [{"published": "8188", "target": 1}]
+    lab = joined((project("main", {"a": {"ports": ports}}), project("comfy", {"b": {"ports": ports}})))
+    both = rules("workloads: {a: {class: x, footprint: 1GB}, b: {class: y, footprint: 1GB}}", lab)
+    found = plan(UpRequest(names=("a", "b")), lab, both, seen(), 128 * GB)
+    assert found.refusal
+    assert "both publish port 8188" in found.refusal.message
+
+
+@pytest.mark.parametrize(
+    ("written", "where"),
+    [
+        ("comfy", "projects: expected a list"),
+        ("[]", "projects: expected a list"),
+        ("[., 1]", "projects/1: expected a folder"),
+        ("[{file: [a]}]", 'projects/0/file: unknown key "file"'),
+        ("[{name: a}]", "projects/0: name the files"),
+        ("[., {files: a.yaml}]", "projects/1/files: expected a list"),
+        ("[., {files: [a.yaml], name: 1}]", "projects/1/name: expected the name"),
+    ],
+)
+def test_a_mistake_in_projects_is_told_with_its_place(written: str, where: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        places_in(f"projects: {written}\n", "rules.yaml")
+    assert refused.value.message.startswith(f"rules.yaml: {where}")
+
+
+def test_projects_are_folders_or_files_and_rules_without_them_name_none() -> None:
+    assert places_in("workloads: {}\n# no projects here\n", "rules.yaml") == ()
+    text = "projects: [., {files: [../vllm/compose.yaml], name: llm, env_files: [x.env]}]"
+    assert places_in(text, "rules.yaml") == (
+        Place(folder="."),
+        Place(files=("../vllm/compose.yaml",), name="llm", env_files=("x.env",)),
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with rules that name it and another one, and a `.env` in each place where one may be."""
+    for name in ("main", "comfy"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "compose.yaml").write_text("services: {}")
+    (tmp_path / "main" / "rules.yaml").write_text(RULES)
+    (tmp_path / "main" / ".env").write_text("COMPOSE_PROJECT_NAME=main\n")
+    return tmp_path
+
+
+def test_a_lab_is_found_with_all_its_projects_each_with_its_own_env(folder: Path) -> None:
+    found = find_lab(Flags(), {}, folder / "main")
+    main, comfy = found.each
+    assert (main.compose, comfy.compose) == ((f"{folder}/main/compose.yaml",), (f"{folder}/comfy/compose.yaml",))
+    assert (main.project_name, main.env_files) == ("main", (f"{folder}/main/.env",))
+    assert (comfy.project_name, comfy.env_files) == (None, ())
+    assert found.under(f"{folder}/comfy", "x").others[0].project_name == "x"
+
+
+def test_rules_that_name_their_projects_make_a_lab_without_a_compose_file_beside_them(folder: Path) -> None:
+    (folder / "rules.yaml").write_text("projects: [main, comfy]\nworkloads: {}\n")
+    found = find_lab(Flags(), {}, folder)
+    assert [one.folder for one in found.each] == [f"{folder}/main", f"{folder}/comfy"]
+    assert find_lab(Flags(rules=f"{folder}/rules.yaml"), {}, folder) == found
+
+
+@pytest.mark.parametrize(
+    ("flags", "environment"),
+    [(Flags(files=("compose.yaml",)), {}), (Flags(project_name="x"), {}), (Flags(), {"COMPOSE_FILE": "compose.yaml"})],
+)
+def test_an_option_that_would_name_another_project_is_refused(flags: Flags, environment: dict[str, str], folder: Path) -> None:
+    with pytest.raises(UsageFault, match="says which Compose projects this lab is made of"):
+        find_lab(flags, environment, folder / "main")
+
+
+def test_a_folder_of_one_of_its_projects_is_no_lab_of_its_own(folder: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"no lab yet, and no other is taken for it"):
+        find_lab(Flags(), {}, folder / "comfy")
+
+
+def test_an_extended_file_does_not_hand_its_projects_on() -> None:
+    found = read_rules("extends: other\n", "rules.yaml", lambda _: RULES)
+    assert found.projects == ()
+
+
+def test_a_service_without_a_lab_of_several_has_no_project() -> None:
+    assert all((one.project, one.plain) == ("", "") for one in MAIN.services.values())
+    assert Service(name="x").project == ""
