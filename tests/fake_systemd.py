@@ -30,6 +30,7 @@ show)
     [ -e masked ] && load=masked
     runs && active=active
     since=$(stat -c %Y pid 2>/dev/null)
+    [ -e refusing ] && echo CanStop=no
     printf 'LoadState=%s\\nActiveState=%s\\nActiveEnterTimestamp=@%s\\nNRestarts=0\\n' $load $active $since;;
 start)
     runs && exit 0
@@ -62,7 +63,9 @@ class FakeSystemd:
         return f"http://127.0.0.1:{self.port}"
 
     def is_(self, fault: str, so: bool = True) -> None:
-        """Have it deny all starts and stops (`denied`), have its unit `masked`, or be `slow`; or no more."""
+        """Have it deny all starts and stops (`denied`), or be `slow`; have its unit `masked`, or `refusing` to be stopped. Or no
+        more.
+        """
         if so:
             (self.folder / fault).touch()
         else:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_mode.engine.doors import UnitFailed
+from spark_mode.engine.doors import UnitFailed, UnitState
 from spark_mode.engine.systemd import Systemd
 from tests.fake_systemd import UNIT, FakeSystemd
 
@@ -53,6 +53,12 @@ def test_a_unit_that_is_not_there_or_masked_is_said_to_be(systemd: FakeSystemd) 
     assert Systemd().fault(UNIT, "start") == f"{UNIT} is masked"
 
 
+def test_a_unit_that_nobody_may_stop_by_hand_is_said_to_be_one(systemd: FakeSystemd) -> None:
+    Systemd().start(UNIT, 10)
+    systemd.is_("refusing")
+    assert Systemd().fault(UNIT, "stop") == f"{UNIT} is one that systemd lets nobody stop by hand"
+
+
 @pytest.mark.usefixtures("systemd")
 def test_somebody_else_at_the_address_is_not_taken_for_the_unit() -> None:
     fault = Systemd().fault(UNIT, "stop") or ""
@@ -62,7 +68,7 @@ def test_somebody_else_at_the_address_is_not_taken_for_the_unit() -> None:
 def test_a_machine_without_systemd_is_said_to_have_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("spark_mode.engine.systemd.SYSTEM", str(tmp_path))
-    assert Systemd().state(UNIT) == ("", "", 0.0, 0)
+    assert Systemd().state(UNIT) == UnitState()
     assert (Systemd().fault(UNIT, "start") or "").startswith("systemd cannot be asked")
     with pytest.raises(UnitFailed, match="there is no systemctl here"):
         Systemd().stop(UNIT, 1)

@@ -84,14 +84,15 @@ class ModelHost(Protocol):
 
 
 class UnitState(NamedTuple):
-    """What systemd says of a unit: its LoadState and ActiveState, when it became active (seconds since the epoch), and how often
-    it was started again since. Both states are empty where systemd cannot be asked.
+    """What systemd says of a unit: its LoadState and ActiveState, when it became active (seconds since the epoch), how often it
+    was started again since, and the verbs that it refuses to whoever asks. Both states are empty where systemd cannot be asked.
     """
 
     load: str = ""
     active: str = ""
     since: float = 0.0
     restarts: int = 0
+    refuses: frozenset[str] = frozenset()
 
     @property
     def is_active(self) -> bool:

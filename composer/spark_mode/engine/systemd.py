@@ -14,7 +14,7 @@ from spark_mode.readable import readable
 ASK_SECONDS = 5.0
 CONNECT_SECONDS = 0.5
 SYSTEM = "/usr/bin:/bin"
-_ASKED = "LoadState,ActiveState,ActiveEnterTimestamp,NRestarts"
+_ASKED = "LoadState,ActiveState,ActiveEnterTimestamp,NRestarts,CanStart,CanStop"
 _UNLOADED = {"not-found": "systemd has no unit {}", "masked": "{} is masked"}
 RIGHTS = "sudo spark-mode guard install lets the group docker start and stop it; or use sudo"
 
@@ -26,17 +26,14 @@ class Systemd:
         self._is_root = os.geteuid() == 0 if is_root is None else is_root
 
     def state(self, unit: str) -> UnitState:
-        try:
-            said = _systemctl(ASK_SECONDS, "show", "--timestamp=unix", f"--property={_ASKED}", unit)
-        except UnitFailed:
-            return UnitState()
-        told = dict(line.partition("=")[::2] for line in said.splitlines())
+        told = _told(unit)
         since, restarts = told.get("ActiveEnterTimestamp", "").removeprefix("@"), told.get("NRestarts", "")
         return UnitState(
             load=told.get("LoadState", ""),
             active=told.get("ActiveState", ""),
             since=float(since) if since.isdecimal() else 0.0,
             restarts=int(restarts) if restarts.isdecimal() else 0,
+            refuses=frozenset(verb for verb in ("start", "stop") if told.get(f"Can{verb.title()}") == "no"),
         )
 
     def start(self, unit: str, seconds: float) -> None:
@@ -46,23 +43,8 @@ class Systemd:
         _systemctl(seconds, "stop", unit)
 
     def fault(self, unit: str, verb: Literal["start", "stop"]) -> str | None:
-        """Return what is in the way. Whether a user may is asked by having the unit be as it is: what is active is told to start,
-        what is not to stop, without anything that depends on it; the rights are for both.
-        """
         seen = self.state(unit)
-        if not seen.load:
-            return f"systemd cannot be asked about {unit}: is this machine run by it?"
-        if seen.load != "loaded":
-            return _UNLOADED.get(seen.load, "{} cannot be used: systemctl status {}").format(unit, unit)
-        if verb == "stop" and not seen.is_active:
-            return f"{unit} does not run, and somebody else listens at its address: stop that yourself"
-        if self._is_root or seen.active not in ("active", "inactive"):
-            return None
-        try:
-            _systemctl(ASK_SECONDS, "start" if seen.active == "active" else "stop", "--job-mode=ignore-dependencies", unit)
-        except UnitFailed as error:
-            return f"you may not {verb} {unit}: {error}; {RIGHTS}"
-        return None
+        return _unusable(unit, verb, seen) or (None if self._is_root else _forbidden(unit, verb, seen))
 
     def listens(self, address: str) -> bool:
         at = urlsplit(address)
@@ -70,6 +52,43 @@ class Systemd:
             socket.create_connection((at.hostname or "", at.port or 80), CONNECT_SECONDS).close()
             return True
         return False
+
+
+def _unusable(unit: str, verb: str, seen: UnitState) -> str | None:
+    """Return what is in the way of everybody."""
+    if not seen.load:
+        return f"systemd cannot be asked about {unit}: is this machine run by it?"
+    if seen.load != "loaded":
+        return _UNLOADED.get(seen.load, "{} cannot be used: systemctl status {}").format(unit, unit)
+    if verb in seen.refuses:
+        return f"{unit} is one that systemd lets nobody {verb} by hand"
+    if verb == "stop" and not seen.is_active:
+        return f"{unit} does not run, and somebody else listens at its address: stop that yourself"
+    return None
+
+
+def _forbidden(unit: str, verb: str, seen: UnitState) -> str | None:
+    """Return why this user may not.
+
+    That is asked by having the unit be as it is, without anything that depends on it: what is active is told to start, what is
+    not to stop. polkit answers before systemd finds that there is nothing to do, and the right is one for both.
+    """
+    as_it_is = {"active": "start", "inactive": "stop"}.get(seen.active)
+    try:
+        if as_it_is:
+            _systemctl(ASK_SECONDS, as_it_is, "--job-mode=ignore-dependencies", unit)
+    except UnitFailed as error:
+        return f"you may not {verb} {unit}: {error}; {RIGHTS}"
+    return None
+
+
+def _told(unit: str) -> dict[str, str]:
+    """Return what systemd says of a unit, by property; nothing where it cannot be asked."""
+    try:
+        said = _systemctl(ASK_SECONDS, "show", "--timestamp=unix", f"--property={_ASKED}", unit)
+    except UnitFailed:
+        return {}
+    return dict(line.partition("=")[::2] for line in said.splitlines())
 
 
 def _systemctl(seconds: float, *arguments: str) -> str:
