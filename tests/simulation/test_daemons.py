@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from spark_mode.errors import SwitchFailed
+from spark_mode.errors import NeedsAttention, SwitchFailed
 from spark_mode.lab.rules import Exclusive, GuardPolicy
 from spark_mode.lab.size import GB
 from spark_mode.planning.conflict_policy import conflict_victims
@@ -15,7 +15,7 @@ from spark_mode.reporting.status import status
 from spark_mode.switching.report import SwitchOptions
 from spark_mode.switching.transaction import Transaction
 from tests.nobody import Nobody
-from tests.simulation.lab import LARGE, WITH_DAEMON, SimulatedSession, ask, machine, observer_of
+from tests.simulation.lab import LARGE, WITH_DAEMON, SimulatedSession, ask, machine, observer_of, recover
 from tests.simulation.machine import SimulatedMachine
 from tests.simulation.test_guard import Guarding
 
@@ -78,6 +78,15 @@ def test_a_daemon_that_keeps_a_model_is_warned_of_and_asked_again(on: SimulatedM
     assert on.acts.count(f"unload {LARGE}") > 1
     on.daemon_keeps = False
     guarding.watch(60)
+    assert on.daemon == {}
+
+
+def test_a_recovery_that_leaves_a_model_beside_training_needs_attention(on: SimulatedMachine, tmp_path: Path) -> None:
+    on.daemon[LARGE], on.daemon_keeps = 40 * GB, True
+    with pytest.raises(NeedsAttention, match="was to be unloaded, and is still loaded"):
+        recover(on, tmp_path)
+    on.daemon_keeps = False
+    assert recover(on, tmp_path).outcome == "unchanged"
     assert on.daemon == {}
 
 

@@ -142,9 +142,12 @@ def two_sides(session: Session, attempt: Attempt) -> TwoSides:
 
 
 def require_gone(ended: tuple[Victim, ...], seen: Observed) -> None:
-    """Raise NeedsAttention when something that was stopped because of the other side is still active."""
+    """Raise NeedsAttention when something that was stopped or unloaded because of the other side is still there."""
     active = {one.id for one in seen.active}
     for one in ended:
         if active & set(one.containers):
             told = f"{one.service} was stopped, and does not die or runs again, though {one.cause}"
             raise NeedsAttention(told, f"see why: docker events --filter label=com.docker.compose.service={one.service}")
+        if {model.model for model in one.models} & {model.model for host in seen.loaded for model in seen.loaded_on(host)}:
+            told = f"{one.service} was to be unloaded, and is still loaded or loaded again, though {one.cause}"
+            raise NeedsAttention(told, "end what serves it, or who asks for it; see it: spark-mode status")
