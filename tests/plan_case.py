@@ -129,7 +129,7 @@ class PlanCase(_Written):
     def answer(self) -> dict[str, object]:
         """Return what the planner says, in the same words as `expected`."""
         project = self._project()
-        rules = with_project(self._rules(), project, "rules.yaml")
+        rules = with_project(self._rules(), project)
         capacity = rules.hardware.capacity
         assert isinstance(capacity, int)
         try:

@@ -29,7 +29,7 @@ def lab(lab_of: Callable[[str], Lab]) -> Lab:
         "hardware: {name: a Spark, capacity: 25GB}",
         "default_footprint: 0.01GB",
         "hosts: {ollama: {service: ollama}}",
-        "classes: {long: {runs_to_end: true}}",
+        "classes: {long: {runs_to_end: true}, helping: {}}",
         "workloads:",
         "  tuning: {class: long, footprint: 1GB}",
         *(f'  {name}: {{class: llm, host: ollama, model: "{name}:8b", footprint: 0.1GB}}' for name in MODELS),
@@ -38,7 +38,7 @@ def lab(lab_of: Callable[[str], Lab]) -> Lab:
         "modes:",
         f"  audio: {{profiles: [{', '.join(SPEECH)}]}}",
         "  tune: {profiles: [tuning]}",
-        *(f"  helpers-{number}: {{profiles: [group-{number}], class: audio}}" for number in range(5)),
+        *(f"  helpers-{number}: {{profiles: [group-{number}], class: helping}}" for number in range(5)),
     ]
     (one.folder / "rules.yaml").write_text("\n".join(rules))
     return one

@@ -44,7 +44,7 @@ STATUS_AND_MANY = project(
 def test_from_every_mode_to_every_other_a_switch_ends_where_it_shall(lab: Mapping[str, Any]) -> None:
     first = First(lab)
     there = read_project(dict(lab), dict.fromkeys(lab["services"], "hash"))
-    rules = with_project(first.rules, there, "rules.yaml")
+    rules = with_project(first.rules, there)
     modes = [(name, profile) for name, mode in rules.modes.items() for profile in mode.choices]
     assert modes
     for way in [*permutations(modes, 2), *((one,) for one in modes)]:

@@ -344,7 +344,7 @@ def test_a_size_is_that_of_one_container_and_all_that_compose_starts_are_counted
     assert "of each, and Compose starts 2" in first.evidence("a")
     assert first.rules.workloads["workers"].class_ == "support"
     assert "none" not in first.rules.workloads
-    rules = with_project(first.rules, first.seen.project, "rules.yaml")
+    rules = with_project(first.rules, first.seen.project)
     assert not [*impossible_modes(first.seen.project, rules, SPARK)]
     assert [one.name for one in above_the_limits(lab(0.4).seen, lab(0.4).proposal, first.machine.rules)] == ["a"]
     assert first.gb("unknown")[0] == approx((98 - 4 - 2) / 3, abs=0.2)

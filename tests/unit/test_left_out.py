@@ -11,9 +11,12 @@ from hypothesis import strategies as st
 from spark_mode.errors import ConfigurationError
 from spark_mode.lab.project import Project, Service
 from spark_mode.lab.rules import Rules
-from spark_mode.lab.rules_of_project import with_project
+from spark_mode.lab.rules_of_project import assumed_of_project, with_project
 from spark_mode.lab.rules_reading import read_rules, read_rules_and_assumed
+from spark_mode.lab.rules_writing import as_document, as_text
 from spark_mode.lab.unsaid_long_run import unsaid_long_run
+from spark_mode.planning.request import ModeRequest
+from spark_mode.planning.resolve import resolve
 from tests.audio_lab import ROOT
 from tests.json_schema import accepts
 from tests.unit.test_rules import SCHEMA
@@ -165,7 +168,7 @@ TWO = {"a": {"class": "audio", "footprint": "1GB"}, "t": {"class": "long", "foot
 
 def told(**sections: Any) -> Rules:
     """Read rules of the project above."""
-    return with_project(read(**{"workloads": TWO, **sections}), PROJECT, "rules.yaml")
+    return with_project(read(**{"workloads": TWO, **sections}), PROJECT)
 
 
 def test_a_mode_has_the_class_of_what_it_runs() -> None:
@@ -184,10 +187,20 @@ def test_a_mode_whose_services_have_no_class_has_that_of_the_models_that_they_se
 
 
 @pytest.mark.parametrize(("profiles", "run"), [(["x", "y"], "audio and long"), (["z"], "nothing with a class")])
-def test_a_mode_whose_class_nothing_tells_is_a_mistake(profiles: list[str], run: str) -> None:
+def test_a_mode_whose_class_nothing_tells_cannot_be_used_and_the_others_can(profiles: list[str], run: str) -> None:
+    rules = told(modes={"m": {"profiles": profiles}, "n": {"profiles": ["y"]}})
+    assert resolve(ModeRequest(mode="n"), PROJECT, rules).named == ("t",)
     with pytest.raises(ConfigurationError) as found:
-        told(modes={"m": {"profiles": profiles}})
-    assert found.value.message == f"rules.yaml: modes/m/class: is missing, and what it runs is {run}: write the one that it is"
+        resolve(ModeRequest(mode="m", profile=profiles[0]), PROJECT, rules)
+    assert found.value.message == f"the mode m has no class in rules.yaml, and what it runs is {run}"
+    assert found.value.hint == "write the one that it is: modes/m/class in rules.yaml"
+
+
+def test_a_mode_whose_class_nothing_tells_has_none_in_what_is_written_and_assumed() -> None:
+    rules = told(modes={"m": {"profiles": ["z"]}})
+    assert as_document(rules)["modes"] == {"m": {"profiles": ["z"], "services": []}}
+    assert "modes" not in assumed_of_project(rules, rules, PROJECT)
+    assert read_rules(as_text(rules), "rules.yaml", str).modes["m"].class_ == ""
 
 
 def test_a_mode_whose_profile_is_not_there_is_left_to_check() -> None:

@@ -32,7 +32,7 @@ def test_a_flag_that_takes_more_than_is_planned_is_told_with_both_figures() -> N
 def alone(planned: str) -> list[Finding]:
     """Return what is said of the modes of the lab on a Spark."""
     lab = read_project(LAB, {})
-    return [*impossible_modes(lab, with_project(read_back(RULES.replace("PLANNED", planned)), lab, "rules.yaml"), SPARK)]
+    return [*impossible_modes(lab, with_project(read_back(RULES.replace("PLANNED", planned)), lab), SPARK)]
 
 
 def test_a_mode_that_alone_leaves_less_than_the_floor_is_told() -> None:
@@ -60,11 +60,22 @@ def test_a_mode_that_alone_leaves_less_than_the_floor_is_told() -> None:
 )
 def test_a_mode_that_can_never_run_is_an_error(rules: str, message: str) -> None:
     lab = read_project(LAB, {})
-    (found,) = impossible_modes(lab, with_project(read_back(rules), lab, "rules.yaml"), SPARK)
+    (found,) = impossible_modes(lab, with_project(read_back(rules), lab), SPARK)
     assert (found.level, found.message) == ("error", message)
+
+
+def test_a_mode_of_a_class_that_nothing_is_of_which_it_runs_is_warned_of_where_no_rule_speaks_of_it() -> None:
+    lab = read_project(LAB, {})
+    text = "workloads: {talk: {class: llm, footprint: 6GB}}\nclasses: {web: {}}\nmodes: {talk: {class: web}}"
+    (found,) = impossible_modes(lab, with_project(read_back(text), lab), SPARK)
+    assert (found.level, found.where) == ("warning", "rules: modes/talk")
+    assert found.message == "nothing that talk runs is of its class web, so no rule about that class will hold for it"
+    assert found.fix == (
+        "describe what is of class web there under workloads in rules.yaml, or give the mode the class of what it runs: llm"
+    )
 
 
 def test_what_init_writes_for_what_is_not_known_is_never_impossible_modes() -> None:
     first = First(project(a=gpu(image="x", profiles=["a"]), b=gpu(image="y", profiles=["b"]), page={"image": "page"}))
-    rules = with_project(first.rules, first.seen.project, "rules.yaml")
+    rules = with_project(first.rules, first.seen.project)
     assert not [*impossible_modes(first.seen.project, rules, SPARK)]

@@ -2,10 +2,15 @@
 
 from typing import Any
 
+import pytest
+
+from spark_mode.errors import UsageFault
 from spark_mode.lab.project import Project, read_project
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.size import GB
-from spark_mode.planning.together import Together, exclude_each_other, modes_together
+from spark_mode.planning.request import UpRequest
+from spark_mode.planning.resolve import resolve
+from spark_mode.planning.together import Together, exclude_each_other, modes_together, named_workloads, of_profile_too
 from tests.plan_case import SHIPPED_RULES
 
 SERVICES: dict[str, dict[str, Any]] = {
@@ -82,3 +87,31 @@ def test_of_files_that_cannot_be_read_nothing_is_known() -> None:
     known = judged(read_project({"name": "lab", "services": SERVICES}, dict.fromkeys(SERVICES, "x")))
     shapes = [set(pairs[key].as_json()) ^ set(known[key].as_json()) for key in pairs]
     assert shapes == [set()] * len(pairs)
+
+
+LAB = read_project({"name": "lab", "services": SERVICES | {"paint": SERVICES["paint"] | {"profiles": ["sing"]}}}, {})
+
+
+@pytest.mark.parametrize(
+    ("name", "workloads"),
+    [("sing", ["sing"]), ("with-train", ["train"]), ("page", ["page"]), ("ollama", []), ("llama", ["llama"]), ("draw", ["draw"])],
+)
+def test_what_can_be_added_has_a_budget_by_the_same_name(name: str, workloads: list[str]) -> None:
+    rules = Rules.model_validate(RULES)
+    resolve(UpRequest(names=(name,)), LAB, rules)
+    assert [one.name for one in named_workloads([name], rules, LAB)] == workloads
+
+
+@pytest.mark.parametrize("name", ["serve", "nothing"])
+def test_a_name_that_up_does_not_take_has_no_budget_and_the_same_is_said_of_it(name: str) -> None:
+    rules = Rules.model_validate(RULES)
+    with pytest.raises(UsageFault) as of_up:
+        resolve(UpRequest(names=(name,)), LAB, rules)
+    with pytest.raises(UsageFault) as of_budget:
+        named_workloads([name], rules, LAB)
+    assert of_up.value.message == of_budget.value.message
+
+
+def test_where_a_budget_is_of_the_workload_alone_and_a_profile_has_its_name_that_is_said() -> None:
+    rules = Rules.model_validate(RULES)
+    assert [*of_profile_too(["sing", "draw"], rules, LAB)] == ["sing is the workload alone; its profile starts paint"]

@@ -11,14 +11,18 @@ from spark_mode.cli.context import CliOptions, output_options
 @output_options
 @click.pass_obj
 def budget(cli_options: CliOptions, names: tuple[str, ...]) -> None:
-    """Show the arithmetic and the verdict of exactly these workloads, or of what a profile starts. Needs no engine."""
+    """Show the arithmetic and the verdict of exactly these workloads, services, or of what a profile starts.
+
+    NAME is a workload first. Needs no engine.
+    """
     from spark_mode.cli.show_budget import budget_text
     from spark_mode.lab.by_nature import with_nature
     from spark_mode.planning.budget import budget as reckon
-    from spark_mode.planning.together import named_workloads
+    from spark_mode.planning.together import named_workloads, of_profile_too
     from spark_mode.session.rules_file import machine_capacity
 
     rules, project = cli_options.rules(), cli_options.project()
     rules = with_nature(rules, project) if project else rules
     reckoned = reckon(named_workloads(names, rules, project), rules, machine_capacity(rules))
-    cli_options.screen(reckoned.as_json(), lambda: budget_text(reckoned, rules))
+    notes = [f"note: {one}" for one in of_profile_too(names, rules, project)]
+    cli_options.screen(reckoned.as_json(), lambda: "\n".join([budget_text(reckoned, rules), *notes]))

@@ -2,35 +2,25 @@
 
 from collections.abc import Iterable, Iterator
 
-from spark_mode.errors import ConfigurationError
 from spark_mode.lab.joined import with_lab_names
 from spark_mode.lab.project import Project
-from spark_mode.lab.rules import WITHOUT_GPU, Mode, Rules
+from spark_mode.lab.rules import WITHOUT_GPU, AtMost, Exclusive, Mode, Rules
 from spark_mode.lab.rules_reading import suggest
 from spark_mode.lab.size import gb_text
 
 
-def with_project(rules: Rules, project: Project, file: str) -> Rules:
+def with_project(rules: Rules, project: Project) -> Rules:
     """Return the rules of a file with what the project tells of them.
 
-    Raises ConfigurationError with each mode whose profiles are there and do not tell its class.
+    A mode of which it does not tell the class has none, and cannot be used; the others can.
     """
     rules = with_lab_names(rules, project)
-    told, mistakes = dict(rules.modes), []
+    told = dict(rules.modes)
     for name, mode in rules.modes.items():
         if not mode.class_ and {*mode.profiles, *mode.services} <= {*project.profiles, *project.services}:
-            classes = _classes_of(mode, rules, project)
+            classes = classes_of_mode(mode, rules, project)
             if len(classes) == 1:
                 told[name] = mode.model_copy(update={"class_": classes[0]})
-            elif not classes and (gone := list(absent_services(rules, project))):
-                mistakes += [one for one in gone if one not in mistakes]
-            else:
-                run = " and ".join(classes) or "nothing with a class"
-                mistakes.append(f"modes/{name}/class: is missing, and what it runs is {run}: write the one that it is")
-    if mistakes:
-        raise ConfigurationError(
-            "\n".join(f"{file}: {one}" for one in mistakes), f"correct {file}; nothing is touched until then"
-        )
     return rules.model_copy(update={"modes": told, "without_gpu": frozenset(_without_gpu(rules, project))})
 
 
@@ -56,16 +46,26 @@ def classes_of_target(services: Iterable[str], models: Iterable[str], rules: Rul
     return frozenset([*_of_services(names, rules), *_served_by(names, rules), *(rules.workloads[name].class_ for name in models)])
 
 
+def rule_about(class_: str, rules: Rules) -> str | None:
+    """Return the name of the first rule that keeps what is of a class apart from anything; None where none does."""
+    apart = (
+        (one.name, one.exclusive if isinstance(one, Exclusive) else one.of)
+        for one in rules.rules
+        if isinstance(one, Exclusive | AtMost)
+    )
+    return next((name for name, members in apart if class_ in members), None)
+
+
 def assumed_of_project(written: Rules, whole: Rules, project: Project) -> dict[str, str]:
     """Return what the project has told of rules that were written without it: in words, by section."""
     unsaid = {name for name, mode in written.modes.items() if not mode.class_}
-    modes = [f"{name} of class {mode.class_}" for name, mode in whole.modes.items() if name in unsaid]
+    modes = [f"{name} of class {mode.class_}" for name, mode in whole.modes.items() if name in unsaid and mode.class_]
     small = ", ".join(name for name in project.services if name in whole.without_gpu)
     said = {"modes": ", ".join(modes), "default_footprint": small and f"{gb_text(WITHOUT_GPU.planned)} for each of {small}"}
     return {section: words for section, words in said.items() if words}
 
 
-def _classes_of(mode: Mode, rules: Rules, project: Project) -> tuple[str, ...]:
+def classes_of_mode(mode: Mode, rules: Rules, project: Project) -> tuple[str, ...]:
     """Return the classes of what a mode runs itself; else of the models it needs or serves, else of all that comes along."""
     own = [*mode.services, *(service for profile in mode.profiles for service in project.of_profile(profile))]
     needs = [one.models for profile in mode.profiles if (one := rules.profiles.get(profile))]

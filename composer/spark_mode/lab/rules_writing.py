@@ -13,6 +13,9 @@ def as_document(rules: Rules) -> dict[str, Any]:
     """Return the plain data of a rules file; sizes have their unit, and what nothing stands for is left out."""
     unnamed = {"workloads": {"__all__": {"name"}}}
     document = rules.model_dump(mode="json", by_alias=True, exclude_none=True, exclude=unnamed)
+    for mode in document["modes"].values():
+        if not mode["class"]:
+            del mode["class"]  # nobody has said it
     return document if rules.projects else {key: part for key, part in document.items() if key != "projects"}
 
 

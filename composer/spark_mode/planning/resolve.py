@@ -9,7 +9,7 @@ from spark_mode.errors import ConfigurationError, UsageFault
 from spark_mode.frozen import Frozen
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Mode, Rules
-from spark_mode.lab.rules_of_project import absent_services, classes_of_target, near_service
+from spark_mode.lab.rules_of_project import absent_services, classes_of_mode, classes_of_target, near_service, rule_about
 from spark_mode.lab.rules_reading import suggest
 from spark_mode.lab.workload import Workload
 from spark_mode.planning.mode import base_services, mode_text
@@ -166,18 +166,32 @@ def _mode_target(request: ModeRequest, project: Project, rules: Rules) -> Target
 
 
 def _require_class(name: str, mode: Mode, collector: _Collector) -> None:
-    """Raise ConfigurationError where nothing that a mode runs is of its class, and rules.yaml names services that are not there.
+    """Raise ConfigurationError where it is not known what class a mode is of, or nothing that it runs is of its class.
 
-    No rule about that class would hold for what was meant by them.
+    That is allowed only where no rule keeps the class apart from anything: it would not hold for what the mode runs.
     """
     project, rules = collector.project, collector.rules
     services = project.closure(collector.services)
+    found = classes_of_target(services, collector.models, rules)
+    if mode.class_ in found:
+        return
     gone = "; ".join(absent_services(rules, project))
-    if gone and mode.class_ not in classes_of_target(services, collector.models, rules):
+    if not mode.class_:
+        classes = classes_of_mode(mode, rules, project)
+        run = " and ".join(classes) or "nothing with a class"
+        hint = f"write the one that it is: modes/{name}/class in rules.yaml" if classes or not gone else f"in rules.yaml: {gone}"
+        raise ConfigurationError(f"the mode {name} has no class in rules.yaml, and what it runs is {run}", hint)
+    if gone or (rule := rule_about(mode.class_, rules)):
         raise ConfigurationError(
             f"the mode {name} is of class {mode.class_}, and nothing that it runs is: {', '.join(services) or 'no service'}",
-            f"in rules.yaml: {gone}",
+            f"in rules.yaml: {gone}" if gone else f"rule {rule} would not hold for it; {class_fix(mode.class_, found)}",
         )
+
+
+def class_fix(class_: str, found: Iterable[str]) -> str:
+    """Return what to do about a mode of a class that nothing is of which it runs; what it runs is of those that were `found`."""
+    other = f", or give the mode the class of what it runs: {', '.join(sorted(found))}" if found else ""
+    return f"describe what is of class {class_} there under workloads in rules.yaml{other}"
 
 
 def _profile_of(request: ModeRequest, mode: Mode, rules: Rules) -> str | None:

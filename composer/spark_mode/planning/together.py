@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
-from spark_mode.errors import ConfigurationError
+from spark_mode.errors import ConfigurationError, UsageFault
 from spark_mode.lab.by_nature import with_nature
+from spark_mode.lab.few import few
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.rules_of_project import with_project
@@ -18,8 +19,8 @@ from spark_mode.planning.request import ModeRequest
 from spark_mode.planning.resolve import Target, find_workload, resolve
 from spark_mode.planning.target import leave_out_excluded, members, require_described, require_startable, workloads
 
-RULES = "rules.yaml"
-"""What the rules file is called where it is not known how it is."""
+NAMED = 5
+"""How many workloads of a profile are named in a line."""
 
 
 class ModeChoice(NamedTuple):
@@ -56,11 +57,8 @@ class Together(NamedTuple):
 
 
 def modes_together(rules: Rules, project: Project | None, capacity: int) -> Iterator[Together]:
-    """Yield every two modes. `capacity` is the declared memory in bytes; without a project nothing is known of any.
-
-    Raises ConfigurationError where the project does not tell a mode's class.
-    """
-    rules = with_project(rules, project, RULES) if project else rules
+    """Yield every two modes. `capacity` is the declared memory in bytes; without a project nothing is known of any."""
+    rules = with_project(rules, project) if project else rules
     rules = with_nature(rules, project) if project else rules
     choices = [
         ModeChoice(name, profile, mode_text(rules, name, profile))
@@ -80,22 +78,43 @@ def modes_together(rules: Rules, project: Project | None, capacity: int) -> Iter
 
 
 def named_workloads(names: Iterable[str], rules: Rules, project: Project | None) -> tuple[Workload, ...]:
-    """Return exactly the workloads that are named, and of a profile those that it starts.
+    """Return exactly the workloads that are named, of a profile those that it starts, and what a service is that no workload is.
 
     Raises UsageFault for an unknown name, ConfigurationError for a service whose memory is not known.
     """
-    found: list[Workload] = []
-    rules = with_project(rules, project, RULES) if project else rules
-    profiles = project.profiles if project else ()
-    for name in names:
-        if project and name in profiles and rules.find(name) is None:
-            services, needs = project.closure(project.of_profile(name)), rules.profiles.get(name)
-            target = Target(services=services, models=needs.models if needs else ())
-            require_described(target, project, rules)
-            found += workloads(target, rules, Observed())
-        else:
-            found.append(find_workload(rules, name, profiles))
+    project = project or Project(name="")
+    rules = with_project(rules, project)
+    found = [one for name in names for one in _named(name, rules, project)]
     return tuple({one.name: one for one in found}.values())
+
+
+def of_profile_too(names: Iterable[str], rules: Rules, project: Project | None) -> Iterator[str]:
+    """Say of which names the workload alone is meant, where a profile has the name as well and starts more."""
+    for name in names:
+        workload = rules.find(name)
+        if project and workload and name in project.profiles:
+            started = workloads(_of_profile(name, rules, project), rules, Observed())
+            if {one.name for one in started} != {workload.name}:
+                yield f"{name} is the workload alone; its profile starts {few([one.label for one in started], NAMED)}"
+
+
+def _named(name: str, rules: Rules, project: Project) -> tuple[Workload, ...]:
+    if rules.find(name) is None and name in project.profiles:
+        target = _of_profile(name, rules, project)
+    elif rules.find(name) is None and name in project.services:
+        target = Target(services=(name,))
+    elif rules.find(name) is None and name in rules.modes:
+        raise UsageFault(f'"{name}" is a mode, and is asked for as one', f"spark-mode plan {name}")
+    else:
+        return (find_workload(rules, name, (*project.profiles, *project.services)),)
+    require_described(target, project, rules)
+    return workloads(target, rules, Observed())
+
+
+def _of_profile(name: str, rules: Rules, project: Project) -> Target:
+    """Return what a profile starts, and the models that it needs."""
+    needs = rules.profiles.get(name)
+    return Target(services=project.closure(project.of_profile(name)), models=needs.models if needs else ())
 
 
 def exclude_each_other(pairs: Sequence[Together]) -> tuple[ModeChoice, ...]:

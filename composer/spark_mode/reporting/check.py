@@ -14,18 +14,20 @@ from spark_mode.journal.understanding import UNDERSTOOD
 from spark_mode.lab.by_nature import is_by_nature
 from spark_mode.lab.files import LabFiles
 from spark_mode.lab.project import SCOPE
-from spark_mode.lab.rules import AtMost, Exclusive, Rules
+from spark_mode.lab.rules import Rules
+from spark_mode.lab.rules_of_project import rule_about
 from spark_mode.lab.size import gb_text
 from spark_mode.lab.unsaid_long_run import SAY_IT, UNSAID, unsaid_long_run
 from spark_mode.planning.advice import SHORT_GRACE
 from spark_mode.planning.conflicts import member
 from spark_mode.planning.observed import Observed
-from spark_mode.planning.target import DESCRIBE_IT, RENAME_IT, fault_of_replicas, is_described, name_clash
+from spark_mode.planning.target import RENAME_IT, fault_of_replicas, name_clash
 from spark_mode.reporting.finding import Finding
 from spark_mode.reporting.health_checks import unchecked, without_own_check
 from spark_mode.reporting.machine_check import look
 from spark_mode.reporting.models_check import hosts, uncounted
 from spark_mode.reporting.promises import promises
+from spark_mode.reporting.undescribed import undescribed
 from spark_mode.session.foreign_workloads import hidden_from_others
 from spark_mode.session.rules_file import assumed_of_file
 from spark_mode.session.session import Session
@@ -58,6 +60,7 @@ def check(session: Session, compose_version: str, model: Mapping[str, Any] | Non
         *_names(session),
         *_unusable(session),
         *_modes(session),
+        *undescribed(session.project, rules),
         *_services(session),
         *_only_outside(session),
         *_uncertain(session),
@@ -146,11 +149,7 @@ def _services(session: Session) -> Iterator[Finding]:
         if not service.startable or session.project.fault_of(name):
             continue
         where, workload = f"compose: {name}", rules.of_service(name)
-        if not is_described(name, session.project, rules):
-            gpu = "it asks for a GPU, and " if service.reserves_gpu else ""
-            message = f"{gpu}no workload describes it: a switch refuses it"
-            yield Finding(level="error", where=where, message=message, fix=DESCRIBE_IT)
-        if fault := fault_of_replicas(service, rules):
+        if fault := fault_of_replicas(service):
             yield Finding(level="error", where=where, message=fault.message, fix=fault.fix)
         if service.restart in RESURRECTING and _is_excluded(name, rules):
             message = f"restart: {service.restart} starts it again with the engine, beside whatever runs"
@@ -162,11 +161,7 @@ def _services(session: Session) -> Iterator[Finding]:
 
 def _is_excluded(service: str, rules: Rules) -> bool:
     """Whether a rule keeps a service apart from anything."""
-    labels = member(rules, service).labels
-    kept_apart = (
-        one.exclusive if isinstance(one, Exclusive) else one.of for one in rules.rules if isinstance(one, Exclusive | AtMost)
-    )
-    return any(labels.intersection(names) for names in kept_apart)
+    return any(rule_about(label, rules) for label in member(rules, service).labels)
 
 
 def _unchecked(session: Session) -> Iterator[Finding]:

@@ -10,13 +10,14 @@ from spark_mode.errors import SparkModeError
 from spark_mode.init.flags import sizes_by_flag
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
+from spark_mode.lab.rules_of_project import classes_of_target
 from spark_mode.lab.size import gb_text
 from spark_mode.planning.budget import Budget
 from spark_mode.planning.mode import mode_text
 from spark_mode.planning.observed import Observed
 from spark_mode.planning.planner import plan
 from spark_mode.planning.request import to_mode
-from spark_mode.planning.resolve import resolve
+from spark_mode.planning.resolve import class_fix, resolve
 from spark_mode.reporting.finding import Finding
 from spark_mode.session.session import Session
 
@@ -62,10 +63,15 @@ def impossible_modes(project: Project, rules: Rules, capacity: int) -> Iterator[
         for profile in (one for one in mode.choices if one is None or one in project.profiles):
             request = to_mode(rules, name, profile)
             try:
-                resolve(request, project, rules)
+                target = resolve(request, project, rules)
             except SparkModeError as error:
                 yield Finding(level="error", where=where, message=error.message, fix=error.hint)
                 continue
+            found = classes_of_target(target.named, target.models, rules)
+            if mode.class_ not in found:
+                text = mode_text(rules, name, profile)
+                message = f"nothing that {text} runs is of its class {mode.class_}, so no rule about that class will hold for it"
+                yield Finding(level="warning", where=where, message=message, fix=class_fix(mode.class_, found))
             with suppress(SparkModeError):  # of its services, which are told one by one
                 alone = plan(request, project, rules, Observed(complete=False), capacity)
                 if alone.refusal and alone.refusal.memory:

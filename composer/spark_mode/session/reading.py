@@ -54,9 +54,6 @@ def read_lab(
     except ConfigurationError as error:
         forgive(error)
     project, version, fault = read_projects(asked.compose, name, need_project)
-    if fault is None:
-        try:
-            known = known if known is NO_RULES else with_project(known, project, Path(rules).name)
-        except ConfigurationError as error:
-            forgive(error)
+    if fault is None and known is not NO_RULES:
+        known = with_project(known, project)
     return Reading(known, project, version, fault, read)
