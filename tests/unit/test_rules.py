@@ -73,14 +73,16 @@ def test_all_mistakes_are_told_at_once() -> None:
 
 @pytest.mark.parametrize("text", ["", "[]", "a", "null", "{", "\t", "a: b: c", "\x00", "a: " * 30, "[" * 50, "x" * 300_000])
 def test_text_that_is_no_rules_file_is_a_configuration_error(text: str) -> None:
-    with pytest.raises(ConfigurationError):
+    with pytest.raises(ConfigurationError) as found:
         read(text)
+    assert found.value.hint == "correct rules.yaml; nothing is touched until then"
 
 
 @given(st.text())
 def test_any_text_is_a_configuration_error_and_nothing_worse(text: str) -> None:
-    with pytest.raises(ConfigurationError):
+    with pytest.raises(ConfigurationError) as found:
         read(text)
+    assert found.value.hint
 
 
 @example(0, 0, "<")
@@ -90,12 +92,14 @@ def test_damage_anywhere_gives_rules_or_a_configuration_error(at: int, length: i
         read(TEXT[:at] + put + TEXT[at + length :])
     except ConfigurationError as error:
         assert error.message.startswith("rules.yaml")
+        assert error.hint
 
 
 @pytest.mark.parametrize("scale", ["0", "-1", "1/0", "half", "1e999999999", ".nan", "true", "[1]", "null", "'1/16/16'"])
 def test_a_scale_that_is_none_is_refused(scale: str) -> None:
-    with pytest.raises(ConfigurationError, match="scale"):
+    with pytest.raises(ConfigurationError, match="scale") as found:
         read_rules(f"extends: other\nscale: {scale}", "scaled.yaml", lambda _: TEXT)
+    assert found.value.hint == "correct scaled.yaml; nothing is touched until then"
 
 
 @pytest.mark.parametrize("other", ["", "[a]", "1", '"a\\0b"', '"\\e[2J"'])

@@ -45,7 +45,7 @@ class Survey(NamedTuple):
 
     @property
     def replicated(self) -> tuple[str, ...]:
-        """The services without a GPU of which Compose starts several: only these need a line of their own."""
+        """The services without a GPU of which Compose starts several: what each takes counts so often that it is worth a line."""
         return tuple(one for one in self.project.services if not self.placed[one].gpu and self.count(one) > 1 and is_name(one))
 
     def helpers(self, services: Iterable[str]) -> int:

@@ -18,11 +18,12 @@ _SERVICE = "service "
 def with_nature(rules: Rules, project: Project) -> Rules:
     """Return the rules with what a project adds by nature, in place of what any other project did.
 
-    A workload takes what all replicas of its service take.
+    What all replicas of a service take counts, of its workload and of one that no workload describes.
     """
     own = (rule for rule in rules.rules if not is_by_nature(rule.name))
     workloads = {name: all_of_it(one, project) for name, one in rules.workloads.items()}
-    return rules.model_copy(update={"rules": (*own, *_same_name(project), *_same_port(project)), "workloads": workloads})
+    told = {"rules": (*own, *_same_name(project), *_same_port(project)), "workloads": workloads}
+    return rules.model_copy(update=told | {"replicas": {name: one.replicas for name, one in project.services.items()}})
 
 
 def without_nature(rules: Rules) -> Rules:

@@ -28,15 +28,21 @@ def parse_document(text: str, name: str) -> Any:
 
     Raises ConfigurationError, with `name` and the line, for anything that is not plain, small YAML.
     """
+    fix = to_correct(name)
     if len(text) > MAXIMUM_CHARACTERS:
-        raise ConfigurationError(f"{name}: larger than {MAXIMUM_CHARACTERS // 1024} KiB; this is not a rules file")
+        raise ConfigurationError(f"{name}: larger than {MAXIMUM_CHARACTERS // 1024} KiB; this is not a rules file", fix)
     try:
         _refuse_tricks(text)
         return yaml.load(text, Loader=_Loader)  # noqa: S506 - _Loader is a SafeLoader
     except yaml.YAMLError as error:
-        raise ConfigurationError(_mistake(name, error)) from None
+        raise ConfigurationError(_mistake(name, error), fix) from None
     except (ValueError, OverflowError) as error:
-        raise ConfigurationError(f"{name}: {error}") from None
+        raise ConfigurationError(f"{name}: {error}", fix) from None
+
+
+def to_correct(name: str) -> str:
+    """Return what to do about a file whose mistakes were found before anything was touched."""
+    return f"correct {name}; nothing is touched until then"
 
 
 def roots(text: str, name: str) -> Iterator[yaml.Node]:

@@ -14,10 +14,15 @@ def all_of_it(workload: Workload, project: Project) -> Workload:
     """Return a workload with the footprints of all replicas that its service has in a project."""
     each = workload.each if isinstance(workload, Replicated) else workload
     service = project.services.get(each.service or "")
-    if service is None or service.replicas < 2:
+    return times(each, service.replicas if service else 1)
+
+
+def times(each: Workload, count: int) -> Workload:
+    """Return a workload of so many containers; that of one of them is itself."""
+    if count < 2:
         return each
-    variants = {name: _variant(one, service.replicas) for name, one in each.variants.items()}
-    known = dict(each) | {"footprint": _times(each.footprint, service.replicas), "variants": variants, "each": each}
+    variants = {name: _variant(one, count) for name, one in each.variants.items()}
+    known = dict(each) | {"footprint": _times(each.footprint, count), "variants": variants, "each": each}
     return Replicated.model_construct(**known)
 
 

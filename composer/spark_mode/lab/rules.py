@@ -223,6 +223,8 @@ class Rules(Strict):
     guard: GuardPolicy = GuardPolicy()
     without_gpu: Annotated[frozenset[str], SkipJsonSchema()] = Field(default=frozenset(), exclude=True)
     """No key of the file: the services of the Compose project that no workload describes and that ask for no GPU."""
+    replicas: Annotated[dict[str, int], SkipJsonSchema()] = Field(default={}, exclude=True)
+    """No key of the file: how many containers Compose starts of each service of the project."""
 
     @model_validator(mode="before")
     @classmethod
@@ -266,7 +268,7 @@ class Rules(Strict):
         return frozenset(name for name, one in self.workloads.items() if self.runs_to_end(one))
 
     def footprint_of_undescribed(self, service: str) -> Footprint | None:
-        """Return what a service counts that no workload describes: as the file says, or little where it asks for no GPU."""
+        """Return what a container of a service counts that no workload describes: as the file says, or little without a GPU."""
         return self.default_footprint or (WITHOUT_GPU if service in self.without_gpu else None)
 
     def host_of_service(self, service: str) -> str | None:

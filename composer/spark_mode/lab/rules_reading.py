@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from spark_mode.errors import ConfigurationError
-from spark_mode.lab.document import parse_document
+from spark_mode.lab.document import parse_document, to_correct
 from spark_mode.lab.left_out import complete
 from spark_mode.lab.mistakes import in_our_words
 from spark_mode.lab.places import PROJECTS
@@ -60,16 +60,17 @@ def _document(text: str, name: str, read_other: Callable[[str], str]) -> tuple[d
     """Return what is written, with that of the file which is extended, and the scale of its sizes."""
     data = parse_document(text, name)
     if not isinstance(data, dict):
-        raise ConfigurationError(f"{name}: expected keys such as workloads, rules and modes")
+        raise ConfigurationError(f"{name}: expected keys such as workloads, rules and modes", to_correct(name))
     if "extends" not in data:
         return data, Fraction(1)
     scale = _scale(data.pop("scale", 1), name)
     other = data.pop("extends")
     if not isinstance(other, str) or not other.isprintable():
-        raise ConfigurationError(f"{name}: extends: write the path of another rules file, not {short_repr(other)}")
+        message = f"{name}: extends: write the path of another rules file, not {short_repr(other)}"
+        raise ConfigurationError(message, to_correct(name))
     base = parse_document(read_other(other), other)
     if not isinstance(base, dict) or "extends" in base:
-        raise ConfigurationError(f"{name}: extends: {other} must be a complete rules file")
+        raise ConfigurationError(f"{name}: extends: {other} must be a complete rules file", to_correct(name))
     base.pop(PROJECTS, None)  # which are relative to where they stand
     return {**base, **data}, scale
 
@@ -83,13 +84,15 @@ def suggest(wrong: str, known: Iterable[str]) -> str:
 def _scale(value: object, name: str) -> Fraction:
     scale = Fraction(str(value)) if isinstance(value, str | int | float) and _SCALE.fullmatch(str(value)) else Fraction(0)
     if scale <= 0:
-        raise ConfigurationError(f"{name}: scale: write a positive number or fraction such as 1/16, not {short_repr(value)}")
+        message = f"{name}: scale: write a positive number or fraction such as 1/16, not {short_repr(value)}"
+        raise ConfigurationError(message, to_correct(name))
     return scale
 
 
 def _reserved(data: dict[str, Any]) -> Iterator[str]:
-    if "without_gpu" in data:
-        yield 'without_gpu: unknown key "without_gpu"'
+    for key in ("without_gpu", "replicas"):
+        if key in data:
+            yield f'{key}: unknown key "{key}"'
     for section in ("workloads", "modes"):
         entries = data.get(section)
         for key, entry in entries.items() if isinstance(entries, dict) else ():
@@ -102,7 +105,7 @@ def _as_configuration_error(name: str, mistakes: Iterable[str]) -> Configuration
     told = [f"{name}: {mistake}" for mistake in islice(mistakes, MOST_MISTAKES + 1)]
     if len(told) > MOST_MISTAKES:
         told[-1] = f"{name}: and more; these {MOST_MISTAKES} are the first"
-    return ConfigurationError("\n".join(told), f"correct {name}; nothing is touched until then")
+    return ConfigurationError("\n".join(told), to_correct(name))
 
 
 def _message(detail: Any, data: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from spark_mode.frozen import Frozen
-from spark_mode.lab.replicas import of_one
+from spark_mode.lab.replicas import of_one, times
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.size import gb_text
 from spark_mode.lab.workload import Footprint, Workload
@@ -26,7 +26,7 @@ class Container(Frozen):
     """A container as the engine reported it. Times are the engine's: ISO 8601, and seconds since the epoch to compare them.
 
     `shares` are the containers, by id, whose namespaces or volumes it uses. `project` is the Compose project that it is of,
-    where the lab has several.
+    where the lab has several. `checked` says that a health check expects it to run on, be that of the files or of its image.
     """
 
     id: str
@@ -50,6 +50,7 @@ class Container(Frozen):
     address: str | None = None
     shares: tuple[str, ...] = ()
     project: str | None = None
+    checked: bool = False
 
     @property
     def active(self) -> bool:
@@ -279,13 +280,13 @@ def running_workload(rules: Rules, service: str, variant: str | None) -> Workloa
     footprint = rules.footprint_of_undescribed(service)
     if rules.host_of_service(service) or footprint is None:
         return None
-    return _undescribed(service, footprint)
+    return _undescribed(service, footprint, rules.replicas.get(service, 1))
 
 
 @cache
-def _undescribed(service: str, footprint: Footprint) -> Workload:
+def _undescribed(service: str, footprint: Footprint, count: int) -> Workload:
     """Made once: a lab may have a hundred of them, and every look counts them all."""
-    return Workload.model_construct(name=service, class_="", footprint=footprint, service=service)
+    return times(Workload.model_construct(name=service, class_="", footprint=footprint, service=service), count)
 
 
 def _in_variant(workload: Workload, variant: str | None) -> Workload:

@@ -68,7 +68,7 @@ def require_startable(target: Target, project: Project, rules: Rules) -> None:
     """Raise ConfigurationError when a service of the target cannot be used, or what it takes is not known."""
     require_usable(target, project)
     require_described(target, project, rules)
-    require_countable(target, project, rules)
+    require_together(target, project)
 
 
 def require_described(target: Target, project: Project, rules: Rules) -> None:
@@ -87,10 +87,10 @@ def require_described(target: Target, project: Project, rules: Rules) -> None:
         )
 
 
-def require_countable(target: Target, project: Project, rules: Rules) -> None:
-    """Raise ConfigurationError for replicas of a service of the target that cannot run together, or that no workload counts."""
+def require_together(target: Target, project: Project) -> None:
+    """Raise ConfigurationError for replicas of a service of the target that cannot run together."""
     for service in (project.services[name] for name in target.services):
-        if found := fault_of_replicas(service, rules):
+        if found := fault_of_replicas(service):
             raise ConfigurationError(f"{service.name}: {found.message}", found.fix)
 
 
@@ -101,21 +101,12 @@ class Fault(NamedTuple):
     fix: str
 
 
-def fault_of_replicas(service: Service, rules: Rules) -> Fault | None:
-    """Return why all replicas that a service has cannot be started, or not be counted."""
-    if service.replicas < 2:
+def fault_of_replicas(service: Service) -> Fault | None:
+    """Return why all replicas that a service has cannot be started."""
+    if service.replicas < 2 or not service.ports:
         return None
-    if service.ports:
-        return Fault(
-            f"only one of its {service.replicas} replicas can have {service.ports[0]}",
-            "publish a range of ports, or none",
-        )
-    if not (rules.of_service(service.name) or rules.host_of_service(service.name)):
-        return Fault(
-            f"it has {service.replicas} replicas and no workload in rules.yaml, so the memory of all of them is not known",
-            f"{DESCRIBE_IT}, with what one of them takes",
-        )
-    return None
+    message = f"only one of its {service.replicas} replicas can have {service.ports[0]}"
+    return Fault(message, "publish a range of ports, or none")
 
 
 def require_usable(target: Target, project: Project) -> None:
