@@ -11,11 +11,13 @@ from spark_mode.cli.anywhere import to_the_front
 from spark_mode.cli.context import CliOptions
 from spark_mode.cli.main import cli
 from spark_mode.cli.progress import ask
+from spark_mode.cli.switching import summary
 from spark_mode.errors import ConfigurationError, Interrupted, UsageFault
 from spark_mode.lab.rules_reading import read_rules
 from spark_mode.lab.verbs import VERBS
 from spark_mode.planning.plan import StoppedTraining
 from spark_mode.session.discovery import Flags, find_lab, lab_setting
+from spark_mode.switching.report import Report
 
 ROOT = Path(__file__).parents[2]
 
@@ -269,3 +271,16 @@ def test_the_end_of_the_input_is_a_no_and_ctrl_c_at_the_question_is_an_interrupt
 def test_an_option_after_two_dashes_is_no_command() -> None:
     done = CliRunner().invoke(cli, ["--", "--rules", "status"])
     assert (done.exit_code, "no such command" in done.output) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("request_", "mode", "said"),
+    [
+        ("up ollama", "idle", "up ollama: done in 2.0 s"),
+        ("stop whisper", "custom", "stop whisper: done in 2.0 s"),
+        ("stop", "idle", "idle: done in 2.0 s"),
+        ("audio omni", "audio omni", "audio omni: done in 2.0 s"),
+    ],
+)
+def test_what_is_said_to_be_done_is_what_was_asked_for_or_the_mode_that_is_on(request_: str, mode: str, said: str) -> None:
+    assert summary(Report(request=request_, outcome="applied", mode=mode, seconds=2.0)) == said

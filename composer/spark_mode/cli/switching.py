@@ -119,5 +119,10 @@ def summary(report: "Report") -> str:
         return f"nothing to do: {report.note}"
     if report.outcome == "recovered":
         return f"{report.request} was recovered: {report.note}\n{report.mode}: done in {report.seconds:.1f} s"
-    done = f"{report.mode}: done in {report.seconds:.1f} s"
+    done = f"{_what_is_done(report)}: done in {report.seconds:.1f} s"
     return f"{done}; {report.note}" if report.note else done
+
+
+def _what_is_done(report: "Report") -> str:
+    """Return the mode that is on; of names that were added or stopped what was asked for, which is true whatever else runs."""
+    return report.request if report.request.startswith(("up ", "stop ")) else report.mode

@@ -1,26 +1,45 @@
 """What would fit instead of a request that does not: every answer was tried with the planner's own judgement."""
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 
 from spark_mode.lab.rules import WITHOUT_GPU
 from spark_mode.lab.size import gb_text
 from spark_mode.lab.workload import Workload
 from spark_mode.planning.observed import LEASED, Observed
 from spark_mode.planning.problem import PlanningProblem
-from spark_mode.planning.request import Request
+from spark_mode.planning.request import Request, UpRequest
 
 MOST = 3
 
 
-def alternatives(problem: PlanningProblem, fits: Callable[[Request, Observed], bool]) -> str:
-    """Return what to ask for, or to stop, so that it fits; `fits` tries a request on what would then be there."""
+def alternatives(problem: PlanningProblem, fits: Callable[[Request, Observed], bool], excess: int) -> str:
+    """Return what to ask for, or to stop, so that it fits; `fits` tries a request on what would then be there.
+
+    `excess` is how many bytes too many are declared, 0 where only the memory lacks that is free now.
+    """
     first = (next((text for request, seen, text in tries if fits(request, seen)), None) for tries in _tries(problem))
     if found := [text for text in first if text]:
         return f"it would fit {' or '.join(found[:MOST])}"
     forced = problem.request.model_copy(update={"force": True})
     if not problem.request.force and fits(forced, problem.observed):
         return "--force admits it down to the floor, at the price of a freeze"
+    if less := _to_leave_out(problem, excess):
+        return less
     return "nothing that may be stopped makes room for it: free memory outside the lab, or ask for less"
+
+
+def _to_leave_out(problem: PlanningProblem, excess: int) -> str | None:
+    """Return what of a mode takes too much, where no request for less is left to try; None where it is all there is."""
+    needed = {one for name in problem.target.services for one in problem.project.services[name].needs}
+    free = [one for one in problem.asked_for if problem.rules.service_of(one) not in needed]
+    rising = sorted(free, key=lambda one: one.footprint.planned)
+    ways = ([one] for one in rising), (rising[-count:] for count in range(2, len(problem.asked_for)))
+    found = next((way for way in chain(*ways) if sum(one.footprint.planned for one in way) >= excess), None)
+    if problem.request.verb != "to" or excess == 0 or not found or len(problem.asked_for) == 1:
+        return None
+    names = ", ".join(f"{one.label} ({gb_text(one.footprint.planned)})" for one in found)
+    return f"{gb_text(excess)} are too much: leave {names} out of what {problem.request} runs, or plan less for it in rules.yaml"
 
 
 def _tries(problem: PlanningProblem) -> Iterator[Iterator[tuple[Request, Observed, str]]]:
@@ -41,6 +60,8 @@ def _tries(problem: PlanningProblem) -> Iterator[Iterator[tuple[Request, Observe
     for name in request.extra if request.verb != "restore" else ():
         less = request.model_copy(update={"extra": tuple(other for other in request.extra if other != name)})
         yield iter([(less, observed, f"without {name}")])
+    if request.verb == "up":
+        yield ((less, observed, f"without {left_out} (spark-mode {less})") for less, left_out in _fewer_names(request, problem))
     for name in observed.active_services:
         workload = problem.rules.of_service(name)
         going = {name, *problem.project.dependents(name, observed.active_services)}
@@ -53,6 +74,15 @@ def _tries(problem: PlanningProblem) -> Iterator[Iterator[tuple[Request, Observe
     for container in {one.container.id: one.container for one in observed.foreign if one.container.state != LEASED}.values():
         text = f"without {container.name} (docker stop {container.name})"
         yield iter([(request, _without_foreign(container.id, problem), text)])
+
+
+def _fewer_names(request: UpRequest, problem: PlanningProblem) -> Iterator[tuple[UpRequest, str]]:
+    """Yield the request without one of its names, the smallest first, then without several of the largest, and which."""
+    planned = {name: one.footprint.planned if (one := problem.rules.find(name)) else 0 for name in request.names}
+    rising = sorted(planned, key=planned.__getitem__)
+    for left_out in (*([name] for name in rising), *(rising[-count:] for count in range(2, len(rising)))):
+        if names := tuple(name for name in request.names if name not in left_out):
+            yield request.model_copy(update={"names": names}), " and ".join(left_out)
 
 
 def _without_foreign(id_: str, problem: PlanningProblem) -> Observed:

@@ -117,7 +117,8 @@ def _memory_refusal(problem: PlanningProblem, reckoned: Budget, capacity: int) -
         )
         return not (lacks or _refusal(other) or dependents_refusal(other) or hold_refusal(other))
 
-    hint = refusal.hint or alternatives(problem, fits)
+    excess = max(0, reckoned.total - admission.allowed_total(problem, capacity))
+    hint = refusal.hint or alternatives(problem, fits, excess)
     return refusal.model_copy(update={"hint": f"{hint}{assumed_memory(problem)}", "memory": True})
 
 
