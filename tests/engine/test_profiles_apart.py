@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from spark_mode.engine.compose_files import ComposeFiles
+from spark_mode.engine.resolved import resolved
 from spark_mode.lab.files import LabFiles
 from spark_mode.lab.project import SCOPE, Project
 
@@ -80,3 +81,17 @@ def test_a_file_that_has_no_end_is_the_fault_of_its_profile_and_nobody_waits_for
     assert time.monotonic() - started < 15
     assert [name for name in project.services if project.fault_of(name)] == ["lost", "other"]
     assert "pipe is a pipe and no file" in project.unusable["other"]
+
+
+@pytest.mark.parametrize("path", ["pipe", "/dev/zero"])
+def test_whoever_asks_for_a_model_without_rules_waits_for_no_file_without_end_either(tmp_path: Path, path: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "compose.yaml").write_text(LAB.format(definition=f"env_file: {path}"))
+    found = resolved(LabFiles(compose=(str(tmp_path / "compose.yaml"),), rules=""), "/run/docker.sock")
+    assert set(found.model["services"]) == {"base"}
+    assert "and no file" in found.unusable["other"]
+
+
+def test_an_empty_device_is_a_file_of_no_variables(tmp_path: Path) -> None:
+    project = read(tmp_path, "env_file: /dev/null")
+    assert set(project.unusable) == {"lost"}

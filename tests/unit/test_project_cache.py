@@ -1,16 +1,17 @@
 """What Compose answered is used again only while everything that it had read is the same."""
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from spark_mode.engine.project_cache import Kept, ProjectCache
+from spark_mode.engine.project_cache import FAULT_SECONDS, Kept, ProjectCache
 from spark_mode.lab.files import LabFiles
 
 TEXT = "services: {omni: {image: '$IMAGE', environment: {TOKEN: , MODE: '${MODE:-${FALLBACK}}'}}}\n"
-PROJECT = {"name": "lab", "services": {}}
+PROJECT: dict[str, object] = {"name": "lab", "services": {}}
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def cache(lab: Path, project_name: str | None = None, project_directory: str | N
 def kept(lab: Path) -> ProjectCache:
     one = cache(lab)
     assert one.find() is None
-    one.keep("2.40.3", PROJECT)
+    one.keep("2.40.3", PROJECT, [])
     assert cache(lab).find() == Kept("2.40.3", PROJECT)
     return one
 
@@ -97,20 +98,18 @@ def test_a_variable_that_stands_in_no_file_changes_nothing(lab: Path, monkeypatc
     [
         "include: [other.yaml]\n",
         "services: {a: {extends: {file: other.yaml, service: b}}}\n",
-        "services: {a: {image: x, env_file: a.env}}\n",
-        "services: {a: {image: x, label_file: a.env}}\n",
         'services: {a: {image: x, "\\x65nv_file": a.env}}\n',
         'services: {a: {image: "\\x24\\x49MAGE"}}\n',
         'services: {a: {"env_\\\n  file": a.env}}\n',
         "services: [\n",
     ],
-    ids=["include", "extends", "env_file", "label_file", "escaped key", "escaped variable", "folded key", "not YAML"],
+    ids=["include", "extends", "escaped key", "escaped variable", "folded key", "not YAML"],
 )
 def test_nothing_is_kept_of_a_file_that_may_read_what_is_in_no_key(text: str, lab: Path) -> None:
     (lab / "compose.yaml").write_text(text)
     one = cache(lab)
     assert one.find() is None
-    one.keep("2.40.3", PROJECT)
+    one.keep("2.40.3", PROJECT, [])
     assert cache(lab).find() is None
 
 
@@ -118,21 +117,21 @@ def test_nothing_is_kept_of_files_that_changed_while_compose_answered(lab: Path)
     one = cache(lab)
     assert one.find() is None
     (lab / "compose.yaml").write_text(TEXT + "# changed\n")
-    one.keep("2.40.3", PROJECT)
+    one.keep("2.40.3", PROJECT, [])
     assert cache(lab).find() is None
 
 
 def test_a_folder_that_cannot_be_written_keeps_nothing(lab: Path) -> None:
     one = ProjectCache(LabFiles(compose=(str(lab / "compose.yaml"),), rules=""), "x", lab / "missing")
     assert one.find() is None
-    one.keep("2.40.3", PROJECT)
+    one.keep("2.40.3", PROJECT, [])
     assert one.find() is None
 
 
 def test_files_from_elsewhere_are_not_known(lab: Path) -> None:
     one = ProjectCache(LabFiles(compose=("oci://registry/lab",), rules=""), "x", lab)
     assert one.find() is None
-    one.keep("2.40.3", PROJECT)
+    one.keep("2.40.3", PROJECT, [])
     assert one.find() is None
 
 
@@ -141,4 +140,72 @@ def test_what_lies_behind_a_link_is_not_read(lab: Path) -> None:
     (file,) = lab.glob("compose-*.json")
     file.rename(lab / "elsewhere")
     file.symlink_to(lab / "elsewhere")
+    assert cache(lab).find() is None
+
+
+NAMED = "services: {a: {image: x, env_file: [a.env, {path: b.env, required: false}]}}\n"
+CHANGES_OF_NAMED: dict[str, Callable[[Path], object]] = {
+    "what it says": lambda lab: (lab / "a.env").write_text("A=2\n"),
+    "it being there": lambda lab: (lab / "a.env").unlink(),
+    "a missing one that comes": lambda lab: (lab / "b.env").write_text(""),
+    "a missing one that is a pipe": lambda lab: os.mkfifo(lab / "b.env"),
+    "a missing one that is a folder": lambda lab: (lab / "b.env").mkdir(),
+    "a variable that it passes on": lambda _: os.environ.update(PASSED="other"),
+}
+
+
+def kept_of_named(lab: Path, project: dict[str, object] = PROJECT) -> list[str]:
+    """Have the answer of a lab with files of variables kept; return their names."""
+    (lab / "compose.yaml").write_text(NAMED)
+    (lab / "a.env").write_text("A=$PASSED\n")
+    files = [str(lab / "a.env"), str(lab / "b.env")]
+    for _ in range(2):
+        one = cache(lab)
+        assert one.find() is None
+        one.keep("2.40.3", project, files)
+    return files
+
+
+def test_what_stands_in_files_of_variables_is_known_from_the_second_question_on(lab: Path) -> None:
+    kept_of_named(lab)
+    assert cache(lab).find() == Kept("2.40.3", PROJECT)
+
+
+@pytest.mark.parametrize("what", CHANGES_OF_NAMED)
+def test_compose_is_asked_again_after_a_change_of_a_file_of_variables(
+    what: str, lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PASSED", "before")
+    kept_of_named(lab)
+    CHANGES_OF_NAMED[what](lab)
+    assert cache(lab).find() is None
+
+
+def test_nothing_is_kept_where_it_is_not_known_which_files_are_named(lab: Path) -> None:
+    (lab / "compose.yaml").write_text(NAMED)
+    for _ in range(2):
+        one = cache(lab)
+        one.find()
+        one.keep("2.40.3", PROJECT, None)
+    assert cache(lab).find() is None
+
+
+def test_a_file_of_variables_that_changed_while_compose_answered_is_asked_about_again(lab: Path) -> None:
+    files = kept_of_named(lab)
+    (lab / "a.env").write_text("A=2\n")
+    one = cache(lab)
+    assert one.find() is None
+    (lab / "a.env").write_text("A=3\n")
+    one.keep("2.40.3", PROJECT, files)
+    assert cache(lab).find() is None
+
+
+def test_what_cannot_be_used_is_asked_about_again_after_a_while(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken: dict[str, object] = {**PROJECT, "unusable": {"a": "no memory"}}
+    one = cache(lab)
+    assert one.find() is None
+    one.keep("2.40.3", broken, [])
+    assert cache(lab).find() == Kept("2.40.3", broken)
+    later = time.time() + FAULT_SECONDS
+    monkeypatch.setattr(time, "time", lambda: later)
     assert cache(lab).find() is None

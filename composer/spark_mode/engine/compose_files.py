@@ -79,7 +79,7 @@ class ComposeFiles:
                 self._kept = None
                 self._ask()
         asked, self._asked = self._asked, {}
-        answers = _collect(asked)
+        answers = collect_ending(asked)
         version = answers["version"].text("Docker Compose is missing", "install docker-compose-plugin")
         self.version = version.strip().removeprefix("v")
         _check_version(self.version)
@@ -88,7 +88,7 @@ class ComposeFiles:
         if not project.services:
             raise ConfigurationError(f"{first}: has no services", _FIX)
         if self._cache:
-            self._cache.keep(self.version, project.model_dump(mode="json"))
+            self._cache.keep(self.version, project.model_dump(mode="json"), _named(answers.get("outline")))
         return project
 
     def _despite_names(self, answers: dict[str, Answer]) -> dict[str, Answer]:
@@ -121,14 +121,17 @@ class ComposeFiles:
         return understood(resolved, lambda: read_project(json.loads(resolved), hashes, compose))
 
 
-def _collect(asked: "dict[str, subprocess.Popen[bytes]]") -> dict[str, Answer]:
-    """Return the answers; where a file has no end, that is the answer that Compose would never give."""
+def collect_ending(asked: "dict[str, subprocess.Popen[bytes]]") -> dict[str, Answer]:
+    """Return the answers; where the outline shows a file that has no end, that is the answer that Compose would never give.
+
+    Raises as `collect` does.
+    """
     try:
         answers = collect({name: asked[name] for name in asked if name in ("outline", "version")})
         outline = answers.get("outline")
         if outline and outline.code == 0 and (faults := understood(outline.output, lambda: _endless(outline))):
             refused = Answer(1, "", next(iter(faults.values())))
-            return answers | {"config": refused, "hashes": refused}
+            return answers | {name: refused for name in asked if name not in answers}
         return answers | collect({name: asked[name] for name in asked if name not in answers})
     finally:
         for one in asked.values():
@@ -139,6 +142,19 @@ def _endless(outline: Answer) -> dict[str, str]:
     from spark_mode.engine.endless import endless_files
 
     return endless_files(dict(json.loads(outline.output)["services"]))
+
+
+def _named(outline: Answer | None) -> list[str] | None:
+    """Return the files of variables and labels that the Compose files name, None where they do not tell that alone."""
+    if outline is None:
+        return []
+    if outline.code:
+        return None
+    from spark_mode.engine.endless import named_files
+
+    services = dict(json.loads(outline.output)["services"])
+    paths = dict.fromkeys(one.path for one in named_files(services))
+    return [*paths] if all(path.startswith("/") and "$" not in path for path in paths) else None
 
 
 def compose_flags(files: LabFiles) -> list[str]:

@@ -1,25 +1,43 @@
-"""Files of variables and labels that Compose would read for ever, such as a pipe that nobody writes to."""
+"""The files of variables and labels that services name: which they are, and which of them Compose would read for ever.
 
+Such are a pipe that nobody writes to, and a device such as /dev/zero.
+"""
+
+import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 
-def endless_files(outlined: Mapping[str, Any]) -> dict[str, str]:
-    """Return what is wrong with such a file, by service, of those that are outlined."""
-    found = {}
+class NamedFile(NamedTuple):
+    """A file, by the service and the key that name it."""
+
+    service: str
+    key: str
+    path: str
+
+
+def named_files(outlined: Mapping[str, Any]) -> Iterator[NamedFile]:
+    """Yield the files that services name, as they are outlined."""
     for name, service in outlined.items():
         for key in ("env_file", "label_file"):
             for one in (service or {}).get(key) or ():
-                path = one["path"] if isinstance(one, dict) else one
-                if _is_endless(Path(path)):
-                    found[name] = f"services.{name}.{key}: {path} is a pipe and no file"
-    return found
+                yield NamedFile(name, key, one["path"] if isinstance(one, dict) else one)
 
 
-def _is_endless(path: Path) -> bool:
+def endless_files(outlined: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is wrong with a file that has no end, by service, of those that are outlined."""
+    kinds = ((one, _endless_kind(one.path)) for one in named_files(outlined))
+    return {one.service: f"services.{one.service}.{one.key}: {one.path} is a {kind} and no file" for one, kind in kinds if kind}
+
+
+def _endless_kind(path: str) -> str | None:
+    """Return what a file is that may have no end; /dev/null has one, and stands for no file in many a project."""
     try:
-        return stat.S_ISFIFO(path.stat().st_mode)
+        seen = Path(path).stat()
     except (OSError, ValueError):
-        return False
+        return None
+    if stat.S_ISCHR(seen.st_mode) and seen.st_rdev != Path(os.devnull).stat().st_rdev:
+        return "device"
+    return "pipe" if stat.S_ISFIFO(seen.st_mode) else None

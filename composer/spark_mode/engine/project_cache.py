@@ -3,14 +3,17 @@
 Compose takes a tenth of a second and more to resolve its files, and three times as much of the processors: `status` takes
 170 ms instead of 270. What it answered is kept under a digest of all that goes
 into the answer: the files and `.env`, the variables whose names stand in them, Docker's own settings, the directory, and
-the programs. Files that draw in others (`include`, `extends`, `env_file`, `label_file`) are asked about every time.
+the programs. Files of variables and labels count likewise, those that are missing too: which they are the outline tells, so they
+are known from the second question on. Compose files that draw in others (`include`, `extends`) are asked about every time.
 What is kept is the `Project` as we read it, which drops everything that may be secret.
 """
 
 import json
+import math
 import os
 import re
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -22,10 +25,13 @@ from spark_mode.lab.files import LabFiles
 from spark_mode.plain_file import plain_text, read_plain
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
-_DRAWS_IN = frozenset({"include", "extends", "env_file", "label_file"})
+_DRAWS_IN = frozenset({"include", "extends"})
+_NAMES_FILES = frozenset({"env_file", "label_file"})
 _PLUGINS = ("/usr/local/lib", "/usr/local/libexec", "/usr/lib", "/usr/libexec")
 """Where Docker looks for plugins beside the user's own (docker/cli, cli-plugins/manager)."""
 _PLUGINS_ELSEWHERE = "cliPluginsExtraDirs"
+FAULT_SECONDS = 600
+"""How long an answer counts that says what cannot be used: what kept Compose from reading it may have been no file."""
 _READER = Path(__file__).parents[1] / "lab" / "project.py"
 
 
@@ -44,8 +50,8 @@ def inputs_of(files: LabFiles) -> list[Path]:
 
 
 def may_draw_in(files: LabFiles) -> bool:
-    """Whether a lab's files may have Compose read others: then nothing is kept of its answer."""
-    return any(_DRAWS_IN & set(_WORD.findall(plain_text(file) or "")) for file in map(Path, files.compose))
+    """Whether a lab's files may have Compose read others: then its outline has to tell which."""
+    return any((_DRAWS_IN | _NAMES_FILES) & set(_WORD.findall(plain_text(file) or "")) for file in map(Path, files.compose))
 
 
 class ProjectCache:
@@ -55,43 +61,62 @@ class ProjectCache:
         self._files, self._socket = files, socket
         self._path = folder / f"compose-{_digest(files.compose, files.project_name)[:16]}.json"
         self._asked_for: str | None = None
+        self._named: list[str] = []
 
     def find(self) -> Kept | None:
         """Return what is known to be Compose's answer now, or None."""
-        self._asked_for = self._key(self._texts())
-        if self._asked_for is None:
-            return None
         try:
             found = json.loads(read_plain(self._path, follow=False))
-            is_known = found["key"] == self._asked_for and isinstance(found["version"], str)
+            self._named = [str(file) for file in found["named"]]
+            self._asked_for = self._key(self._texts())
+            is_known = found["key"] == self._asked_for is not None and isinstance(found["version"], str)
+            is_known = is_known and time.time() < (found["until"] or math.inf)
             return Kept(found["version"], found["project"]) if is_known else None
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            self._asked_for = self._key(self._texts())
             return None
 
-    def keep(self, version: str, project: dict[str, Any]) -> None:
-        """Keep an answer, if what it was made from is still what it was when Compose was asked."""
+    def keep(self, version: str, project: dict[str, Any], named: Sequence[str] | None) -> None:
+        """Keep an answer, if what it was made from is still what it was when Compose was asked.
+
+        `named` are the files of variables and labels that the Compose files name, None where that is not known. Where they are
+        others than those that were looked at before Compose was asked, only their names are kept.
+        """
         texts = self._texts()
         key = self._key(texts)
-        if key is None or key != self._asked_for or not _plainly_spelled(texts, self._files.compose):
+        if named is None or key is None or key != self._asked_for or not _plainly_spelled(texts, self._files.compose):
             return
+        until = time.time() + FAULT_SECONDS if project.get("unusable") else None
+        kept = {"key": key if [*named] == self._named else None, "named": [*named], "until": until}
         with suppress(OSError):
-            text = json.dumps({"key": key, "version": version, "project": project})
-            replace_file(self._path, text.encode(), 0o660)
+            replace_file(self._path, json.dumps(kept | {"version": version, "project": project}).encode(), 0o660)
 
     def _texts(self) -> dict[str, str | None]:
-        return {str(file): plain_text(file) for file in inputs_of(self._files)}
+        """Return what stands in the files; of what is none what it is: Compose says something else of each."""
+        of_lab = {str(file): plain_text(file) for file in inputs_of(self._files)}
+        return of_lab | {file: _text_or_kind(file) for file in self._named}
 
     def _key(self, texts: dict[str, str | None]) -> str | None:
         """Return the digest of everything that Compose's answer is made from, or None where that is not known."""
         words = {word for text in texts.values() for word in _WORD.findall(text or "")}
         programs = _programs()
-        if words & _DRAWS_IN or None in (texts.get(file) for file in self._files.compose) or programs is None:
+        if (_DRAWS_IN & words) or None in (texts.get(file) for file in self._files.compose) or programs is None:
             return None
         docker = {name for name in os.environ if name.startswith("DOCKER_")}
         variables = sorted((name, os.environ[name]) for name in (words | docker | {"HOME"}) & os.environ.keys())
         files = [self._files.project_directory, self._files.project_name, self._files.env_files]
         reader = (__version__, _identity(_READER))
         return _digest(reader, self._socket, str(Path.cwd()), files, list(texts.items()), variables, programs)
+
+
+def _text_or_kind(file: str) -> str:
+    if (text := plain_text(Path(file))) is not None:
+        return f"text {text}"
+    try:
+        seen = Path(file).stat()
+    except OSError as error:
+        return f"error {error.errno}"
+    return f"mode {seen.st_mode} of {seen.st_size} bytes at {seen.st_mtime_ns}"
 
 
 def _digest(*parts: object) -> str:

@@ -3,7 +3,8 @@
 import json
 from typing import Any, NamedTuple
 
-from spark_mode.engine.compose_files import ONE_NAME, OUTLINE, QUESTIONS, compose_flags
+from spark_mode.engine.compose_files import ONE_NAME, OUTLINE, QUESTIONS, collect_ending, compose_flags
+from spark_mode.engine.project_cache import may_draw_in
 from spark_mode.engine.questions import Answer, ask, collect, understood
 from spark_mode.errors import ConfigurationError, SparkModeError
 from spark_mode.lab.files import LabFiles
@@ -29,7 +30,9 @@ def resolved(files: LabFiles, socket: str) -> Resolved:
     def answer(*question: str) -> Answer:
         return collect({"it": ask([*flags, *question], socket)})["it"]
 
-    whole = answer(*QUESTIONS["config"])
+    questions = {"config": QUESTIONS["config"]} | ({"outline": OUTLINE} if may_draw_in(files) else {})
+    answers = collect_ending({name: ask([*flags, *question], socket) for name, question in questions.items()})
+    whole = answers["config"]
     if ONE_NAME in (whole.complaint() or ""):
         whole = answer(*QUESTIONS["config"], "--no-consistency")
     try:
@@ -37,7 +40,7 @@ def resolved(files: LabFiles, socket: str) -> Resolved:
     except ConfigurationError as fault:
         from spark_mode.engine.profiles_apart import resolve_apart  # few need it
 
-        apart = resolve_apart(flags, socket, answer(*OUTLINE), fault)
+        apart = resolve_apart(flags, socket, answers.get("outline") or answer(*OUTLINE), fault)
         return Resolved(apart.resolved, apart.unusable)
     model = understood(text, lambda: dict(json.loads(text)))
     return Resolved(
