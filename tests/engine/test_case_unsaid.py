@@ -64,6 +64,10 @@ def test_a_start_waits_for_the_health_check_of_an_image(lab: Lab) -> None:
     assert "it was not ready within 2 s" in refused.err
 
 
+def test_what_ends_by_itself_and_has_a_health_check_by_its_image_failed(lab: Lab) -> None:
+    assert "brief did not start: it exited with code 0" in lab.run("up", "brief", expect=1).err
+
+
 def test_what_is_no_longer_in_the_files_is_never_counted_without_a_word(lab: Lab) -> None:
     lab.run("up", "former")
     file = lab.folder / "compose.yaml"

@@ -180,11 +180,11 @@ class Waits(Nobody):
         os.close(self._held)
 
 
-def ask(on: SimulatedMachine, folder: Path, request: Request, **options: bool) -> Report:
+def ask(on: SimulatedMachine, folder: Path, request: Request, watcher: Watcher | None = None, /, **options: bool) -> Report:
     """Ask for a switch, as the command does in a process of its own; without `yes` somebody is asked, and agrees."""
     how = SwitchOptions.model_validate({"yes": True, **options})
     session = SimulatedSession(on, folder)
-    return Transaction(session, how, Nobody(), None if how.yes else Agrees(session)).switch(request)
+    return Transaction(session, how, watcher or Nobody(), None if how.yes else Agrees(session)).switch(request)
 
 
 def recover(on: SimulatedMachine, folder: Path) -> Report:

@@ -15,6 +15,7 @@ from spark_mode.planning.observed import Container
 from spark_mode.planning.plan import Start
 from spark_mode.planning.request import ModeRequest, Request, StopRequest, UpRequest
 from spark_mode.switching.side_by_side import AT_ONCE
+from tests.nobody import Nobody
 from tests.simulation.lab import PROJECT, RULES, ask, service
 from tests.simulation.machine import SimulatedMachine
 from tests.simulation.test_crashes import killed, recovered, require_settled
@@ -196,6 +197,16 @@ def test_each_stops_after_what_depends_on_it(tmp_path: Path) -> None:
     assert stopped.index("page") < stopped.index("database")
     assert stopped.index("sidecar") < stopped.index("plain0")
     assert one.running() == {}
+
+
+def test_only_those_that_began_are_said_to_have_begun(tmp_path: Path) -> None:
+    one, reader = machine(TRAINING, tmp_path), Nobody()
+    _after(one, AT_ONCE, lambda: one.outside_start("training"))
+    since = len(one.acts)
+    with pytest.raises(SwitchFailed, match="training runs alone"):
+        ask(one, tmp_path, OMNI, reader)
+    began = [line.removeprefix("start ") for line in reader.begun if line.startswith("start ")]
+    assert [name for name in began if name in HELPERS] == [name for name in starts(one, since) if name in HELPERS]
 
 
 def _after(one: SimulatedMachine, count: int, act: Callable[[], None]) -> None:

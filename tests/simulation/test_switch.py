@@ -107,8 +107,10 @@ def test_a_start_is_refused_when_the_other_side_appeared_meanwhile() -> None:
 
     before = observer_of(machine).observe_all()
     plan = make_plan(ModeRequest(mode="audio", profile="xtts"), PROJECT, RULES, before, 128 * GB)
+    watcher = Nobody()
     with pytest.raises(SwitchFailed, match="training became active meanwhile") as failed:
-        switch_on(machine, compose=Intruder(machine)).run(plan, before, True)
+        switch_on(machine, watcher, compose=Intruder(machine)).run(plan, before, True)
+    assert not [line for line in watcher.begun if line.startswith("start ")]
     assert 'lab-omni-1 is not started again: the container "ssd-training" outside this lab is running' in failed.value.message
     assert machine.running() == {}
 

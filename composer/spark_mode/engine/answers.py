@@ -160,6 +160,7 @@ def read_container(raw: Any) -> Container:
         shares=_shares(_part(raw, "HostConfig")),
         restart_retries=policy.get("MaximumRetryCount") or 0,
         address=_address(raw) if running else None,
+        checked=is_checked(raw),
     )
 
 
@@ -183,7 +184,7 @@ def _health(health: dict[str, Any], check: dict[str, Any]) -> Health:
 
 
 def is_checked(raw: Any) -> bool:
-    """Whether an image has a health check of its own; `NONE` takes away that of the image that it is made from."""
+    """Whether an image or a container has a health check; `NONE` takes away that of the image that it is made from."""
     test = _entries(_part(_part(raw, "Config"), "Healthcheck").get("Test") or [])
     return bool(test) and test[0] != "NONE"
 

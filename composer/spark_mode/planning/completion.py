@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
-from spark_mode.planning.observed import Observed
+from spark_mode.planning.observed import Container, Observed
 
 
 def ends_well(names: Iterable[str], project: Project, rules: Rules) -> frozenset[str]:
@@ -20,7 +20,16 @@ def ends_well(names: Iterable[str], project: Project, rules: Rules) -> frozenset
 def has_ended(name: str, observed: Observed, project: Project, rules: Rules) -> bool:
     """Whether a service that runs until it is done, and is no long run, has left a container with exit code 0."""
     container = observed.container_of(name)
-    return bool(container and container.state == "exited" and container.exit_code == 0) and _may_end(name, project, rules)
+    if container is None or container.state != "exited" or container.exit_code != 0:
+        return False
+    return _may_end(name, project, rules) and is_end_of(container, name, project, rules)
+
+
+def is_end_of(container: Container, name: str, project: Project, rules: Rules) -> bool:
+    """Whether exit 0 of this container may be the end of a service that `ends_well`: its image may have a health check that the
+    files say nothing of, which expects it to run on.
+    """
+    return not container.checked or name in project.awaited or rules.runs_to_end(rules.of_service(name))
 
 
 def completed_services(observed: Observed, project: Project, rules: Rules) -> frozenset[str]:

@@ -37,6 +37,8 @@ STARTING = frozenset({"create", "remove", "unpause", "start", "start-container",
 make things safer."""
 WAITING = frozenset({"stop", "unload", "await-release"})
 """The actions that only wait until something has ended: whoever else stops something meanwhile is in nobody's way."""
+AFTER_A_LOOK = frozenset({"unpause", "start", "start-container"})
+"""The actions that are done only where a look right before them allows it."""
 
 MOST_NAMES = 5
 """How many steps that go side by side are named in a line."""
@@ -64,6 +66,7 @@ class Attempt:
         self.enforced: list[Victim] = []
         self.warnings: list[str] = []
         self._steps_of = self.switch
+        self._numbers: dict[str, int] = {}
         self._owed: dict[str, Policy | None] = {}
         self._unwritten: str | None = None
         self._asked_at = 0.0
@@ -143,16 +146,22 @@ class Attempt:
         if self.lock:
             self.lock.require_held()
             self.lock.doing(self.step_now, waits=action in WAITING)
-        for number, step in enumerate(steps, first):
-            self.watcher.started(number, step)
         self._write(*(StepBegun(switch=self._steps_of, step=step) for step in steps))
         if self._unwritten and action in STARTING:
             raise NotRecorded(f"{self.step_now} is not done: the journal cannot be written ({self._unwritten})")
+        self._numbers = {step.subject: number for number, step in enumerate(steps, first)}
+        if action not in AFTER_A_LOOK:
+            self.begins(*steps)
         yield
         ended = StepEnded(switch=self._steps_of)
         self._write(*(ended.model_copy(update={"service": step.subject}) for step in steps) if len(steps) > 1 else (ended,))
         for number, step in enumerate(steps, first):
             self.watcher.finished(number, step)
+
+    def begins(self, *steps: Step) -> None:
+        """Say that steps begin: those of a group as each of them does, and what is started once a look has allowed it."""
+        for step in steps:
+            self.watcher.started(self._numbers[step.subject], step)
 
     def failed(self, reason: str) -> None:
         """Write that the step failed."""

@@ -4,7 +4,7 @@ It never trusts a command's exit code about a container's state, and never start
 nothing which a rule excludes beside it is active.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NoReturn, assert_never
@@ -12,7 +12,7 @@ from typing import NoReturn, assert_never
 from spark_mode.engine.doors import ComposeFailed, StartFailed
 from spark_mode.errors import StepFailed
 from spark_mode.journal.measurements import Measurement
-from spark_mode.planning.completion import has_ended
+from spark_mode.planning.completion import has_ended, is_end_of
 from spark_mode.planning.observed import Container, Observed
 from spark_mode.planning.plan import (
     AwaitRelease,
@@ -38,7 +38,7 @@ from spark_mode.switching.hosted import HostedModels
 from spark_mode.switching.interruption import Interruption
 from spark_mode.switching.last_look import require_clear, require_clear_in
 from spark_mode.switching.memory_watch import MemoryWatch
-from spark_mode.switching.readiness import await_ready, described, judge, remark_on
+from spark_mode.switching.readiness import Judgement, await_ready, described, judge, remark_on
 from spark_mode.switching.restart_policies import RestartPolicies
 from spark_mode.switching.side_by_side import SideBySide
 from spark_mode.switching.two_sides import TwoSides
@@ -197,6 +197,7 @@ class Executor:
         service = next((one.service for one in seen.containers if one.id == step.container), None)
         require_clear_in(seen, service or "", self._rules)
         self.touched = True
+        self.attempt.begins(step)
         try:
             self._doors.docker.start(step.container)
         except StartFailed as error:
@@ -207,6 +208,7 @@ class Executor:
     def _unpause(self, step: Unpause) -> None:
         require_clear(step.service, self._observer, self._rules)
         self.touched = True
+        self.attempt.begins(step)
         self._doors.docker.unpause(step.container)
         self._await_ready(step.service, step.completes, step.ready_seconds)
 
@@ -217,14 +219,15 @@ class Executor:
         self._first |= beside.first
         return beside.seen
 
-    def _starting(self, services: tuple[str, ...]) -> None:
+    def _starting(self, steps: Sequence[Start]) -> None:
         self.touched = True
-        self.started.update(services)
+        self.started.update(step.service for step in steps)
+        self.attempt.begins(*steps)
 
     def _start(self, step: Start) -> None:
         container = require_clear(step.service, self._observer, self._rules).container_of(step.service)
         self._memory.require(step)
-        self._starting((step.service,))
+        self._starting([step])
         self._memory.gauge.begin()
         try:
             if step.by_compose or container is None:
@@ -251,11 +254,11 @@ class Executor:
 
     def _await_rest(self, step: Verify, seen: Observed) -> bool:
         """Wait for what is kept and was not ready yet; return whether something was."""
-        waited, awaited = False, self.lab.project.awaited
+        waited = False
         for service, container in self._each(seen, step.services):
             completes = service in step.completes
             first = self._first.get(service, container)
-            judgement = judge(container, first, completes, SETTLE_SECONDS, service in awaited) if container and first else None
+            judgement = self._judged(container, first, completes, service) if container and first else None
             if judgement and judgement.verdict == "failed" and service in self._first:
                 self._fail(service, judgement.reason)  # what settled briefly was to go on
             is_kept = container and container.health == "unhealthy" and service not in self._ready
@@ -263,6 +266,11 @@ class Executor:
                 self._await_ready(service, completes, READY_SECONDS)
                 waited = True
         return waited
+
+    def _judged(self, container: Container, first: Container, completes: bool, service: str) -> Judgement:
+        """Judge what has run for a while."""
+        may_end = completes and is_end_of(container, service, self.lab.project, self._rules)
+        return judge(container, first, may_end, SETTLE_SECONDS, service in self.lab.project.awaited)
 
     def _each(self, seen: Observed, services: Iterable[str]) -> Iterator[tuple[str, Container | None]]:
         """Yield each container that services should have, None for one that they do not have."""
@@ -286,6 +294,7 @@ class Executor:
             self._fail(service, "its container is gone")
         docker, machine, starting = self._doors.docker, self._doors.machine, service in self.started
         self._since[service] = found.started_seconds
+        may_end = completes and is_end_of(found, service, self.lab.project, self._rules)
         said = -1
 
         def tick(waited: float, happened: bool) -> None:
@@ -300,7 +309,7 @@ class Executor:
             with docker.changes(*self.lab.project.names) as changes:
                 awaited = service in self.lab.project.awaited
                 look, clock = partial(docker.container, found.id), self._doors.clock
-                end = await_ready(look, found, completes, awaited, bound, clock, changes, tick, settle)
+                end = await_ready(look, found, may_end, awaited, bound, clock, changes, tick, settle)
         except StepFailed as error:
             self._fail(service, str(error))
         if end.verdict == "failed":

@@ -1,11 +1,12 @@
 """Starting side by side what takes no memory worth measuring: each as soon as what it needs is there, all awaited together."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, NoReturn
 
 from spark_mode.engine.doors import ComposeFailed
 from spark_mode.errors import StepFailed
+from spark_mode.planning.completion import is_end_of
 from spark_mode.planning.observed import Container, Observed
 from spark_mode.planning.plan import Start
 from spark_mode.session.lab import Lab
@@ -29,13 +30,13 @@ class _Begun(NamedTuple):
 class SideBySide:
     """Starts services beside each other, all of them ready in the end; `seen` is the last look, which found them so.
 
-    `starting` is told what is about to start. `tick` is called all the while, with what was just seen where there was a look, and
-    says whether it stopped something. `fail` says how a service failed, and raises.
+    `starting` is told of the steps that are about to be done. `tick` is called all the while, with what was just seen where there
+    was a look, and says whether it stopped something. `fail` says how a service failed, and raises.
     """
 
     lab: Lab
     memory: MemoryWatch
-    starting: Callable[[tuple[str, ...]], None]
+    starting: Callable[[Sequence[Start]], None]
     tick: Callable[[bool, Observed | None], bool]
     progress: Callable[[int | None, str], None]
     fail: Callable[[str, str], NoReturn]
@@ -70,7 +71,7 @@ class SideBySide:
         for name in names:
             require_clear_in(seen, name, self.lab.rules)
         self.memory.require(*steps)
-        self.starting(names)
+        self.starting(steps)
         containers = {step.service: seen.container_of(step.service) for step in steps if not step.by_compose}
         ids = {found.id: name for name, found in containers.items() if found}
         for id_, reason in self.lab.doors.docker.start_all(ids).items():
@@ -121,7 +122,8 @@ class SideBySide:
             self.fail(service, "its container is gone")
         first = self.first.setdefault(service, now.model_copy(update={"restart_count": 0}))  # the engine counts from its start
         awaited = service in self.lab.project.awaited
-        judgement = judge(now, first, step.completes, seconds, awaited, step.settle_seconds)
+        completes = step.completes and is_end_of(now, service, self.lab.project, self.lab.rules)
+        judgement = judge(now, first, completes, seconds, awaited, step.settle_seconds)
         if judgement.verdict == "failed":
             self.fail(service, judgement.reason)
         if judgement.verdict == "ready":
