@@ -4,9 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from spark_mode.cli.show_status import status_text
 from spark_mode.lab.size import GB
-from spark_mode.reporting.status import SAMPLES, busy, notes
-from spark_mode.reporting.status_model import ServiceStatus
+from spark_mode.planning.observed import Container, ForeignContainer, ForeignWorkload, Memory, Observed
+from spark_mode.reporting.status import SAMPLES, busy, notes, others_by_project
+from spark_mode.reporting.status_model import ServiceStatus, Status
 from tests.simulation.lab import PROJECT, RULES
 from tests.simulation.machine import NoGpu, SimulatedMachine
 
@@ -43,3 +45,46 @@ def test_one_moment_of_rest_is_not_idleness() -> None:
     clock = SimulatedMachine(PROJECT, RULES, GB)
     assert busy(Busy(*[20] * (SAMPLES - 1), 97), clock) == 97
     assert busy(NoGpu(), clock) is None
+
+
+def other(name: str, project: str | None = None) -> ForeignContainer:
+    return ForeignContainer(container=Container(id=name, name=name, state="running"), image="x", labels={}, project=project)
+
+
+def shown(*others: ForeignContainer, foreign: tuple[ForeignWorkload, ...] = ()) -> list[str]:
+    """Return the lines of a status in which nothing runs but this."""
+    status = Status(
+        mode="idle",
+        since=None,
+        services=(),
+        models=(),
+        memory=Memory(total=None, available=None),
+        declared=0,
+        capacity=GB,
+        violations=(),
+        foreign=(),
+        others=others_by_project(Observed(others=others, foreign=foreign)),
+        memory_users=(),
+        utilisation=None,
+        notes=(),
+        changes=(),
+    )
+    lines = status_text(status).splitlines()
+    return lines[lines.index("not this lab's, and never touched:") + 1 :]
+
+
+def test_whose_the_containers_of_others_are_is_said_in_a_line_each() -> None:
+    counted = other("b-training-1", "b")
+    rule = ForeignWorkload(name="training", container=counted.container, project="b")
+    assert shown(other("a-db-1", "a"), other("alone"), other("b-ui-1", "b"), counted, other("a-ui-1", "a"), foreign=(rule,)) == [
+        "  project a   a-db-1, a-ui-1",
+        "  project b   b-ui-1",
+        "  no project  alone",
+    ]
+
+
+def test_many_containers_of_many_others_take_a_few_lines() -> None:
+    many = [other(f"p{place // 10:02}-s{place % 10}", f"p{place // 10:02}") for place in range(200)]
+    lines = shown(*many)
+    assert lines[0] == "  project p00  p00-s0, p00-s1, p00-s2, p00-s3, p00-s4 and 5 more"
+    assert lines[5:] == ["  15 more      150 containers"]

@@ -10,8 +10,8 @@ from spark_mode.reporting.status_model import ModelStatus, Status
 from spark_mode.wall_time import seconds_since
 
 BAR = 40
-OTHERS = 10
-"""How many containers of others are named."""
+PROJECTS, NAMES = 5, 5
+"""How many projects of others are named, and containers of each."""
 LEAST = 5 * 10**7
 """Bytes that are shown as anything but 0.0 GB."""
 
@@ -55,14 +55,24 @@ def _lines(seen: Status) -> Iterator[str]:
         yield f"restarted by nothing until spark-mode starts it again: {', '.join(map(readable, seen.disarmed))}"
     yield from _now(seen)
     if seen.foreign:
-        yield f"\noutside the lab, and never touched: {', '.join(map(readable, seen.foreign))}"
+        yield f"\nworkloads that others run, which count and are never touched: {', '.join(map(readable, seen.foreign))}"
     if seen.memory_users:
         yield "\nmemory that no workload declares:"
         yield columns(
             [(f"  {readable(one.name)}", readable(one.owner), gb_text(one.size)) for one in seen.memory_users], right=(2,)
         )
     if seen.others:
-        yield f"\ncontainers of others, never touched: {few([*map(readable, seen.others)], OTHERS)}"
+        yield "\nnot this lab's, and never touched:"
+        yield columns(list(_others(seen)))
+
+
+def _others(seen: Status) -> Iterator[tuple[str, ...]]:
+    """Yield whose containers there are beside the lab's, a line for each project."""
+    for project, names in list(seen.others.items())[:PROJECTS]:
+        whose = f"project {readable(project)}" if project else "no project"
+        yield f"  {whose}", few([*map(readable, names)], NAMES)
+    if left := list(seen.others.values())[PROJECTS:]:
+        yield f"  {len(left)} more", f"{sum(map(len, left))} containers"
 
 
 def _visible(size: int | None) -> int | None:

@@ -31,7 +31,6 @@ def status(session: Session) -> Status:
     observed = session.observe()
     rules, state = session.rules, session.state
     mode = session.mode(observed)
-    foreign = {one.container.id for one in observed.foreign}
     records = read_measurements(session.measurements_path)
     settled = {one.container: one for one in records}
     held = session.memories_of([one.id for one in observed.active if one.id in settled])
@@ -49,7 +48,7 @@ def status(session: Session) -> Status:
         capacity=session.capacity,
         violations=tuple(str(one) for one in violations(observed, rules)),
         foreign=tuple(_foreign(observed)),
-        others=tuple(one.container.name for one in observed.others if one.container.id not in foreign),
+        others=others_by_project(observed),
         memory_users=session.memory_users(observed),
         utilisation=utilisation,
         notes=(
@@ -94,6 +93,14 @@ def _foreign(observed: Observed) -> Iterator[str]:
     for one in observed.foreign:
         of = f", of the project {one.project}" if one.project else ""
         yield f"{one.container.name} ({one.name}, {one.container.state}{of})"
+
+
+def others_by_project(observed: Observed) -> dict[str, tuple[str, ...]]:
+    """Return the names of the containers that are not the lab's and that the rules do not speak of; those of no project last."""
+    foreign = {one.container.id for one in observed.foreign}
+    found = [(one.project or "", one.container.name) for one in observed.others if one.container.id not in foreign]
+    projects = sorted({project for project, _ in found}, key=lambda project: (not project, project))
+    return {project: tuple(name for of, name in found if of == project) for project in projects}
 
 
 def _service(container: Container, rules: Rules, settled: Measurement | None, held: int | None) -> ServiceStatus:

@@ -49,6 +49,7 @@ class ModeChange(Frozen):
 class Status(Frozen):
     """One look at the lab and the machine. Sizes in bytes; `since` is ISO 8601.
 
+    `others` are the containers that the rules say nothing of, by their project, "" for those of none.
     `switching` is a switch that runs now, `interrupted` one that was cut off, `held` what others may not stop,
     `disarmed` restart policies to give back; `restores` says that what ran before comes back when training ends.
     """
@@ -62,7 +63,7 @@ class Status(Frozen):
     capacity: int
     violations: tuple[str, ...]
     foreign: tuple[str, ...]
-    others: tuple[str, ...]
+    others: dict[str, tuple[str, ...]]
     memory_users: tuple[MemoryUser, ...]
     utilisation: int | None
     notes: tuple[str, ...]
@@ -117,7 +118,7 @@ class Status(Frozen):
             "notes": list(self.notes),
             "violations": list(self.violations),
             "foreign": list(self.foreign),
-            "others": list(self.others),
+            "others": sorted(name for names in self.others.values() for name in names),
             "changes": [one.model_dump() for one in self.changes],
             "switching": self.switching,
             "interrupted": self.interrupted,
