@@ -198,7 +198,7 @@ def test_a_mode_whose_class_nothing_tells_cannot_be_used_and_the_others_can(prof
 
 def test_a_mode_whose_class_nothing_tells_has_none_in_what_is_written_and_assumed() -> None:
     rules = told(modes={"m": {"profiles": ["z"]}})
-    assert as_document(rules)["modes"] == {"m": {"profiles": ["z"], "services": []}}
+    assert as_document(rules)["modes"] == {"m": {"profiles": ["z"], "services": [], "models": []}}
     assert "modes" not in assumed_of_project(rules, rules, PROJECT)
     assert read_rules(as_text(rules), "rules.yaml", str).modes["m"].class_ == ""
 

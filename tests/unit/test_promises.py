@@ -75,6 +75,14 @@ def test_a_mode_of_a_class_that_nothing_is_of_which_it_runs_is_warned_of_where_n
     )
 
 
+def test_a_mode_that_can_never_run_is_told_once_for_all_of_its_profiles() -> None:
+    lab = read_project(project(talk=gpu(image="a", profiles=["talk"]), paint=gpu(image="b", profiles=["paint"])), {})
+    text = "workloads: {talk: {class: llm, footprint: 6GB}, paint: {class: image, footprint: 6GB}}"
+    rules = with_project(read_back(f"{text}\nmodes: {{both: {{profiles: [talk, paint]}}}}"), lab)
+    (found,) = impossible_modes(lab, rules, SPARK)
+    assert found.message == "the mode both has no class in rules.yaml, and what it runs is llm and image"
+
+
 def test_what_init_writes_for_what_is_not_known_is_never_impossible_modes() -> None:
     first = First(project(a=gpu(image="x", profiles=["a"]), b=gpu(image="y", profiles=["b"]), page={"image": "page"}))
     rules = with_project(first.rules, first.seen.project)

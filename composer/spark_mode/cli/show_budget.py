@@ -15,7 +15,8 @@ def budget_text(reckoned: Budget, rules: Rules) -> str:
         rows.append((f"  {one.label}", gb_text(one.footprint.planned), spread))
     classes = sorted({one.class_ for one in reckoned.workloads if one.class_})
     system, each = rules.overhead.system / 10**9, rules.overhead.per_class / 10**9
-    rows.append(("+ overhead", gb_text(reckoned.overhead), f"{system:g} and {each:g} for each of: {', '.join(classes)}"))
+    said = f"{system:g} and {each:g} for each of: {', '.join(classes)}" if classes else f"{system:g}, of no class"
+    rows.append(("+ overhead", gb_text(reckoned.overhead), said))
     rows.append(("= total", gb_text(reckoned.total), f"of {gb_text(reckoned.capacity)}"))
     rows.append(("  remaining", gb_text(reckoned.remaining), f"the headroom is {gb_text(rules.limits.headroom)}"))
     burst = f"{reckoned.burst_low / 10**9:g} to {reckoned.burst_high / 10**9:g} GB"

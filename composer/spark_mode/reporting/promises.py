@@ -57,7 +57,14 @@ def above_what_is_planned(
 
 
 def impossible_modes(project: Project, rules: Rules, capacity: int) -> Iterator[Finding]:
-    """Yield the modes that are refused even where nothing else runs: by the files, by their own rules, for their memory."""
+    """Yield the modes that are refused even where nothing else runs: by the files, by their own rules, for their memory.
+
+    What is true of several profiles of a mode is told once.
+    """
+    yield from dict.fromkeys(_impossible_modes(project, rules, capacity))
+
+
+def _impossible_modes(project: Project, rules: Rules, capacity: int) -> Iterator[Finding]:
     for name, mode in rules.modes.items():
         where = f"rules: modes/{name}"
         for profile in (one for one in mode.choices if one is None or one in project.profiles):
