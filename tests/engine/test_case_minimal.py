@@ -73,16 +73,21 @@ def test_a_service_that_asks_for_a_gpu_and_that_nobody_describes_is_refused_as_b
     assert "page asks for a GPU and has no workload" in lab.run("plan", "training", expect=3).err
 
 
-def test_a_mode_whose_class_nothing_tells_is_refused_and_stop_works_all_the_same(lab: Lab) -> None:
+def test_a_mode_whose_class_nothing_tells_is_refused_alone(lab: Lab) -> None:
     lab.run("training")
+    before = set(lab.running())
     with (lab.folder / "compose.yaml").open("a") as file:
         file.write("  other: {image: other, profiles: [pictures]}\n")
     rules = (lab.folder / "rules.yaml").read_text()
     (lab.folder / "rules.yaml").write_text(rules.replace("workloads:\n", "workloads:\n  other: {class: llm, footprint: 1GB}\n"))
-    said = lab.run("status", expect=3).err
-    assert "rules.yaml: modes/audio/class: is missing, and what it runs is llm and audio: write the one that it is" in said
+    said = "the mode audio has no class in rules.yaml, and what it runs is "
+    (other,) = lab.run("status", "--format", "json").json["changes"]
+    assert other["refused"].startswith(said)
+    assert said in lab.run("audio", expect=3).err
+    assert set(lab.running()) == before
     lab.run("stop")
-    assert not lab.running()
+    lab.run("training")
+    assert set(lab.running()) == before
 
 
 def steps(plan: Any) -> list[tuple[str, str]]:
