@@ -52,7 +52,7 @@ LAB = joined((MAIN, COMFY))
 
 
 def rules(text: str = RULES, of: Project = LAB) -> Rules:
-    return with_project(read_rules(text, "rules.yaml", lambda _: ""), of, "rules.yaml")
+    return with_project(read_rules(text, "rules.yaml", lambda _: ""), of)
 
 
 def planned(request: ModeRequest | UpRequest | StopRequest | RestoreRequest, *containers: Container, of: Project = LAB) -> Plan:
