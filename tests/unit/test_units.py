@@ -7,8 +7,10 @@ import pytest
 from spark_mode.enforcement.gate_file import gate_text, without_gate
 from spark_mode.errors import ConfigurationError
 from spark_mode.lab.project import Project, Service
-from spark_mode.lab.units import with_units
+from spark_mode.lab.units import id_of_unit, with_units
 from spark_mode.planning.mode import base_services
+from spark_mode.planning.observed import Container
+from spark_mode.session.foreign_workloads import named_in_lab
 from tests.simulation.lab import PROJECT, UNIT, WITH_DAEMON
 
 
@@ -25,6 +27,13 @@ def test_a_service_of_the_same_name_is_refused() -> None:
     project = Project(name="lab", services={"served": Service(name="served")})
     with pytest.raises(ConfigurationError, match='"served" is a service of the Compose files'):
         with_units(WITH_DAEMON, project)
+
+
+def test_a_unit_is_of_none_of_several_compose_projects() -> None:
+    several = PROJECT.model_copy(update={"parts": (PROJECT, Project(name="other"))})
+    unit = Container(id=id_of_unit(UNIT), name=UNIT, state="running", service="served")
+    assert named_in_lab(unit, "lab", several) == unit
+    assert named_in_lab(unit.model_copy(update={"id": "c"}), "lab", several).project == "lab"
 
 
 def test_the_gate_has_nothing_of_a_unit() -> None:

@@ -6,6 +6,7 @@ from os.path import realpath
 from spark_mode.engine.answers import PROJECT
 from spark_mode.lab.project import SCOPE, Project
 from spark_mode.lab.rules import Rules
+from spark_mode.lab.units import unit_of_id
 from spark_mode.lab.workload import ForeignPattern
 from spark_mode.planning.mode import needed_models
 from spark_mode.planning.observed import Container, ForeignContainer, ForeignWorkload
@@ -48,8 +49,8 @@ def hidden_from_others(others: Sequence[ForeignContainer], rules: Rules, project
 
 
 def named_in_lab(container: Container, name: str, project: Project) -> Container:
-    """Return a container of the Compose project of this name with the names that the lab has for services."""
-    if not project.parts:
+    """Return a container of the Compose project of this name with the names that the lab has for services; a unit is of none."""
+    if not project.parts or unit_of_id(container.id):
         return container
     service = container.service and project.lab_name(name, container.service)
     needs = tuple(project.lab_name(name, other) for other in container.depends_on)
