@@ -8,6 +8,7 @@ import pytest
 
 from spark_mode.engine.compose_files import ComposeFiles
 from spark_mode.engine.resolved import resolved
+from spark_mode.errors import ConfigurationError
 from spark_mode.lab.files import LabFiles
 from spark_mode.lab.project import SCOPE, Project
 
@@ -95,3 +96,16 @@ def test_whoever_asks_for_a_model_without_rules_waits_for_no_file_without_end_ei
 def test_an_empty_device_is_a_file_of_no_variables(tmp_path: Path) -> None:
     project = read(tmp_path, "env_file: /dev/null")
     assert set(project.unusable) == {"lost"}
+
+
+@pytest.mark.parametrize("name", [".env", "compose.yaml"])
+def test_a_file_of_the_lab_itself_that_has_no_end_is_refused_before_compose_waits_for_it(tmp_path: Path, name: str) -> None:
+    (tmp_path / "compose.yaml").write_text(LAB.format(definition="scale: 1"))
+    (tmp_path / name).unlink(missing_ok=True)
+    os.mkfifo(tmp_path / name)
+    files = LabFiles(compose=(str(tmp_path / "compose.yaml"),), rules="")
+    asked = ComposeFiles(files, "/run/docker.sock")
+    asked.prefetch()  # which whoever only stops something does, too
+    for ask in (asked.read, lambda: resolved(files, "/run/docker.sock")):
+        with pytest.raises(ConfigurationError, match=f"{name} is a pipe and no file"):
+            ask()

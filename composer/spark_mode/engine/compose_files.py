@@ -8,7 +8,8 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from spark_mode.engine.project_cache import Kept, ProjectCache, may_draw_in
+from spark_mode.engine.endless import endless_files, named_files, require_ending
+from spark_mode.engine.project_cache import Kept, ProjectCache, inputs_of, may_draw_in
 from spark_mode.engine.questions import Answer, ask, collect, end, first_line, hashes_in, understood
 from spark_mode.engine.versions import numbers, release
 from spark_mode.errors import ConfigurationError
@@ -39,6 +40,7 @@ class ComposeFiles:
     def __init__(self, files: LabFiles, socket: str, cache: ProjectCache | None = None) -> None:
         self.files, self._socket, self._cache = files, socket, cache
         self._kept: Kept | None = None
+        self._fault: ConfigurationError | None = None
         self._asked: dict[str, subprocess.Popen[bytes]] = {}
         self.version = ""
 
@@ -58,6 +60,11 @@ class ComposeFiles:
         for file in self.files.compose:
             if _REMOTE.search(file):
                 raise ConfigurationError(f"{file}: Compose files from elsewhere are not used", "copy it here, and read it first")
+        try:
+            require_ending(inputs_of(self.files))
+        except ConfigurationError as fault:
+            self._fault = fault  # a stop goes on without the files
+            return
         questions = QUESTIONS | ({"outline": OUTLINE} if may_draw_in(self.files) else {})
         for name, question in questions.items():
             self._asked[name] = ask([*compose_flags(self.files), *question], self._socket)
@@ -78,6 +85,8 @@ class ComposeFiles:
             except ValueError:  # somebody has written something else there
                 self._kept = None
                 self._ask()
+        if self._fault:
+            raise self._fault
         asked, self._asked = self._asked, {}
         answers = collect_ending(asked)
         version = answers["version"].text("Docker Compose is missing", "install docker-compose-plugin")
@@ -139,8 +148,6 @@ def collect_ending(asked: "dict[str, subprocess.Popen[bytes]]") -> dict[str, Ans
 
 
 def _endless(outline: Answer) -> dict[str, str]:
-    from spark_mode.engine.endless import endless_files
-
     return endless_files(dict(json.loads(outline.output)["services"]))
 
 
@@ -150,8 +157,6 @@ def _named(outline: Answer | None) -> list[str] | None:
         return []
     if outline.code:
         return None
-    from spark_mode.engine.endless import named_files
-
     services = dict(json.loads(outline.output)["services"])
     paths = dict.fromkeys(one.path for one in named_files(services))
     return [*paths] if all(path.startswith("/") and "$" not in path for path in paths) else None

@@ -1,13 +1,14 @@
-"""The files of variables and labels that services name: which they are, and which of them Compose would read for ever.
-
-Such are a pipe that nobody writes to, and a device such as /dev/zero.
+"""Files that Compose would read for ever, such as a pipe that nobody writes to, or /dev/zero: a lab's own, and those of variables
+and labels that services name.
 """
 
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from spark_mode.errors import ConfigurationError
 
 
 class NamedFile(NamedTuple):
@@ -30,6 +31,13 @@ def endless_files(outlined: Mapping[str, Any]) -> dict[str, str]:
     """Return what is wrong with a file that has no end, by service, of those that are outlined."""
     kinds = ((one, _endless_kind(one.path)) for one in named_files(outlined))
     return {one.service: f"services.{one.service}.{one.key}: {one.path} is a {kind} and no file" for one, kind in kinds if kind}
+
+
+def require_ending(files: Iterable[Path]) -> None:
+    """Raise ConfigurationError for one of a lab's own files that has no end: each question would wait for it."""
+    for file in files:
+        if kind := _endless_kind(str(file)):
+            raise ConfigurationError(f"{file} is a {kind} and no file", "write what it gives to a file, and name that")
 
 
 def _endless_kind(path: str) -> str | None:

@@ -4,7 +4,8 @@ import json
 from typing import Any, NamedTuple
 
 from spark_mode.engine.compose_files import ONE_NAME, OUTLINE, QUESTIONS, collect_ending, compose_flags
-from spark_mode.engine.project_cache import may_draw_in
+from spark_mode.engine.endless import require_ending
+from spark_mode.engine.project_cache import inputs_of, may_draw_in
 from spark_mode.engine.questions import Answer, ask, collect, understood
 from spark_mode.errors import ConfigurationError, SparkModeError
 from spark_mode.lab.files import LabFiles
@@ -25,6 +26,7 @@ def resolved(files: LabFiles, socket: str) -> Resolved:
     Raises ConfigurationError for what Compose says is wrong with all of it, EngineUnavailable where there is no `docker` command
     or no answer in time.
     """
+    require_ending(inputs_of(files))
     flags, first = compose_flags(files), files.compose[0]
 
     def answer(*question: str) -> Answer:
