@@ -115,6 +115,10 @@ class SimulatedEngine:
         self._answer()
         return self._seen(id) if id in self._containers else None
 
+    def those(self, ids: Sequence[str]) -> tuple[Container, ...]:
+        self._answer()
+        return tuple(self._seen(id_) for id_ in ids if id_ in self._containers)
+
     def images(self, names: Sequence[str]) -> dict[str, str]:
         self._answer()
         return {name: f"id of {name}" for name in names}

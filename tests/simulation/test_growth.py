@@ -13,9 +13,12 @@ from spark_mode.lab.rules import Host
 from spark_mode.lab.size import GB
 from spark_mode.lab.workload import Footprint, Workload
 from spark_mode.planning.observed import Container, ForeignContainer
-from spark_mode.planning.request import ModeRequest
+from spark_mode.planning.request import ModeRequest, StopRequest
 from spark_mode.reporting.status import status
 from spark_mode.session.observe import Observer
+from spark_mode.switching.report import SwitchOptions
+from spark_mode.switching.transaction import Transaction
+from tests.nobody import Nobody
 from tests.simulation.lab import PROJECT, RULES, SimulatedSession, service
 from tests.simulation.machine import NoGpu, SimulatedMachine
 
@@ -60,6 +63,10 @@ class Counted(SimulatedMachine):
     def container(self, id: str) -> Container | None:
         self.asked["container"] += 1
         return super().container(id)
+
+    def those(self, ids: Sequence[str]) -> tuple[Container, ...]:
+        self.asked["those"] += 1
+        return super().those(ids)
 
     def memory_of(self, id: str) -> int | None:
         self.asked["memory_of"] += 1
@@ -138,3 +145,15 @@ def test_a_lab_of_any_size_is_asked_about_each_thing_once(look: Callable[[Counte
     many = asked(100, 50, tmp_path / "many", look)
     assert many == few
     assert (many["containers"], many["others"], many["models"], many["container"]) == (1, 1, 1, 0)
+
+
+def test_a_stop_asks_once_before_it_and_once_after_it_how_all_containers_are(tmp_path: Path) -> None:
+    many = asked(100, 1, tmp_path / "many", stopped)
+    assert many == asked(2, 1, tmp_path / "few", stopped)
+    assert (many["those"], many["container"]) == (2, 0)
+
+
+def stopped(session: CountedSession) -> None:
+    """Stop all of a lab."""
+    Transaction(session, SwitchOptions(yes=True), Nobody(), None).switch(StopRequest())
+    assert not session.simulated.running()

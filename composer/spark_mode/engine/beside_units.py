@@ -41,6 +41,10 @@ class _BesideUnits:
         unit = unit_of_id(id)
         return self._seen(unit) if unit else self._docker.container(id)
 
+    def those(self, ids: Sequence[str]) -> tuple[Container, ...]:
+        units = [self._seen(unit) for unit in map(unit_of_id, ids) if unit]
+        return (*units, *self._docker.those([id_ for id_ in ids if not unit_of_id(id_)]))
+
     def _seen(self, unit: str) -> Container:
         """Return a unit as a container: it runs while systemd says so, or while anybody listens where it would."""
         service, address = self._known.get(unit, (None, ""))

@@ -58,8 +58,8 @@ class EngineApi:
         return self._get("/info", answers.identity)
 
     def containers(self, project: str) -> tuple[Container, ...]:
-        seen = self._inspected(self._listed(answers.ids, {"label": [f"{PROJECT}={project}"]}))
-        return tuple(sorted((one for one in seen if one), key=lambda container: container.name))
+        seen = self.those(self._listed(answers.ids, {"label": [f"{PROJECT}={project}"]}))
+        return tuple(sorted(seen, key=lambda container: container.name))
 
     def others(self, project: str) -> tuple[ForeignContainer, ...]:
         active = {"status": ["running", "paused", "restarting", "removing"]}
@@ -69,9 +69,9 @@ class EngineApi:
         path = f"/containers/{id}/json"
         return _container(path, *self._call("GET", path))
 
-    def _inspected(self, ids: Sequence[str]) -> Iterable[Container | None]:
-        """Yield containers as they are now, None for one that is gone."""
-        return (_container(*answer) for answer in self._sweep([f"/containers/{id_}/json" for id_ in ids]))
+    def those(self, ids: Sequence[str]) -> tuple[Container, ...]:
+        seen = (_container(*answer) for answer in self._sweep([f"/containers/{id_}/json" for id_ in ids]))
+        return tuple(one for one in seen if one)
 
     def _sweep(self, paths: Sequence[str]) -> Iterator[tuple[str, int, bytes]]:
         """Yield path, status and body of each answer; what an engine does not answer in one sweep is asked one by one."""

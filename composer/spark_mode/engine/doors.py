@@ -165,6 +165,9 @@ class Docker(Protocol):
     def container(self, id: str) -> Container | None:
         """Return one container as it is now, or None when it is gone."""
 
+    def those(self, ids: Sequence[str]) -> tuple[Container, ...]:
+        """Return these containers as they are now, without any that is gone: all of them by one look."""
+
     def images(self, names: Sequence[str]) -> dict[str, str]:
         """Return the id of each of these images; one that does not exist is absent."""
 

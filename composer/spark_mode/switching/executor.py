@@ -164,7 +164,7 @@ class Executor:
 
     def _stop(self, steps: tuple[Stop, ...]) -> None:
         """Stop services side by side, each with its own grace, and see that they have ended."""
-        found = {id_: one for step in steps for id_ in step.containers if (one := self._doors.docker.container(id_))}
+        found = {one.id: one for one in self._doors.docker.those([id_ for step in steps for id_ in step.containers])}
         self._memory.stopping(tuple(found))
         self.touched = True
         self._policies.disarm(*found.values())
@@ -177,10 +177,10 @@ class Executor:
                 self.attempt.warned(f"Compose did not stop {steps[0].service}, so it is stopped by its id: {error}")
         self._stop_by_id(steps, found)
         long_runs = {id_ for step in steps if step.training for id_ in step.containers}
-        ended = [self._doors.docker.container(id_) for id_ in found]
-        for lost in (lost for one in ended if one and one.id in long_runs and (lost := lost_checkpoint(one))):
+        ended = self._doors.docker.those(tuple(found))
+        for lost in (lost for one in ended if one.id in long_runs and (lost := lost_checkpoint(one))):
             self.attempt.warned(lost)
-        if left := [f"{one.name} is still {one.state} after its stop" for one in ended if one and one.active]:
+        if left := [f"{one.name} is still {one.state} after its stop" for one in ended if one.active]:
             raise StepFailed("\n".join(left))
 
     def _stop_by_id(self, steps: tuple[Stop, ...], found: dict[str, Container]) -> None:
