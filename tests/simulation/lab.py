@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 from spark_mode.engine.beside_units import beside_units
@@ -16,7 +17,7 @@ from spark_mode.lab.rules_reading import read_rules
 from spark_mode.lab.size import GB
 from spark_mode.lab.units import with_units
 from spark_mode.planning.plan import StoppedTraining
-from spark_mode.planning.request import ModeRequest, Request, StopRequest
+from spark_mode.planning.request import ModeRequest, Request, RunRequest, StopRequest
 from spark_mode.session.doors import Doors
 from spark_mode.session.lab import Lab
 from spark_mode.session.observe import Observer
@@ -25,12 +26,14 @@ from spark_mode.sharing.directories import Directories
 from spark_mode.sharing.lock import NAME, is_switching
 from spark_mode.sharing.shared_file import open_lock, takes
 from spark_mode.switching.attempt import Attempt
+from spark_mode.switching.foreground import Ran, run_in_foreground
 from spark_mode.switching.report import Report, SwitchOptions
 from spark_mode.switching.switch import Switch
 from spark_mode.switching.transaction import Transaction
 from spark_mode.switching.watcher import Watcher
 from tests.nobody import Nobody
-from tests.simulation.engine import FILE
+from tests.simulation.commands import SimulatedCommand, SimulatedCommands
+from tests.simulation.engine import FILE, Killed
 from tests.simulation.machine import DAEMON, UNIT_AT, ComposeOf, NoGpu, NoModels, SimulatedMachine, SimulatedUnits
 
 TEXT = (Path(__file__).parents[2] / "rules.yaml").read_text()
@@ -48,6 +51,7 @@ WITH_DAEMON = read_rules(
 """The rules of a lab whose largest model is served outside Docker, and another one by a unit of systemd."""
 HELPED = ("chatterbox", "xtts", "qwen", "f5")
 CHECK = Healthcheck(start_period=60)
+TRAIN = RunRequest(name="training", title="python train.py")
 POLICIES = {"omni": "unless-stopped", "xtts": "always", "whisper": "on-failure", "ollama": "unless-stopped"}
 
 
@@ -91,6 +95,10 @@ class SimulatedSession(Session):
     @property
     def journal(self) -> Journal:
         return self.simulated.journal
+
+    @property
+    def commands(self) -> SimulatedCommands:
+        return SimulatedCommands(self.simulated)
 
     @property
     def directories(self) -> Directories:
@@ -185,6 +193,22 @@ def ask(on: SimulatedMachine, folder: Path, request: Request, watcher: Watcher |
     how = SwitchOptions.model_validate({"yes": True, **options})
     session = SimulatedSession(on, folder)
     return Transaction(session, how, watcher or Nobody(), None if how.yes else Agrees(session)).switch(request)
+
+
+def run_command(
+    on: SimulatedMachine, folder: Path, request: RunRequest = TRAIN, meanwhile: Callable[[], int] = int, **options: bool
+) -> Ran:
+    """Have a command run, as `run` does in a process of its own; `meanwhile` is what happens then, and gives its exit code.
+
+    A command that waits ends with a spark-mode that is killed; one that runs goes on.
+    """
+    session, command = SimulatedSession(on, folder), SimulatedCommand(on, meanwhile)
+    how = SwitchOptions.model_validate({"yes": True, "then": True, **options})
+    try:
+        return run_in_foreground(session, request, command, how, lambda: nullcontext(Nobody()))
+    except Killed:
+        command.drop()
+        raise
 
 
 def recover(on: SimulatedMachine, folder: Path) -> Report:

@@ -17,7 +17,7 @@ from spark_mode.engine.doors import (
 from spark_mode.journal.journal_file import JournalFile
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
-from spark_mode.planning.observed import Container, Memory, running_workload
+from spark_mode.planning.observed import Command, Container, Memory, running_workload
 from tests.simulation.disk import SimulatedDisk, forget
 from tests.simulation.engine import SimulatedEngine
 
@@ -34,9 +34,10 @@ class SimulatedMachine(SimulatedEngine):
 
     `taken` bytes are held by others. `daemon` is what the model host at DAEMON has loaded, bytes by model; with `daemon_keeps` it
     unloads none. The one at UNIT_AT runs while `unit_runs`, and does not come up where `unit_fails`. What ends gives its memory
-    back `lateness` seconds later. A stop beside the guard takes as many seconds as `graces` has for its service. The disk is
-    full from the effect `disk_full_at` on, and cannot be used for the reason `disk_fault`, an error number. `before_write` is
-    what others do just before somebody writes on it who finds so many `lines`, or more, ever written.
+    back `lateness` seconds later. A stop beside the guard takes as many seconds as `graces` has for its service. `commands` are
+    the plain ones that run, or are about to. The disk is full from the effect `disk_full_at` on, and cannot be used for the
+    reason `disk_fault`, an error number. `before_write` is what others do just before somebody writes on it who finds so many
+    `lines`, or more, ever written.
     """
 
     def __init__(self, project: Project, rules: Rules, total: int) -> None:
@@ -54,6 +55,7 @@ class SimulatedMachine(SimulatedEngine):
         self.disk_full_at: int | None = None
         self.disk_fault: int | None = None
         self.lines: list[str] = []
+        self.commands: list[Command] = []
         self.before_write: dict[int, Callable[[SimulatedMachine], None]] = {}
         self.files: dict[str, bytes] = {}
         self.synced: dict[str, bytes] = {}
@@ -74,15 +76,19 @@ class SimulatedMachine(SimulatedEngine):
         self.lines.append(f"{name} anew")
 
     def late(self, method: str, *arguments: object) -> None:
-        """Have half of a line written, where its writer is killed in the middle of that; a file is replaced or it is not."""
+        """Have half of a line written, where its writer is killed in the middle of that; a file is replaced or it is not.
+
+        Nor does a command begin, or count, whose maker was killed before it said so.
+        """
         if method == "write":
             name, text = str(arguments[0]), bytes(arguments[1])  # type: ignore[call-overload]  # the arguments of `write`
             self.files[name] += text[: len(text) // 2]
-        elif method != "replace":
+        elif method not in ("replace", "_count", "_let_go"):
             super().late(method, *arguments)
 
     def lose_power(self, torn: int) -> None:
         """Have the machine go off in the middle of anything and start again; of the disk's last line `torn` bytes are there."""
+        self.commands.clear()
         forget(self, torn)
         self.restart()
 
@@ -140,7 +146,7 @@ class SimulatedMachine(SimulatedEngine):
         return self.total - self._held() - self.taken - sum(self.daemon.values()) - lingering
 
     def _held(self) -> int:
-        return sum(
+        return sum(one.size for one in self.commands) + sum(
             workload.footprint.planned
             for one in (self, *self.neighbours)
             for service, variant in one.running().items()
@@ -150,19 +156,31 @@ class SimulatedMachine(SimulatedEngine):
     def of_others(self) -> tuple[object, ...]:
         return (self.taken, *self.daemon, self.unit_runs, *super().of_others())
 
+    def _count(self, command: Command) -> None:
+        self.commands.append(command)
+
+    def _let_go(self) -> None:
+        """Have a command begin, and hold that against the promises as a start."""
+        self._judge(self.commands[-1].title)
+
     def started_by_us(self, container: Container) -> None:
         """Hold a start by spark-mode against the promises."""
+        if container.active:
+            self._judge(container.service or "")
+
+    def _judge(self, name: str) -> None:
         running = [service for one in (self, *self.neighbours) for service in one.running()]
         classes = [one.class_ for service in running if (one := self.rules.of_service(service))]
-        classes += [other.labels["class"] for other in self.foreign]
+        classes += [other.labels["class"] for other in self.foreign] + [one.class_ for one in self.commands]
         both = min(classes.count("training"), classes.count("audio"))
         self.highest_overlap = max(self.highest_overlap, both)
-        if both and container.active:
-            self.wrongs.append(f"{container.service} was started beside the other side")
-        if container.service == "training" and container.active and (self.daemon or self.unit_runs):
-            self.wrongs.append(f"training was started beside {', '.join(self.daemon) or 'the unit'}")
+        if both:
+            self.wrongs.append(f"{name} was started beside the other side")
+        is_training = name == "training" or name in {one.title for one in self.commands if one.class_ == "training"}
+        if is_training and (self.daemon or self.unit_runs):
+            self.wrongs.append(f"{name} was started beside {', '.join(self.daemon) or 'the unit'}")
         if self._available() < self.rules.limits.floor:
-            self.wrongs.append(f"{container.service} was started through the floor")
+            self.wrongs.append(f"{name} was started through the floor")
 
 
 class ComposeOf:

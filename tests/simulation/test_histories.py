@@ -13,11 +13,23 @@ from spark_mode.errors import SparkModeError
 from spark_mode.journal.journal import journal_state
 from spark_mode.lab.size import GB
 from spark_mode.planning.observed import Container, ForeignContainer
-from spark_mode.planning.request import Request, RestoreRequest, UpRequest
+from spark_mode.planning.request import Request, RestoreRequest, RunRequest, UpRequest
 from tests.simulation.broken import BROKEN, Broken, broken
 from tests.simulation.engine import WHEN, Killed, When
 from tests.simulation.guard import SimulatedGuard
-from tests.simulation.lab import HELPED, LARGE, PROJECT, REQUESTS, WITH_DAEMON, ask, machine, recover, two_projects
+from tests.simulation.lab import (
+    HELPED,
+    LARGE,
+    PROJECT,
+    REQUESTS,
+    TRAIN,
+    WITH_DAEMON,
+    ask,
+    machine,
+    recover,
+    run_command,
+    two_projects,
+)
 
 SERVICES = tuple(PROJECT.services)
 ASKED = (*REQUESTS, UpRequest(names=("whisper",)), UpRequest(names=("omni",)), UpRequest(names=("served",)), RestoreRequest())
@@ -29,6 +41,7 @@ FOREIGN = ForeignContainer(
     labels={"org.spark-mode.workload": "training", "class": "training"},
     project=None,
 )
+COMMANDS = (TRAIN, TRAIN.model_copy(update={"size": 5 * GB}), RunRequest(name="whisper", title="serve.py", size=GB))
 HISTORIES = int(os.environ.get("SPARK_MODE_HISTORIES", "200"))
 """How many are tried; `make test-deep` tries 10,000."""
 
@@ -109,6 +122,35 @@ class Lab(RuleBasedStateMachine):
         self.machine.before_write[len(self.machine.lines) + write] = lambda engine: engine.daemon.update({model: GB})
         self._ask(lambda: ask(self.machine, self.folder, request))
         self.machine.before_write.clear()
+
+    @rule(command=st.sampled_from(COMMANDS), then=st.booleans())
+    def a_command_that_ends(self, command: RunRequest, then: bool) -> None:
+        self._ask(lambda: run_command(self.machine, self.folder, command, then=then))
+
+    @rule(command=st.sampled_from(COMMANDS))
+    def a_command_that_runs_on_without_us(self, command: RunRequest) -> None:
+        def killed() -> int:
+            raise Killed
+
+        self._ask(lambda: run_command(self.machine, self.folder, command, killed))
+
+    @rule(command=st.sampled_from(COMMANDS), effect=st.integers(0, 40), when=st.sampled_from(WHEN))
+    def a_command_for_which_we_are_killed(self, command: RunRequest, effect: int, when: When) -> None:
+        self.machine.kill_at = (self.machine.effects + effect, when)
+        self._ask(lambda: run_command(self.machine, self.folder, command))
+
+    @rule(command=st.sampled_from(COMMANDS), request=st.sampled_from(ASKED))
+    def switch_while_a_command_runs(self, command: RunRequest, request: Request) -> None:
+        def meanwhile() -> int:
+            self._ask(lambda: ask(self.machine, self.folder, request))
+            self._ask(self.guard.look)
+            return 0
+
+        self._ask(lambda: run_command(self.machine, self.folder, command, meanwhile))
+
+    @rule()
+    def all_commands_end(self) -> None:
+        self.machine.commands.clear()
 
     @rule(effect=st.integers(0, 30), when=st.sampled_from(WHEN))
     def recovery_that_is_killed(self, effect: int, when: When) -> None:

@@ -55,7 +55,7 @@ def test_a_word_that_is_near_a_command_is_told_so_without_a_lab_too() -> None:
 
 
 def test_a_plan_of_a_word_that_is_no_switch_is_told_the_plan_that_takes_it() -> None:
-    said = '"omni" is not a switch; there are audio, training, to, up, stop, restore'
+    said = '"omni" is not a switch; there are audio, training, to, up, stop, run, restore'
     assert told("plan", "omni") == (said, "it is a profile of audio: spark-mode plan audio omni")
     assert told("plan", "trainng")[0].startswith('"trainng" is not a switch; did you mean "training"?')
 
@@ -66,14 +66,14 @@ def test_what_can_follow_is_said_where_it_is_missing(before: tuple[str, ...]) ->
 
 
 def test_what_can_follow_plan_is_a_switch() -> None:
-    assert told("plan")[1] == "it is one of audio, training, to, up, stop, restore"
+    assert told("plan")[1] == "it is one of audio, training, to, up, stop, run, restore"
 
 
 @pytest.mark.parametrize(
     "line", [("audio", "omni", "--then", "restore"), ("plan", "audio", "omni", "--then=restore"), ("status", "--then")]
 )
 def test_an_option_of_another_verb_is_told_whose_it_is(line: tuple[str, ...]) -> None:
-    assert told(*line) == ("No such option '--then'", "it belongs to training, to")
+    assert told(*line) == ("No such option '--then'", "it belongs to training, to, run")
 
 
 @pytest.mark.parametrize("line", [("status", "--rules"), ("audio", "omni", "-f"), ("-C",)])

@@ -131,4 +131,4 @@ def test_help_and_mistakes_know_the_modes_of_the_lab(capsys: pytest.CaptureFixtu
     assert told(rules, "image")[1] == "it is one of flux, sdxl"
     assert told(rules, "flux")[1] == "it is a profile of image: spark-mode image flux"
     assert told(rules, "imag")[0] == 'no such command "imag"; did you mean "image"?'
-    assert told(rules, "image", "flux", "--then", "restore")[1] == "it belongs to tune, to"
+    assert told(rules, "image", "flux", "--then", "restore")[1] == "it belongs to tune, to, run"

@@ -165,6 +165,8 @@ def _code(arguments: list[str], name: str, cli_options: CliOptions) -> int:
 
 def _require_text(arguments: list[str]) -> None:
     """Raise UsageFault for an argument with control characters: no name has any, and a line break could pass for our words."""
+    if "run" in (before := arguments[: arguments.index("--")] if "--" in arguments else []):
+        arguments = before  # what follows is somebody's own command
     if strange := next(
         (one for one in arguments if any(ord(character) < 32 or 127 <= ord(character) < 160 for character in one)), None
     ):

@@ -24,6 +24,6 @@ def plan(ctx: click.Context, switch: tuple[str, ...]) -> None:
         if hint := meant(name, ctx, "plan "):
             raise UsageFault(f'"{name}" is not a switch; there are {", ".join(known)}', hint)
         raise click.UsageError(f'"{name}" is not a switch{suggest(name, known)}; there are {", ".join(known)}')
-    with command.make_context(name, [*switch[1:], "--dry-run"], parent=ctx) as inner:
+    with command.make_context(name, ["--dry-run", *switch[1:]], parent=ctx) as inner:
         ctx.ensure_object(CliOptions)
         command.invoke(inner)

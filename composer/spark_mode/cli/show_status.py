@@ -87,7 +87,10 @@ def _first(seen: Status) -> Iterator[str]:
     yield from (f"held    {readable(held)}" for held in seen.held)
     if seen.switching:
         yield f"now     {readable(seen.switching)}"
-    if seen.restores:
+    yield from (f"runs    {readable(str(one.command))}" for one in seen.services if one.command)
+    if seen.owed:
+        yield "then    a command has ended: what ran before comes back with the next switch, or a guard; now: spark-mode recover"
+    elif seen.restores:
         yield "then    when training has ended, a guard or who waits for it brings back what ran before; else: spark-mode restore"
     if seen.interrupted:
         yield f"CUT OFF: {readable(seen.interrupted)}"

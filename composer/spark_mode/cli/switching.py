@@ -14,7 +14,7 @@ from spark_mode.errors import SparkModeError
 if TYPE_CHECKING:
     from spark_mode.planning.request import Request
     from spark_mode.session.session import Session
-    from spark_mode.switching.report import Report
+    from spark_mode.switching.report import Report, SwitchOptions
 from spark_mode.switching.watcher import Watcher
 
 WITHOUT_END = -1.0
@@ -67,26 +67,35 @@ def carry_out(cli_options: CliOptions, session: "Session", request: "Request", o
         show_plan(cli_options, session.plan(request))
         return
     from spark_mode.cli.progress import watcher_for
-    from spark_mode.switching.report import SwitchOptions
     from spark_mode.switching.transaction import Transaction
 
-    wait = None if options["wait"] == WITHOUT_END else max(0.0, options["wait"])
-    how = SwitchOptions(
-        wait_seconds=wait,
+    watcher, confirm = watcher_for(cli_options)
+    may_be_interrupted()
+    with watcher:
+        watcher.names(cli_options.lab)
+        report = Transaction(session, switch_options_of(options), watcher, confirm).switch(request)
+        if options.get("then"):
+            report = _then_restore(session, watcher, report)
+    show_report(cli_options, report)
+
+
+def switch_options_of(options: dict[str, Any]) -> "SwitchOptions":
+    """Return how to switch, as it was typed."""
+    from spark_mode.switching.report import SwitchOptions
+
+    return SwitchOptions(
+        wait_seconds=None if options["wait"] == WITHOUT_END else max(0.0, options["wait"]),
         restore_on_failure=not options["no_restore"],
         yes=options["yes"],
         hold=options.get("hold", False),
         then=bool(options.get("then")),
     )
-    watcher, confirm = watcher_for(cli_options)
+
+
+def may_be_interrupted() -> None:
+    """Have Ctrl-C raise from here on: a terminal has to be left as it was."""
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # from here on a terminal has to be left as it was
-    with watcher:
-        watcher.names(cli_options.lab)
-        report = Transaction(session, how, watcher, confirm).switch(request)
-        if options.get("then"):
-            report = _then_restore(session, watcher, report)
-    show_report(cli_options, report)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _then_restore(session: "Session", watcher: "Watcher", report: "Report") -> "Report":

@@ -20,7 +20,7 @@ from spark_mode.enforcement.trust import require_trusted
 from spark_mode.engine.doors import Changes
 from spark_mode.errors import ConfigurationError, EngineUnavailable, Interrupted, LockBusy, SparkModeError
 from spark_mode.journal.understanding import UNDERSTOOD
-from spark_mode.planning.observed import Observed
+from spark_mode.planning.observed import Command, Observed
 from spark_mode.planning.pressure import Sample, shortfall
 from spark_mode.session.session import Session
 from spark_mode.switching.interruption import Interruption, LeftAtOnce
@@ -49,6 +49,7 @@ class Guard:
         self._samples: deque[Sample] = deque(maxlen=64)
         self._look_at = self._relieve_at = 0.0
         self._is_another_engine = False
+        self._commands: tuple[Command, ...] = ()
         self._unexpected: dict[str, str] = {}
 
     def run(self) -> bool:
@@ -104,6 +105,7 @@ class Guard:
             now = self._session.clock.now()
             self._sample(now)
             self._tried(self.acts.follow)
+            self._tried(self._see_commands)
             missing = shortfall(self._samples, self._session.rules, self.acts.releases.to_come)
             if now < self._relieve_at:
                 missing = 0
@@ -113,6 +115,13 @@ class Guard:
                 self._look_at = now + LOOK_SECONDS
                 self._relieve_at = now + AGAIN_SECONDS if missing else self._relieve_at
                 self._tried(lambda: self.look(missing))
+
+    def _see_commands(self) -> None:
+        """Have the end of a plain command hasten a look, as an event does that of a container. Raises ConfigurationError."""
+        there = self._session.commands.live()
+        if not set(self._commands) <= set(there):
+            self._look_at = 0.0
+        self._commands = there
 
     def _sample(self, now: float) -> None:
         """Read the memory, not more often than that a second sample means something: events come in swarms."""

@@ -117,8 +117,14 @@ class GuardActions:
         Transaction(self._session, options, GuardWatcher(self._say), None).switch(self._session.restore_request())
 
     def is_restore_due(self, observed: Observed) -> bool:
-        """Whether training has ended after which somebody wants back what ran before."""
-        return self._session.journal_state.restores and not long_runs(observed.containers, self._session.rules)
+        """Whether training, or a command, has ended after which somebody wants back what ran before.
+
+        Raises ConfigurationError where what is written of commands cannot be read.
+        """
+        session = self._session
+        if not session.journal_state.restores or long_runs(observed.containers, session.rules):
+            return False
+        return not session.own_commands
 
     def _stop(self, service: str, containers: tuple[str, ...], cause: str, expected: int) -> None:
         """Begin a stop that is expected to free so many bytes; `follow` sees to its end."""

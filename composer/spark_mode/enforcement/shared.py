@@ -16,6 +16,7 @@ from spark_mode.enforcement.own_file import put, remove, require_ours
 from spark_mode.errors import ConfigurationError, LockBusy, Refused
 from spark_mode.journal.journal import JournalFailed, JournalState, journal_state
 from spark_mode.journal.journal_file import JournalFile
+from spark_mode.sharing.commands import Commands
 from spark_mode.sharing.directories import SHARED_LOCKS, SHARED_STATE, STATE_OF_A_USER, shared_directories
 from spark_mode.sharing.leases import Leases
 from spark_mode.sharing.shared_file import takes
@@ -159,6 +160,9 @@ def _require_finished(locks: Path, state: Path) -> None:
         if unfinished := _unfinished(_past(path)):
             why, verb = unfinished
             raise Refused(f"{path}: {why}", f"first, in that lab: spark-mode {verb}; if it is gone: mv {path} {path}.old")
+    for path in sorted(locks.glob("*commands.json")):
+        if running := Commands(path).live():
+            raise Refused(f"the command {running[0]}", "wait for its end")
     for path in sorted(locks.glob("*leases.json")):
         if live := Leases(path).live():
             raise Refused(f"{live[0].service} is about to start, by process {live[0].pid}", "wait until it is started")

@@ -285,6 +285,23 @@ class Machine(Protocol):
         """Have the kernel write what is dirty and give the page cache back. Raises OSError."""
 
 
+class PlainCommand(Protocol):
+    """A command of the user, in a process group of its own."""
+
+    @property
+    def group(self) -> int:
+        """The number of its group, and of the process that leads it; 0 before it was made."""
+
+    def make(self) -> int:
+        """Have its process there, which does nothing yet and ends with whoever made it; return its number. Raises StepFailed."""
+
+    def drop(self) -> None:
+        """Have it never run. Does nothing once it runs, or was never made."""
+
+    def run(self) -> int:
+        """Let it run, in the foreground and with the signals that come, and return its exit code, 128+n after a signal."""
+
+
 class Clock(Protocol):
     """Monotonic time and waiting."""
 

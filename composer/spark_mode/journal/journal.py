@@ -93,9 +93,9 @@ class UnfinishedSwitch(Frozen):
 class JournalState(Frozen):
     """What the records say together. `unreadable` counts those that are not understood.
 
-    `then` is the switch after whose training what ran before comes back, `last_change` the one that changed something
-    last. `refused` are the refusals since, as `refusal` gives them. `kept` are the places of the records that are needed as
-    they are, beside what stands here.
+    `then` is the switch after whose training what ran before comes back, and `owed` says that whoever switches next sees to
+    that, too; `last_change` is the one that changed something last. `refused` are the refusals since, as `refusal` gives them.
+    `kept` are the places of the records that are needed as they are, beside what stands here.
     """
 
     ended: tuple[Ended, ...] = ()
@@ -104,6 +104,7 @@ class JournalState(Frozen):
     holds: tuple[Hold, ...] = ()
     state: State = State()
     then: str | None = None
+    owed: bool = False
     last_change: str | None = None
     refused: frozenset[str] = frozenset()
     unreadable: int = 0
@@ -169,6 +170,7 @@ class _Fold:
         self.holds: tuple[Hold, ...] = ()
         self.state = State()
         self.then: str | None = None
+        self.owed = False
         self.last_change: str | None = None
         self.refused: set[str] = set()
         self.puzzles: list[int] = []
@@ -204,13 +206,13 @@ class _Fold:
             case Held():
                 self.holds = record.holds
             case RestoreAfter():
-                self.then = record.switch
+                self.then, self.owed = record.switch, record.owed
             case Ended():
                 self._end(record)
             case PassedOver():
                 self.unfinished, self.puzzles = None, []
             case Snapshot():
-                self.then, self.last_change = record.then, record.last_change
+                self.then, self.owed, self.last_change = record.then, record.owed, record.last_change
                 self.policies = {one.container: one for one in record.policies}
                 self.holds, self.state = record.holds, record.state
 
@@ -247,6 +249,7 @@ class _Fold:
             holds=self.holds,
             state=self.state,
             then=self.then,
+            owed=self.owed,
             last_change=self.last_change,
             refused=frozenset(self.refused),
             unreadable=len(self.puzzles),

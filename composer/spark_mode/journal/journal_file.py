@@ -141,8 +141,8 @@ def _last(lines: Iterable[bytes]) -> bytes:
 
 
 def _carried(known: JournalState) -> Snapshot:
-    owed = tuple(known.policies.values())
-    return Snapshot(policies=owed, holds=known.holds, state=known.state, then=known.then, last_change=known.last_change)
+    in_force = known.model_dump(include={"then", "owed", "last_change"})
+    return Snapshot(policies=tuple(known.policies.values()), holds=known.holds, state=known.state, **in_force)
 
 
 def _checked(line: bytes) -> Mapping[str, Any] | None:

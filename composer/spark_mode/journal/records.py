@@ -108,10 +108,14 @@ class Held(Recorded):
 
 
 class RestoreAfter(Recorded):
-    """When the training of this switch ends, what ran before it comes back: a guard sees to it. None: nothing does."""
+    """When the training of this switch ends, what ran before it comes back: a guard sees to it. None: nothing does.
+
+    `owed` says that whoever switches next sees to it as well, before anything else: after a plain command.
+    """
 
     kind: Literal["then"] = "then"
     switch: str | None
+    owed: bool = False
 
 
 class Ended(Recorded):
@@ -145,6 +149,7 @@ class Snapshot(Recorded):
     holds: tuple[Hold, ...]
     state: State
     then: str | None = None
+    owed: bool = False
     last_change: str | None = None
 
 

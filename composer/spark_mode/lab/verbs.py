@@ -4,6 +4,7 @@ VERBS = {
     "to": "Switch to a mode of the lab; each is a verb of its own, too",
     "up": "Add profiles or workloads to what runs",
     "stop": "Stop everything of the lab, or what is named",
+    "run": "Run a plain command as a workload, and hold the machine for it",
     "restore": "Go back to the mode before",
     "plan": "Show what a switch would do, and change nothing",
     "budget": "Show the memory arithmetic of exactly the named set",
@@ -26,7 +27,7 @@ VERBS = {
     "completion": "Print what bash, zsh or fish needs to complete this",
 }
 
-SWITCHES = ("to", "up", "stop", "restore")
+SWITCHES = ("to", "up", "stop", "run", "restore")
 """Those that change what runs, and can be planned, as each mode of the lab can."""
 
 NO_MODES = ("idle", "custom", "unknown")

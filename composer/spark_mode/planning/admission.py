@@ -9,7 +9,7 @@ from spark_mode.planning.beside_by_nature import name_refusal
 from spark_mode.planning.budget import Budget, overhead
 from spark_mode.planning.choice import Shortfall
 from spark_mode.planning.conflicts import Member, conflicts, exclusive, foreign_member, member
-from spark_mode.planning.foreign_conflicts import foreign_conflicts
+from spark_mode.planning.foreign_conflicts import foreign_conflicts, stop_it_yourself
 from spark_mode.planning.observed import LEASED, Observed
 from spark_mode.planning.plan import Refusal
 from spark_mode.planning.problem import PlanningProblem
@@ -49,14 +49,12 @@ def never_started_refusal(problem: PlanningProblem) -> Refusal | None:
 
 def _foreign_refusal(target: Target, wanted: tuple[Member, ...], rules: Rules, observed: Observed) -> Refusal | None:
     """Return the refusal of what meets containers that are not the lab's, with the command that stops them all."""
-    met = list(foreign_conflicts((*target.services, *target.models), wanted, rules, observed))
+    command = [target.command.name] if target.command else []
+    met = list(foreign_conflicts((*target.services, *target.models, *command), wanted, rules, observed))
     if not met:
         return None
-    names = " ".join(dict.fromkeys(one.foreign.container.name for one in met if one.foreign.container.state != LEASED))
-    hint = f"spark-mode never stops what is not the lab's; stop it yourself: docker stop {names}"
-    if not names:
-        hint = f"it is about to start; see who starts it: spark-mode -p {met[0].foreign.project} status"
-    return Refusal(message=f"the container {met[0]}", hint=hint)
+    about_to_start = f"it is about to start; see who starts it: spark-mode -p {met[0].foreign.project} status"
+    return Refusal(message=str(met[0]), hint=stop_it_yourself([one.foreign for one in met]) or about_to_start)
 
 
 def unclassified_refusal(problem: PlanningProblem) -> Refusal | None:
@@ -202,9 +200,9 @@ def lacking(problem: PlanningProblem, capacity: int) -> Shortfall:
 
 
 def adds(problem: PlanningProblem) -> bool:
-    """Whether a request starts a service, loads a model, or admits one that was not."""
+    """Whether a request starts a service or a command, loads a model, or admits one that was not."""
     new = (name for name in problem.target.models if name not in problem.observed.models)
-    return bool(problem.to_start or problem.to_load) or any(new)
+    return bool(problem.to_start or problem.to_load or problem.target.command) or any(new)
 
 
 def budget_refusal(problem: PlanningProblem, reckoned: Budget, capacity: int) -> Refusal | None:
@@ -273,7 +271,7 @@ def leftover_refusal(problem: PlanningProblem) -> Refusal | None:
     if conflict is None:
         return None
     foreign = [one for one in problem.observed.foreign if conflict.concerns(foreign_member(problem.rules, one.name))]
-    stops = [f"docker stop {one.container.name}" for one in foreign if one.container.state != LEASED]
+    stops = [one.how_to_stop for one in foreign if not one.is_about_to_start]
     return Refusal(
         message=f"{problem.request}: {conflict}" + (f"; {', '.join(map(str, foreign))}" if foreign else ""),
         hint=f"rule {conflict.rule.name}; stop one of them first" + (f": {', or: '.join(stops)}" if stops else ""),

@@ -35,7 +35,7 @@ def warnings(problem: PlanningProblem) -> Iterator[str]:
     if lazily:
         yield f"{', '.join(lazily)}: budgeted; the first request to its host loads it"
     for foreign in named_foreign(problem) if problem.stopped else ():
-        yield f"the container {foreign}, and is not the lab's to stop: docker stop {foreign.container.name}"
+        yield f"{foreign}, and is not the lab's to stop: {foreign.how_to_stop}"
     yield from _hosts(problem)
     yield from _page_cache(problem)
     yield from _made_otherwise(problem)

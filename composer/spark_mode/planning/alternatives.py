@@ -6,7 +6,7 @@ from itertools import chain
 from spark_mode.lab.rules import WITHOUT_GPU
 from spark_mode.lab.size import gb_text
 from spark_mode.lab.workload import Workload
-from spark_mode.planning.observed import LEASED, Observed
+from spark_mode.planning.observed import Observed
 from spark_mode.planning.problem import PlanningProblem
 from spark_mode.planning.request import Request, UpRequest
 
@@ -71,9 +71,9 @@ def _tries(problem: PlanningProblem) -> Iterator[Iterator[tuple[Request, Observe
             without = _with_memory(observed.without(going, ()), released)
             names = " ".join([name, *sorted(going - {name})])
             yield iter([(request, without, f"without {workload.label} (spark-mode stop {names})")])
-    for container in {one.container.id: one.container for one in observed.foreign if one.container.state != LEASED}.values():
-        text = f"without {container.name} (docker stop {container.name})"
-        yield iter([(request, _without_foreign(container.id, problem), text)])
+    for other in {one.container.id: one for one in observed.foreign if not one.is_about_to_start}.values():
+        text = f"without {other.container.name} ({other.how_to_stop})"
+        yield iter([(request, _without_foreign(other.container.id, problem), text)])
 
 
 def _fewer_names(request: UpRequest, problem: PlanningProblem) -> Iterator[tuple[UpRequest, str]]:
@@ -115,6 +115,8 @@ def _instead(request: Request, one: Workload, smaller: Workload) -> Request | No
         return request.model_copy(update={"variant": smaller.variant})
     if request.verb == "restore":
         return None
+    if request.verb == "run":
+        return request.model_copy(update={"name": smaller.label, "size": None})
 
     def put(names: tuple[str, ...]) -> tuple[str, ...]:
         written = (one.name, one.label, *one.aliases)

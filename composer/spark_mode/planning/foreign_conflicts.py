@@ -1,11 +1,13 @@
 """What is in the way of a start and not ours to stop: the rules, or the same thing already, in a foreign container."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from spark_mode.lab.rules import Rules
 from spark_mode.planning.conflicts import Member, conflicts, foreign_member, member
-from spark_mode.planning.observed import ForeignWorkload, Observed
+from spark_mode.planning.observed import ForeignWorkload, Observed, how_to_stop
+
+OUTSIDE = ", started outside this lab"
 
 
 class ForeignConflict(NamedTuple):
@@ -16,6 +18,14 @@ class ForeignConflict(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.foreign}: {self.because}"
+
+
+def stop_it_yourself(found: Sequence[ForeignWorkload]) -> str | None:
+    """Return the hint of a refusal because of these, None where they are still about to start: how to end them."""
+    stop = how_to_stop(found)
+    if stop is None or not all(one.command for one in found):
+        return stop and f"spark-mode never stops what is not the lab's; stop it yourself: {stop}"
+    return f"wait for its end, or end it: Ctrl-C at its terminal, or {stop}"
 
 
 def foreign_conflict(services: Collection[str], rules: Rules, observed: Observed) -> ForeignConflict | None:
@@ -32,4 +42,4 @@ def foreign_conflicts(
         if clash := next(conflicts(rules, (*wanted, foreign_member(rules, one.name))), None):
             yield ForeignConflict(foreign=one, because=clash.rule.because)
         elif one.name in names or (known and known.service in names):
-            yield ForeignConflict(foreign=one, because=f"it is {one.name}, started outside this lab")
+            yield ForeignConflict(foreign=one, because=f"it is {one.name}{OUTSIDE * (not one.command)}")

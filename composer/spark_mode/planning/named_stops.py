@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from spark_mode.errors import UsageFault
 from spark_mode.lab.rules import Rules
-from spark_mode.planning.observed import LEASED, RELEASE, ForeignWorkload
+from spark_mode.planning.foreign_conflicts import OUTSIDE, stop_it_yourself
+from spark_mode.planning.observed import RELEASE, ForeignWorkload
 from spark_mode.planning.plan import Refusal
 from spark_mode.planning.problem import PlannedStop, PlanningProblem
 from spark_mode.planning.request import StopRequest
@@ -50,7 +51,7 @@ def named_foreign(problem: PlanningProblem) -> tuple[ForeignWorkload, ...]:
         return ()
     meant = {name for asked in problem.request.names for name in _meant(asked, problem)}
     names = meant - {*problem.observed.active_services, *problem.observed.models}
-    known = [(one, problem.rules.workloads.get(one.name)) for one in problem.observed.foreign if one.container.state != LEASED]
+    known = [(one, problem.rules.workloads.get(one.name)) for one in problem.observed.foreign if not one.is_about_to_start]
     return tuple(one for one, workload in known if names & {one.name, workload and workload.service})
 
 
@@ -59,11 +60,8 @@ def foreign_refusal(problem: PlanningProblem) -> Refusal | None:
     found = named_foreign(problem)
     if not found or problem.stopped:
         return None
-    stop = " ".join(dict.fromkeys(one.container.name for one in found))
-    return Refusal(
-        message=f"the container {found[0]}: it is {found[0].name}, started outside this lab",
-        hint=f"spark-mode never stops what is not the lab's; stop it yourself: docker stop {stop}",
-    )
+    first = found[0]
+    return Refusal(message=f"{first}: it is {first.name}{OUTSIDE * (not first.command)}", hint=stop_it_yourself(found))
 
 
 def _named(problem: PlanningProblem, asked: Sequence[str]) -> tuple[str, ...]:

@@ -79,20 +79,73 @@ class ForeignContainer(Frozen):
     project: str | None = None
 
 
+class Command(Frozen):
+    """A plain command that `run` has in the foreground of somebody's terminal: a workload as long as its process group runs.
+
+    `workload` and `class_` are what it counts as, in a variant; `size` is what it is planned with, bytes. `title` is the command
+    for people, without options, which may hold secrets. `pid` is the process that leads its group, `began` when that one began,
+    in the kernel's ticks since boot; `since` is ISO 8601. `project` is the lab that runs it.
+    """
+
+    workload: str
+    class_: str
+    variant: str | None
+    size: int
+    title: str
+    project: str
+    by: str
+    since: str
+    pid: int
+    began: int
+
+    def __str__(self) -> str:
+        return f'"{self.title}" of {self.by} (process {self.pid}) is running since {self.since}'
+
+    def as_json(self) -> dict[str, object]:
+        """Return the stable JSON form: who runs it, and since when."""
+        return {"title": self.title, "by": self.by, "pid": self.pid, "since": self.since}
+
+    def as_container(self) -> Container:
+        """Return what counts as active while it runs."""
+        id_ = f"command {self.pid} {self.began}"
+        return Container(id=id_, name=self.title, state="running", variant=self.variant, started_at=self.since)
+
+
 class ForeignWorkload(Frozen):
-    """An active container that is not of the lab's project and that the rules speak of. It counts, and is never stopped.
+    """What is active, is not of the lab's project, and the rules speak of: a container, or a command. Never stopped, it counts.
 
     `name` is a workload, a model that the container may serve, or the service of a host or of what rules.yaml leaves out.
-    `project` is the one that Compose started it for.
+    `project` is the one that Compose started it for. A `command` counts as a container that is called as it is.
     """
 
     name: str
     container: Container
     project: str | None = None
+    command: Command | None = None
 
     def __str__(self) -> str:
+        if self.command:
+            return f"the command {self.command}"
         whose = f"of the project {self.project}" if self.project else "outside this lab"
-        return f'"{self.container.name}" {whose} is {self.container.condition}'
+        return f'the container "{self.container.name}" {whose} is {self.container.condition}'
+
+    @property
+    def is_about_to_start(self) -> bool:
+        """Whether it is what somebody was allowed to start, and there is nothing to stop yet."""
+        return self.container.state == LEASED
+
+    @property
+    def how_to_stop(self) -> str:
+        """What its owner types to end it: with a command all that it started goes."""
+        return f"kill -- -{self.command.pid}" if self.command else f"docker stop {self.container.name}"
+
+
+def how_to_stop(found: Iterable[ForeignWorkload]) -> str | None:
+    """Return what to type to end all of these, None where nothing of them runs yet."""
+    there = [one for one in found if not one.is_about_to_start]
+    containers = " ".join(dict.fromkeys(one.container.name for one in there if not one.command))
+    commands = dict.fromkeys(one.how_to_stop for one in there if one.command)
+    return "; ".join([*([f"docker stop {containers}"] if containers else []), *commands]) or None
 
 
 class Memory(Frozen):
@@ -269,7 +322,19 @@ class Observed(Frozen):
             else running_workload(rules, one.name, one.container.variant)
             for one in self.foreign
         )
-        return tuple(filter(None, found))
+        sizes = (one.command.size if one.command else None for one in self.foreign)
+        return tuple(of_size(of_one(one), size) if size else one for one, size in zip(found, sizes, strict=True) if one)
+
+    @property
+    def commands(self) -> tuple[Command, ...]:
+        """The commands that run and count here."""
+        return tuple(one.command for one in self.foreign if one.command)
+
+
+def of_size(workload: Workload, size: int) -> Workload:
+    """Return a workload as a command that takes so many bytes: no service of the lab, whatever it runs in otherwise."""
+    footprint = Footprint.model_construct(planned=size, low=size, high=size)
+    return workload.model_copy(update={"footprint": footprint, "service": None})
 
 
 def running_workload(rules: Rules, service: str, variant: str | None) -> Workload | None:

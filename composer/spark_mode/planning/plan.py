@@ -127,6 +127,20 @@ class StartContainer(_Step):
     action: Literal["start-container"] = "start-container"
 
 
+class Run(_Step):
+    """Have a plain command count as a workload, where nothing is seen beside which the rules keep it apart.
+
+    Its process waits until the switch has ended. Not when fewer than `required` bytes are available by then.
+    """
+
+    workload: str
+    class_: str
+    size: int
+    variant: str | None = None
+    required: int = 0
+    action: Literal["run"] = "run"
+
+
 class Verify(_Step):
     """See with own eyes that the target is up, and that nothing that the rules exclude beside it is active.
 
@@ -139,7 +153,7 @@ class Verify(_Step):
     action: Literal["verify"] = "verify"
 
 
-Step = Create | Stop | Remove | Unload | DropCaches | AwaitRelease | Unpause | Start | StartContainer | Load | Verify
+Step = Create | Stop | Remove | Unload | DropCaches | AwaitRelease | Unpause | Start | StartContainer | Load | Run | Verify
 
 
 class Preemption(Frozen):
@@ -206,6 +220,11 @@ class Plan(Frozen):
     variants: dict[str, str] = Field(default_factory=dict)
     nothing_to_do: str | None = None
     projects: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def stops(self) -> bool:
+        """Whether anything is stopped or unloaded."""
+        return any(isinstance(step, Stop | Unload) for step in self.steps)
 
     def __str__(self) -> str:
         if self.refusal:

@@ -14,6 +14,7 @@ from spark_mode.planning.advice import warnings
 from spark_mode.planning.alternatives import alternatives, assumed_memory
 from spark_mode.planning.beside_by_nature import nature_refusal
 from spark_mode.planning.budget import Budget, budget
+from spark_mode.planning.commands import running_refusal
 from spark_mode.planning.holds import hold_refusal
 from spark_mode.planning.named_stops import dependents_refusal, foreign_refusal
 from spark_mode.planning.observed import Observed
@@ -93,6 +94,7 @@ def _refusal(problem: PlanningProblem) -> Refusal | None:
     return (
         admission.never_started_refusal(problem)
         or admission.rule_refusal(problem.request, problem.target, problem.rules, problem.observed)
+        or running_refusal(problem)
         or nature_refusal(problem)
         or admission.unclassified_refusal(problem)
         or admission.leftover_refusal(problem)

@@ -133,7 +133,7 @@ class PlanningProblem:
     def starting_workloads(self) -> tuple[Workload, ...]:
         """The workloads that will take memory: services to start, and models that are admitted and not loaded yet."""
         services, models = set(self.to_start), dict.fromkeys([*self.target.models, *self.remaining.models])
-        starting = [one for one in self.asked_for if one.service in services]
+        starting = [one for one in self.asked_for if one.service in services or one is self.target.command]
         return (*starting, *(one for name in models if not self.observed.holds(one := self.rules.workloads[name])))
 
     @cached_property
@@ -153,7 +153,8 @@ class PlanningProblem:
         there, coming = self.observed.models, self.to_start
         whole = {*self.renewed, *(name for name in coming if self.project.services[name].replicas > 1)}
         staying = [one for one in self.remaining.copies(self.rules) if one.service not in whole]
-        return (*staying, *(one for one in self.asked_for if one.service in coming or (one.model and one.name not in there)))
+        new = (one for one in self.asked_for if one.service in coming or (one.model and one.name not in there))
+        return (*staying, *new, *([self.target.command] if self.target.command else []))
 
     @cached_property
     def released(self) -> tuple[Workload, ...]:

@@ -10,6 +10,7 @@ from spark_mode.frozen import Frozen
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.rules_reading import suggest
+from spark_mode.lab.size import size_text
 from spark_mode.planning.mode import mode_text
 
 
@@ -86,6 +87,22 @@ class RestoreRequest(_Switch):
         return self.verb
 
 
+class RunRequest(_Switch):
+    """A plain command as a workload, named as it is typed and in a variant or with a size of its own, in bytes.
+
+    `title` is the command for people. Its words are not here: requests are written down, and options may hold secrets.
+    """
+
+    verb: Literal["run"] = "run"
+    name: str
+    title: str
+    size: int | None = None
+
+    def __str__(self) -> str:
+        size = "" if self.size is None else f" --footprint {size_text(self.size)}"
+        return f"{self.verb} --as {self.name}{size} -- {self.title}"
+
+
 def _kind(data: Any) -> str:
     verb = data.get("verb") if isinstance(data, dict) else data.verb
     return "to" if verb in _FORMER else str(verb)
@@ -95,7 +112,8 @@ Request = Annotated[
     Annotated[ModeRequest, Tag("to")]
     | Annotated[UpRequest, Tag("up")]
     | Annotated[StopRequest, Tag("stop")]
-    | Annotated[RestoreRequest, Tag("restore")],
+    | Annotated[RestoreRequest, Tag("restore")]
+    | Annotated[RunRequest, Tag("run")],
     Discriminator(_kind),
 ]
 """What was asked for; `str(request)` is how it is typed."""
@@ -131,6 +149,8 @@ def in_lab_names(request: Request, project: Project) -> Request:
         case RestoreRequest():
             variants = {project.known_as(name): variant for name, variant in request.variants.items()}
             return request.model_copy(update={"names": tuple(map(project.known_as, request.names)), "variants": variants})
+        case RunRequest():
+            return request
 
 
 def split_variant(word: str, known: Collection[str]) -> tuple[str, str | None]:

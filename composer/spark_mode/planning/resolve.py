@@ -8,12 +8,14 @@ from pydantic import Field
 from spark_mode.errors import ConfigurationError, UsageFault
 from spark_mode.frozen import Frozen
 from spark_mode.lab.project import Project
+from spark_mode.lab.replicas import of_one
 from spark_mode.lab.rules import Mode, Rules
 from spark_mode.lab.rules_of_project import absent_services, classes_of_mode, classes_of_target, near_service, rule_about
 from spark_mode.lab.rules_reading import suggest
 from spark_mode.lab.workload import Workload
 from spark_mode.planning.mode import base_services, mode_text
-from spark_mode.planning.request import ModeRequest, Request, RestoreRequest, StopRequest, UpRequest, split_variant
+from spark_mode.planning.observed import of_size
+from spark_mode.planning.request import ModeRequest, Request, RestoreRequest, RunRequest, StopRequest, UpRequest, split_variant
 
 
 class Target(Frozen):
@@ -21,7 +23,7 @@ class Target(Frozen):
 
     `scope` names the classes that shall be exactly this and nothing more; None means every class. `named` are the
     services that were asked for and must never be left out; the rest came along because they have no profile. `only_outside`
-    are the workloads asked for that are never the lab's to start.
+    are the workloads asked for that are never the lab's to start. `command` is the workload that a plain command is to be.
     """
 
     services: tuple[str, ...]
@@ -31,6 +33,7 @@ class Target(Frozen):
     scope: frozenset[str] | None = frozenset()
     mode: str | None = None
     only_outside: tuple[str, ...] = ()
+    command: Workload | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -103,6 +106,8 @@ def resolve(request: Request, project: Project, rules: Rules) -> Target:
             return _up_target(request, project, rules)
         case RestoreRequest():
             return _restore_target(request, project, rules)
+        case RunRequest():
+            return Target(services=(), command=_command(request, rules))
         case StopRequest():
             said = tuple(_other_than_profile(request.names, project, rules))
             return Target(services=(), warnings=said) if request.names else Target(services=(), scope=None, mode="idle")
@@ -296,6 +301,15 @@ def _restore_target(request: RestoreRequest, project: Project, rules: Rules) -> 
         scope=None,
         warnings=tuple(gone),
     )
+
+
+def _command(request: RunRequest, rules: Rules) -> Workload:
+    """Return what a plain command counts as. Raises UsageFault for a model, which only its host loads."""
+    workload = of_one(find_workload(rules, request.name))
+    if workload.model:
+        message = f"{workload.name} is a model of {workload.host}, and no command"
+        raise UsageFault(message, f"have it loaded: spark-mode up {workload.name} --with {workload.name}")
+    return of_size(workload, request.size or workload.footprint.planned)
 
 
 def _target(collector: _Collector, named: list[str], scope: frozenset[str], mode: str | None, base: bool = True) -> Target:

@@ -49,7 +49,7 @@ def rollback(carried_out: tuple[Step, ...], project: Project, rules: Rules, befo
     gone = [one for one in returning if one.service not in services and not one.one_off and one.id not in there]
     lost = (
         *(f"{one.name} was a one-off container and is not started again" for one in returning if one.one_off),
-        *(f"{one.name} is not started again: the container {met[one.id]}" for one in missing if one.id in met),
+        *(f"{one.name} is not started again: {met[one.id]}" for one in missing if one.id in met),
         *(f"{one.name} does not come back: {victims[one.service]}" for one in missing if one.service in victims),
     )
     again = _replaced(services, project, before, now)

@@ -16,8 +16,9 @@ from spark_mode.planning.admission import required_memory
 from spark_mode.planning.conflicts import Member, exclusive, member
 from spark_mode.planning.naming import removals
 from spark_mode.planning.observed import Container, Memory, Observed
-from spark_mode.planning.plan import FEW, AwaitRelease, Create, DropCaches, Load, Start, Step, Stop, Unload, Unpause, Verify
+from spark_mode.planning.plan import FEW, AwaitRelease, Create, DropCaches, Load, Run, Start, Step, Stop, Unload, Unpause, Verify
 from spark_mode.planning.problem import PlanningProblem, is_varied
+from spark_mode.planning.request import RunRequest
 from spark_mode.planning.side_by_side import BRIEF_SETTLE_SECONDS, SETTLE_SECONDS, awaited, is_light, start_groups
 from spark_mode.planning.target import variant_of
 
@@ -41,7 +42,7 @@ def steps(problem: PlanningProblem) -> tuple[Step, ...]:
     if problem.created_late:
         found.append(_create(problem.created_late, problem))
     loads = problem.to_load
-    if problem.to_start or loads:
+    if problem.to_start or loads or problem.target.command:
         if problem.request.drop_caches:
             found.append(DropCaches(subject="-", cause="requested: CUDA does not count the page cache as free"))
         found.append(
@@ -67,6 +68,8 @@ def steps(problem: PlanningProblem) -> tuple[Step, ...]:
         found.append(_unpause(paused[name], name, problem) if name in paused else coming)
     bound = {"seconds": problem.request.ready_seconds} if problem.request.ready_seconds else {}
     found += [Load(host=one.host or "", model=one.model or "", subject=one.name, cause="requested", **bound) for one in loads]
+    if isinstance(problem.request, RunRequest) and (command := problem.target.command):
+        found.append(_run(problem.request, command, problem.rules))
     if problem.target.services and (
         found or any(_not_ready(problem.observed.container_of(name)) for name in problem.target.services)
     ):
@@ -74,6 +77,19 @@ def steps(problem: PlanningProblem) -> tuple[Step, ...]:
         ended = tuple(name for name in kept if (seen := problem.observed.container_of(name)) and seen.state == "exited")
         found.append(verify(problem.target.services, problem.done, problem.rules, unhealthy(kept, problem.observed), ended))
     return tuple(found)
+
+
+def _run(request: RunRequest, command: Workload, rules: Rules) -> Run:
+    size = command.footprint.planned
+    return Run(
+        workload=command.name,
+        class_=command.class_,
+        size=size,
+        variant=command.variant,
+        required=size + rules.limits.floor,
+        subject=request.title,
+        cause=f"requested; it counts as {command.label}, and holds the machine until it ends",
+    )
 
 
 def starts(

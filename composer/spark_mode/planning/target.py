@@ -6,7 +6,7 @@ from spark_mode.errors import ConfigurationError
 from spark_mode.lab.project import Project, Service
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.workload import Workload
-from spark_mode.planning.conflicts import Member, conflict_with, member
+from spark_mode.planning.conflicts import Member, conflict_with, foreign_member, member
 from spark_mode.planning.observed import Observed, running_workload
 from spark_mode.planning.resolve import Target
 
@@ -23,7 +23,8 @@ def members(target: Target, rules: Rules) -> tuple[Member, ...]:
     """
     asked = {rules.service_of(rules.workloads[model]) for model in target.models}
     alone, hosts = [[name for name in target.services if (name in asked) is behind] for behind in (False, True)]
-    return tuple(member(rules, name) for name in (*alone, *target.models, *hosts))
+    command = [foreign_member(rules, target.command.name)] if target.command else []
+    return (*(member(rules, name) for name in (*alone, *target.models, *hosts)), *command)
 
 
 def leave_out_excluded(target: Target, project: Project, rules: Rules) -> Target:
@@ -146,6 +147,7 @@ def is_other_variant(service: str, target: Target, rules: Rules, observed: Obser
 
 
 def workloads(target: Target, rules: Rules, observed: Observed) -> tuple[Workload, ...]:
-    """Return the workloads of the target: its services in their variants, and its models."""
+    """Return the workloads of the target: its services in their variants, its models, and what a command is to be."""
     found = [running_workload(rules, name, variant_of(name, target, rules, observed)) for name in target.services]
-    return (*(one for one in found if one), *(rules.workloads[model] for model in target.models))
+    command = [target.command] if target.command else []
+    return (*(one for one in found if one), *(rules.workloads[model] for model in target.models), *command)

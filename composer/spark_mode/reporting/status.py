@@ -10,7 +10,7 @@ from spark_mode.lab.rules import Rules
 from spark_mode.lab.size import gb_text
 from spark_mode.planning.completion import completed_services
 from spark_mode.planning.mode import long_runs, mode_services, violations
-from spark_mode.planning.observed import Container, Observed, running_workload
+from spark_mode.planning.observed import Command, Container, Observed, running_workload
 from spark_mode.planning.orphans import orphans
 from spark_mode.planning.request import Request, mode_requests
 from spark_mode.reporting.history import history
@@ -35,8 +35,8 @@ def status(session: Session) -> Status:
     settled = {one.container: one for one in records}
     held = session.memories_of([one.id for one in observed.active if one.id in settled])
     running = tuple(_service(one, rules, settled.get(one.id), held.get(one.id)) for one in observed.active)
-    services = (*running, *_ended(mode, session, observed))
-    long = long_runs(observed.active, rules)
+    services = (*running, *map(_command, observed.commands), *_ended(mode, session, observed))
+    long = (*long_runs(observed.active, rules), *_long_commands(observed, rules))
     utilisation = busy(session.gpu, session.clock) if long else None
     return Status(
         mode=mode,
@@ -61,6 +61,7 @@ def status(session: Session) -> Status:
         switching=who_switches(session.directories.locks),
         interrupted=str(session.cut_off) if session.cut_off else session.journal_state.puzzle,
         restores=session.journal_state.restores,
+        owed=session.owes_restore,
         held=tuple(map(str, observed.held)),
         disarmed=tuple(_disarmed(session, observed)),
     )
@@ -90,7 +91,7 @@ def _disarmed(session: Session, observed: Observed) -> Iterator[str]:
 
 
 def _foreign(observed: Observed) -> Iterator[str]:
-    for one in observed.foreign:
+    for one in (other for other in observed.foreign if not other.command):
         of = f", of the project {one.project}" if one.project else ""
         yield f"{one.container.name} ({one.name}, {one.container.state}{of})"
 
@@ -101,6 +102,24 @@ def others_by_project(observed: Observed) -> dict[str, tuple[str, ...]]:
     found = [(one.project or "", one.container.name) for one in observed.others if one.container.id not in foreign]
     projects = sorted({project for project, _ in found}, key=lambda project: (not project, project))
     return {project: tuple(name for of, name in found if of == project) for project in projects}
+
+
+def _command(one: Command) -> ServiceStatus:
+    return ServiceStatus(
+        service=f"{one.workload}:{one.variant}" if one.variant else one.workload,
+        class_=one.class_,
+        state="running",
+        health="none",
+        age=seconds_since(one.since),
+        planned=one.size,
+        command=one,
+    )
+
+
+def _long_commands(observed: Observed, rules: Rules) -> Iterator[str]:
+    """Yield the workloads that commands are, and run to their end."""
+    names = (one.name for one in observed.foreign if one.command)
+    yield from (name for name in names if rules.runs_to_end(rules.workloads.get(name)))
 
 
 def _service(container: Container, rules: Rules, settled: Measurement | None, held: int | None) -> ServiceStatus:

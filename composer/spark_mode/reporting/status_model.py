@@ -2,13 +2,13 @@
 
 from spark_mode.frozen import Frozen
 from spark_mode.lab.size import gb
-from spark_mode.planning.observed import Memory, MemoryUser
+from spark_mode.planning.observed import Command, Memory, MemoryUser
 
 
 class ServiceStatus(Frozen):
     """A service with an active container, or one of the mode that has ended by itself.
 
-    `age` is in seconds, `planned` in bytes, None for a host.
+    `age` is in seconds, `planned` in bytes, None for a host. A plain `command` that counts as the workload stands like a service.
 
     `measured` is what it took when it settled, `grown` by how much it holds more since; bytes, None where unknown, as what it
     took is where others' memory moved meanwhile. `project` is its Compose project, where the lab has several.
@@ -23,6 +23,7 @@ class ServiceStatus(Frozen):
     measured: int | None = None
     grown: int | None = None
     project: str | None = None
+    command: Command | None = None
 
 
 class ModelStatus(Frozen):
@@ -51,7 +52,8 @@ class Status(Frozen):
 
     `others` are the containers that the rules say nothing of, by their project, "" for those of none.
     `switching` is a switch that runs now, `interrupted` one that was cut off, `held` what others may not stop,
-    `disarmed` restart policies to give back; `restores` says that what ran before comes back when training ends.
+    `disarmed` restart policies to give back; `restores` says that what ran before comes back when training, or a command,
+    ends, and `owed` that a command has ended already.
     """
 
     mode: str
@@ -71,6 +73,7 @@ class Status(Frozen):
     switching: str | None = None
     interrupted: str | None = None
     restores: bool = False
+    owed: bool = False
     held: tuple[str, ...] = ()
     disarmed: tuple[str, ...] = ()
 
@@ -90,6 +93,7 @@ class Status(Frozen):
                     "age_seconds": one.age,
                     "measured_gb": _gb(one.measured),
                     "grown_gb": _gb(one.grown),
+                    **({"command": one.command.as_json()} if one.command else {}),
                 }
                 | ({"project": one.project} if one.project else {})
                 for one in self.services
@@ -123,6 +127,7 @@ class Status(Frozen):
             "switching": self.switching,
             "interrupted": self.interrupted,
             "restores": self.restores,
+            "owed": self.owed,
             "held": list(self.held),
             "restart_policies": list(self.disarmed),
         }

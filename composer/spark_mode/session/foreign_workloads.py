@@ -9,7 +9,7 @@ from spark_mode.lab.rules import Rules
 from spark_mode.lab.units import unit_of_id
 from spark_mode.lab.workload import ForeignPattern
 from spark_mode.planning.mode import needed_models
-from spark_mode.planning.observed import Container, ForeignContainer, ForeignWorkload
+from spark_mode.planning.observed import Command, Container, ForeignContainer, ForeignWorkload
 from spark_mode.sharing.leases import Lease
 
 WORKLOAD = "org.spark-mode.workload"
@@ -62,6 +62,15 @@ def leased_workloads(leases: Iterable[Lease], rules: Rules, project: Project) ->
     for one in leases:
         if name := _of_service(one.service, rules, project):
             yield ForeignWorkload(name=name, container=one.as_container(), project=one.project)
+
+
+def commanded_workloads(commands: Iterable[Command], rules: Rules) -> Iterator[ForeignWorkload]:
+    """Yield the commands that run, each as its workload; where rules.yaml has none of that name as one of its class."""
+    for one in commands:
+        alike = (known.name for known in rules.workloads.values() if known.class_ == one.class_ and not known.model)
+        name = one.workload if one.workload in rules.workloads else next(alike, None)
+        if name:
+            yield ForeignWorkload(name=name, container=one.as_container(), project=one.project, command=one)
 
 
 def _as_in_lab(other: ForeignContainer, own: Mapping[str, str], project: Project) -> ForeignContainer:

@@ -8,8 +8,8 @@ from spark_mode.engine.doors import Docker, HostAbsent, HostFailed, Machine, Mod
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.planning.mode import known_models
-from spark_mode.planning.observed import Container, Endings, Hold, LoadedModel, Observed
-from spark_mode.session.foreign_workloads import foreign_workloads, leased_workloads, named_in_lab
+from spark_mode.planning.observed import Command, Container, Endings, Hold, LoadedModel, Observed
+from spark_mode.session.foreign_workloads import commanded_workloads, foreign_workloads, leased_workloads, named_in_lab
 from spark_mode.sharing.leases import Lease
 
 Hosts = Callable[[str], ModelHost]
@@ -51,7 +51,8 @@ class Observer:
     `endings` says how containers ended, as far as switches know it.
 
     `leases` gives what others were allowed to start; it counts as active. `files` are the lab's own Compose files, each with the
-    name of its project: what was made from one of them under another name is foreign, and counts.
+    name of its project: what was made from one of them under another name is foreign, and counts. So are the `commands`
+    that run.
 
     All looks raise EngineUnavailable when the engine cannot be asked.
     """
@@ -68,10 +69,12 @@ class Observer:
         leases: Callable[[], tuple[Lease, ...]] = tuple,
         files: Mapping[str, str] = MappingProxyType({}),
         endings: Endings | None = None,
+        commands: Callable[[], tuple[Command, ...]] = tuple,
     ) -> None:
         self._docker, self._machine, self._hosts = docker, machine, hosts
         self._project, self._rules, self._admitted = project, rules, admitted
         self._holds, self._leases, self._files, self._endings = holds, leases, files, endings or Endings()
+        self._commands = commands
 
     def observe_running(self, all_hosts: bool = False) -> Observed:
         """Return what changes from moment to moment: the containers, the leases, the memory, and what hosts have loaded.
@@ -80,6 +83,7 @@ class Observer:
         has loaded only with `all_hosts`; a daemon always is. What the engine is and has (its runtimes, images, networks and
         volumes) is left empty.
         """
+        commands = self._commands()  # first, as leases: one that ends meanwhile is still seen
         leases = self._leases()  # first: one that ends while the containers are listed is still seen, or its container is
         own = self._project.names
         listed = {name: self._docker.containers(name) for name in {*own, *(one.project for one in leases)}}
@@ -93,6 +97,7 @@ class Observer:
             foreign=(
                 *foreign_workloads(others, self._rules, self._project, self._files),
                 *leased_workloads([one for one in unused if one.project not in own], self._rules, self._project),
+                *commanded_workloads(commands, self._rules),
             ),
             others=others,
             memory=self._machine.memory(),

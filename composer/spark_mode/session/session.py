@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spark_mode.engine.docker import EngineApi
-from spark_mode.engine.doors import Clock, Docker, Gpu, Identity, Machine, Units
+from spark_mode.engine.doors import Clock, Docker, Gpu, Identity, Machine, PlainCommand, Units
 from spark_mode.engine.gpu import NvidiaGpu
 from spark_mode.engine.local import local_socket
 from spark_mode.engine.machine import MachineMemory, SystemClock
@@ -22,7 +22,7 @@ from spark_mode.lab.rules import Rules
 from spark_mode.lab.units import with_units
 from spark_mode.lab.unsaid_long_run import SAY_IT, UNSAID, unsaid_long_run
 from spark_mode.planning.mode import current_mode, mode_services
-from spark_mode.planning.observed import Container, MemoryUser, Observed
+from spark_mode.planning.observed import Command, Container, MemoryUser, Observed
 from spark_mode.planning.plan import Plan
 from spark_mode.planning.planner import plan as make_plan
 from spark_mode.planning.request import Request, RestoreRequest
@@ -36,6 +36,7 @@ from spark_mode.session.reading import read_lab
 from spark_mode.session.rules_file import machine_capacity
 from spark_mode.session.unit_rights import permitted
 from spark_mode.sharing.children import children_lock
+from spark_mode.sharing.commands import Commands
 from spark_mode.sharing.directories import Directories, directories
 from spark_mode.sharing.disk import LOCK_SECONDS, RealDisk
 from spark_mode.sharing.leases import Leases
@@ -52,7 +53,7 @@ READ_AGAIN_SECONDS = 5.0
 class Session:
     """A lab in hand. `project_fault` is what is wrong with its Compose files, where that was allowed at opening.
 
-    `journal_seconds` is how long is waited for somebody else who writes the journal.
+    `command` is what `run` runs. `journal_seconds` is how long is waited for somebody else who writes the journal.
     """
 
     rules: Rules
@@ -66,6 +67,7 @@ class Session:
         self.gpu: Gpu = NvidiaGpu()
         self.clock: Clock = SystemClock()
         self.hosts: Hosts = host_at
+        self.command: PlainCommand | None = None
         self.project_fault: SparkModeError | None = None
         self.forgiveness = Forgiveness()
         self.journal_seconds = LOCK_SECONDS
@@ -152,6 +154,12 @@ class Session:
         return JournalFile(path, RealDisk(self.journal_seconds))
 
     @property
+    def commands(self) -> Commands:
+        """The plain commands that run as workloads: on the machine, or in a lab of its own. Raises EngineUnavailable."""
+        own = f"{self.engine_key}.{self.project.name}." if self.rules.scope == "project" else ""
+        return Commands(self.directories.locks / f"{own}commands.json")
+
+    @property
     def leases(self) -> Leases:
         """What others were allowed to start: on the machine, or in a lab of its own. Raises EngineUnavailable."""
         locks = self.directories.locks
@@ -184,13 +192,24 @@ class Session:
         return unfinished if unfinished and not is_switching(self.directories.locks) else None
 
     @property
+    def own_commands(self) -> tuple[Command, ...]:
+        """The commands of this lab that run. Raises ConfigurationError when what is written of them cannot be read."""
+        return tuple(one for one in self.commands.live() if one.project == self.project.name)
+
+    @property
+    def owes_restore(self) -> bool:
+        """Whether a command has ended after which what ran before is to come back, and nobody has seen to it."""
+        return self.journal_state.restores and self.journal_state.owed and not self.own_commands
+
+    @property
     def observer(self) -> Observer:
         """Who looks at this lab."""
         known = self.journal_state
         admitted, leases = known.state.models, self.forgiveness.of(self.leases.live)
         files = {file: name for name, one in zip(self.project.names, self.files.each, strict=True) for file in one.compose}
         doors, lab = (self.docker, self.machine, self.hosts), (self.project, self.rules)
-        return Observer(*doors, *lab, admitted, known.holds, leases, files, known.state.endings)
+        commands = self.forgiveness.of(self.commands.live)
+        return Observer(*doors, *lab, admitted, known.holds, leases, files, known.state.endings, commands)
 
     def observe(self) -> Observed:
         """Return what is there now. Raises EngineUnavailable."""

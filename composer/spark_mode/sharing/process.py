@@ -23,6 +23,37 @@ def is_running(pid: int, began: int, processes: Path = PROCESSES) -> bool:
     return seen == began or (seen is None and _is_hidden(pid, processes))
 
 
+def group_runs(leader: int, began: int, processes: Path = PROCESSES) -> bool:
+    """Whether a process of the group runs that was led by the process with this number that began then.
+
+    While one of them is there the kernel gives nobody else the number: another process with it says that the group is gone.
+    """
+    if is_running(leader, began, processes):
+        return True
+    if process_began(leader, processes) is not None or not _is_group(leader):
+        return False
+    seen = [fields for one in processes.iterdir() if one.name.isdigit() and (fields := _stat(int(one.name), processes))]
+    mine = [fields for fields in seen if int(fields[2]) == leader]
+    return any(fields[0] not in ("Z", "X") for fields in mine) or not mine  # where none can be seen they are another user's
+
+
+def group_of(pid: int) -> int | None:
+    """Return the process group of a process; None when it is gone."""
+    fields = _stat(pid, PROCESSES)
+    return int(fields[2]) if fields else None
+
+
+def _is_group(leader: int) -> bool:
+    """Whether the kernel knows a process of a group, a zombie too."""
+    try:
+        os.killpg(leader, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def is_stopped(pid: int) -> bool:
     """Whether a process was told to stop, as by Ctrl-Z."""
     fields = _stat(pid, PROCESSES)

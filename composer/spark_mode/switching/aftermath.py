@@ -15,8 +15,8 @@ QUIET_DEADLINE_SECONDS = 5.0
 """How long is waited at most: somebody who starts and stops the same container again and again holds nobody up."""
 STOP_MARGIN_SECONDS = 5.0
 POLL_SECONDS = 0.25
-HARMLESS = frozenset({"create", "drop-caches", "await-release", "verify"})
-"""The actions that stop, start, load and unload nothing."""
+HARMLESS = frozenset({"create", "drop-caches", "await-release", "run", "verify"})
+"""The actions that stop, start, load and unload nothing: a command begins only after its switch has ended."""
 
 
 def await_quiet(cut_off: UnfinishedSwitch, observer: Observer, clock: Clock, tick: Callable[[Observed], object]) -> None:

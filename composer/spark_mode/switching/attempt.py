@@ -32,7 +32,7 @@ from spark_mode.switching.untouched import untouched
 from spark_mode.switching.watcher import Watcher
 from spark_mode.wall_time import now
 
-STARTING = frozenset({"create", "remove", "unpause", "start", "start-container", "load"})
+STARTING = frozenset({"create", "remove", "unpause", "start", "start-container", "load", "run"})
 """The actions that are never done unrecorded, a removal among them; stopping goes on without a journal, because it can only
 make things safer."""
 WAITING = frozenset({"stop", "unload", "await-release"})

@@ -20,6 +20,7 @@ from spark_mode.planning.plan import (
     DropCaches,
     Load,
     Remove,
+    Run,
     Start,
     StartContainer,
     Step,
@@ -33,6 +34,7 @@ from spark_mode.planning.steps import READY_SECONDS
 from spark_mode.session.lab import Lab
 from spark_mode.switching.attempt import Attempt
 from spark_mode.switching.checkpoint import lost_checkpoint
+from spark_mode.switching.commanding import hold_machine
 from spark_mode.switching.creating import create, remove
 from spark_mode.switching.hosted import HostedModels
 from spark_mode.switching.interruption import Interruption
@@ -133,7 +135,7 @@ class Executor:
             self._do(steps[0], seen)
         return None
 
-    def _do(self, step: Step, seen: Observed | None) -> None:  # noqa: C901 - one branch for each kind of step, and nothing else
+    def _do(self, step: Step, seen: Observed | None) -> None:  # noqa: C901, PLR0912 - one branch for each kind of step
         match step:
             case Create():
                 create(step, self.lab)
@@ -157,6 +159,9 @@ class Executor:
             case Load():
                 self.touched = True
                 self._models.load(step)
+            case Run():
+                self._memory.require(step)
+                hold_machine(step, self.lab, self.attempt)
             case Verify():
                 self._verify(step, seen or self._observer.observe_running())
             case _:

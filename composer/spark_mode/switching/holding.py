@@ -33,12 +33,12 @@ def keep_in_force(
     if asked.hold or len(holds) != len(attempt.session.journal_state.holds):
         attempt.record(Held(holds=tuple(holds)))
     if asked.then:
-        restore_after(attempt, switch)
+        restore_after(attempt, switch, owed=request.verb == "run")
 
 
-def restore_after(attempt: Attempt, switch: str | None) -> None:
-    """Write that what ran before comes back when the training of a switch has ended; None: nothing does."""
-    attempt.record(RestoreAfter(switch=switch))
+def restore_after(attempt: Attempt, switch: str | None, owed: bool = False) -> None:
+    """Write that what ran before comes back when the training, or the command, of a switch has ended; None: nothing does."""
+    attempt.record(RestoreAfter(switch=switch, owed=owed))
 
 
 def require_known_before(session: Session, mode: str) -> None:

@@ -6,7 +6,7 @@ a switch that was held up, for a second or for a day, does nothing that rests on
 
 from spark_mode.errors import StepFailed
 from spark_mode.lab.rules import Rules
-from spark_mode.planning.conflicts import exclusive, foreign_member, member
+from spark_mode.planning.conflicts import Member, exclusive, foreign_member, member
 from spark_mode.planning.observed import Observed
 from spark_mode.session.observe import Observer
 
@@ -28,14 +28,18 @@ def require_clear(service: str, observer: Observer, rules: Rules) -> Observed:
 
 def require_clear_in(seen: Observed, service: str, rules: Rules) -> None:
     """The same for what was seen a moment ago."""
-    one = member(rules, service)
+    require_apart_in(seen, member(rules, service), rules)
+
+
+def require_apart_in(seen: Observed, one: Member, rules: Rules) -> None:
+    """The same for what is no service."""
     own = (member(rules, other) for other in seen.active_services)
     for other in (*own, *(foreign_member(rules, foreign.name) for foreign in seen.foreign)):
-        if other.name != service and (found := exclusive(rules, one, other)):
-            raise StepFailed(f"{service} is not started: {other.name} became active meanwhile, and {found.rule.because}")
+        if other.name != one.name and (found := exclusive(rules, one, other)):
+            raise StepFailed(f"{one.name} is not started: {other.name} became active meanwhile, and {found.rule.because}")
     for host, loaded in seen.loaded.items():
         if loaded is None and exclusive(rules, one, member(rules, host)):
-            raise StepFailed(f"{service} is not started: {host} no longer says which models it has loaded")
+            raise StepFailed(f"{one.name} is not started: {host} no longer says which models it has loaded")
         for model in loaded or ():
             if found := exclusive(rules, one, member(rules, model.workload or host)):
-                raise StepFailed(f"{service} is not started: {model.model} is loaded in {host} again, and {found.rule.because}")
+                raise StepFailed(f"{one.name} is not started: {model.model} is loaded in {host} again, and {found.rule.because}")

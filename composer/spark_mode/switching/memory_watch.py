@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from spark_mode.errors import StepFailed
 from spark_mode.lab.size import gb_text
-from spark_mode.planning.plan import AwaitRelease, Start
+from spark_mode.planning.plan import AwaitRelease, Run, Start
 from spark_mode.session.lab import Lab
 from spark_mode.session.memory_users import find_memory_users, memory_users_text
 from spark_mode.switching.attempt import Attempt
@@ -67,13 +67,13 @@ class MemoryWatch:
         found = find_memory_users(self.doors.docker, self.doors.machine, self.doors.gpu, seen)
         return memory_users_text(found, seen.memory)
 
-    def require(self, *steps: Start) -> None:
+    def require(self, *steps: Start | Run) -> None:
         """Raise StepFailed when too little is left for starts, alone or side by side: somebody took it since the release."""
         available, floor = self.doors.machine.memory().available, self.lab.rules.limits.floor
         required = floor + sum(step.required - floor for step in steps)
         if available is not None and available < required:
             verb = "needs" if len(steps) == 1 else "need"
-            names = ", ".join(step.service for step in steps)
+            names = ", ".join(step.subject for step in steps)
             needs = f"{names} {verb} {gb_text(required)} with the floor, and {gb_text(available)} are left by now"
             raise StepFailed(f"{needs}. {self._memory_users()}")
 

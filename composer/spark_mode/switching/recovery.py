@@ -39,6 +39,8 @@ class Recovery:
         self._attempt.takes_up(cut_off)
         self._await_quiet()
         if is_untouched(cut_off, session.observer.observe_running()):
+            if session.journal_state.restores:  # what was to come back before is still to come
+                restore_after(self._attempt, cut_off.began.switch, session.journal_state.owed)
             return self._recovered(untouched(self._attempt.enforced, "had been stopped or started"))
         if not back and self._has_ended():
             return self._recovered("its training has ended since; nothing more is done", self._left(), follow=True)
@@ -52,11 +54,13 @@ class Recovery:
     def _carry_out(self, plan: Plan | None) -> Report:
         """Carry out the plan that finishes the switch; without one go back."""
         cut_off = self._cut_off
-        switch = Switch(self._session.lab(), self._attempt, cut_off)
+        switch = Switch(self._session.lab(), self._attempt, with_planned_stops(cut_off) if plan is None else cut_off)
         try:
             if plan is None:
                 reason = f"{cut_off.began.request} was cut off"
                 note = switch.back(cut_off.began.before, restore=True, reason=reason)
+                if self._session.journal_state.then == cut_off.began.switch:
+                    restore_after(self._attempt, None)  # it has come back
                 return self._recovered(note, self._left() if switch.left_stopped else None)
             self._attempt.watcher.planned(plan)
             switch.run(plan, cut_off.began.before, cut_off.began.restore)
@@ -87,7 +91,9 @@ class Recovery:
         two_sides(self._session, self._attempt).end_in(seen)
 
     def _finishing(self) -> Plan | None:
-        """Return the plan that finishes the switch, None where going back is the safe way."""
+        """Return the plan that finishes the switch, None where going back is the safe way: a command has nobody any more."""
+        if self._cut_off.began.request.verb == "run":
+            return None
         try:
             seen = self._session.observe()
             plan = self._session.plan_for(self._cut_off.began.request, seen)
@@ -142,6 +148,17 @@ class Recovery:
             steps=plan.steps if plan else (),
             note=note,
         )
+
+
+def with_planned_stops(cut_off: UnfinishedSwitch) -> UnfinishedSwitch:
+    """Return a switch to a command, to be undone, with all its stops: one goes on where the disk was too full to write it down.
+
+    Any other switch is finished then.
+    """
+    if cut_off.began.request.verb != "run":
+        return cut_off
+    planned = (step for step in cut_off.began.steps if isinstance(step, Stop))
+    return cut_off.model_copy(update={"steps": (*cut_off.steps, *planned)})
 
 
 def is_untouched(cut_off: UnfinishedSwitch, seen: Observed) -> bool:

@@ -71,7 +71,9 @@ class Transaction:
                 report = Recovery(self._session, cut_off, self._attempt, lock).run()
                 self._pass_over()
                 self._one_side(required=True)
-                return report
+                return self._bring_back(lock) if self._session.owes_restore else report
+            if not puzzle and self._session.owes_restore:
+                return self._bring_back(lock)
             mode = self._session.mode(self._one_side(required=True))
             note = f"{puzzle}; what runs counts from now on" if puzzle else "no switch was cut off"
             if puzzle:
@@ -167,6 +169,7 @@ class Transaction:
         require_understood(session.journal_state, request)
         if session.journal_state.unfinished and (report := self._recover_first(request, session.journal_state.unfinished, lock)):
             return report
+        self._bring_back_first(request, lock)
         if request.verb == "restore":
             request = request.model_copy(update=session.restore_request().model_dump(include={"names", "extra", "variants"}))
         self._require_last()
@@ -175,6 +178,32 @@ class Transaction:
         self._agreement.require(plan)
         self._watcher.planned(plan)
         return self._carry_out(request, plan, before) if plan.steps else self._unchanged(request, plan, before)
+
+    def _bring_back_first(self, request: Request, lock: Lock) -> None:
+        """Have what ran before a command come back that has ended and nobody saw to it: `restore` does just that by itself.
+
+        Where that cannot be the request is judged by what runs.
+        """
+        if request.verb == "restore" or not self._session.owes_restore:
+            return
+        try:
+            self._bring_back(lock)
+        except (ConfigurationError, Refused, SwitchFailed) as error:
+            self._watcher.warned(f"{error}\nThe request is judged by what runs now.")
+        self._session.reload_journal()
+
+    def _bring_back(self, lock: Lock) -> Report:
+        """Have what ran before a command come back, as a request of its own. Raises as a switch does, Refused over a training."""
+        self._watcher.recovering("a command has ended, and what ran before comes back")
+        other = Transaction(self._session, SwitchOptions(), self._watcher, None)
+        other._attempt.lock = lock
+        other._attempt.starts()
+        try:
+            return other._under_lock(self._session.restore_request(), lock)
+        except Unasked as unasked:
+            names = ", ".join(one.name for one in unasked.plan.stops_training)
+            message = f"{names} runs by now, and what ran before a command that has ended does not come back beside it"
+            raise Refused(message, "to have it instead: spark-mode restore") from None
 
     def _one_side(self, required: bool = False) -> Observed:
         """Return what is there, once what the rules keep apart was ended by the guard's policy.
@@ -229,9 +258,12 @@ class Transaction:
             self._attempt.measured(switch.measured)
         running = (switch.seen or session.observer.observe_running()).with_ended(switch.completed.values())
         mode = session.mode(running)
-        keep_in_force(self._attempt, request, plan, running, self._options, self._attempt.switch)
-        state = after(session.state, plan, was, mode, touched=True, seen=running)
-        self._attempt.record(self._attempt.ended(plan.request, "applied", state=state))
+        if request.verb == "run" and not plan.stops:  # what ran before, and is to come back, is what it was
+            self._attempt.record(self._attempt.ended(plan.request, "unchanged", note="nothing was stopped for it"))
+        else:
+            keep_in_force(self._attempt, request, plan, running, self._options, self._attempt.switch)
+            state = after(session.state, plan, was, mode, touched=True, seen=running)
+            self._attempt.record(self._attempt.ended(plan.request, "applied", state=state))
         return Report(
             request=plan.request,
             outcome="applied",
@@ -254,9 +286,10 @@ class Transaction:
         Where neither is possible the request is judged by what runs: nobody is locked out of a lab.
         """
         try:
-            report = Recovery(self._session, cut_off, self._attempt, lock).run(back=request.verb == "restore")
+            back = request.verb == "restore" and cut_off.began.request.verb != "restore"  # one that was cut off is finished
+            report = Recovery(self._session, cut_off, self._attempt, lock).run(back=back)
             if request.verb == "restore":
-                return report
+                return None if self._session.owes_restore else report
         except (NeedsAttention, SwitchFailed) as error:
             if request.verb == "restore":
                 raise

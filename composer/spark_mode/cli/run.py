@@ -1,0 +1,102 @@
+"""`spark-mode run [--as NAME | --footprint SIZE] [--then restore] -- COMMAND …`."""
+
+import os
+import shutil
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from spark_mode.cli.best_effort_stream import BestEffortStream
+from spark_mode.cli.completed_by import completed_by
+from spark_mode.cli.context import CliOptions
+from spark_mode.cli.switching import may_be_interrupted, summary, switch_options, switch_options_of
+from spark_mode.errors import Refused, UsageFault
+from spark_mode.readable import readable_lines
+
+if TYPE_CHECKING:
+    from spark_mode.planning.request import RunRequest
+    from spark_mode.session.session import Session
+
+INSIDE = "SPARK_MODE_RUN"
+"""What a command finds in its environment: the process that leads its group."""
+
+
+class _Command(click.Command):
+    """What follows `--` is the command, with options of its own; without `--` they could be taken for ours."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        planned = ctx.parent and ctx.parent.info_name == "plan"  # which has read it
+        if args and "--" not in args and not planned and not {"--help", "-h"} & {*args} and not ctx.resilient_parsing:
+            raise UsageFault("the command goes after --", "spark-mode run --as NAME -- COMMAND …")
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=_Command, context_settings={"allow_interspersed_args": False})
+@click.option("--as", "name", metavar="NAME", shell_complete=completed_by("names"), help="The workload that it counts as.")
+@click.option("--footprint", metavar="SIZE", help="How much memory it takes, such as 30GB.")
+@click.option("--then", type=click.Choice(["restore"]), help="Bring back what ran before when it has ended, however it did.")
+@click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND …")
+@switch_options(models=False)
+@click.pass_obj
+def run(
+    cli_options: CliOptions, /, name: str | None, footprint: str | None, words: tuple[str, ...], then: str | None, **options: Any
+) -> None:
+    """Run a plain COMMAND as a workload: what a rule excludes is stopped, and it holds the machine until it has ended.
+
+    It has the terminal, and its exit code is the one of `run`. `--as training:large` counts as that workload; with `--footprint`
+    alone it is the one that runs to its end.
+    """
+    from spark_mode.planning.commands import run_request
+
+    session = cli_options.session()
+    request = run_request(words, name, _size(footprint), session.rules)
+    request = request.model_copy(update={"force": options["force"], "drop_caches": options["drop_caches"]})
+    if options["dry_run"]:
+        from spark_mode.cli.show_plan import show_plan
+
+        show_plan(cli_options, session.plan(request))
+        return
+    _require_runnable(words, session)
+    cli_options.exit_code = _run(cli_options, session, request, words, {**options, "then": then})
+
+
+def _run(
+    cli_options: CliOptions, session: "Session", request: "RunRequest", words: tuple[str, ...], options: dict[str, Any]
+) -> int:
+    """Return the exit code of the command. What prevents that what ran before comes back is said, and changes nothing of it."""
+    from spark_mode.cli.progress import watcher_for
+    from spark_mode.switching.foreground import LATER, child, run_in_foreground
+
+    watcher, confirm = watcher_for(cli_options)
+    watcher.names(cli_options.lab)
+    may_be_interrupted()
+    ran = run_in_foreground(session, request, child(words), switch_options_of(options), lambda: watcher, confirm)
+    out = BestEffortStream(sys.stderr)
+    if ran.fault:
+        out.write(readable_lines(f"spark-mode: {ran.fault.message}\n  → {ran.fault.hint or LATER}") + "\n")
+    if ran.back:
+        out.write(f"{summary(ran.back)}\n")
+    return ran.code
+
+
+def _size(text: str | None) -> int | None:
+    """Return the bytes of `--footprint`. Raises UsageFault."""
+    from spark_mode.lab.size import parse_size
+
+    try:
+        size = None if text is None else parse_size(text)
+    except ValueError as error:
+        raise UsageFault(f"--footprint: {error}") from None
+    if size == 0:
+        raise UsageFault("--footprint: what a command takes is more than nothing")
+    return size
+
+
+def _require_runnable(words: tuple[str, ...], session: "Session") -> None:
+    """Raise before anything is stopped: for a program that is not there, and for a command within another one."""
+    if shutil.which(words[0]) is None:
+        raise UsageFault(f'there is no program "{words[0]}"', "see where it is: command -v NAME")
+    inside = os.environ.get(INSIDE)
+    if outer := next((one for one in session.commands.live() if str(one.pid) == inside), None):
+        raise Refused(f"this is within the command {outer}, which holds the machine already", "run the command as it is")

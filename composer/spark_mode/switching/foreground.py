@@ -1,0 +1,96 @@
+"""`run`: a switch to a plain command, which then has the terminal, and what comes back after it."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import NamedTuple
+
+from spark_mode.engine.child_command import ChildCommand
+from spark_mode.engine.doors import PlainCommand
+from spark_mode.errors import Interrupted, NeedsAttention, SparkModeError
+from spark_mode.planning.request import RunRequest
+from spark_mode.session.session import Session
+from spark_mode.switching.interruption import Interruption
+from spark_mode.switching.report import Confirm, Report, SwitchOptions
+from spark_mode.switching.transaction import Transaction
+from spark_mode.switching.watcher import Watcher
+
+POLL_SECONDS = 0.1
+LATER = "the next switch, or a guard, brings back what ran before; now: spark-mode recover"
+Follow = Callable[[], AbstractContextManager[Watcher]]
+"""Gives who follows a switch; it has left the terminal while the command has it."""
+
+
+class Ran(NamedTuple):
+    """The exit code of a command, and the report of what came back after it, or the error of why that did not."""
+
+    code: int
+    back: Report | None = None
+    fault: SparkModeError | None = None
+
+
+def child(words: Sequence[str]) -> PlainCommand:
+    """Return a command of the user, of which there is nothing yet."""
+    return ChildCommand(words)
+
+
+def run_in_foreground(
+    session: Session,
+    request: RunRequest,
+    command: PlainCommand,
+    options: SwitchOptions,
+    follow: Follow,
+    confirm: Confirm | None = None,
+) -> Ran:
+    """Make room for a command, run it to its end, and with `then` bring back what ran before.
+
+    Raises as a switch does, before the command runs; NeedsAttention where the journal cannot say what comes back after it.
+    """
+    session.command = command
+    try:
+        with follow() as watcher:
+            report = Transaction(session, options, watcher, confirm).switch(request)
+        _require_certain(session, options, report)
+        code = command.run()
+    finally:
+        command.drop()
+    if not options.then:
+        return Ran(code)
+    try:
+        with follow() as watcher:
+            return Ran(code, _bring_back(session, command.group, watcher))
+    except SparkModeError as error:
+        return Ran(code, fault=error)
+
+
+def _require_certain(session: Session, options: SwitchOptions, report: Report) -> None:
+    """Raise NeedsAttention where a kill from now on would lose what is to come back."""
+    session.reload_journal()
+    known, has_stopped = session.journal_state, any(step.action in ("stop", "unload") for step in report.steps)
+    if known.unfinished or (options.then and has_stopped and not known.restores):
+        message = "the journal does not say for certain what comes back after the command, so it is not run"
+        raise NeedsAttention(message, "make room, or make it writable; then bring back what ran before: spark-mode recover")
+
+
+def _bring_back(session: Session, group: int, watcher: Watcher) -> Report | None:
+    """Wait until all of a command has ended, and bring back what ran before; None where nothing is to come back by now.
+
+    Raises as a switch does, and Interrupted when a signal comes while something of the command still runs.
+    """
+    _await_end(session, group, watcher)
+    session.reload_journal()
+    if not session.owes_restore:
+        return None
+    options = SwitchOptions(wait_seconds=None, only_after=session.journal_state.then)
+    return Transaction(session, options, watcher, None).switch(session.restore_request())
+
+
+def _await_end(session: Session, group: int, watcher: Watcher) -> None:
+    interruption, told = Interruption(), False
+    with interruption.listening():
+        while left := [one for one in session.own_commands if one.pid == group]:
+            if not told:
+                watcher.waiting(f"{left[0]}, or what it has started is; when it ends, what ran before comes back")
+                told = True
+            if interruption.requested:
+                raise Interrupted(f"what the command has started goes on: {left[0]}", f"when it has ended, {LATER}")
+            session.clock.sleep(POLL_SECONDS)

@@ -1,0 +1,49 @@
+"""The plain commands of a simulated machine: they run, or are about to, until they are said to have ended."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from spark_mode.planning.observed import Command
+from spark_mode.sharing.commands import Commands
+from tests.simulation.machine import SimulatedMachine
+
+
+class SimulatedCommands(Commands):
+    """What is written of them: it is what the machine has."""
+
+    def __init__(self, machine: SimulatedMachine) -> None:
+        super().__init__(Path("absent"))
+        self._machine = machine
+
+    def live(self) -> tuple[Command, ...]:
+        return tuple(self._machine.commands)
+
+    def add(self, command: Command) -> None:
+        self._machine.effect("_count", command)
+
+
+class SimulatedCommand:
+    """A command; `meanwhile` is what happens while it runs, and gives its exit code. Its process is one that is there."""
+
+    def __init__(self, machine: SimulatedMachine, meanwhile: Callable[[], int]) -> None:
+        self._machine, self._meanwhile = machine, meanwhile
+        self._before, self._runs = len(machine.commands), False
+
+    @property
+    def group(self) -> int:
+        return os.getppid() if self._before else os.getpid()
+
+    def make(self) -> int:
+        return self.group
+
+    def drop(self) -> None:
+        if not self._runs:
+            del self._machine.commands[self._before :]
+
+    def run(self) -> int:
+        self._machine.effect("_let_go")
+        self._runs = True
+        code = self._meanwhile()
+        del self._machine.commands[self._before :]
+        return code

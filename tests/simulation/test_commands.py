@@ -1,0 +1,250 @@
+"""A plain command is a workload: it holds the machine, and what ran before comes back whoever dies, and whenever."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from spark_mode.errors import Refused, SparkModeError, UsageFault
+from spark_mode.journal.journal import journal_state
+from spark_mode.lab.size import GB
+from spark_mode.planning.request import ModeRequest, RestoreRequest, RunRequest, StopRequest, UpRequest
+from tests.simulation.engine import Killed
+from tests.simulation.guard import SimulatedGuard
+from tests.simulation.lab import TRAIN, SimulatedSession, ask, machine, recover, run_command
+from tests.simulation.machine import SimulatedMachine
+from tests.simulation.test_crashes import kills
+
+AUDIO = ModeRequest(mode="audio", profile="f5")
+BESIDE = RunRequest(name="llama3.1:70b", title="serve.py")
+
+
+@pytest.fixture
+def lab() -> SimulatedMachine:
+    """A machine on which audio runs."""
+    return machine()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, lab: SimulatedMachine) -> Path:
+    ask(lab, tmp_path, AUDIO)
+    return tmp_path
+
+
+def killed_while_it_runs() -> int:
+    raise Killed
+
+
+def left_running(lab: SimulatedMachine, folder: Path) -> None:
+    """Have a command run on whose spark-mode was killed."""
+    with pytest.raises(Killed):
+        run_command(lab, folder, meanwhile=killed_while_it_runs)
+    assert [one.title for one in lab.commands] == [TRAIN.title]
+
+
+def by_the_guard(lab: SimulatedMachine, folder: Path) -> None:
+    guard = SimulatedGuard(lab, folder)
+    for _ in range(3):
+        guard.look()
+
+
+RESCUERS: dict[str, Callable[[SimulatedMachine, Path], object]] = {
+    "recover": recover,
+    "restore": lambda lab, folder: ask(lab, folder, RestoreRequest()),
+    "the next switch": lambda lab, folder: ask(lab, folder, UpRequest(names=("whisper",))),
+    "the guard": by_the_guard,
+}
+"""What comes after everybody has died."""
+
+
+def test_audio_stops_for_a_command_and_comes_back_when_it_has_ended(lab: SimulatedMachine, folder: Path) -> None:
+    audio, seen = lab.running(), list[object]()
+
+    def meanwhile() -> int:
+        seen.append(lab.running())
+        return 3
+
+    ran = run_command(lab, folder, meanwhile=meanwhile)
+    assert (ran.code, ran.fault, seen) == (3, None, [{}])
+    assert ran.back
+    assert ran.back.mode == str(AUDIO)
+    assert lab.running() == audio
+    assert lab.wrongs == []
+
+
+def test_without_then_nothing_comes_back_by_itself_and_restore_brings_it_back(lab: SimulatedMachine, folder: Path) -> None:
+    audio = lab.running()
+    assert run_command(lab, folder, then=False).back is None
+    for rescuer in ("recover", "the guard"):
+        RESCUERS[rescuer](lab, folder)
+        assert lab.running() == {}
+    ask(lab, folder, RestoreRequest())
+    assert lab.running() == audio
+
+
+@pytest.mark.parametrize(
+    "request_", [AUDIO, UpRequest(names=("omni",)), RestoreRequest(), StopRequest(names=("training",))], ids=str
+)
+def test_while_it_runs_what_it_excludes_is_refused_with_who_runs_it(
+    request_: ModeRequest | UpRequest | StopRequest, lab: SimulatedMachine, folder: Path
+) -> None:
+    left_running(lab, folder)
+    with pytest.raises(Refused, match=r'the command "python train.py" of .* is running since') as refused:
+        ask(lab, folder, request_)
+    assert f"kill -- -{lab.commands[0].pid}" in (refused.value.hint or "")
+    assert lab.running() == {}
+
+
+def test_a_stop_of_everything_leaves_it_and_says_so(lab: SimulatedMachine, folder: Path) -> None:
+    left_running(lab, folder)
+    lab.outside_start("f5")
+    report = ask(lab, folder, StopRequest())
+    assert lab.running() == {}
+    assert len(lab.commands) == 1
+    assert report.outcome == "applied"
+
+
+def test_it_holds_the_memory_that_it_was_given(lab: SimulatedMachine, folder: Path) -> None:
+    left_running(lab, folder)
+    declared = SimulatedSession(lab, folder).observe().copies(lab.rules)
+    assert [(one.name, one.footprint.planned) for one in declared] == [("training", 12 * GB)]
+    lab.commands.clear()
+    with pytest.raises(Killed):
+        run_command(lab, folder, TRAIN.model_copy(update={"size": 30 * GB}), meanwhile=killed_while_it_runs)
+    declared = SimulatedSession(lab, folder).observe().copies(lab.rules)
+    assert [(one.name, one.footprint.planned) for one in declared] == [("training", 30 * GB)]
+    lab.commands.clear()
+    with pytest.raises(Refused, match="does-not-fit"):
+        run_command(lab, folder, TRAIN.model_copy(update={"size": 200 * GB}))
+
+
+def test_a_second_command_obeys_the_rules_as_a_second_workload_does(lab: SimulatedMachine, folder: Path) -> None:
+    audio = lab.running()
+    left_running(lab, folder)
+    with pytest.raises(Refused, match="it is training"):
+        run_command(lab, folder)
+    with pytest.raises(Refused, match="training runs alone"):
+        run_command(lab, folder, RunRequest(name="xtts", title="speak.py"))
+    with pytest.raises(UsageFault, match="is a model"):
+        run_command(lab, folder, BESIDE)
+    lab.commands.clear()
+    recover(lab, folder)
+    assert lab.running() == audio
+
+
+def test_one_that_stops_nothing_leaves_what_another_one_is_to_bring_back(lab: SimulatedMachine, folder: Path) -> None:
+    audio = lab.running()
+    left_running(lab, folder)
+    lab.commands[0] = lab.commands[0].model_copy(update={"workload": "devstral", "class_": "llm"})
+    lab.rules = lab.rules.model_copy(update={"rules": ()})
+    ran = run_command(lab, folder, meanwhile=lambda: len(lab.commands))
+    assert (ran.code, ran.back) == (2, None)
+    lab.commands.clear()
+    recover(lab, folder)
+    assert lab.running() == audio
+
+
+def whole_run(lab: SimulatedMachine, folder: Path) -> SimulatedMachine:
+    whole = lab.fork()
+    run_command(whole, folder)
+    return whole
+
+
+def dead(lab: SimulatedMachine, folder: Path) -> Iterator[SimulatedMachine]:
+    """Yield the machine after each kill of spark-mode in a run with what comes back after it."""
+    for kill_at in kills(lab, whole_run(lab, folder)):
+        one = lab.fork()
+        one.kill_at = kill_at
+        with pytest.raises(Killed):
+            run_command(one, folder)
+        one.kill_at = None
+        yield one
+
+
+@pytest.mark.parametrize("rescuer", RESCUERS)
+def test_whenever_spark_mode_was_killed_what_ran_before_comes_back(rescuer: str, lab: SimulatedMachine, folder: Path) -> None:
+    audio, runs = lab.running(), 0
+    for one in dead(lab, folder):
+        runs += 1
+        one.commands.clear()  # the command, where it had begun, is killed as well
+        if rescuer == "the guard" and journal_state(one.journal.records()).unfinished:
+            recover(one, folder)  # which the guard leaves to whoever switches
+        if rescuer == "restore" and one.running() == audio:
+            continue  # which would bring back what ran before that
+        RESCUERS[rescuer](one, folder)
+        assert {**audio, "whisper": None} == {**one.running(), "whisper": None}, one.acts
+        assert one.wrongs == []
+    assert runs > 20
+
+
+@pytest.mark.parametrize("rescuer", RESCUERS)
+def test_what_lives_on_without_spark_mode_holds_the_machine_and_what_ran_before_comes_back_after_it(
+    rescuer: str, lab: SimulatedMachine, folder: Path
+) -> None:
+    audio = lab.running()
+    left_running(lab, folder)
+    by_the_guard(lab, folder)
+    recover(lab, folder)
+    with pytest.raises(Refused):
+        ask(lab, folder, AUDIO)
+    assert lab.running() == {}
+    lab.commands.clear()
+    RESCUERS[rescuer](lab, folder)
+    assert lab.running() == audio
+    assert lab.wrongs == []
+
+
+def test_a_rescue_that_is_killed_is_finished_by_the_next(lab: SimulatedMachine, folder: Path) -> None:
+    audio = lab.running()
+    left_running(lab, folder)
+    lab.commands.clear()
+    whole = lab.fork()
+    recover(whole, folder)
+    for kill_at in kills(lab, whole):
+        one = lab.fork()
+        one.kill_at = kill_at
+        with pytest.raises(Killed):
+            recover(one, folder)
+        one.kill_at = None
+        recover(one, folder)
+        assert one.running() == audio
+        assert one.wrongs == []
+
+
+def test_a_command_runs_only_where_what_comes_back_is_certain(lab: SimulatedMachine, folder: Path) -> None:
+    audio, began = lab.running(), list[int]()
+    for effect in range(lab.effects, whole_run(lab, folder).effects):
+        one, ran = lab.fork(), list[int]()
+        one.disk_full_at = effect
+        try:
+            run_command(one, folder, meanwhile=lambda ran=ran: ran.append(1) or 0)  # type: ignore[misc]
+        except SparkModeError as error:
+            assert not ran, error.message
+        began += ran
+        one.disk_full_at = None
+        for _ in range(2):
+            recover(one, folder)
+        assert one.running() == audio, f"full at {effect}: {one.acts}"
+        assert one.wrongs == []
+    assert began
+
+
+def test_the_gate_and_the_guard_count_it_as_a_training(lab: SimulatedMachine, folder: Path) -> None:
+    left_running(lab, folder)
+    lab.outside_start("f5")
+    guard = SimulatedGuard(lab, folder)
+    assert guard.look() == "settled"
+    assert lab.running() == {}
+
+
+def test_an_owed_return_is_not_lost_when_the_journal_begins_anew(lab: SimulatedMachine, folder: Path) -> None:
+    audio = lab.running()
+    left_running(lab, folder)
+    lines = len(lab.lines)
+    for number in range(200):
+        with pytest.raises(Refused):
+            ask(lab, folder, UpRequest(names=("omni",), ready_seconds=1.0 + number, extra=("xtts",) * (number % 7)))
+    assert "lab.journal anew" in lab.lines[lines:]
+    lab.commands.clear()
+    recover(lab, folder)
+    assert lab.running() == audio

@@ -1,0 +1,153 @@
+"""A command of the user: it waits for its turn, has the terminal and the signals, and is one as long as its group runs."""
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from spark_mode.engine.child_command import ChildCommand
+from spark_mode.sharing.process import group_runs, process_began
+
+DEADLINE = 20
+RUNS = """
+    import os, sys
+    from spark_mode.engine.child_command import ChildCommand
+    command = ChildCommand(sys.argv[1:])
+    print(command.make(), flush=True)
+"""
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def spawned(then: str, *words: str) -> "subprocess.Popen[str]":
+    """Start a program that makes a command, says its process's number, and goes on as is said."""
+    program = textwrap.dedent(RUNS) + then
+    return subprocess.Popen([sys.executable, "-c", program, *words], stdout=subprocess.PIPE, text=True)
+
+
+def says(process: "subprocess.Popen[str]") -> str:
+    assert process.stdout
+    return process.stdout.readline().strip()
+
+
+def code_of(*words: str) -> int:
+    command = ChildCommand(words)
+    command.make()
+    return command.run()
+
+
+@pytest.mark.parametrize("code", [0, 1, 3, 42, 126, 127, 130, 255])
+def test_its_exit_code_is_the_one_that_it_ended_with(code: int) -> None:
+    assert code_of("sh", "-c", f"exit {code}") == code
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV, signal.SIGPIPE])
+def test_a_command_that_a_signal_ended_has_the_code_that_a_shell_gives(number: signal.Signals) -> None:
+    assert code_of("sh", "-c", f"kill -{number.value} $$") == 128 + number
+
+
+def test_a_program_that_cannot_run_ends_as_in_a_shell(tmp_path: Path) -> None:
+    assert code_of(str(tmp_path / "absent")) == 127
+    (tmp_path / "data").write_text("x")
+    assert code_of(str(tmp_path / "data")) == 126
+
+
+def test_it_has_its_words_and_its_environment_as_they_are(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert code_of("sh", "-c", 'printf "%s|" "$@" "$SPARK_MODE_RUN" "$$" >"$0"', str(out), "a b", "--x", "", "line\nbreak") == 0
+    *words, inside, pid = out.read_text().split("|")[:-1]
+    assert words == ["a b", "--x", "", "line\nbreak"]
+    assert inside == pid
+
+
+def test_it_does_nothing_before_its_turn_and_nothing_when_it_is_dropped(tmp_path: Path) -> None:
+    command = ChildCommand(["touch", str(tmp_path / "ran")])
+    pid = command.make()
+    assert group_runs(pid, process_began(pid) or 0)
+    command.drop()
+    assert process_began(pid) is None
+    assert list(tmp_path.iterdir()) == []
+    command.drop()
+
+
+def test_a_command_that_waits_ends_with_a_maker_that_is_killed(tmp_path: Path) -> None:
+    with spawned("input()", "touch", str(tmp_path / "ran")) as process:
+        pid = int(says(process))
+        process.kill()
+    until(lambda: process_began(pid) is None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_that_runs_lives_on_when_its_maker_is_killed() -> None:
+    with spawned("command.run()", "sh", "-c", "echo runs; exec sleep 60") as process:
+        pid = int(says(process))
+        assert says(process) == "runs"
+        process.kill()
+    began = process_began(pid)
+    assert began is not None
+    assert group_runs(pid, began)
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: not group_runs(pid, began))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGUSR1])
+def test_a_signal_is_passed_on_and_the_commands_own_answer_counts(number: signal.Signals) -> None:
+    script = f"trap 'exit 7' {number.value}; echo runs; while :; do sleep 0.05; done"
+    with spawned("sys.exit(command.run())", "sh", "-c", script) as process:
+        says(process)
+        assert says(process) == "runs"
+        process.send_signal(number)
+        assert process.wait(DEADLINE) == 7
+
+
+def test_what_a_killed_script_leaves_still_counts_and_a_number_that_was_given_anew_does_not(tmp_path: Path) -> None:
+    left = tmp_path / "left"
+    with spawned(
+        "sys.exit(command.run())", "sh", "-c", f'sleep 60 & echo $! >"{left}.new"; mv "{left}.new" "{left}"; wait'
+    ) as process:
+        pid = int(says(process))
+        began = process_began(pid) or 0
+        until(left.exists)
+        os.kill(pid, signal.SIGKILL)
+        assert process.wait(DEADLINE) == 137
+    assert group_runs(pid, began)
+    os.kill(int(left.read_text()), signal.SIGKILL)
+    until(lambda: not group_runs(pid, began))
+    mine = process_began(os.getpid()) or 0
+    assert group_runs(os.getpid(), mine)
+    assert not group_runs(os.getpid(), mine - 1)
+
+
+def test_on_a_terminal_ctrl_c_goes_to_the_command_and_the_terminal_comes_back() -> None:
+    script = "trap 'echo heard; exit 5' INT; echo runs; while :; do sleep 0.05; done"
+    program = textwrap.dedent(RUNS) + "print('code', command.run(), os.tcgetpgrp(0) == os.getpgrp(), flush=True)"
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(sys.executable, [sys.executable, "-c", program, "sh", "-c", script])  # noqa: S606 - this test's own program
+    seen = b""
+
+    def shows(text: bytes) -> bool:
+        nonlocal seen
+        if select.select([terminal], [], [], 0.01)[0]:
+            seen += os.read(terminal, 1000)
+        return text in seen
+
+    until(lambda: shows(b"runs"))
+    os.write(terminal, b"\x03")
+    until(lambda: shows(b"code 5 True"))
+    assert b"heard" in seen
+    os.waitpid(pid, 0)
+    os.close(terminal)
