@@ -25,7 +25,7 @@ from spark_mode.switching.report import SwitchOptions
 from spark_mode.switching.transaction import Transaction
 from tests.nobody import Nobody
 from tests.simulation.engine import WHEN, Killed, When
-from tests.simulation.lab import PROJECT, REQUESTS, SimulatedSession, ask, machine, recover
+from tests.simulation.lab import PROJECT, REQUESTS, SimulatedSession, ask, machine, recover, two_projects
 from tests.simulation.machine import SimulatedMachine
 from tests.simulation.test_histories import HISTORIES
 
@@ -54,8 +54,10 @@ class GatedLab(RuleBasedStateMachine):
         self.starting: list[Starting] = []
         self.staying: list[Starting] = []
 
-    @initialize(request=st.sampled_from(REQUESTS))
-    def a_mode(self, request: Request) -> None:
+    @initialize(request=st.sampled_from(REQUESTS), projects=st.sampled_from([1, 2]))
+    def a_mode(self, request: Request, projects: int) -> None:
+        if projects == 2:
+            self.machine = two_projects(48 * GB)
         ask(self.machine, self.folder, request)
 
     def teardown(self) -> None:

@@ -133,8 +133,22 @@ def test_a_directory_and_files_may_be_named_and_the_file_goes_where_it_is_told(l
     assert f"-f {inner}/other.yaml --rules {lab}/mine.yaml plan talk" in said
 
 
+def test_several_directories_are_one_lab_whose_file_lies_in_the_first(lab: Path) -> None:
+    for name in ("main", "comfy"):
+        (lab / name).mkdir()
+        (lab / name / "compose.yaml").write_text(LAB.replace("painters-and-talkers", name).replace("talk", f"talk-{name}"))
+    code, said = run("main", "comfy")
+    text = (lab / "main" / "rules.yaml").read_text()
+    assert code == 0, said
+    assert 'projects: [".", "../comfy"]' in text
+    assert set(read_back(text).workloads) == {"main/paint", "comfy/paint", "talk-main", "talk-comfy"}
+    assert f"next: spark-mode -C {lab}/main plan" in said
+    assert re.search("no health check.*comfy/paint", said), "it was read as the lab that it is"
+    assert [one.folder for one in find_lab(Flags(), {}, lab / "main").each] == [f"{lab}/main", f"{lab}/comfy"]
+
+
 @pytest.mark.usefixtures("lab")
-@pytest.mark.parametrize("paths", [("missing",), (".", "..")])
+@pytest.mark.parametrize("paths", [("missing",), (".", "compose.yaml")])
 def test_what_is_no_project_is_a_usage_fault(paths: tuple[str, ...]) -> None:
     assert run(*paths)[0] == UsageFault.exit_code == 2
 

@@ -9,6 +9,10 @@ import pytest
 from spark_mode.engine.compose_of_several import ComposeOfSeveral
 from spark_mode.engine.doors import ChosenVariant
 from spark_mode.errors import ConfigurationError, UsageFault
+from spark_mode.init.propose import propose
+from spark_mode.init.several import merged
+from spark_mode.init.survey import survey
+from spark_mode.init.written import written
 from spark_mode.lab.joined import joined
 from spark_mode.lab.places import Place, places_in
 from spark_mode.lab.project import Project, Service, read_project
@@ -21,6 +25,7 @@ from spark_mode.planning.planner import plan
 from spark_mode.planning.request import ModeRequest, RestoreRequest, StopRequest, UpRequest
 from spark_mode.session.discovery import Flags, find_lab
 from spark_mode.session.foreign_workloads import named_in_lab
+from tests.unit.first import read_back, spark
 
 GB = 10**9
 RULES = """
@@ -173,6 +178,23 @@ def test_each_verb_goes_to_the_project_of_its_services_under_their_names_there()
         ("main", "start", ("training", "ui")),
         ("comfy", "stop", "ui", 7),
     ]
+
+
+def test_a_first_file_for_several_projects_names_them_and_the_services_as_the_lab_will() -> None:
+    ui = {"image": "ui", "depends_on": {"cache": {"condition": "service_started"}}}
+    main = {"name": "main", "services": {"ui": ui, "cache": {"image": "redis"}}}
+    cuda = {"image": "pytorch/pytorch", "network_mode": "service:cache", "volumes_from": ["cache:ro"], "gpus": [{"count": 1}]}
+    comfy = {"name": "comfy", "services": {"comfyui": cuda, "cache": {"image": "redis"}}}
+    model = merged([main, comfy])
+    assert list(model["services"]) == ["ui", "main/cache", "comfyui", "comfy/cache"]
+    assert model["services"]["comfyui"]["volumes_from"] == ["comfy/cache:ro"]
+    assert read_project(model, {}).services["comfyui"].shares == ("comfy/cache",)
+    assert read_project(model, {}).services["ui"].needs == ("main/cache",)
+    seen_there = survey(model, spark())
+    text = written(propose(seen_there), (".", "../comfy"))
+    assert 'projects: [".", "../comfy"] #' in text
+    assert read_back(text).workloads["comfyui"].service == "comfyui"
+    assert [one.folder for one in places_in(text, "rules.yaml")] == [".", "../comfy"]
 
 
 def test_ports_and_names_exclude_across_projects() -> None:

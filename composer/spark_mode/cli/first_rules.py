@@ -1,5 +1,6 @@
 """A first rules.yaml, made and shown: what was seen, what was answered, and what leads on."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -87,7 +88,7 @@ def first_rules(
         machine = machine._replace(rules=_with_limits(machine.rules, answers.limits))
         seen = with_answers(seen, answers)._replace(room=room(machine.rules, machine.memory))
     proposal = propose(seen, answers)
-    text = written(proposal)
+    text = written(proposal, _places(look.files))
     read_rules(text, "rules.yaml", lambda _: "", lambda: machine.memory)  # what cannot be read back is never written
     above = advice(above_the_limits(seen, proposal, machine.rules))
     unusable = [
@@ -97,6 +98,11 @@ def first_rules(
     return FirstRules(
         look.files, look.resolved.model, seen, proposal, text, (*unusable, *above, *notes(seen), *proposal.modes.said)
     )
+
+
+def _places(files: LabFiles) -> tuple[str, ...]:
+    """Return where several projects lie, as their rules name them."""
+    return tuple(os.path.relpath(one.folder or "", Path(files.rules).parent) for one in files.each) if files.others else ()
 
 
 def _with_limits(rules: Rules, limits: Mapping[str, int]) -> Rules:

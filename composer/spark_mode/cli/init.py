@@ -55,9 +55,8 @@ def init(
         return here() / out if out else Path(files.rules)
 
     # Over a file that is there nothing is written, so there is nothing to ask.
-    made = first_rules(
-        cli_options.flags, paths, os.environ, here(), measure, lambda files: may_ask and not (files and place(files).exists())
-    )
+    flags = cli_options.flags._replace(rules=str(here() / out)) if out else cli_options.flags
+    made = first_rules(flags, paths, os.environ, here(), measure, lambda files: may_ask and not (files and place(files).exists()))
     if only_print:
         cli_options.show(made.as_json(written=False), made.text.rstrip)
         return

@@ -35,7 +35,7 @@ def findings(made: FirstRules, path: Path) -> list[str]:
 
     try:
         session = open_lab(made.files._replace(rules=str(path)))
-        found = check(session, session.compose_version, made.model)
+        found = check(session, session.compose_version, None if made.files.others else made.model)
     except SparkModeError as error:
         return [error.message]
     together: dict[tuple[str, str], list[str]] = {}
@@ -59,6 +59,9 @@ def _next(made: FirstRules, path: Path) -> str:
 def _lab_options(files: LabFiles, path: Path) -> list[str]:
     """Return the options without which these files would not be found: none where they lie here under their usual names."""
     first = Path(files.compose[0])
+    if files.others:
+        folder = [] if path.parent == here() else ["-C", str(path.parent)]
+        return folder if path.name == RULES_NAME else ["--rules", str(path)]
     rules = [] if path == first.parent / RULES_NAME else ["--rules", str(path)]
     if len(files.compose) == 1 and first.name in COMPOSE_NAMES and not rules:
         return [] if first.parent == here() else ["-C", str(first.parent)]

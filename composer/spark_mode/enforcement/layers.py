@@ -33,16 +33,19 @@ def without_place(session: Session) -> Iterator[tuple[str, str]]:
 
 def _gate(session: Session) -> Iterator[Finding]:
     where, fix = "gate", "spark-mode gate install"
+    left = dict(without_place(session))
     named = any(Path(file).name == NAME for one in session.files.each for file in one.compose)
     if os.environ.get("COMPOSE_FILE") and not named:
         message = "COMPOSE_FILE is exported here and goes around it: plain `docker compose up` does not ask the rules"
         yield Finding(level="warning", where=where, message=message, fix="unset COMPOSE_FILE")
     elif not named:
         yield Finding(level="warning", where=where, message="plain `docker compose up` does not ask the rules", fix=fix)
-    elif missing := without_gate(session.project):
+    elif missing := [name for name in without_gate(session.project) if session.project.part_of(name).name not in left]:
         yield Finding(level="warning", where=where, message=f"there is none before {', '.join(missing)}", fix=fix)
     else:
         yield Finding(level="ok", where=where, message=f"plain `docker compose up` asks first, {AROUND_GATE}; {GATE_GAPS}")
+    for name, why in left.items() if named else ():
+        yield Finding(level="warning", where=where, message=f"the project {name} has none: {why}", fix="name its folder")
 
 
 def _guard(session: Session) -> Iterator[Finding]:

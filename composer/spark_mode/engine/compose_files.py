@@ -44,6 +44,10 @@ class ComposeFiles:
         self._asked: dict[str, subprocess.Popen[bytes]] = {}
         self.version = ""
 
+    def last_name(self) -> str | None:
+        """Return the name that the project had when it could be read last, as far as that was kept."""
+        return self._cache.last_name() if self._cache else None
+
     def prefetch(self) -> None:
         """Ask Compose, without waiting for the answers, unless it is known what they would be.
 

@@ -76,6 +76,13 @@ class ProjectCache:
             self._asked_for = self._key(self._texts())
             return None
 
+    def last_name(self) -> str | None:
+        """Return the name that Compose gave the project when it could read it last, None where that is not known."""
+        try:
+            return str(json.loads(read_plain(self._path, follow=False))["project"]["name"])
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return None
+
     def keep(self, version: str, project: dict[str, Any], named: Sequence[str] | None) -> None:
         """Keep an answer, if what it was made from is still what it was when Compose was asked.
 

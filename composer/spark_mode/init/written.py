@@ -19,10 +19,11 @@ _HEAD = """\
 """
 
 
-def written(proposal: Proposal) -> str:
-    """Return the text of the file; the same proposal always gives the same."""
+def written(proposal: Proposal, projects: Iterable[str] = ()) -> str:
+    """Return the text of the file for a lab of these projects, where there are several; the same always gives the same."""
     scope = "\nscope: project # as the labels of its services say: it counts nothing outside, and nobody counts it\n"
-    return "".join([_HEAD, *[scope] * proposal.alone_in_project, sections(proposal)])
+    several = f"\nprojects: {_list(projects)} # each stays a project of its own\n" if projects else ""
+    return "".join([_HEAD, several, *[scope] * proposal.alone_in_project, sections(proposal)])
 
 
 def sections(proposal: Proposal) -> str:

@@ -281,11 +281,13 @@ def _restore_target(request: RestoreRequest, project: Project, rules: Rules) -> 
     Raises ConfigurationError when they know nothing of it: then nothing is stopped for it.
     """
     if request.names and not ({*request.names} & {*project.services} or {*request.extra} & {*rules.workloads}):
+        _require_read(project, f"{', '.join(request.names)} ran before")
         raise ConfigurationError(
             f"what ran before is no longer in the Compose files: {', '.join(request.names)}",
             f"put it back there, or ask for a mode: {', '.join(rules.modes)}",
         )
-    gone = [f"{name} ran before and is no longer in the Compose files" for name in request.names if name not in project.services]
+    why = f", and {project.unread}" if project.unread else " and is no longer in the Compose files"
+    gone = [f"{name} ran before{why}" for name in request.names if name not in project.services]
     models = tuple(name for name in request.extra if name in rules.workloads and rules.workloads[name].model)
     gone += [f"{name} was admitted before and is no longer a model in rules.yaml" for name in request.extra if name not in models]
     services = project.closure(name for name in request.names if name in project.services)

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,7 +39,7 @@ def read_projects(sources: Sequence[ComposeFiles], name: FindName, is_needed: bo
             if is_needed and (len(sources) == 1 or isinstance(fault, EngineUnavailable)):
                 raise
             faults.append(fault)
-            parts.append(_unread(source.files, name, fault, is_alone=len(sources) == 1))
+            parts.append(_unread(source, name, fault, is_alone=len(sources) == 1))
     if twice := next((one for one, count in Counter(part.name for part in parts).items() if count > 1), None):
         message = f"{Path(sources[0].files.rules).name}: projects: two of them have the name {twice}"
         raise ConfigurationError(message, "give one of them another: name: NAME in its Compose file")
@@ -49,17 +50,17 @@ def read_projects(sources: Sequence[ComposeFiles], name: FindName, is_needed: bo
     return ReadProjects(joined(parts), fault=faults[0])
 
 
-def _unread(files: LabFiles, name: FindName, fault: SparkModeError, is_alone: bool) -> Project:
-    """Return a project that Compose cannot read: with the name that it has, or that Compose would give it, and the reason."""
+def _unread(source: ComposeFiles, name: FindName, fault: SparkModeError, is_alone: bool) -> Project:
+    """Return a project that Compose cannot read: with its last name, or that which Compose would give it, and the reason."""
     if is_alone:
-        if (found := name(files)) is None:
+        if (found := name(source.files)) is None:
             raise fault
         return Project(name=found)
-    try:
-        found = name(files)
-    except EngineUnavailable:
-        found = None
-    return Project(name=found or _by_default(Path(files.compose[0]).parent.name), unusable={"": fault.message})
+    found = source.files.project_name or source.last_name()
+    if found is None:
+        with suppress(EngineUnavailable):
+            found = name(source.files)
+    return Project(name=found or _by_default(Path(source.files.compose[0]).parent.name), unusable={"": fault.message})
 
 
 def _by_default(folder: str) -> str:

@@ -60,11 +60,11 @@ def find_lab(flags: Flags, environment: Mapping[str, str], here: Path) -> LabFil
         several = lab_of_rules(found.rules)
         if several is None:
             return found
-    _require_unnamed(flags, environment, several.rules)
+    require_unnamed(flags, environment, several.rules)
     return several
 
 
-def _require_unnamed(flags: Flags, environment: Mapping[str, str], rules: str) -> None:
+def require_unnamed(flags: Flags, environment: Mapping[str, str], rules: str) -> None:
     """Raise UsageFault where a project is named beside rules that name several."""
     if given := [option for option in _NAMING if getattr(flags, option)] + [name for name in _EXPORTED if environment.get(name)]:
         names = ", ".join(_NAMING.get(one, one) for one in given)
@@ -75,9 +75,13 @@ def _require_unnamed(flags: Flags, environment: Mapping[str, str], rules: str) -
 def lab_of_rules(rules: str) -> LabFiles | None:
     """Return the files of the Compose projects that rules name, None where they name none. Raises ConfigurationError."""
     path = Path(rules)
-    if not (places := places_in(plain_text(path) or "", path.name)):
-        return None
-    first, *others = (_files_at(place, path) for place in places)
+    places = places_in(plain_text(path) or "", path.name)
+    return lab_of_places(places, path) if places else None
+
+
+def lab_of_places(places: Sequence[Place], rules: Path) -> LabFiles:
+    """Return the files of a lab whose rules lie there and name these places."""
+    first, *others = (_files_at(place, rules) for place in places)
     return first._replace(others=tuple(others))
 
 

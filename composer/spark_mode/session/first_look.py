@@ -12,14 +12,16 @@ from spark_mode.engine.local import local_socket
 from spark_mode.engine.machine import MachineMemory
 from spark_mode.engine.resolved import Resolved, projects_that_are_known, resolved
 from spark_mode.errors import ConfigurationError, UsageFault
+from spark_mode.init.several import merged
 from spark_mode.init.sizing import Size, rounded
 from spark_mode.init.survey import Machine
 from spark_mode.journal.measurements import footprints, read_measurements
 from spark_mode.lab.files import LabFiles
+from spark_mode.lab.places import Place
 from spark_mode.lab.rules_reading import read_rules
 from spark_mode.lab.size import GB
 from spark_mode.plain_file import read_plain
-from spark_mode.session.discovery import Flags, find_project
+from spark_mode.session.discovery import RULES_NAME, Flags, find_project, lab_of_places, require_unnamed
 from spark_mode.sharing.directories import own_directory, shared_directories
 
 USUAL_MEMORY = 128 * GB
@@ -39,7 +41,8 @@ class FirstLook(NamedTuple):
 
 
 def first_look(flags: Flags, paths: Sequence[str], environment: Mapping[str, str], here: Path, choose: Choose) -> FirstLook:
-    """Read a project: a directory, or Compose files; what the flags and the environment name where no path is given.
+    """Read a project: a directory, or Compose files; what the flags and the environment name where no path is given. Several
+    directories are several projects of one lab.
 
     Where there is none here, one of those that the engine knows may be chosen.
 
@@ -50,8 +53,10 @@ def first_look(flags: Flags, paths: Sequence[str], environment: Mapping[str, str
     if missing := next((path for path in given if not (here / path).exists()), None):
         raise UsageFault(f"{missing} is not there", "name a directory with a Compose file, or Compose files")
     folders = [path for path in given if (here / path).is_dir()]
-    if folders and len(given) > 1:
-        raise UsageFault("these are several projects", "a lab is one of them: spark-mode init DIR, then the next")
+    if folders and len(folders) < len(given):
+        raise UsageFault("these are directories and files", "name the directories of several projects, or the files of one")
+    if len(folders) > 1:
+        return _look_at_several(flags, [(here / folder).resolve() for folder in folders], environment)
     if folders:
         here = (here / folders[0]).resolve()
     elif given:
@@ -61,6 +66,16 @@ def first_look(flags: Flags, paths: Sequence[str], environment: Mapping[str, str
     except ConfigurationError as nothing:
         files = _known_project(flags, environment, here, choose, nothing)
     return FirstLook(files, resolved(files, local_socket()))
+
+
+def _look_at_several(flags: Flags, folders: Sequence[Path], environment: Mapping[str, str]) -> FirstLook:
+    """Read several projects as one lab, with its rules in the first folder where they are not named. Raises as `first_look`."""
+    rules = Path(flags.rules) if flags.rules else folders[0] / RULES_NAME
+    require_unnamed(flags, environment, str(rules))
+    files = lab_of_places([Place(folder=os.path.relpath(folder, rules.parent)) for folder in folders], rules)
+    known = [resolved(one, local_socket()) for one in files.each]
+    unusable = {f"{one.model['name']}/{profile}": why for one in known for profile, why in one.unusable.items()}
+    return FirstLook(files, Resolved(merged([one.model for one in known]), unusable))
 
 
 def _known_project(

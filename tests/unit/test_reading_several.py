@@ -1,0 +1,85 @@
+"""Several Compose projects are read side by side: one that cannot be read is unusable, and its name is not forgotten."""
+
+from pathlib import Path
+
+import pytest
+
+from spark_mode.errors import ConfigurationError
+from spark_mode.session.discovery import Flags, find_lab
+from spark_mode.session.session import Session
+
+COMPOSE = """#!/bin/sh
+for word; do [ "$before" = --file ] && file=$word; before=$word; done
+case "$*" in
+*--hash*) echo "$(cat $file) 1" ;;
+*version*) echo 2.40.3 ;;
+*) grep -q broken $file && { echo "$file is broken" >&2; exit 1; }
+   echo "{\\"name\\": \\"the-$(basename $(dirname $file))\\", \\"services\\": {\\"$(cat $file)\\": {\\"image\\": \\"it\\"}}}" ;;
+esac
+"""
+RULES = "projects: [., ../comfy]\nworkloads: {comfyui: {class: images, footprint: 1GB}}\n"
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a lab of two projects, each a file that is the name of its service, and a `docker` that reads them so."""
+    for folder, service in (("bin", ""), ("main", "page"), ("comfy", "comfyui")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "compose.yaml").write_text(service)
+    (tmp_path / "bin" / "docker").write_text(COMPOSE)
+    (tmp_path / "bin" / "docker").chmod(0o755)
+    (tmp_path / "main" / "rules.yaml").write_text(RULES)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
+    monkeypatch.chdir(tmp_path / "main")
+    return tmp_path
+
+
+def opened(lab: Path, need_project: bool = True) -> Session:
+    return Session.open(find_lab(Flags(), {}, lab / "main"), need_project=need_project)
+
+
+def test_both_are_read_and_the_first_gives_the_name(lab: Path) -> None:
+    session = opened(lab)
+    assert (session.project.name, session.project.names) == ("the-main", ("the-main", "the-comfy"))
+    assert list(session.project.services) == ["page", "comfyui"]
+    assert f"{lab}/comfy/compose.yaml" in session.inputs
+
+
+@pytest.mark.parametrize("broken", ["main", "comfy"])
+def test_one_that_cannot_be_read_keeps_its_name_and_the_other_works(broken: str, lab: Path) -> None:
+    opened(lab)
+    (lab / broken / "compose.yaml").write_text("broken")
+    session = opened(lab)
+    assert session.project.names == ("the-main", "the-comfy")
+    assert session.project.unread == f"Compose cannot read the project the-{broken}: {lab}/{broken}/compose.yaml: " + (
+        f"{lab}/{broken}/compose.yaml is broken"
+    )
+    assert list(session.project.services) == (["comfyui"] if broken == "main" else ["page"])
+
+
+def test_where_none_can_be_read_only_what_needs_no_files_goes_on(lab: Path) -> None:
+    for name in ("main", "comfy"):
+        (lab / name / "compose.yaml").write_text("broken")
+    with pytest.raises(ConfigurationError, match="is broken"):
+        opened(lab)
+    session = opened(lab, need_project=False)
+    assert session.project.names == ("main", "comfy"), "as Compose would name them"
+    assert session.project_fault
+
+
+def test_what_the_rules_say_of_the_projects_holds_once_they_say_it(lab: Path) -> None:
+    session = opened(lab)
+    (lab / "main" / "rules.yaml").write_text(RULES.replace("projects: [., ../comfy]", ""))
+    assert session.read_again()
+    assert list(session.project.services) == ["page"]
+    (lab / "main" / "rules.yaml").write_text(RULES)
+    assert session.read_again()
+    assert list(session.project.services) == ["page", "comfyui"]
+
+
+def test_two_projects_of_one_name_are_refused(lab: Path) -> None:
+    (lab / "main" / "rules.yaml").write_text(RULES.replace("../comfy", "../main"))
+    with pytest.raises(ConfigurationError, match=r"rules.yaml: projects: two of them have the name the-main"):
+        opened(lab)
