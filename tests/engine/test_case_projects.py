@@ -157,10 +157,12 @@ def test_with_a_gate_in_both_folders_plain_compose_never_starts_one_beside_the_o
         assert "comfyui does not start beside training: training" in refused.err
         assert "to have it instead: spark-mode pictures, which stops training" in refused.err
         dice = random.Random(1)
-        for number in range(TIMES):
-            if DEEP and number == TIMES // 2:
-                lab.spawn("guard")
+        for _ in range(TIMES):
             race(projects, dice)
+        guard = Guarding(lab)
+        for _ in range(TIMES if DEEP else 0):
+            race(projects, dice)
+        guard.end()
     sys.stderr.write(f"{TIMES} races with the gate, {witness.starts} starts: together {witness.overlaps}\n")
     assert witness.overlaps == []
     lab.run("gate", "uninstall")
