@@ -12,6 +12,8 @@ from tests.engine.lab import DEADLINE, ROOT, Lab, Outcome
 class InstalledLab(Lab):
     """A lab in a folder of its own, which says by its name and its files which lab it is. `typed` is all that was entered."""
 
+    forked = False
+
     def __init__(self, project: str, home: Path, program: Path) -> None:
         super().__init__(project, home)
         self.folder = home / project

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.engine.api import Api
+from tests.engine.forked import run_forked
 
 ROOT = Path(__file__).parents[2]
 FILES = ("compose/audio-lab.yaml", "compose/stand-in.yaml")
@@ -35,8 +36,10 @@ class Outcome(NamedTuple):
 class Lab:
     """A stand-in lab with its own project and state; models load in 0.1 s and hold next to nothing, if nothing else is said.
 
-    `host` is another engine than the machine's.
+    `host` is another engine than the machine's. `forked` says whether what is run to its end need not be a new interpreter.
     """
+
+    forked = True
 
     def __init__(self, project: str, home: Path, host: str | None = None) -> None:
         self.project = project
@@ -56,17 +59,27 @@ class Lab:
         self._spawned: list[subprocess.Popen[str]] = []
 
     def arguments(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "spark_mode.cli", *self.words(*arguments)]
+
+    def words(self, *arguments: str) -> list[str]:
+        """Return what stands after the command's name: which lab is meant, and what is asked of it."""
         files = [part for file in self.files for part in ("-f", file)]
         rules = ["--rules", self.rules] if self.rules else []
         project = ["-p", self.project] if self.files else []
-        return [sys.executable, "-m", "spark_mode.cli", *project, *files, *rules, *arguments]
+        return [*project, *files, *rules, *arguments]
 
     def run(self, *arguments: str, expect: int | None = 0, **environment: str) -> Outcome:
         """Run spark-mode to its end; it must exit with the code that is expected, and never show a traceback."""
-        outcome = self._ended(self.arguments(*arguments), environment)
+        outcome = self._spark_mode(arguments, environment)
         assert "Traceback" not in outcome.err, outcome.err
         assert expect is None or outcome.code == expect, f"{arguments}: {outcome}"
         return outcome
+
+    def _spark_mode(self, arguments: Sequence[str], environment: Mapping[str, str]) -> Outcome:
+        """Run it as a command where that is what is looked at, or what its interpreter makes of the environment."""
+        if not self.forked or any(name.startswith(("PYTHON", "LC_")) for name in environment):
+            return self._ended(self.arguments(*arguments), environment)
+        return Outcome(*run_forked(self.words(*arguments), self.folder, self.environment | dict(environment), DEADLINE))
 
     def spawn(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
         """Start spark-mode and leave it running; what it writes is kept together."""

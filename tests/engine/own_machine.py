@@ -50,6 +50,8 @@ class OwnMachine:
 class LabThere(Lab):
     """A lab that is used on a machine of its own."""
 
+    forked = False
+
     def __init__(self, project: str, home: Path, machine: OwnMachine) -> None:
         super().__init__(project, home)
         self.machine = machine

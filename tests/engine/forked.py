@@ -1,0 +1,60 @@
+"""spark-mode in a process of its own that is forked from one which has imported everything: most of a start is imports.
+
+What starts is the same `main`, with its own environment, folder, streams and signals. What an interpreter does before that is
+left to the tests that start one: `Lab.spawn`, the gate, the plugin, the guard, and the installed package.
+"""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from multiprocessing import get_context
+from pathlib import Path
+from pkgutil import walk_packages
+
+import spark_mode
+from spark_mode.cli import __main__ as command
+
+_MODULES = [one.name for one in walk_packages(spark_mode.__path__, "spark_mode.") if not one.name.endswith("__main__")]
+_SERVER = get_context("forkserver")
+_SERVER.set_forkserver_preload([*_MODULES, "python_on_whales", "psutil"])
+
+
+def run_forked(arguments: Sequence[str], folder: Path, environment: Mapping[str, str], seconds: float) -> tuple[int, str, str]:
+    """Run spark-mode to its end; return its exit code, its output and its errors. Fails when it has not ended in time."""
+    with _Heard() as out, _Heard() as errors:
+        process = _SERVER.Process(target=_become, args=([*arguments], str(folder), {**environment}, out.path, errors.path))
+        process.start()
+        process.join(seconds)
+        if process.is_alive():
+            process.kill()
+            raise AssertionError(f"{arguments} did not end within {seconds:g} s")
+        assert process.exitcode is not None
+        return process.exitcode, out.text(), errors.text()
+
+
+class _Heard:
+    """A file in memory, which another process opens by its path."""
+
+    def __enter__(self) -> "_Heard":
+        self._file = os.fdopen(os.memfd_create("heard"), "rb")
+        self.path = f"/proc/{os.getpid()}/fd/{self._file.fileno()}"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def text(self) -> str:
+        return self._file.read().decode()
+
+
+def _become(arguments: list[str], folder: str, environment: dict[str, str], out: str, errors: str) -> None:
+    """Be spark-mode, in a process that was just forked. Never returns."""
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    for number, path in enumerate((os.devnull, out, errors)):
+        opened = os.open(path, os.O_RDWR | os.O_APPEND)
+        os.dup2(opened, number)
+        os.close(opened)
+    sys.argv = [command.__file__, *arguments]
+    command.main()
