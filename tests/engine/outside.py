@@ -5,6 +5,9 @@ from pathlib import Path
 
 from tests.engine.lab import ROOT, Lab
 
+LIGHT = ("omni", "chatterbox", "xtts", "qwen", "f5", "whisper", "training")
+"""What needs no network to be started, stopped and asked about its health; see light.yaml."""
+
 
 def lab_in_folder(project: str, home: Path, folder: str = "lab") -> Lab:
     """Return the stand-in lab in a folder with its own `.env`, rules and nothing else."""
@@ -17,8 +20,11 @@ def lab_in_folder(project: str, home: Path, folder: str = "lab") -> Lab:
 def furnish(folder: Path, project: str) -> None:
     """Put the files of the stand-in lab into a folder."""
     (folder / "compose").mkdir(parents=True)
-    for name in ("audio-lab.yaml", "stand-in.yaml"):
-        shutil.copy(ROOT / "compose" / name, folder / "compose")
+    shutil.copy(ROOT / "compose/audio-lab.yaml", folder / "compose")
+    stand_in = (ROOT / "compose/stand-in.yaml").read_text().replace("start_interval: 100ms", "start_interval: 200ms")
+    for name in LIGHT:
+        stand_in = stand_in.replace(f"    command: [{name}]\n", f"    command: [{name}]\n    network_mode: none\n")
+    (folder / "compose/stand-in.yaml").write_text(stand_in)
     shutil.copy(ROOT / "rules.yaml", folder / "base.yaml")
     rules = (ROOT / "compose/stand-in.rules.yaml").read_text()
     (folder / "rules.yaml").write_text(rules.replace("../rules.yaml", "base.yaml"))

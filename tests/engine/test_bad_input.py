@@ -10,7 +10,7 @@ import pytest
 
 from spark_mode.engine.local import local_socket
 from spark_mode.errors import ConfigurationError
-from tests.engine.lab import ROOT, Lab, docker
+from tests.engine.lab import ROOT, SHIPPED, Lab, docker
 
 
 @pytest.fixture
@@ -76,11 +76,13 @@ def test_a_gpu_without_its_runtime_is_refused_before_anything_is_stopped(lab: La
     refused(lab, before, 3, "reserves a GPU, and this Docker engine has no NVIDIA runtime", "training", "--force")
 
 
-def test_a_changed_network_is_refused_with_the_fix(lab: Lab, before: list[dict[str, str]], tmp_path: Path) -> None:
+def test_a_changed_network_is_refused_with_the_fix(lab: Lab, tmp_path: Path) -> None:
+    lab.files = SHIPPED
+    lab.run("audio", "omni")
     other = tmp_path / "other.yaml"
     other.write_text("networks: {default: {labels: {changed: 'yes'}}}")
     lab.files = (*lab.files, str(other))
-    refused(lab, before, 3, f"docker network rm {lab.project}_default", "training")
+    refused(lab, lab.containers(), 3, f"docker network rm {lab.project}_default", "training")
 
 
 def test_an_engine_that_is_not_there_is_said(lab: Lab, before: list[dict[str, str]], tmp_path: Path) -> None:

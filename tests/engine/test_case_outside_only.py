@@ -22,7 +22,8 @@ def lab(lab_of: Callable[[str], Lab]) -> Lab:
 def comfy(lab: Lab) -> Iterator[str]:
     """The name of its container, which somebody else has created and not started."""
     name = f"{lab.project}-comfy"
-    lab.docker("create", "--init", "--name", name, "--label", f"{LABEL}-{lab.project}", "--entrypoint", "sleep", IMAGE, "1000")
+    options = ("--init", "--network", "none", "--name", name, "--label", f"{LABEL}-{lab.project}", "--entrypoint", "sleep")
+    lab.docker("create", *options, IMAGE, "1000")
     yield name
     lab.docker("rm", "--force", name)
 

@@ -253,7 +253,7 @@ def test_a_service_that_left_the_files_is_stopped_too(lab: Lab) -> None:
 
 def run_beside(*options: str) -> None:
     """Run a container that Compose knows nothing of, and see that it runs."""
-    settings = ("-e", "STAND_IN_MEMORY=1MB", "-e", "STAND_IN_LOAD=0")
+    settings = ("--network", "none", "-e", "STAND_IN_MEMORY=1MB", "-e", "STAND_IN_LOAD=0")
     id_ = docker("run", "--detach", *settings, *options, "audio-lab-stand-in:latest", "omni").strip()
     assert docker("inspect", "--format", "{{.State.Status}}", id_).strip() == "running"
 

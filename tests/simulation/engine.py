@@ -17,7 +17,8 @@ from spark_mode.planning.observed import Container, ForeignContainer, Made
 
 FILE = "/lab/compose.yaml"
 """The Compose file from which every project of a simulated engine is made."""
-LOAD_SECONDS = 0.5
+LOAD_SECONDS = 0.2
+"""A few looks long: each look of a wait is like the one before."""
 LATE_SECONDS = 1.0
 """How much later something happens whose client was killed: the engine finishes what it was asked (measured)."""
 When = Literal["before", "after", "late"]
@@ -410,11 +411,13 @@ class SimulatedEngine:
 
     def _seen(self, id: str) -> Container:
         container = self._containers[id]
+        health = self._health(container)
+        return container if container.health == health else container.model_copy(update={"health": health})
+
+    def _health(self, container: Container) -> str:
         service = self.project.services.get(container.service or "")
-        checked = service is not None and service.healthcheck is not None
-        if container.state != "running" or not checked:
-            return container.model_copy(update={"health": "none"})
+        if container.state != "running" or service is None or service.healthcheck is None:
+            return "none"
         if container.service in self.sick:
-            return container.model_copy(update={"health": "unhealthy"})
-        ready = self.time >= self._ready_at.get(id, 0.0)
-        return container.model_copy(update={"health": "healthy" if ready else "starting"})
+            return "unhealthy"
+        return "healthy" if self.time >= self._ready_at.get(container.id, 0.0) else "starting"
