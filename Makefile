@@ -5,8 +5,9 @@ PROFILE ?= omni
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
-# A command that compiles itself anew takes a third longer, and the tests run a thousand of them.
-TESTS := $(PYTHON) -m compileall -q composer && $(PYTHON) -m pytest --numprocesses 5 --dist loadgroup --no-loadscope-reorder
+# What is compiled is kept, whatever the environment says of that: else each process of the tests compiles all of them anew.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(PYTHON) -m pytest
+TESTS := $(PYTEST) --numprocesses 5 --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup engine systemd stand-in torch demo test quick test-deep lint bench switch-to-training switch-to-audio status clean
@@ -39,7 +40,7 @@ test: lint systemd stand-in torch ## Lint, types, and all tests, on a real engin
 	@$(TESTS)
 
 quick: lint ## Lint, types, the unit tests and the smallest of the simulation, in about a minute; needs no engine
-	@$(PYTHON) -m pytest -q -n auto tests/unit tests/simulation/test_switch.py tests/simulation/test_brake.py tests/simulation/test_questions.py
+	@$(PYTEST) -q -n auto tests/unit tests/simulation/test_switch.py tests/simulation/test_brake.py tests/simulation/test_questions.py
 
 test-deep: lint systemd stand-in torch ## The same with 10,000 histories and labs, every crash of every recovery, 100 kills and 20 minutes of everybody acting at once on a real engine; the better part of an hour
 	@export SPARK_MODE_DEEP=1 SPARK_MODE_HISTORIES=10000 SPARK_MODE_LABS=10000; $(TESTS)

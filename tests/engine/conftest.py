@@ -92,18 +92,35 @@ def lab(tmp_path: Path, kept_answer: Path) -> Iterator[Lab]:
 
 
 @pytest.fixture
-def apart(tmp_path: Path) -> Iterator[Lab]:
-    """A lab in a folder of its own with nothing running, and no gate."""
-    yield from _with_nothing_running(lab_in_folder(PROJECT, tmp_path))
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that is at the same place for every test, and has nothing in it but what Compose answered to those before.
+
+    Where a lab has the same files there again it is not asked again.
+    """
+    folder = tmp_path_factory.getbasetemp() / "home"
+    state = folder / "state" / "spark-mode"
+    answers = {path: path.read_bytes() for path in state.glob("compose-*.json")}
+    if folder.exists():
+        shutil.rmtree(folder)
+    state.mkdir(mode=0o700, parents=True)
+    for path, answer in answers.items():
+        path.write_bytes(answer)
+    return folder
 
 
 @pytest.fixture
-def lab_of(tmp_path: Path) -> Iterator[Callable[[str], Lab]]:
+def apart(home: Path) -> Iterator[Lab]:
+    """A lab in a folder of its own with nothing running, and no gate."""
+    yield from _with_nothing_running(lab_in_folder(PROJECT, home))
+
+
+@pytest.fixture
+def lab_of(home: Path) -> Iterator[Callable[[str], Lab]]:
     """Make a copy of one of the small labs of tests/engine/labs, with nothing running."""
     with ExitStack() as made:
 
         def lab_of(name: str) -> Lab:
-            return made.enter_context(contextmanager(_with_nothing_running)(copy_of(name, PROJECT, tmp_path)))
+            return made.enter_context(contextmanager(_with_nothing_running)(copy_of(name, PROJECT, home)))
 
         yield lab_of
 
