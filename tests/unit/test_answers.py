@@ -181,6 +181,14 @@ def test_a_refusal_that_is_not_understood_is_one_all_the_same(tmp_path: Path, me
             EngineApi(engine.socket).unpause(ID)
 
 
+def test_the_restart_policy_of_what_ends_at_that_moment_is_set_a_moment_later(engine: FakeEngine) -> None:
+    ending = b'HTTP/1.0 500 x\r\n\r\n{"message": "Cannot update container 1: cannot update a stopped container: unknown"}'
+    said = [ending, ending, b"HTTP/1.0 200 OK\r\n\r\n{}"]
+    engine.answer = lambda _: said.pop(0)  # type: ignore[method-assign]  # another one each time
+    EngineApi(engine.socket).set_restart_policy(ID, "no", 0)
+    assert said == []
+
+
 def test_which_engine_answers_is_read_from_what_it_says(engine: FakeEngine) -> None:
     engine.answers["/info"] = {"ID": "1", "ServerVersion": "28.5.2", "Runtimes": None, "DiscoveredDevices": None}
     assert EngineApi(engine.socket).identity() == Identity(id="1", version="28.5.2", gpu_runtime=False)

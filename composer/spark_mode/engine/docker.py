@@ -37,6 +37,8 @@ STOP_MARGIN_SECONDS = 15.0
 EACH_SECONDS = 1.0
 """How much longer a stop may take for each of those that go with it: an engine takes down a few containers a second."""
 START_SECONDS = 60.0
+ENDING, ENDING_SECONDS = b"cannot update a stopped container", 0.05
+"""What the engine says of a change while a container ends, and after how long it is asked again."""
 STOPS_FOR_A_PROCESSOR = 3
 """How many stops an engine is busy with at a time, for each processor: a hundred at once take two of them twice as long."""
 NEXT_STOP_SECONDS = 0.05
@@ -148,10 +150,18 @@ class EngineApi:
         self._act(f"/containers/{id}/unpause", STOP_MARGIN_SECONDS)
 
     def set_restart_policy(self, id: str, policy: str, retries: int) -> None:
-        wanted = {"RestartPolicy": {"Name": policy, "MaximumRetryCount": retries}}
-        status, body = self._call("POST", f"/containers/{id}/update", STOP_MARGIN_SECONDS, json.dumps(wanted))
+        status, body = self._update(id, json.dumps({"RestartPolicy": {"Name": policy, "MaximumRetryCount": retries}}))
         if status not in (200, 404):
             raise EngineUnavailable(f"Docker refused: {_message(body)}", "its restart policy is unknown; look: docker inspect")
+
+    def _update(self, id: str, wanted: str) -> tuple[int, bytes]:
+        """Change a container. One that ends just now runs for the engine, and not for its runtime: soon they agree."""
+        deadline = time.monotonic() + STOP_MARGIN_SECONDS
+        while True:
+            status, body = self._call("POST", f"/containers/{id}/update", STOP_MARGIN_SECONDS, wanted)
+            if ENDING not in body or time.monotonic() > deadline:
+                return status, body
+            time.sleep(ENDING_SECONDS)
 
     def set_restart_policies(self, policies: Mapping[str, tuple[str, int]]) -> None:
         _at_once(lambda id_: self.set_restart_policy(id_, *policies[id_]), policies)
