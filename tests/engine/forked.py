@@ -8,8 +8,10 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from multiprocessing import get_context
+from multiprocessing.connection import wait
 from pathlib import Path
 from pkgutil import walk_packages
+from threading import Lock
 
 import spark_mode
 from spark_mode.cli import __main__ as command
@@ -17,17 +19,21 @@ from spark_mode.cli import __main__ as command
 _MODULES = [one.name for one in walk_packages(spark_mode.__path__, "spark_mode.") if not one.name.endswith("__main__")]
 _SERVER = get_context("forkserver")
 _SERVER.set_forkserver_preload([*_MODULES, "python_on_whales", "psutil"])
+_ALONE = Lock()
+"""A start asks of every other process how it ended, which can be asked once: no thread does while another one asks as well."""
 
 
 def run_forked(arguments: Sequence[str], folder: Path, environment: Mapping[str, str], seconds: float) -> tuple[int, str, str]:
     """Run spark-mode to its end; return its exit code, its output and its errors. Fails when it has not ended in time."""
     with _Heard() as out, _Heard() as errors:
         process = _SERVER.Process(target=_become, args=([*arguments], str(folder), {**environment}, out.path, errors.path))
-        process.start()
-        process.join(seconds)
-        if process.is_alive():
+        with _ALONE:
+            process.start()
+        if not wait([process.sentinel], seconds):
             process.kill()
             raise AssertionError(f"{arguments} did not end within {seconds:g} s")
+        with _ALONE:
+            process.join()
         assert process.exitcode is not None
         return process.exitcode, out.text(), errors.text()
 

@@ -105,7 +105,7 @@ def compose(folder: Path, *arguments: str, **environment: str) -> "subprocess.Co
 
 
 @pytest.mark.parametrize("text", LINES)
-def test_a_line_is_read_as_compose_reads_it(tmp_path: Path, text: str) -> None:
+def test_a_line_is_read_as_compose_reads_it_and_the_gate_is_named_there_and_gone_again(tmp_path: Path, text: str) -> None:
     (tmp_path / ".env").write_text(text, newline="")
     said = compose(tmp_path, "--file", "-", "config", "--environment")
     assert said.returncode == 0, said.stderr
@@ -114,6 +114,21 @@ def test_a_line_is_read_as_compose_reads_it(tmp_path: Path, text: str) -> None:
     unnamed = tmp_path.name if "COMPOSE_PROJECT_NAME" not in text else ""  # Compose takes the folder's name then
     ours = compose_settings([tmp_path / ".env"])
     assert ours == {name: value for name, value in theirs.items() if value and value != compose_name(unnamed)}
+    require_the_gate_comes_and_goes(tmp_path, text, ours)
+
+
+def require_the_gate_comes_and_goes(folder: Path, text: str, before: dict[str, str]) -> None:
+    """See that the gate is named where Compose reads it, and gone again, or that nothing has changed."""
+    env, files = folder / ".env", LabFiles(compose=(str(folder / "c.yaml"),), rules="/rules.yaml")
+    try:
+        gate_file.install(Project(name="lab"), folder, files)
+    except ConfigurationError:
+        assert env.read_bytes() == text.encode()
+        assert not (folder / gate_file.NAME).exists()
+        return
+    assert compose_settings([env])["COMPOSE_FILE"].endswith(gate_file.NAME)
+    assert gate_file.uninstall(folder)
+    assert compose_settings([env]) == {"COMPOSE_FILE": "c.yaml"} | before
 
 
 def compose_name(folder: str) -> str:
@@ -195,19 +210,3 @@ def test_a_lab_that_is_used_from_elsewhere_means_what_it_means_in_its_folder(lab
     found = find_lab(Flags(), {"XDG_CONFIG_HOME": str(lab / "config")}, elsewhere)
     project = ComposeFiles(found, local_socket()).read()
     assert (project.name, project.services["a"].image) == ("outer", "x:outer-inner-none")
-
-
-@pytest.mark.parametrize("text", LINES)
-def test_the_gate_is_named_where_compose_reads_it_and_gone_again_or_nothing_has_changed(tmp_path: Path, text: str) -> None:
-    env = tmp_path / ".env"
-    env.write_text(text, newline="")
-    before, files = compose_settings([env]), LabFiles(compose=(str(tmp_path / "c.yaml"),), rules="/rules.yaml")
-    try:
-        gate_file.install(Project(name="lab"), tmp_path, files)
-    except ConfigurationError:
-        assert env.read_bytes() == text.encode()
-        assert not (tmp_path / gate_file.NAME).exists()
-        return
-    assert compose_settings([env])["COMPOSE_FILE"].endswith(gate_file.NAME)
-    assert gate_file.uninstall(tmp_path)
-    assert compose_settings([env]) == {"COMPOSE_FILE": "c.yaml"} | before

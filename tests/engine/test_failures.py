@@ -1,6 +1,7 @@
 """What goes wrong on a real engine: nothing is lost, and the user is told what happened and where the lab stands."""
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from tests.engine.lab import (
     wait_for_a_word,
 )
 from tests.engine.witness import Witness
+
+ROUNDS = 20 if os.environ.get("SPARK_MODE_DEEP") == "1" else 6
 
 
 @pytest.mark.parametrize(
@@ -175,7 +178,7 @@ def children_run(lab: Lab) -> bool:
 
 def test_of_two_switches_at_once_one_wins_and_the_other_is_told_who(lab: Lab) -> None:
     with Witness(lab.project) as witness:
-        for _ in range(12):
+        for _ in range(ROUNDS):
             both = [lab.spawn("audio", "omni", "--yes"), lab.spawn("training", "--yes")]
             codes = [ends(process) for process in both]
             assert sorted(end.code for end in codes) in ([0, 5], [0, 0]), codes

@@ -25,7 +25,7 @@ REQUESTS = (
     ("restore", "--yes"),
 )
 PAGE = 4096
-MANY = 100 if os.environ.get("SPARK_MODE_DEEP") else 40
+MANY = 100 if os.environ.get("SPARK_MODE_DEEP") else 24
 
 
 def test_many_requests_of_eight_processes_are_all_answered_and_end_in_a_legal_state(lab: Lab) -> None:

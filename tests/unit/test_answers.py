@@ -184,7 +184,7 @@ def test_a_refusal_that_is_not_understood_is_one_all_the_same(tmp_path: Path, me
 def test_the_restart_policy_of_what_ends_at_that_moment_is_set_a_moment_later(engine: FakeEngine) -> None:
     ending = b'HTTP/1.0 500 x\r\n\r\n{"message": "Cannot update container 1: cannot update a stopped container: unknown"}'
     said = [ending, ending, b"HTTP/1.0 200 OK\r\n\r\n{}"]
-    engine.answer = lambda _: said.pop(0)  # type: ignore[method-assign]  # another one each time
+    engine.answer = lambda _: said.pop(0)  # type: ignore[method-assign,assignment]  # another one each time
     EngineApi(engine.socket).set_restart_policy(ID, "no", 0)
     assert said == []
 

@@ -11,6 +11,7 @@ each instant the file has all that is in force, also while a switch is open, and
 import json
 import zlib
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -145,8 +146,9 @@ def _carried(known: JournalState) -> Snapshot:
     return Snapshot(policies=tuple(known.policies.values()), holds=known.holds, state=known.state, **in_force)
 
 
+@lru_cache(maxsize=1024)
 def _checked(line: bytes) -> Mapping[str, Any] | None:
-    """Return the record of a line, or None when it is not what was written."""
+    """Return the record of a line, or None when it is not what was written. A switch reads each line a dozen times."""
     checksum, _, text = line.partition(b" ")
     if checksum != f"{zlib.crc32(text):08x}".encode():
         return None
