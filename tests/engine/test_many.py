@@ -31,7 +31,7 @@ MANY = 100 if os.environ.get("SPARK_MODE_DEEP") else 24
 def test_many_requests_of_eight_processes_are_all_answered_and_end_in_a_legal_state(lab: Lab) -> None:
     chance = random.Random(11)
     lab.run("audio", "omni")
-    left = [(*REQUESTS[number % len(REQUESTS)], *(("--wait=5",) if number % 4 == 0 else ())) for number in range(MANY)]
+    left = [(*REQUESTS[number % len(REQUESTS)], *(("--wait=60",) if number % 2 == 0 else ())) for number in range(MANY)]
     chance.shuffle(left)
     codes: list[Outcome] = []
 
