@@ -199,7 +199,7 @@ def ends(process: "subprocess.Popen[str]") -> Outcome:
 def asked_to_stop(lab: Lab, service: str) -> str:
     """Wait until a service has been asked to stop, which is a slow one; return its container."""
     (id_,) = [one["id"] for one in lab.containers() if one["service"] == service]
-    until(lambda: lab.docker("logs", "--tail", "1", id_).strip() == "stopping")
+    until(lambda: lab.docker("logs", "--tail", "1", id_).strip() == "stopping", pause=0.1)
     return id_
 
 

@@ -19,7 +19,7 @@ def history(lab: Lab) -> list[dict[str, str]]:
 
 def acted(lab: Lab, times: int) -> None:
     """Wait until the guard has acted so often."""
-    until(lambda: len(history(lab)) >= times)
+    until(lambda: len(history(lab)) >= times, pause=0.2)
 
 
 def test_what_is_started_beside_training_is_stopped_with_its_reason_in_the_history(apart: Lab, guard: Guarding) -> None:

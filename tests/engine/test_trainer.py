@@ -63,10 +63,14 @@ class Trainer:
         """Take its power away, and what was its container with it."""
         docker("rm", "--force", self.name)
 
-    def hears_signals(self) -> bool:
-        """Whether its Python, which an init process started, has its handlers; the imports come after them."""
-        init = int(docker("inspect", "--format", "{{.State.Pid}}", self.name))
-        return any(SIGTERM_CAUGHT & caught(one.pid) for one in psutil.Process(init).children())
+    def init(self) -> psutil.Process:
+        """Return the init process of its container."""
+        return psutil.Process(int(docker("inspect", "--format", "{{.State.Pid}}", self.name)))
+
+
+def hears_signals(init: psutil.Process) -> bool:
+    """Whether the Python that an init process started has its handlers; the imports come after them."""
+    return any(SIGTERM_CAUGHT & caught(one.pid) for one in init.children())
 
 
 def caught(pid: int) -> int:
@@ -153,7 +157,7 @@ def test_a_training_that_is_killed_goes_on_from_its_last_checkpoint_as_if_nothin
     instants = SystemRandom()
     for kill in range(2):
         trainer.start(STEPS="300", BATCH="small", SECONDS="1")
-        until(lambda: trainer.log().count("wrote the checkpoint") > 0)
+        until(lambda: trainer.log().count("wrote the checkpoint") > 0, pause=0.3)
         time.sleep(instants.uniform(0, 1.5))
         trainer.kill()
         assert kill == 0 or (trainer.folder / "checkpoint.pt").exists()
@@ -186,7 +190,8 @@ def test_the_image_of_the_real_lab_trains_as_a_user_who_is_not_root(trainer: Tra
 
 def test_a_stop_while_pytorch_is_still_being_imported_ends_with_a_checkpoint(trainer: Trainer) -> None:
     trainer.start()
-    until(trainer.hears_signals, pause=0.001)
+    init = trainer.init()
+    until(lambda: hears_signals(init), pause=0.001)
     docker("stop", "--time", "60", trainer.name)
     code, log = trainer.end()
     assert (code, log.splitlines()[-1]) == (0, "wrote the checkpoint at step 0")
@@ -302,7 +307,7 @@ def test_the_checkpoint_of_another_program_ends_the_trainer_and_stays(trainer: T
 def test_two_trainers_never_share_a_folder(trainer: Trainer, uninterrupted: Trainer) -> None:
     trainer.start()
     uninterrupted.folder = trainer.folder
-    until(lambda: "trains on" in trainer.log())
+    until(lambda: "trains on" in trainer.log(), pause=0.3)
     code, log = uninterrupted.run()
     assert (code, log) == (1, "Another trainer uses /checkpoints.\n")
     docker("stop", "--time", "60", trainer.name)
