@@ -99,9 +99,10 @@ def test_a_stop_of_everything_leaves_it_and_says_so(lab: SimulatedMachine, folde
     left_running(lab, folder)
     lab.outside_start("f5")
     report = ask(lab, folder, StopRequest())
-    assert lab.running() == {}
-    assert len(lab.commands) == 1
-    assert report.outcome == "applied"
+    assert (lab.running(), len(lab.commands), report.outcome) == ({}, 1, "applied")
+    assert [one.split(" of ")[0] for one in report.warnings] == ['the command "python train.py"']
+    again = ask(lab, folder, StopRequest())
+    assert 'nothing of the lab is running; the command "python train.py"' in (again.note or "")
 
 
 def test_it_holds_the_memory_that_it_was_given(lab: SimulatedMachine, folder: Path) -> None:

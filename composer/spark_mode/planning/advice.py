@@ -7,7 +7,7 @@ from spark_mode.lab.rules import Rules
 from spark_mode.lab.size import gb_text
 from spark_mode.planning.admission import changed_parts, required_memory
 from spark_mode.planning.conflicts import exclusive, member
-from spark_mode.planning.named_stops import named_foreign
+from spark_mode.planning.named_stops import left_running
 from spark_mode.planning.observed import Container, Observed
 from spark_mode.planning.orphans import orphans
 from spark_mode.planning.problem import PlanningProblem
@@ -34,7 +34,7 @@ def warnings(problem: PlanningProblem) -> Iterator[str]:
     lazily = [one for one in target.models if one not in observed.models and one not in loaded_now]
     if lazily:
         yield f"{', '.join(lazily)}: budgeted; the first request to its host loads it"
-    for foreign in named_foreign(problem) if problem.stopped else ():
+    for foreign in left_running(problem):
         yield f"{foreign}, and is not the lab's to stop: {foreign.how_to_stop}"
     yield from _hosts(problem)
     yield from _page_cache(problem)

@@ -55,6 +55,13 @@ def named_foreign(problem: PlanningProblem) -> tuple[ForeignWorkload, ...]:
     return tuple(one for one, workload in known if names & {one.name, workload and workload.service})
 
 
+def left_running(problem: PlanningProblem) -> tuple[ForeignWorkload, ...]:
+    """Return what a stop that stops something leaves of what is meant; of a stop of everything that is the commands."""
+    if problem.request.verb == "stop" and not problem.request.names:
+        return tuple(one for one in problem.observed.foreign if one.command)
+    return named_foreign(problem) if problem.stopped else ()
+
+
 def foreign_refusal(problem: PlanningProblem) -> Refusal | None:
     """Return the refusal of a stop that means nothing but containers of others."""
     found = named_foreign(problem)

@@ -16,7 +16,7 @@ from spark_mode.planning.beside_by_nature import nature_refusal
 from spark_mode.planning.budget import Budget, budget
 from spark_mode.planning.commands import running_refusal
 from spark_mode.planning.holds import hold_refusal
-from spark_mode.planning.named_stops import dependents_refusal, foreign_refusal
+from spark_mode.planning.named_stops import dependents_refusal, foreign_refusal, left_running
 from spark_mode.planning.observed import Observed
 from spark_mode.planning.plan import Plan, Refusal, StoppedTraining
 from spark_mode.planning.preemption import stopping
@@ -137,7 +137,8 @@ def _stopped_training(problem: PlanningProblem) -> tuple[StoppedTraining, ...]:
 def _why_nothing(problem: PlanningProblem) -> str:
     target, rules, observed = problem.target, problem.rules, problem.observed
     if problem.request.verb == "stop":
-        return _why_nothing_stops(problem.request.names, rules)
+        goes_on = (f"{one} and goes on" for one in left_running(problem))
+        return "; ".join([_why_nothing_stops(problem.request.names, rules), *goes_on])
     new = [name for name in target.models if name not in observed.models]
     admitted = new if target.services else target.models
     hosts = {rules.service_of(rules.workloads[name]) for name in admitted}
