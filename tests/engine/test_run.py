@@ -30,6 +30,8 @@ with open(sys.argv[1], "a") as diary:
         time.sleep(0.005)
 os._exit(int(sys.argv[3]))
 """
+LATE = 0.7
+"""How often a run is killed only when its command is there: before that nothing may have been stopped yet."""
 KILLED = ("run", "command", "both")
 TIMES = 20 if os.environ.get("SPARK_MODE_DEEP") == "1" else 1
 
@@ -86,9 +88,6 @@ def test_what_is_no_command_is_refused_before_anything_stops(lab: Lab) -> None:
     running = lab.running()
     assert "goes after --" in lab.run("run", "--as", "training", "true", expect=2).err
     assert 'no program "absent-program"' in lab.run("run", "--as", "training", "--", "absent-program", expect=2).err
-    assert "--as WORKLOAD" in lab.run("run", "--", "true", expect=2).err
-    assert "write a size with its unit" in lab.run("run", "--footprint", "30", "--", "true", expect=2).err
-    assert "does-not-fit" in lab.run("run", "--footprint", "900GB", "--", "true", expect=4).err
     plan = lab.run("plan", "run", "--footprint", "1GB", "--", "python3", "--x", "train.py").out
     assert "run            python3" in plan
     assert lab.running() == running
@@ -118,9 +117,9 @@ def killed_once(who: str, lab: Lab, diary: Path, chance: random.Random) -> None:
     """Run a command, kill somebody at a random moment, and see what ran before come back."""
     code = chance.randrange(256)
     process = run(lab, *command(diary, 0.6, code))
-    if who != "run":
+    if who != "run" or chance.random() < LATE:
         until(lambda: is_there(lab, process), pause=0.005)
-    time.sleep(chance.random() * (2.5 if who == "run" else 0.7))
+    time.sleep(chance.random() * (1.5 if who == "run" else 0.7))
     kill(lab, who, process)
     end = ends(process)
     assert end.code in (code, 137 if who == "command" else -9), end
@@ -141,7 +140,7 @@ def test_whoever_is_killed_nothing_is_active_beside_it_and_what_ran_before_comes
             diary = tmp_path / f"diary-{count}"
             killed_once(who, lab, diary, chance)
             active(diary, witness)
-    witness.require(audio_starts=TIMES // 2, training_starts=TIMES // 2)
+    witness.require(audio_starts=TIMES // 3, training_starts=TIMES // 3)
 
 
 def test_the_gate_refuses_and_the_guard_stops_what_is_started_beside_it(gated: Lab, guard: Guarding) -> None:

@@ -9,6 +9,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -131,23 +132,60 @@ def test_what_a_killed_script_leaves_still_counts_and_a_number_that_was_given_an
     assert not group_runs(os.getpid(), mine - 1)
 
 
+class Terminal:
+    """A terminal with a program on it, and what it has shown since it was last asked for something."""
+
+    def __init__(self, *words: str) -> None:
+        self._pid, self._terminal = pty.fork()
+        if self._pid == 0:
+            os.execv(words[0], words)  # noqa: S606 - this test's own program
+        self._seen = b""
+
+    def types(self, text: bytes) -> None:
+        os.write(self._terminal, text)
+
+    def shows(self, text: bytes) -> None:
+        """Wait until it has shown something."""
+        until(lambda: text in self._reads())
+        self._seen = self._seen.partition(text)[2]
+
+    def _reads(self) -> bytes:
+        if select.select([self._terminal], [], [], 0.01)[0]:
+            with suppress(OSError):  # its program has ended
+                self._seen += os.read(self._terminal, 1000)
+        return self._seen
+
+    def ends(self) -> None:
+        os.waitpid(self._pid, 0)
+        os.close(self._terminal)
+
+
 def test_on_a_terminal_ctrl_c_goes_to_the_command_and_the_terminal_comes_back() -> None:
     script = "trap 'echo heard; exit 5' INT; echo runs; while :; do sleep 0.05; done"
     program = textwrap.dedent(RUNS) + "print('code', command.run(), os.tcgetpgrp(0) == os.getpgrp(), flush=True)"
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.execv(sys.executable, [sys.executable, "-c", program, "sh", "-c", script])  # noqa: S606 - this test's own program
-    seen = b""
+    terminal = Terminal(sys.executable, "-c", program, "sh", "-c", script)
+    terminal.shows(b"runs")
+    terminal.types(b"\x03")
+    terminal.shows(b"heard")
+    terminal.shows(b"code 5 True")
+    terminal.ends()
 
-    def shows(text: bytes) -> bool:
-        nonlocal seen
-        if select.select([terminal], [], [], 0.01)[0]:
-            seen += os.read(terminal, 1000)
-        return text in seen
 
-    until(lambda: shows(b"runs"))
-    os.write(terminal, b"\x03")
-    until(lambda: shows(b"code 5 True"))
-    assert b"heard" in seen
-    os.waitpid(pid, 0)
-    os.close(terminal)
+def test_in_a_shell_ctrl_z_stops_it_and_us_and_fg_continues_both(tmp_path: Path) -> None:
+    program, script = tmp_path / "program.py", tmp_path / "script"
+    program.write_text(textwrap.dedent(RUNS) + "print('code', command.run(), flush=True)")
+    script.write_text("echo begun; read line; echo got $line; exit 4")
+    shell = Terminal("/bin/bash", "--norc", "-i")
+    shell.types(f"{sys.executable} {program} sh {script} | cat\n".encode())
+    shell.shows(b"begun")
+    shell.types(b"\x1a")
+    shell.shows(b"Stopped")
+    shell.types(b"echo shell-$((1+1))\n")
+    shell.shows(b"shell-2")
+    shell.types(b"fg\n")
+    shell.shows(b"cat")
+    shell.types(b"two\n")
+    shell.shows(b"got two")
+    shell.shows(b"code 4")
+    shell.types(b"exit\n")
+    shell.ends()

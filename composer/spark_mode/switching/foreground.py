@@ -68,7 +68,7 @@ def _require_certain(session: Session, options: SwitchOptions, report: Report) -
     known, has_stopped = session.journal_state, any(step.action in ("stop", "unload") for step in report.steps)
     if known.unfinished or (options.then and has_stopped and not known.restores):
         message = "the journal does not say for certain what comes back after the command, so it is not run"
-        raise NeedsAttention(message, "make room, or make it writable; then bring back what ran before: spark-mode recover")
+        raise NeedsAttention(message, "make room, or make it writable; then bring back what ran before: spark-mode restore")
 
 
 def _bring_back(session: Session, group: int, watcher: Watcher) -> Report | None:

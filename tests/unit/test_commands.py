@@ -1,0 +1,93 @@
+"""What a plain command counts as, how it is called, and what is written of it."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from spark_mode.errors import ConfigurationError, UsageFault
+from spark_mode.lab.size import GB
+from spark_mode.planning.commands import run_request, title
+from spark_mode.planning.observed import Command
+from spark_mode.session.foreign_workloads import commanded_workloads
+from spark_mode.sharing.commands import Commands
+from spark_mode.sharing.process import process_began
+from tests.audio_lab import RULES
+
+
+def command(pid: int, workload: str = "training", class_: str = "training") -> Command:
+    began = process_began(pid) or 0
+    return Command(
+        workload=workload,
+        class_=class_,
+        variant=None,
+        size=30 * GB,
+        title="python train.py",
+        project="lab",
+        by="ann",
+        since="2026-11-27T10:00:00+00:00",
+        pid=pid,
+        began=began,
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (["python", "train.py"], "python train.py"),
+        (["/usr/bin/python3", "train.py", "--token", "secret"], "python3 train.py"),
+        (["env", "TOKEN=secret", "python", "train.py"], "env"),
+        (["sh", "-c", "echo secret"], "sh"),
+        (["make", "-j4", "train"], "make"),
+        (["train", "several words"], "train"),
+        (["x" * 200], f"{'x' * 59}…"),
+    ],
+)
+def test_a_command_is_called_by_its_program_and_never_by_what_may_be_secret(words: list[str], shown: str) -> None:
+    assert title(words) == shown
+
+
+def test_a_size_alone_is_that_of_the_workload_that_runs_to_its_end() -> None:
+    request = run_request(["train.py"], None, 30 * GB, RULES)
+    assert str(request) == "run --as training --footprint 30GB -- train.py"
+    assert str(run_request(["train.py"], "training:large", None, RULES)) == "run --as training:large -- train.py"
+
+
+def test_what_a_command_counts_as_has_to_be_said() -> None:
+    with pytest.raises(UsageFault, match="count as") as fault:
+        run_request(["train.py"], None, None, RULES)
+    assert fault.value.hint == "--as WORKLOAD, or how much it takes: --footprint 30GB"
+    tuning = RULES.workloads["training"].model_copy(update={"name": "tuning", "service": "tuner"})
+    two = RULES.model_copy(update={"workloads": {**RULES.workloads, "tuning": tuning}})
+    with pytest.raises(UsageFault, match="2 workloads of a class that runs to its end") as fault:
+        run_request(["train.py"], None, 30 * GB, two)
+    assert fault.value.hint == "--as training or --as tuning"
+
+
+def test_where_the_rules_no_longer_have_its_workload_it_counts_as_one_of_its_class() -> None:
+    named = [one.name for one in commanded_workloads([command(1), command(1, "gone"), command(1, "gone", "gone")], RULES)]
+    assert named == ["training", "training"]
+
+
+def test_what_is_written_counts_while_its_process_runs_and_holds_nobody_up_afterwards(tmp_path: Path) -> None:
+    commands = Commands(tmp_path / "commands.json")
+    assert commands.live() == ()
+    with subprocess.Popen(["sleep", "60"], process_group=0) as process:
+        ended = command(process.pid)
+        commands.add(ended)
+        assert commands.live() == (ended,)
+        process.kill()
+    assert commands.live() == ()
+    commands.add(command(os.getpid()))
+    assert str(ended.pid) not in (tmp_path / "commands.json").read_text()
+    assert (tmp_path / "commands.json").stat().st_mode & 0o007 == 0
+
+
+@pytest.mark.parametrize("text", ["", "{}", '[{"pid": 1}]', "[" * 10_000])
+def test_what_was_not_written_so_is_said_with_the_way_out(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "commands.json"
+    path.write_text(text)
+    with pytest.raises(ConfigurationError, match="is not what was written") as fault:
+        Commands(path).live()
+    assert "remove it" in (fault.value.hint or "")
