@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from spark_mode.enforcement.trust import require_trusted
+from spark_mode.enforcement.unit import unit_text
 from spark_mode.engine.compose_of_several import ComposeOfSeveral
 from spark_mode.engine.doors import ChosenVariant
 from spark_mode.errors import ConfigurationError, UsageFault
@@ -147,6 +149,14 @@ def test_a_project_that_cannot_be_read_is_unusable_with_its_reason_and_the_other
     assert "training" in found.target
 
 
+def test_what_ran_before_comes_back_as_far_as_it_can_be_read_and_the_reason_is_said() -> None:
+    found = planned(RestoreRequest(names=("training", "comfyui")), of=BROKEN)
+    assert "training" in found.target
+    assert "comfyui ran before, and Compose cannot read the project comfy: comfy/compose.yaml: is broken" in found.warnings
+    with pytest.raises(ConfigurationError, match=r"comfyui ran before, and Compose cannot read the project comfy"):
+        planned(RestoreRequest(names=("comfyui",)), of=BROKEN)
+
+
 class Recorded:
     """A Compose door that notes what it is asked."""
 
@@ -226,11 +236,15 @@ def test_a_mistake_in_projects_is_told_with_its_place(written: str, where: str) 
 
 def test_projects_are_folders_or_files_and_rules_without_them_name_none() -> None:
     assert places_in("workloads: {}\n# no projects here\n", "rules.yaml") == ()
-    text = "projects: [., {files: [../vllm/compose.yaml], name: llm, env_files: [x.env]}]"
-    assert places_in(text, "rules.yaml") == (
-        Place(folder="."),
-        Place(files=("../vllm/compose.yaml",), name="llm", env_files=("x.env",)),
-    )
+    there = (Place(folder="."), Place(files=("../vllm/compose.yaml",), name="llm", env_files=("x.env",)))
+    listed = "\n- .\n\n# the models\n- files: [../vllm/compose.yaml]\n  name: llm\n  env_files:\n  - x.env\n"
+    inline = " [., {files: [../vllm/compose.yaml], name: llm, env_files: [x.env]}]"
+    for text in (
+        f"workloads: {{}}\nprojects:{inline}\n",
+        f"{{workloads: {{}}, projects:{inline}}}",
+        f"projects:{listed}modes: {{}}\n",
+    ):
+        assert places_in(text, "rules.yaml") == there
 
 
 @pytest.fixture
@@ -251,6 +265,17 @@ def test_a_lab_is_found_with_all_its_projects_each_with_its_own_env(folder: Path
     assert (main.project_name, main.env_files) == ("main", (f"{folder}/main/.env",))
     assert (comfy.project_name, comfy.env_files) == (None, ())
     assert found.under(f"{folder}/comfy", "x").others[0].project_name == "x"
+
+
+def test_a_guard_is_named_by_the_rules_alone_and_trusts_no_file_of_any_project_that_others_may_write(folder: Path) -> None:
+    found = find_lab(Flags(), {}, folder / "main")
+    (command,) = [line for line in unit_text(found, "main", folder).splitlines() if line.startswith("ExecStart=")]
+    assert command.endswith(f'"--rules" "{folder}/main/rules.yaml" "guard"')
+    assert "--file" not in command
+    require_trusted(found)
+    (folder / "comfy" / "compose.yaml").chmod(0o666)
+    with pytest.raises(ConfigurationError, match=r"comfy/compose.yaml may be written by everybody"):
+        require_trusted(found)
 
 
 def test_rules_that_name_their_projects_make_a_lab_without_a_compose_file_beside_them(folder: Path) -> None:

@@ -69,6 +69,14 @@ def test_where_none_can_be_read_only_what_needs_no_files_goes_on(lab: Path) -> N
     assert session.project_fault
 
 
+def test_a_stop_knows_the_projects_of_rules_that_are_wrong_further_on(lab: Path) -> None:
+    (lab / "main" / "rules.yaml").write_text(f"{RULES}wrong: [\n")
+    session = Session.open(find_lab(Flags(), {}, lab / "main"), need_project=False, lenient=True)
+    assert session.project.names == ("the-main", "the-comfy")
+    with pytest.raises(ConfigurationError, match=r"rules.yaml, line 4"):
+        opened(lab)
+
+
 def test_what_the_rules_say_of_the_projects_holds_once_they_say_it(lab: Path) -> None:
     session = opened(lab)
     (lab / "main" / "rules.yaml").write_text(RULES.replace("projects: [., ../comfy]", ""))

@@ -11,6 +11,8 @@ from spark_mode.errors import ConfigurationError
 
 PROJECTS = "projects"
 _KEY = re.compile(rf"""(?:^|[{{,])\s*["']?{PROJECTS}["']?\s*:""", re.MULTILINE)
+_SECTION = re.compile(rf"""^["']?{PROJECTS}["']?[ \t]*:.*(?:\n(?:[ \t#-].*)?)*""", re.MULTILINE)
+"""The lines of the key in a file as people write it: they are read though something is wrong further on, as for a `stop`."""
 _OF_FILES = ("files", "name", "env_files")
 
 
@@ -37,7 +39,11 @@ def places_in(text: str, name: str) -> tuple[Place, ...]:
         return ()
     from spark_mode.lab.document import parse_document  # 20 ms, which only a lab of several projects pays
 
-    document = parse_document(text, name)
+    section = _SECTION.search(text)
+    try:
+        document = parse_document(section[0] if section else text, name)
+    except ConfigurationError:
+        document = parse_document(text, name)  # which says the line
     if not isinstance(document, dict) or PROJECTS not in document:
         return ()
     entries = document[PROJECTS]

@@ -138,7 +138,7 @@ def _modes(session: Session) -> Iterator[Finding]:
                 yield Finding(level="error", where=f"rules: modes/{name}", message=message, fix="correct one of the two")
     for name, workload in session.rules.workloads.items():
         service = session.rules.service_of(workload)
-        if service is not None and service not in session.project.services:
+        if service is not None and service not in session.project.services and not session.project.unread:
             message = f"its service {service} is not in the Compose files"
             yield Finding(level="warning", where=f"rules: workloads/{name}", message=message, fix="correct one of the two")
 
