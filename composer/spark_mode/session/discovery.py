@@ -6,21 +6,18 @@ is passed over.
 It imports nothing heavy, because the questions to Compose start as soon as the files are known.
 """
 
-import os
 from collections.abc import Mapping, Sequence
-from os.path import normpath
 from pathlib import Path
 from typing import NamedTuple
 
-from spark_mode.engine.env_files import FILE, NAME, SEPARATOR, compose_settings
+from spark_mode.engine.env_files import FILE, NAME
 from spark_mode.errors import ConfigurationError, UsageFault
 from spark_mode.lab.files import LabFiles
-from spark_mode.lab.places import Place, may_name_projects, places_in
+from spark_mode.lab.places import may_name_projects
 from spark_mode.plain_file import plain_text, read_plain
+from spark_mode.session.compose_folder import own_env_files, settings_of, split_files, usual_files
+from spark_mode.session.several import lab_of_rules
 
-COMPOSE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
-OVERRIDE_NAMES = ("compose.override.yml", "compose.override.yaml", "docker-compose.override.yml", "docker-compose.override.yaml")
-"""What Compose adds by itself, the first that is there, where no file is named (compose-go, cli/options.go)."""
 RULES_NAME = "rules.yaml"
 _NAMING = {"files": "-f", "project_name": "-p", "project_directory": "--project-directory", "env_files": "--env-file"}
 """The options that name a project; so do variables that are exported."""
@@ -72,57 +69,19 @@ def require_unnamed(flags: Flags, environment: Mapping[str, str], rules: str) ->
         raise UsageFault(message, "leave it out; a project of its own has rules of its own")
 
 
-def lab_of_rules(rules: str) -> LabFiles | None:
-    """Return the files of the Compose projects that rules name, None where they name none. Raises ConfigurationError."""
-    path = Path(rules)
-    places = places_in(plain_text(path) or "", path.name)
-    return lab_of_places(places, path) if places else None
-
-
-def lab_of_places(places: Sequence[Place], rules: Path) -> LabFiles:
-    """Return the files of a lab whose rules lie there and name these places."""
-    first, *others = (_files_at(place, rules) for place in places)
-    return first._replace(others=tuple(others))
-
-
-def _files_at(place: Place, rules: Path) -> LabFiles:
-    """Return the files of one of several projects, as plain Compose would take them in its folder."""
-    folder = Path(normpath(rules.parent / place.folder)) if place.folder is not None else None
-    settings = _settings_there(folder) if folder else {}
-    files = place.files or _split(settings.get(FILE, ""), {}, settings) or (folder and _usual(folder)) or COMPOSE_NAMES[:1]
-    compose = tuple(file if "://" in file else normpath((folder or rules.parent) / file) for file in files)
-    directory = Path(compose[0]).parent
-    named = tuple(normpath(rules.parent / file) for file in place.env_files)
-    return LabFiles(
-        compose=compose,
-        rules=str(rules),
-        project_name=place.name or settings.get(NAME),
-        env_files=named or _own_env_files(directory, folder or directory),
-        folder=str(folder) if folder else None,
-    )
-
-
-def _settings_there(folder: Path) -> dict[str, str]:
-    """Return what a project's `.env` says of it; what Compose cannot read there it says itself when it is asked."""
-    try:
-        return _settings(folder, ())
-    except ConfigurationError:
-        return {}
-
-
 def _find_one(flags: Flags, environment: Mapping[str, str], here: Path) -> LabFiles:
     """Return the files of a lab of one Compose project. Raises as `find_lab` does."""
     named = named_env_files(flags, environment, here)
     folder, compose = _compose_files(flags, environment, here, named)
     rules = _rules_named(flags, environment)
-    project = None if flags.files else _settings(folder, named).get(NAME)  # as Compose does
+    project = None if flags.files else settings_of(folder, named).get(NAME)  # as Compose does
     directory = here / flags.project_directory if flags.project_directory else None
     return LabFiles(
         compose=tuple(file if "://" in file else str(folder / file) for file in compose),
         rules=str(here / rules) if rules else _rules_beside(folder / compose[0], folder),
         project_directory=str(directory) if directory else None,
         project_name=flags.project_name or environment.get(NAME) or project,
-        env_files=named or (() if flags.files else _own_env_files(directory or (folder / compose[0]).parent, folder)),
+        env_files=named or (() if flags.files else own_env_files(directory or (folder / compose[0]).parent, folder)),
     )
 
 
@@ -132,9 +91,9 @@ def find_project(flags: Flags, environment: Mapping[str, str], here: Path) -> La
     Raises ConfigurationError where there are none, or an `.env` that Compose cannot read.
     """
     named = named_env_files(flags, environment, here)
-    settings = _settings(here, named)
+    settings = settings_of(here, named)
     in_env = environment.get(FILE) or settings.get(FILE)
-    compose = flags.files or (_split(in_env, environment, settings) if in_env else _usual(here))
+    compose = flags.files or (split_files(in_env, environment, settings) if in_env else usual_files(here))
     if not compose:
         raise ConfigurationError(f"no Compose file in {here}", "name its directory, or its files: spark-mode init FILE…")
     first = here / compose[0]
@@ -145,7 +104,7 @@ def find_project(flags: Flags, environment: Mapping[str, str], here: Path) -> La
         rules=str(here / rules) if rules else _rules_there(first, here) or str(first.parent / RULES_NAME),
         project_directory=str(directory) if directory else None,
         project_name=flags.project_name or environment.get(NAME) or (None if flags.files else settings.get(NAME)),
-        env_files=named or (() if flags.files else _own_env_files(directory or first.parent, here)),
+        env_files=named or (() if flags.files else own_env_files(directory or first.parent, here)),
     )
 
 
@@ -153,18 +112,6 @@ def named_env_files(flags: Flags, environment: Mapping[str, str], here: Path) ->
     """Return the files of variables that are named, by flags or else by COMPOSE_ENV_FILES; Compose reads no `.env` then."""
     named = flags.env_files or [file for file in environment.get("COMPOSE_ENV_FILES", "").split(",") if file]
     return tuple(str(here / file) for file in named)
-
-
-def _own_env_files(directory: Path, folder: Path) -> tuple[str, ...]:
-    """Return what Compose reads where no file of variables is named; once the Compose files are named it must be told.
-
-    It is the `.env` of the folder that Compose is called in, and the first Compose file's for what that one leaves open.
-    """
-    return tuple(str(file) for file in dict.fromkeys((directory / ".env", folder / ".env")) if file.is_file())
-
-
-def _settings(folder: Path, named: Sequence[str]) -> dict[str, str]:
-    return compose_settings([Path(file) for file in named] or [folder / ".env"])
 
 
 def find_rules(flags: Flags, environment: Mapping[str, str], here: Path) -> str:
@@ -182,7 +129,7 @@ def _compose_files(flags: Flags, environment: Mapping[str, str], here: Path, nam
     if flags.files:
         return here, flags.files
     if set_files := environment.get(FILE):
-        return here, _split(set_files, environment, _settings(here, named))
+        return here, split_files(set_files, environment, settings_of(here, named))
     folder = lab_folder(flags, environment, here)
     return folder, _in_folder(folder, environment, named, _rules_named(flags, environment))
 
@@ -192,7 +139,7 @@ def lab_folder(flags: Flags, environment: Mapping[str, str], here: Path) -> Path
     named, rules = named_env_files(flags, environment, here), _rules_named(flags, environment)
     if _in_folder(here, environment, named, rules):
         return here
-    if compose := _usual(here):
+    if compose := usual_files(here):
         raise ConfigurationError(
             f"{here / compose[0]} has no {RULES_NAME} beside it: this is no lab yet, and no other is taken for it",
             _make_it_one(here, environment),
@@ -245,23 +192,12 @@ def _in_folder(folder: Path, environment: Mapping[str, str], named: Sequence[str
 
     Rules that name the projects are enough; they stand in for files then.
     """
-    settings = _settings(folder, named)
+    settings = settings_of(folder, named)
     if in_env := settings.get(FILE):
-        return _split(in_env, environment, settings)
+        return split_files(in_env, environment, settings)
     if not rules and not (folder / RULES_NAME).is_file():
         return ()
-    return _usual(folder) or ([RULES_NAME] if may_name_projects(plain_text(folder / RULES_NAME) or "") else ())
-
-
-def _usual(folder: Path) -> Sequence[str]:
-    """Return the Compose files under their usual names, as Compose takes them where none is named."""
-    usual = [name for name in COMPOSE_NAMES if (folder / name).is_file()]
-    overrides = [name for name in OVERRIDE_NAMES if (folder / name).is_file()]
-    return [*usual[:1], *overrides[:1]] if usual else ()
-
-
-def _split(files: str, environment: Mapping[str, str], settings: Mapping[str, str]) -> Sequence[str]:
-    return [file for file in files.split(environment.get(SEPARATOR) or settings.get(SEPARATOR) or os.pathsep) if file]
+    return usual_files(folder) or ([RULES_NAME] if may_name_projects(plain_text(folder / RULES_NAME) or "") else ())
 
 
 def _rules_there(first: Path, here: Path) -> str | None:

@@ -21,7 +21,8 @@ from spark_mode.lab.places import Place
 from spark_mode.lab.rules_reading import read_rules
 from spark_mode.lab.size import GB
 from spark_mode.plain_file import read_plain
-from spark_mode.session.discovery import RULES_NAME, Flags, find_project, lab_of_places, require_unnamed
+from spark_mode.session.discovery import RULES_NAME, Flags, find_project, require_unnamed
+from spark_mode.session.several import lab_of_places
 from spark_mode.sharing.directories import own_directory, shared_directories
 
 USUAL_MEMORY = 128 * GB

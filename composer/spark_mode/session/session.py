@@ -26,7 +26,6 @@ from spark_mode.planning.observed import Command, Container, MemoryUser, Observe
 from spark_mode.planning.plan import Plan
 from spark_mode.planning.planner import plan as make_plan
 from spark_mode.planning.request import Request, RestoreRequest
-from spark_mode.session.discovery import lab_of_rules
 from spark_mode.session.forgiveness import Forgiveness
 from spark_mode.session.inputs import digests
 from spark_mode.session.memory_users import find_memory_users, memory_of_containers, memory_users_text
@@ -34,6 +33,7 @@ from spark_mode.session.observe import Hosts, Observer, containers_of, host_at, 
 from spark_mode.session.prefetch import PendingAnswers, ask_compose
 from spark_mode.session.reading import read_lab
 from spark_mode.session.rules_file import machine_capacity
+from spark_mode.session.several import lab_of_rules
 from spark_mode.session.unit_rights import permitted
 from spark_mode.sharing.children import children_lock
 from spark_mode.sharing.commands import Commands
