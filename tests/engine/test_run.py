@@ -143,15 +143,18 @@ def test_whoever_is_killed_nothing_is_active_beside_it_and_what_ran_before_comes
     witness.require(audio_starts=TIMES // 3, training_starts=TIMES // 3)
 
 
-def test_the_gate_refuses_and_the_guard_stops_what_is_started_beside_it(gated: Lab, guard: Guarding) -> None:
+def test_the_gate_refuses_and_the_guard_stops_what_is_started_beside_it(gated: Lab, guard: Guarding, tmp_path: Path) -> None:
     gated.run("audio", "omni")
-    process = run(gated, "sleep", "1000")
-    until(lambda: written(gated) and gated.running() == {})
+    diary = tmp_path / "diary"
+    process = run(gated, *command(diary, 1000.0, 0))
+    until(diary.exists)
     process.kill()
     process.wait()
+    assert process.stdout is not None
+    process.stdout.close()  # which the command still has: nobody can wait for its end
     refused = gated.plain("--profile", "omni", "up", "-d")
     assert refused.code == 1
-    assert "sleep 1000" in refused.err
+    assert "is running since" in refused.err
     gated.docker("start", gated.id_of("omni"))
     until(lambda: gated.running() == {})
     os.kill(written(gated)[0]["pid"], signal.SIGKILL)
