@@ -10,10 +10,11 @@ from spark_mode.errors import ConfigurationError, UsageFault
 from spark_mode.lab.size import GB
 from spark_mode.planning.commands import run_request, title
 from spark_mode.planning.observed import Command
+from spark_mode.planning.planner import plan
 from spark_mode.session.foreign_workloads import commanded_workloads
 from spark_mode.sharing.commands import Commands
 from spark_mode.sharing.process import process_began
-from tests.audio_lab import RULES
+from tests.audio_lab import PROJECT, RULES, RULES_TEXT, rules_of, seen
 
 
 def command(pid: int, workload: str = "training", class_: str = "training") -> Command:
@@ -60,9 +61,24 @@ def test_what_a_command_counts_as_has_to_be_said() -> None:
     assert fault.value.hint == "--as WORKLOAD, or how much it takes: --footprint 30GB"
     tuning = RULES.workloads["training"].model_copy(update={"name": "tuning", "service": "tuner"})
     two = RULES.model_copy(update={"workloads": {**RULES.workloads, "tuning": tuning}})
-    with pytest.raises(UsageFault, match="2 workloads of a class that runs to its end") as fault:
+    with pytest.raises(UsageFault, match="2 workloads that run to their end") as fault:
         run_request(["train.py"], None, 30 * GB, two)
     assert fault.value.hint == "--as training or --as tuning"
+    none = RULES.model_copy(update={"workloads": {"omni": RULES.workloads["omni"]}})
+    with pytest.raises(UsageFault, match="no workload that runs to its end") as fault:
+        run_request(["train.py"], None, 30 * GB, none)
+    line = (fault.value.hint or "").removeprefix("give it one: ")
+    assert line.startswith("workloads: training: {")
+    rules = rules_of("workloads:\n  training: {" + line.partition("{")[2] + "\n")
+    assert run_request(["train.py"], None, 30 * GB, rules).name == "training", "the line is one that may be written"
+
+
+def test_a_lab_without_a_service_for_it_has_a_plain_command_as_a_workload() -> None:
+    tuning = "  tuning: {class: training, footprint: 30GB, command: true}\n"
+    rules = rules_of(RULES_TEXT.replace("workloads:\n", f"workloads:\n{tuning}", 1))
+    request = run_request(["tune.py"], "tuning", None, rules)
+    found = plan(request, PROJECT, rules, seen("omni"), rules.limits.tight)
+    assert [(one.action, one.subject) for one in found.steps] == [("stop", "omni"), ("await-release", "-"), ("run", "tune.py")]
 
 
 def test_where_the_rules_no_longer_have_its_workload_it_counts_as_one_of_its_class() -> None:

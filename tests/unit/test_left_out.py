@@ -108,7 +108,7 @@ def test_a_workload_is_the_service_of_its_own_name_unless_it_says_what_it_is() -
     assert {name: one.service for name, one in rules.workloads.items()} == {"a": "a", "b": "other", "m": None}
     outside = read(workloads={"a": {"class": "x", "footprint": "1GB", "outside": [{"name": "a"}]}}).workloads["a"]
     assert outside.service is None and outside.only_outside
-    with pytest.raises(ConfigurationError, match="workloads/a: needs a service, a model with its host, or under outside"):
+    with pytest.raises(ConfigurationError, match="workloads/a: needs a service, a model with its host, command: true"):
         read(workloads={"a": {"class": "x", "footprint": "1GB", "outside": []}})
 
 

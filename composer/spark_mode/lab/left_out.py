@@ -34,7 +34,7 @@ FILLED_IN = {
 _RISING = ("fits_easily", "fits", "tight")
 _MISTYPED = 0.8
 """How alike two names of classes are of which the one is taken for a mistake, and for no class of its own."""
-_SAYS_WHAT = {"service", "model", "outside"}
+_SAYS_WHAT = {"service", "model", "outside", "command"}
 """The keys that say what a workload is."""
 
 

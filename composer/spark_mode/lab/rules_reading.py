@@ -178,8 +178,11 @@ def _wrong_workloads(rules: Rules) -> Iterator[str]:
 def _wrong_runner(rules: Rules, workload: Workload, where: str) -> Iterator[str]:
     if workload.service and workload.model:
         yield f"{where}: needs either a service or a model with its host"
-    if workload.only_outside and not workload.outside:
-        yield f"{where}: needs a service, a model with its host, or under outside how to know what others start"
+    if workload.command and not workload.only_outside:
+        yield f"{where}/command: what is a service or a model needs no such key, and can be run as a command all the same"
+    if workload.only_outside and not workload.outside and not workload.command:
+        what = "a service, a model with its host, command: true, or under outside how to know what others start"
+        yield f"{where}: needs {what}"
     if (workload.model is None) != (workload.host is None):
         yield f"{where}: model and host belong together"
     if workload.host is not None and workload.host not in rules.hosts:

@@ -87,7 +87,10 @@ class ForeignPattern(Strict):
 
 
 class Workload(Strict):
-    """What has a footprint: a Compose service, a model that a host serves, or what is known only by its containers outside."""
+    """What has a footprint: a Compose service, a model that a host serves, or neither.
+
+    What is neither is a `command` that only `spark-mode run` runs, or known by its containers `outside` alone.
+    """
 
     name: Annotated[Name, SkipJsonSchema()]
     class_: Annotated[Name, Field(alias="class")]
@@ -101,12 +104,13 @@ class Workload(Strict):
     priority: Annotated[int, Field(ge=0)] = 0
     load_seconds: Annotated[int, Field(ge=0)] = 0
     aliases: tuple[Name, ...] = Field(default=(), strict=False)
+    command: bool = False
     outside: tuple[ForeignPattern, ...] = Field(default=(), strict=False)
     variant: Annotated[Name | None, SkipJsonSchema()] = Field(default=None, exclude=True)
 
     @property
     def only_outside(self) -> bool:
-        """Whether it is never the lab's to start or stop: neither a service nor a model, and known by its containers alone."""
+        """Whether it is never the lab's to start or stop: neither a service nor a model."""
         return self.service is None and self.model is None
 
     @property

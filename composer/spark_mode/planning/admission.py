@@ -37,11 +37,13 @@ def rule_refusal(request: Request, target: Target, rules: Rules, observed: Obser
 
 
 def never_started_refusal(problem: PlanningProblem) -> Refusal | None:
-    """Return the refusal of a request that names what is known only by its containers outside the lab."""
+    """Return the refusal of a request that names a plain command, or what is known only by its containers outside the lab."""
     name = next(iter(problem.target.only_outside), None)
     if name is None:
         return None
     there = [one.container.name for one in problem.observed.foreign if one.name == name]
+    if problem.rules.workloads[name].command:
+        return Refusal(message=f"{name} is a plain command in rules.yaml", hint=f"run it: spark-mode run --as {name} -- COMMAND")
     message = f"{name} is not this lab's to start: rules.yaml knows it only by its containers outside"
     counted = f"it counts already, as the container {', '.join(there)}"
     return Refusal(message=message, hint=counted if there else "start it where it is at home; then it counts")

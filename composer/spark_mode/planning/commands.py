@@ -24,9 +24,12 @@ def run_request(words: Sequence[str], name: str | None, size: int | None, rules:
 
 def _the_long_run(rules: Rules) -> str:
     names = [one.name for one in rules.workloads.values() if rules.runs_to_end(one) and not one.model]
-    if len(names) != 1:
-        message = f"rules.yaml has {len(names) or 'no'} workload{'s' * (len(names) > 1)} of a class that runs to its end"
-        raise UsageFault(f"{message}, so the command counts as which?", f"--as {' or --as '.join(names or ['WORKLOAD'])}")
+    if not names:
+        line = "workloads: training: {class: training, footprint: 30GB, runs_to_end: true, command: true}"
+        raise UsageFault("rules.yaml has no workload that runs to its end, for the command to count as", f"give it one: {line}")
+    if len(names) > 1:
+        message = f"rules.yaml has {len(names)} workloads that run to their end, so the command counts as which?"
+        raise UsageFault(message, f"--as {' or --as '.join(names)}")
     return names[0]
 
 

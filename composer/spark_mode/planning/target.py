@@ -61,6 +61,7 @@ def name_clash(project: Project, rules: Rules) -> str | None:
         if other and other.service != name and (other.service is None or other.service in project.services):
             what = f"the model {other.model} of {other.host}" if other.model else f"the service {other.service}"
             what = "no service, and known only outside" if other.only_outside else what
+            what = "a plain command" if other.command else what
             return f'"{name}" is a service of the Compose files, and in rules.yaml a workload that is {what}'
     return None
 

@@ -178,7 +178,10 @@ def _only_outside(session: Session) -> Iterator[Finding]:
     """Say what is never started, and whether it is seen at all."""
     for name, workload in session.rules.workloads.items():
         where = f"rules: workloads/{name}"
-        if workload.only_outside and session.rules.scope == "project":
+        if workload.command:
+            message = f"is what spark-mode run --as {name} runs: while that goes on it counts, and keeps out what a rule excludes"
+            yield Finding(level="info", where=where, message=message)
+        elif workload.only_outside and session.rules.scope == "project":
             message = "is known only outside the project, where nothing is looked at: it never counts"
             yield Finding(level="warning", where=where, message=message, fix="leave out scope: project")
         elif workload.only_outside:
