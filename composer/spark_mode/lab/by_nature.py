@@ -22,8 +22,9 @@ def with_nature(rules: Rules, project: Project) -> Rules:
     """
     own = (rule for rule in rules.rules if not is_by_nature(rule.name))
     workloads = {name: all_of_it(one, project) for name, one in rules.workloads.items()}
-    told = {"rules": (*own, *_same_name(project), *_same_port(project)), "workloads": workloads}
-    return rules.model_copy(update=told | {"replicas": {name: one.replicas for name, one in project.services.items()}})
+    several = {name: one.replicas for name, one in project.services.items() if one.replicas > 1}
+    told = {"rules": (*own, *_same_name(project), *_same_port(project)), "workloads": workloads, "replicas": several}
+    return rules.model_copy(update=told)
 
 
 def without_nature(rules: Rules) -> Rules:

@@ -224,7 +224,7 @@ class Rules(Strict):
     without_gpu: Annotated[frozenset[str], SkipJsonSchema()] = Field(default=frozenset(), exclude=True)
     """No key of the file: the services of the Compose project that no workload describes and that ask for no GPU."""
     replicas: Annotated[dict[str, int], SkipJsonSchema()] = Field(default={}, exclude=True)
-    """No key of the file: how many containers Compose starts of each service of the project."""
+    """No key of the file: how many containers Compose starts of each service of which it starts several."""
 
     @model_validator(mode="before")
     @classmethod
