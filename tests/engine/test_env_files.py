@@ -128,7 +128,7 @@ def require_the_gate_comes_and_goes(folder: Path, text: str, before: dict[str, s
         return
     assert compose_settings([env])["COMPOSE_FILE"].endswith(gate_file.NAME)
     assert gate_file.uninstall(folder)
-    assert compose_settings([env]) == {"COMPOSE_FILE": "c.yaml"} | before
+    assert compose_settings([env]) == before
 
 
 def compose_name(folder: str) -> str:

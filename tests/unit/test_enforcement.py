@@ -68,8 +68,8 @@ def test_every_service_has_a_gate_with_its_own_profiles(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["A=1\nCOMPOSE_FILE=compose/lab.yaml\nB=2\n", "COMPOSE_FILE='compose/lab.yaml'\n", "# nothing\n", None],
-    ids=["named", "quoted", "not named", "no .env"],
+    ["A=1\nCOMPOSE_FILE=compose/lab.yaml\nB=2\n", "COMPOSE_FILE=compose/lab.yaml\n", "# nothing\n", "A=1\n", None],
+    ids=["named", "named alone", "not named", "something else", "no .env"],
 )
 def test_the_gate_comes_and_goes_and_the_rest_of_the_lab_stays(text: str | None, tmp_path: Path) -> None:
     env = tmp_path / ".env"
@@ -82,11 +82,20 @@ def test_the_gate_comes_and_goes_and_the_rest_of_the_lab_stays(text: str | None,
     assert text is None or env.stat().st_mode & 0o777 == 0o640
     assert gate_file.uninstall(tmp_path)
     assert not gate_file.uninstall(tmp_path)
-    assert "COMPOSE_FILE=compose/lab.yaml\n" in env.read_text()
-    assert [line for line in (text or "").splitlines() if "COMPOSE" not in line] == [
-        line for line in env.read_text().splitlines() if "COMPOSE" not in line
-    ]
+    assert (env.read_text() if env.exists() else None) == text
     assert list(tmp_path.glob("*gate*")) == []
+
+
+@pytest.mark.parametrize("text", ["COMPOSE_FILE='compose/lab.yaml'\n", None], ids=["quoted", "named since"])
+def test_a_setting_that_others_made_or_changed_stays_without_the_gate(text: str | None, tmp_path: Path) -> None:
+    env = tmp_path / ".env"
+    if text is not None:
+        env.write_text(text)
+    gate_file.install(PROJECT, tmp_path, LabFiles(compose=(str(tmp_path / "compose/lab.yaml"),), rules="/srv/rules.yaml"))
+    if text is None:
+        env.write_text(env.read_text().replace(f":{gate_file.NAME}", f":{gate_file.NAME}:more.yaml"))
+    assert gate_file.uninstall(tmp_path)
+    assert env.read_text() == ("COMPOSE_FILE=compose/lab.yaml:more.yaml\n" if text is None else text.replace("'", ""))
 
 
 @pytest.mark.parametrize("name", [gate_file.NAME, gate_file.PROGRAM])

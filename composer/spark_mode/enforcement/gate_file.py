@@ -24,6 +24,7 @@ SCRIPT = """#!/bin/sh
 {mark}
 exec {command} "$@"
 """
+NAMED = "# spark-mode gate install: the next line is the gate's, and goes with it as long as it names beside it: "
 PREFIX = GATE
 FIX = "the lab's folder must be writable for this"
 _SETTING = re.compile(rf"\s*(?:export\s+)?{FILE}\s*[=:]")
@@ -68,12 +69,12 @@ def install(project: Project, lab: Path, files: LabFiles) -> Path:
 
 
 def uninstall(lab: Path) -> bool:
-    """Take the gate out of a lab again; return whether it was there. Raises ConfigurationError."""
+    """Take the gate out of a lab again, whose `.env` is as it was then; say whether it was there. Raises ConfigurationError."""
     for one in (lab / NAME, lab / PROGRAM):
         require_ours(one, MARK)
     named = _named(lab)
     if NAME in named:
-        put(lab / ".env", _with_files(lab, [one for one in named if one != NAME]), 0o644, FIX)
+        _unname(lab, [one for one in named if one != NAME])
     removed = [remove(lab / one, MARK, FIX) for one in (NAME, PROGRAM)]
     return any(removed) or NAME in named
 
@@ -103,15 +104,34 @@ def _named(lab: Path) -> list[str]:
     return [file for file in found.get(FILE, "").split(found.get(SEPARATOR, os.pathsep)) if file]
 
 
+def _unname(lab: Path, left: list[str]) -> None:
+    """Take what the gate added out of a lab's `.env`; a setting that others made or changed names what is left."""
+    lines, separator = _env_text(lab).splitlines(), compose_settings([lab / ".env"]).get(SEPARATOR, os.pathsep)
+    mark = f"{NAMED}{separator.join(left)}"
+    place = lines.index(mark) if mark in lines else len(lines)
+    if not any(map(_SETTING.match, lines[place + 1 : place + 2])):
+        put(lab / ".env", _with_files(lab, left), 0o644, FIX)
+    elif own := [*lines[:place], *lines[place + 2 :]]:
+        put(lab / ".env", "\n".join(own) + "\n", 0o644, FIX)
+    else:
+        remove(lab / ".env", NAMED, FIX)
+
+
 def _with_files(lab: Path, files: list[str]) -> str:
     """Return a lab's `.env` with these Compose files named, and otherwise the same.
 
     Raises ConfigurationError where Compose would not read them there.
     """
-    own, separator = _env_text(lab), compose_settings([lab / ".env"]).get(SEPARATOR, os.pathsep)
+    lines, separator = _env_text(lab).splitlines(), compose_settings([lab / ".env"]).get(SEPARATOR, os.pathsep)
     setting = f"{FILE}={separator.join(files)}"
-    lines = [setting if _SETTING.match(line) else line for line in own.splitlines()]
-    text = "\n".join(lines if setting in lines else [*lines, setting]) + "\n"
+    if NAME not in files:
+        lines = [line for line in lines if not line.startswith(NAMED)]
+    there = [place for place, line in enumerate(lines) if _SETTING.match(line)]
+    if there and _named(lab):
+        lines[there[-1]] = setting  # the last one counts
+    else:
+        lines += [f"{NAMED}{separator.join(one for one in files if one != NAME)}", setting]
+    text = "\n".join(lines) + "\n"
     with NamedTemporaryFile("w", encoding="utf-8") as trial:
         trial.write(text)
         trial.flush()
