@@ -16,7 +16,8 @@ from spark_mode.errors import ConfigurationError, Interrupted, UsageFault
 from spark_mode.lab.rules_reading import read_rules
 from spark_mode.lab.verbs import VERBS
 from spark_mode.planning.plan import StoppedTraining
-from spark_mode.session.discovery import Flags, find_lab, lab_setting
+from spark_mode.session.discovery import Flags, find_lab
+from spark_mode.session.set_lab import lab_setting
 from spark_mode.switching.report import Report
 
 ROOT = Path(__file__).parents[2]

@@ -27,6 +27,7 @@ from spark_mode.planning.planner import plan
 from spark_mode.planning.request import ModeRequest, RestoreRequest, StopRequest, UpRequest
 from spark_mode.session.discovery import Flags, find_lab
 from spark_mode.session.foreign_workloads import named_in_lab
+from spark_mode.session.set_lab import lab_setting, second_lab
 from tests.unit.first import read_back, spark
 
 GB = 10**9
@@ -297,6 +298,40 @@ def test_an_option_that_would_name_another_project_is_refused(flags: Flags, envi
 def test_a_folder_of_one_of_its_projects_is_no_lab_of_its_own(folder: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"no lab yet, and no other is taken for it"):
         find_lab(Flags(), {}, folder / "comfy")
+
+
+def set_to(folder: Path) -> dict[str, str]:
+    """Return the environment of somebody who has set the lab in a folder."""
+    environment = {"XDG_CONFIG_HOME": str(folder / "config")}
+    lab_setting(environment).parent.mkdir(parents=True)
+    lab_setting(environment).write_text(f"{folder / 'main'}\n")
+    return environment
+
+
+@pytest.mark.parametrize("env", ["", "COMPOSE_FILE=compose.yaml\n"])
+def test_in_a_folder_of_one_of_its_projects_the_set_lab_is_meant(folder: Path, env: str) -> None:
+    environment = set_to(folder)
+    (folder / "comfy" / ".env").write_text(env)
+    assert find_lab(Flags(), environment, folder / "comfy") == find_lab(Flags(), {}, folder / "main")
+    (folder / "comfy" / "rules.yaml").write_text("workloads: {}\n")
+    assert find_lab(Flags(), environment, folder / "comfy").compose == (f"{folder}/comfy/compose.yaml",)
+
+
+def test_another_folder_is_not_taken_for_the_set_lab(folder: Path) -> None:
+    environment = set_to(folder)
+    (folder / "else").mkdir()
+    (folder / "else" / "compose.yaml").write_text("services: {}\n")
+    with pytest.raises(ConfigurationError, match=r"no lab yet, and no other is taken for it"):
+        find_lab(Flags(), environment, folder / "else")
+
+
+def test_rules_of_their_own_over_a_project_of_the_set_lab_are_told_as_a_second_lab(folder: Path) -> None:
+    environment = set_to(folder)
+    assert second_lab(find_lab(Flags(), environment, folder / "main"), environment) is None
+    (folder / "comfy" / "rules.yaml").write_text("workloads: {}\n")
+    said = second_lab(find_lab(Flags(), environment, folder / "comfy"), environment)
+    assert said is not None
+    assert f"the lab in {folder}/main has what is here among its projects already" in said
 
 
 def test_an_extended_file_does_not_hand_its_projects_on() -> None:

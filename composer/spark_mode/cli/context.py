@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from spark_mode.errors import ConfigurationError, SparkModeError
-from spark_mode.lab.files import LabFiles
+from spark_mode.lab.files import RULES_NAME, LabFiles
 from spark_mode.lab.verbs import VERBS
 from spark_mode.readable import readable_lines
-from spark_mode.session.discovery import RULES_NAME, Flags, find_lab, find_rules, here
+from spark_mode.session.discovery import Flags, find_lab, find_rules, here
 
 if TYPE_CHECKING:
     from spark_mode.lab.project import Project

@@ -1,7 +1,7 @@
 """A first rules.yaml, made and shown: what was seen, what was answered, and what leads on."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ from spark_mode.lab.rules_reading import read_rules
 from spark_mode.lab.size import gb
 from spark_mode.session.discovery import Flags
 from spark_mode.session.first_look import first_look, this_machine
+from spark_mode.session.set_lab import second_lab
 
 
 class FirstRules(NamedTuple):
@@ -95,9 +96,13 @@ def first_rules(
         f"{f'the profile {profile}' if profile else 'what has no profile'} cannot be read, and is left out: {why}"
         for profile, why in look.resolved.unusable.items()
     ]
-    return FirstRules(
-        look.files, look.resolved.model, seen, proposal, text, (*unusable, *above, *notes(seen), *proposal.modes.said)
-    )
+    said = (*_second_lab(look.files, environment), *unusable, *above, *notes(seen), *proposal.modes.said)
+    return FirstRules(look.files, look.resolved.model, seen, proposal, text, said)
+
+
+def _second_lab(files: LabFiles, environment: Mapping[str, str]) -> Iterator[str]:
+    if said := second_lab(files, environment):
+        yield f"{said}; use it as it is, without this file: spark-mode status"
 
 
 def _places(files: LabFiles) -> tuple[str, ...]:

@@ -56,7 +56,7 @@ def _install_in_each(cli_options: CliOptions, session: "Session") -> None:
 def uninstall(cli_options: CliOptions) -> None:
     """Take the gate out of the lab again."""
     from spark_mode.enforcement.gate_file import uninstall as remove
-    from spark_mode.session.discovery import RULES_NAME
+    from spark_mode.lab.files import RULES_NAME
     from spark_mode.session.several import lab_of_rules
 
     lab = _lab(cli_options)

@@ -8,7 +8,8 @@ import click
 from spark_mode.atomic_file import replace_file
 from spark_mode.cli.context import CliOptions, output_options
 from spark_mode.errors import ConfigurationError
-from spark_mode.session.discovery import Flags, find_lab, here, lab_setting, set_folder
+from spark_mode.session.discovery import Flags, find_lab, here
+from spark_mode.session.set_lab import lab_setting, set_folder
 
 
 @click.command()

@@ -7,10 +7,10 @@ from spark_mode.cli.first_rules import FirstRules
 from spark_mode.cli.first_tables import shortened, sizes_table
 from spark_mode.errors import SparkModeError
 from spark_mode.init.together import together
-from spark_mode.lab.files import LabFiles
+from spark_mode.lab.files import RULES_NAME, LabFiles
 from spark_mode.readable import readable
 from spark_mode.session.compose_folder import COMPOSE_NAMES
-from spark_mode.session.discovery import RULES_NAME, here
+from spark_mode.session.discovery import here
 
 MOST, FEW = 8, 3
 """Lines of one kind, and names in a line, that are shown; the rest is counted."""

@@ -5,6 +5,8 @@ A tuple and no model: it is needed before anything that takes long to import.
 
 from typing import NamedTuple
 
+RULES_NAME = "rules.yaml"
+
 
 class LabFiles(NamedTuple):
     """The files of a lab, as absolute paths, with Compose's own options for them.

@@ -31,6 +31,7 @@ from spark_mode.reporting.undescribed import undescribed
 from spark_mode.session.foreign_workloads import hidden_from_others
 from spark_mode.session.rules_file import assumed_of_file
 from spark_mode.session.session import Session
+from spark_mode.session.set_lab import second_lab
 from spark_mode.sharing.directories import SET_UP
 
 RESURRECTING = ("always",)
@@ -55,6 +56,7 @@ def check(session: Session, compose_version: str, model: Mapping[str, Any] | Non
             where="compose",
             message=f"project{'s' * bool(project.parts)} {', '.join(project.names)}, {services} services",
         ),
+        *_second(session),
         *_assumed(session),
         *(finding for files in session.files.each for finding in _variables(files)),
         *_names(session),
@@ -90,6 +92,12 @@ def check(session: Session, compose_version: str, model: Mapping[str, Any] | Non
         *_machine(session, observed),
         *_measured(session),
     ]
+
+
+def _second(session: Session) -> Iterator[Finding]:
+    """Look for rules beside those of the lab that is set, over the same projects."""
+    if said := second_lab(session.files, os.environ):
+        yield Finding(level="warning", where="rules", message=said, fix=f"move {session.files.rules} away, or set the lab anew")
 
 
 def _assumed(session: Session) -> Iterator[Finding]:

@@ -1,7 +1,7 @@
 """Which lab is meant: flags, then the environment, then the working directory, then the lab that the user has set.
 
 It is never another one than people think: a directory that could be a lab and is none is refused, and none that is named with -C
-is passed over.
+is passed over. The folder of one of the projects that the set lab is made of is that lab's.
 
 It imports nothing heavy, because the questions to Compose start as soon as the files are known.
 """
@@ -12,13 +12,13 @@ from typing import NamedTuple
 
 from spark_mode.engine.env_files import FILE, NAME
 from spark_mode.errors import ConfigurationError, UsageFault
-from spark_mode.lab.files import LabFiles
+from spark_mode.lab.files import RULES_NAME, LabFiles
 from spark_mode.lab.places import may_name_projects
-from spark_mode.plain_file import plain_text, read_plain
+from spark_mode.plain_file import plain_text
 from spark_mode.session.compose_folder import own_env_files, settings_of, split_files, usual_files
+from spark_mode.session.set_lab import lab_setting, set_folder, set_lab_over
 from spark_mode.session.several import lab_of_rules
 
-RULES_NAME = "rules.yaml"
 _NAMING = {"files": "-f", "project_name": "-p", "project_directory": "--project-directory", "env_files": "--env-file"}
 """The options that name a project; so do variables that are exported."""
 _EXPORTED = (FILE, NAME, "COMPOSE_ENV_FILES")
@@ -120,11 +120,6 @@ def find_rules(flags: Flags, environment: Mapping[str, str], here: Path) -> str:
     return str(here / rules) if rules else find_lab(flags, environment, here).rules
 
 
-def lab_setting(environment: Mapping[str, str]) -> Path:
-    """Return the file in which the user's own lab is kept."""
-    return Path(environment.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "spark-mode" / "lab"
-
-
 def _compose_files(flags: Flags, environment: Mapping[str, str], here: Path, named: Sequence[str]) -> tuple[Path, Sequence[str]]:
     if flags.files:
         return here, flags.files
@@ -137,6 +132,8 @@ def _compose_files(flags: Flags, environment: Mapping[str, str], here: Path, nam
 def lab_folder(flags: Flags, environment: Mapping[str, str], here: Path) -> Path:
     """Return the directory of the lab where no Compose file is named. Raises ConfigurationError when there is none."""
     named, rules = named_env_files(flags, environment, here), _rules_named(flags, environment)
+    if not (rules or (here / RULES_NAME).is_file()) and (whole := set_lab_over([here], environment)):
+        return whole
     if _in_folder(here, environment, named, rules):
         return here
     if compose := usual_files(here):
@@ -153,18 +150,6 @@ def lab_folder(flags: Flags, environment: Mapping[str, str], here: Path) -> Path
         message = f"the lab in {lab_setting(environment)}, {folder}, has no Compose file with a {RULES_NAME}"
         raise ConfigurationError(message, "set it anew: spark-mode lab DIR; or forget it: spark-mode lab --unset")
     return folder
-
-
-def set_folder(environment: Mapping[str, str]) -> Path | None:
-    """Return the directory that the user has set, if one is. Raises ConfigurationError where it cannot be read, or is gone."""
-    setting = lab_setting(environment)
-    if not setting.is_file():
-        return None
-    try:
-        return Path(read_plain(setting).decode().strip()).resolve(strict=True)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "is not a path"
-        raise ConfigurationError(f"the lab that is set in {setting}: {reason}", "set it anew: spark-mode lab DIR") from None
 
 
 def _make_it_one(folder: Path, environment: Mapping[str, str]) -> str:

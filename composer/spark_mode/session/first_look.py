@@ -16,12 +16,12 @@ from spark_mode.init.several import merged
 from spark_mode.init.sizing import Size, rounded
 from spark_mode.init.survey import Machine
 from spark_mode.journal.measurements import footprints, read_measurements
-from spark_mode.lab.files import LabFiles
+from spark_mode.lab.files import RULES_NAME, LabFiles
 from spark_mode.lab.places import Place
 from spark_mode.lab.rules_reading import read_rules
 from spark_mode.lab.size import GB
 from spark_mode.plain_file import read_plain
-from spark_mode.session.discovery import RULES_NAME, Flags, find_project, require_unnamed
+from spark_mode.session.discovery import Flags, find_project, require_unnamed
 from spark_mode.session.several import lab_of_places
 from spark_mode.sharing.directories import own_directory, shared_directories
 

@@ -1,0 +1,50 @@
+"""The lab that the user has set to be used from anywhere, and the folders that are its own."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from spark_mode.errors import ConfigurationError
+from spark_mode.lab.files import RULES_NAME, LabFiles
+from spark_mode.plain_file import read_plain
+from spark_mode.session.several import lab_of_rules
+
+
+def lab_setting(environment: Mapping[str, str]) -> Path:
+    """Return the file in which the user's own lab is kept."""
+    return Path(environment.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "spark-mode" / "lab"
+
+
+def set_folder(environment: Mapping[str, str]) -> Path | None:
+    """Return the directory that the user has set, if one is. Raises ConfigurationError where it cannot be read, or is gone."""
+    setting = lab_setting(environment)
+    if not setting.is_file():
+        return None
+    try:
+        return Path(read_plain(setting).decode().strip()).resolve(strict=True)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is not a path"
+        raise ConfigurationError(f"the lab that is set in {setting}: {reason}", "set it anew: spark-mode lab DIR") from None
+
+
+def set_lab_over(folders: Iterable[Path], environment: Mapping[str, str]) -> Path | None:
+    """Return the directory of the set lab where Compose files of one of its several projects lie in one of these folders."""
+    try:
+        whole = set_folder(environment)
+        several = lab_of_rules(str(whole / RULES_NAME)) if whole else None
+    except ConfigurationError:  # which is no answer; whoever uses that lab is told
+        return None
+    theirs = folders_of(several) if several else set()
+    return whole if theirs & {folder.resolve() for folder in folders} else None
+
+
+def second_lab(files: LabFiles, environment: Mapping[str, str]) -> str | None:
+    """Say that the set lab is made of these files' projects, too, by other rules; None where it is not."""
+    whole = set_lab_over(folders_of(files), environment)
+    if whole is None or (whole / RULES_NAME).resolve() == Path(files.rules).resolve():
+        return None
+    return f"the lab in {whole} has what is here among its projects already: with rules of its own it is planned twice"
+
+
+def folders_of(files: LabFiles) -> set[Path]:
+    """Return the folders in which the Compose files of a lab's projects lie."""
+    return {Path(file).parent.resolve() for one in files.each for file in one.compose if "://" not in file}
