@@ -1,5 +1,7 @@
 """What a mistake on the command line is told: a hint that leads on when it is followed, and never one that agrees to a loss."""
 
+from pathlib import Path
+
 import click
 import pytest
 
@@ -37,6 +39,13 @@ def told(*arguments: str) -> tuple[str, str | None]:
 )
 def test_a_word_of_the_lab_that_is_no_command_is_told_the_command_that_takes_it(word: str, hint: str) -> None:
     assert told(word) == (f'no such command "{word}"', hint)
+
+
+@pytest.mark.parametrize("before", [(), ("plan",)])
+def test_a_plain_command_of_the_lab_is_told_what_runs_it(before: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").write_text("workloads: {tune: {class: tuning, footprint: 1GB, command: true}}\n")
+    hint = f"it is a plain command: spark-mode {' '.join((*before, 'run'))} --as tune -- COMMAND"
+    assert told("--rules", str(tmp_path / "rules.yaml"), *before, "tune")[1] == hint
 
 
 def test_a_word_that_is_near_a_command_is_told_that_command() -> None:

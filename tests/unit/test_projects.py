@@ -25,6 +25,7 @@ from spark_mode.planning.observed import Container, Memory, Observed
 from spark_mode.planning.plan import Plan
 from spark_mode.planning.planner import plan
 from spark_mode.planning.request import ModeRequest, RestoreRequest, StopRequest, UpRequest
+from spark_mode.planning.together import named_workloads
 from spark_mode.session.discovery import Flags, find_lab
 from spark_mode.session.foreign_workloads import named_in_lab
 from spark_mode.session.set_lab import lab_setting, second_lab
@@ -123,9 +124,17 @@ def test_a_name_that_two_projects_have_is_refused_with_how_to_write_it(request_:
     with pytest.raises(UsageFault) as refused:
         planned(request_)
     assert refused.value.hint == "name one of them: main/ui, comfy/ui"
-    with pytest.raises(ConfigurationError, match=r"several projects have one of that name: main/ui, comfy/ui"):
-        planned_with = rules(RULES.replace("main/ui", "ui"))
-        plan(UpRequest(names=("ui",)), LAB, planned_with, seen(), 128 * GB)
+    with pytest.raises(UsageFault) as refused:
+        named_workloads(["ui"], read_rules(RULES, "rules.yaml", lambda _: ""), LAB)
+    assert refused.value.hint == "name one of them: main/ui, comfy/ui"
+
+
+@pytest.mark.parametrize("request_", [UpRequest(names=("ui",)), ModeRequest(mode="page")], ids=str)
+def test_a_name_that_two_projects_have_is_told_so_where_rules_yaml_has_it(request_: UpRequest | ModeRequest) -> None:
+    planned_with = rules(RULES.replace("main/ui", "ui").replace("modes: {", "modes: {page: {services: [ui]}, "))
+    with pytest.raises(ConfigurationError, match="and several projects have one of that name") as refused:
+        plan(request_, LAB, planned_with, seen(), 128 * GB)
+    assert refused.value.hint == "name one of them in rules.yaml: main/ui, comfy/ui"
 
 
 def test_what_is_written_with_its_project_is_understood_where_that_is_not_needed() -> None:
@@ -150,11 +159,29 @@ def test_a_project_that_cannot_be_read_is_unusable_with_its_reason_and_the_other
     assert "training" in found.target
 
 
+@pytest.mark.parametrize(
+    ("request_", "said"),
+    [
+        (ModeRequest(mode="page"), "the mode page runs in the service vllm"),
+        (UpRequest(names=("vllm",)), 'nothing is known of "vllm"'),
+        (RestoreRequest(names=("vllm",)), "vllm ran before"),
+    ],
+    ids=str,
+)
+def test_what_no_project_has_is_not_laid_to_the_one_that_cannot_be_read(request_: ModeRequest, said: str) -> None:
+    planned_with = rules(RULES.replace("modes: {", "modes: {page: {services: [vllm]}, "), BROKEN)
+    with pytest.raises(ConfigurationError, match=f"{said}, which no other project has, and Compose cannot read") as refused:
+        plan(request_, BROKEN, planned_with, seen(), 128 * GB)
+    assert "where it is of no project there, name its own under projects" in (refused.value.hint or "")
+
+
 def test_what_ran_before_comes_back_as_far_as_it_can_be_read_and_the_reason_is_said() -> None:
     found = planned(RestoreRequest(names=("training", "comfyui")), of=BROKEN)
     assert "training" in found.target
     assert "comfyui ran before, and Compose cannot read the project comfy: comfy/compose.yaml: is broken" in found.warnings
-    with pytest.raises(ConfigurationError, match=r"comfyui ran before, and Compose cannot read the project comfy"):
+    with pytest.raises(
+        ConfigurationError, match=r"comfyui ran before, which no other project has, and Compose cannot read the project comfy"
+    ):
         planned(RestoreRequest(names=("comfyui",)), of=BROKEN)
 
 

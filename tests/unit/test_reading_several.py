@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from spark_mode.errors import ConfigurationError
+from spark_mode.reporting.check import check
 from spark_mode.session.discovery import Flags, find_lab
 from spark_mode.session.session import Session
 
@@ -45,6 +46,29 @@ def test_both_are_read_and_the_first_gives_the_name(lab: Path) -> None:
     assert (session.project.name, session.project.names) == ("the-main", ("the-main", "the-comfy"))
     assert list(session.project.services) == ["page", "comfyui"]
     assert f"{lab}/comfy/compose.yaml" in session.inputs
+
+
+def findings(lab: Path) -> dict[str, str]:
+    """Return how `check` mends what is wrong with the rules of a lab."""
+    return {one.where: f"{one.fix}" for one in check(opened(lab), "2.40.3") if one.level in ("error", "warning") and one.fix}
+
+
+def test_check_tells_what_a_workload_names_that_is_nowhere_and_what_it_may_be_instead(lab: Path) -> None:
+    (lab / "main" / "rules.yaml").write_text(RULES.replace("{comfyui", "{tune: {class: t, footprint: 1GB}, comfyui"))
+    assert findings(lab)["rules: workloads/tune"] == "correct one of the two; or, where it is a plain command: command: true"
+    (lab / "comfy" / "compose.yaml").write_text("page")
+    (lab / "main" / "rules.yaml").write_text(RULES.replace("comfyui:", "page:"))
+    assert findings(lab)["rules: workloads/page"] == "name one of them: the-main/page, the-comfy/page"
+
+
+def test_check_does_not_have_rules_corrected_for_a_project_that_cannot_be_read(lab: Path) -> None:
+    (lab / "comfy" / "compose.yaml").write_text("broken")
+    (lab / "main" / "rules.yaml").write_text(
+        f"{RULES}modes: {{m: {{services: [comfyui]}}, n: {{class: images, profiles: [p]}}}}\n"
+    )
+    found = findings(lab)
+    assert [one for one in found if one.startswith("rules: ")] == ["rules: modes/m"]
+    assert found["rules: modes/m"].startswith("correct that, or, where it is of no project there, name its own")
 
 
 @pytest.mark.parametrize("broken", ["main", "comfy"])

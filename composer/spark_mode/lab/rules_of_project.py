@@ -1,6 +1,6 @@
 """What rules.yaml leaves to the Compose project: the class of a mode, and what a service without a GPU counts."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from spark_mode.lab.joined import with_lab_names
 from spark_mode.lab.project import Project
@@ -24,20 +24,16 @@ def with_project(rules: Rules, project: Project) -> Rules:
     return rules.model_copy(update={"modes": told, "without_gpu": frozenset(_without_gpu(rules, project))})
 
 
-def absent_services(rules: Rules, project: Project) -> Iterator[str]:
-    """Yield what rules.yaml says of services that the Compose files do not have, with the nearest that they have."""
+def absent_services(rules: Rules, project: Project, meant: Sequence[str]) -> Iterator[str]:
+    """Yield what rules.yaml says of services that the Compose files do not have, and by which one of those `meant` may be."""
     for section, entries in (("workloads", rules.workloads), ("hosts", rules.hosts)):
         for name, entry in entries.items():
-            if entry.service is not None and entry.service not in project.services:
-                near = near_service(entry.service, project)
+            if entry.service is None or entry.service in project.services:
+                continue
+            if namesakes := {*project.namesakes(entry.service)} & {*meant}:
+                yield f"{section}/{name}/service: several projects have a service {entry.service}; it is {' or '.join(namesakes)}"
+            elif near := suggest(entry.service, meant):
                 yield f"{section}/{name}/service: the Compose files have no service {entry.service}{near}"
-
-
-def near_service(wrong: str, project: Project) -> str:
-    """Return how to write the service that was meant, where several projects have one of that name or one is near."""
-    if meant := project.namesakes(wrong):
-        return f"; several projects have one of that name: {', '.join(meant)}"
-    return suggest(wrong, project.services)
 
 
 def classes_of_target(services: Iterable[str], models: Iterable[str], rules: Rules) -> frozenset[str]:

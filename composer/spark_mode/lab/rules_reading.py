@@ -20,6 +20,7 @@ from spark_mode.lab.verbs import NO_MODES, VERBS
 from spark_mode.lab.workload import Workload
 
 MOST_MISTAKES = 20
+_FIRST_OF_CLASS = "; no workload is of it: name one, such as a plain command: {0}: {{class: {0}, footprint: 30GB, command: true}}"
 _SCALE = re.compile(r"\d{1,6}(?:/0*[1-9]\d{0,5}|\.\d{1,6})?", re.ASCII)
 _TAGS = tuple(f"<{kind}>" for kind in RULE_KINDS)
 _OURS = {"name": "", "variant": '; did you mean "variants"?', "class_": '; did you mean "class"?'}
@@ -229,6 +230,7 @@ def _wrong_members(rules: Rules, index: int, rule: Exclusive | AtMost | Careful 
     for position, member in enumerate(members):
         if member not in known:
             kind = "workload" if isinstance(rule, AtMost) else "class"
-            yield f'rules/{index}/{key}/{position}: unknown {kind} "{member}"{suggest(member, known)}'
+            near = suggest(member, known) or (_FIRST_OF_CLASS.format(member) if kind == "class" else "")
+            yield f'rules/{index}/{key}/{position}: unknown {kind} "{member}"{near}'
         if member in members[:position]:
             yield f'rules/{index}/{key}/{position}: "{member}" is there twice'

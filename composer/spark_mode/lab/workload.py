@@ -12,6 +12,8 @@ from spark_mode.lab.size import Size, parse_size
 LONGEST_NAME = 100
 NAME = r"^[a-zA-Z0-9][a-zA-Z0-9_.:/-]*$"
 Name = Annotated[str, Field(pattern=NAME, max_length=LONGEST_NAME)]
+COMMAND = "command: true"
+"""What a workload says that is nothing but a plain command."""
 Text = Annotated[str, Field(min_length=1)]
 
 

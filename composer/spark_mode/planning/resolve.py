@@ -10,9 +10,9 @@ from spark_mode.frozen import Frozen
 from spark_mode.lab.project import Project
 from spark_mode.lab.replicas import of_one
 from spark_mode.lab.rules import Mode, Rules
-from spark_mode.lab.rules_of_project import absent_services, classes_of_mode, classes_of_target, near_service, rule_about
+from spark_mode.lab.rules_of_project import absent_services, classes_of_mode, classes_of_target, rule_about
 from spark_mode.lab.rules_reading import suggest
-from spark_mode.lab.workload import Workload
+from spark_mode.lab.workload import COMMAND, Workload
 from spark_mode.planning.mode import base_services, mode_text
 from spark_mode.planning.observed import of_size
 from spark_mode.planning.request import ModeRequest, Request, RestoreRequest, RunRequest, StopRequest, UpRequest, split_variant
@@ -83,11 +83,15 @@ class _Collector:
     def service(self, name: str, where: str) -> None:
         """Take a service that `where` in rules.yaml says it runs in. Raises ConfigurationError."""
         if name not in self.project.services:
+            said = f'{where}: rules.yaml says it runs in the service "{name}", '
+            if meant := self.project.namesakes(name):
+                message = f"{said}and several projects have one of that name"
+                raise ConfigurationError(message, f"name one of them in rules.yaml: {', '.join(meant)}")
             _require_read(self.project, f"{where} runs in the service {name}")
+            other = f", or, for a plain command, {COMMAND} in its place" if where in self.rules.workloads else ""
             raise ConfigurationError(
-                f'{where}: rules.yaml says it runs in the service "{name}", which the Compose files do not have'
-                + near_service(name, self.project),
-                "correct the service in rules.yaml, or add it to the Compose files",
+                f"{said}which the Compose files do not have{suggest(name, self.project.services)}",
+                f"correct the service in rules.yaml, or add it to the Compose files{other}",
             )
         self.services.append(name)
 
@@ -125,9 +129,12 @@ def find_workload(rules: Rules, name: str, also: tuple[str, ...] = ()) -> Worklo
 
 
 def _require_read(project: Project, said: str) -> None:
-    """Raise ConfigurationError where Compose cannot read one of several projects, which may have what is `said` of it."""
+    """Raise ConfigurationError where Compose cannot read one of several projects, which may have what is `said` last."""
     if unread := project.unread:
-        raise ConfigurationError(f"{said}, and {unread}", "correct that; the other projects can be used meanwhile")
+        hint = (
+            "correct that, or, where it is of no project there, name its own under projects in rules.yaml; the others can be used"
+        )
+        raise ConfigurationError(f"{said}, which no other project has, and {unread}", hint)
 
 
 def find_named(name: str, project: Project, rules: Rules, also: tuple[str, ...]) -> Workload:
@@ -135,7 +142,7 @@ def find_named(name: str, project: Project, rules: Rules, also: tuple[str, ...])
     if rules.find(name) is None and (meant := project.namesakes(name)):
         raise UsageFault(f'several projects have a service "{name}"', f"name one of them: {', '.join(meant)}")
     if rules.find(name) is None:
-        _require_read(project, f'"{name}" is not known')
+        _require_read(project, f'nothing is known of "{name}"')
     return find_workload(rules, name, also)
 
 
@@ -180,17 +187,23 @@ def _require_class(name: str, mode: Mode, collector: _Collector) -> None:
     found = classes_of_target(services, collector.models, rules)
     if mode.class_ in found:
         return
-    gone = "; ".join(absent_services(rules, project))
+    gone = "; ".join(absent_services(rules, project, services))
     if not mode.class_:
         classes = classes_of_mode(mode, rules, project)
         run = " and ".join(classes) or "nothing with a class"
-        hint = f"write the one that it is: modes/{name}/class in rules.yaml" if classes or not gone else f"in rules.yaml: {gone}"
+        hint = f"in rules.yaml: {gone}" if gone and not classes else f"give it one: {_with_a_class(name, mode, classes)}"
         raise ConfigurationError(f"the mode {name} has no class in rules.yaml, and what it runs is {run}", hint)
     if gone or (rule := rule_about(mode.class_, rules)):
         raise ConfigurationError(
             f"the mode {name} is of class {mode.class_}, and nothing that it runs is: {', '.join(services) or 'no service'}",
             f"in rules.yaml: {gone}" if gone else f"rule {rule} would not hold for it; {class_fix(mode.class_, found)}",
         )
+
+
+def _with_a_class(name: str, mode: Mode, classes: Iterable[str]) -> str:
+    """Return how a mode is written that says its class."""
+    key, members = ("profiles", mode.profiles) if mode.profiles else ("services", mode.services)
+    return f"{name}: {{class: {' or '.join(classes) or 'CLASS'}, {key}: [{', '.join(members)}]}}"
 
 
 def class_fix(class_: str, found: Iterable[str]) -> str:
@@ -230,6 +243,8 @@ def taken_by(word: str, rules: Rules) -> Taken | None:
     if word == "idle":
         return Taken("nothing runs then", "stop")
     workload = rules.find(word)
+    if workload and workload.command:
+        return Taken("it is a plain command", f"run --as {word} -- COMMAND")
     return Taken("it is a workload", f"up {word}") if workload and not workload.only_outside else None
 
 

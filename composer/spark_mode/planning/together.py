@@ -16,7 +16,7 @@ from spark_mode.planning.conflicts import conflicts
 from spark_mode.planning.mode import base_services, mode_text
 from spark_mode.planning.observed import Observed
 from spark_mode.planning.request import ModeRequest
-from spark_mode.planning.resolve import Target, find_workload, resolve
+from spark_mode.planning.resolve import Target, find_named, resolve
 from spark_mode.planning.target import leave_out_excluded, members, require_described, require_startable, workloads
 
 NAMED = 5
@@ -106,7 +106,7 @@ def _named(name: str, rules: Rules, project: Project) -> tuple[Workload, ...]:
     elif rules.find(name) is None and name in rules.modes:
         raise UsageFault(f'"{name}" is a mode, and is asked for as one', f"spark-mode plan {name}")
     else:
-        return (find_workload(rules, name, (*project.profiles, *project.services)),)
+        return (find_named(name, project, rules, (*project.profiles, *project.services)),)
     require_described(target, project, rules)
     return workloads(target, rules, Observed())
 

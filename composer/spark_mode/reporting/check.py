@@ -18,6 +18,7 @@ from spark_mode.lab.rules import Rules
 from spark_mode.lab.rules_of_project import rule_about
 from spark_mode.lab.size import gb_text
 from spark_mode.lab.unsaid_long_run import SAY_IT, UNSAID, unsaid_long_run
+from spark_mode.lab.workload import COMMAND
 from spark_mode.planning.advice import SHORT_GRACE
 from spark_mode.planning.conflicts import member
 from spark_mode.planning.observed import Observed
@@ -141,14 +142,25 @@ def _unusable(session: Session) -> Iterator[Finding]:
 def _modes(session: Session) -> Iterator[Finding]:
     for name, mode in session.rules.modes.items():
         for profile in mode.profiles:
-            if profile not in session.project.profiles:
+            if profile not in session.project.profiles and not session.project.unread:
                 message = f"the profile {profile} is not in the Compose files"
                 yield Finding(level="error", where=f"rules: modes/{name}", message=message, fix="correct one of the two")
     for name, workload in session.rules.workloads.items():
-        service = session.rules.service_of(workload)
-        if service is not None and service not in session.project.services and not session.project.unread:
-            message = f"its service {service} is not in the Compose files"
-            yield Finding(level="warning", where=f"rules: workloads/{name}", message=message, fix="correct one of the two")
+        if runs_in := session.rules.service_of(workload):
+            other = f"; or, where it is a plain command: {COMMAND}" if workload.service else ""
+            yield from _no_service(session, runs_in, f"rules: workloads/{name}", other)
+
+
+def _no_service(session: Session, service: str, where: str, other: str) -> Iterator[Finding]:
+    """Say that there is no such service, or several; where a project cannot be read that may have it, that one is told alone."""
+    if service in session.project.services:
+        return
+    if meant := session.project.namesakes(service):
+        message = f"several projects have a service {service}"
+        yield Finding(level="warning", where=where, message=message, fix=f"name one of them: {', '.join(meant)}")
+    elif not session.project.unread:
+        message = f"its service {service} is not in the Compose files"
+        yield Finding(level="warning", where=where, message=message, fix=f"correct one of the two{other}")
 
 
 def _services(session: Session) -> Iterator[Finding]:
