@@ -133,6 +133,7 @@ def test_a_plan_that_may_not_stop_a_unit_is_refused_before_anything_is_stopped(o
         Transaction(session, SwitchOptions(yes=True), Nobody(), None).switch(TRAINING)
     refusal = session.plan(TRAINING).refusal
     assert refusal and refusal.kind == "configuration"
+    assert "or, where systemd does not run it, leave out its unit: in rules.yaml" in (refusal.hint or "")
     assert on.acts == acts
     stop = session.plan(StopRequest())
     assert (stop.refusal, stop.warnings[-1]) == (None, "you may not stop served.service"), "a stop does what it can"

@@ -33,6 +33,7 @@ from spark_mode.session.foreign_workloads import hidden_from_others
 from spark_mode.session.rules_file import assumed_of_file
 from spark_mode.session.session import Session
 from spark_mode.session.set_lab import second_lab
+from spark_mode.session.unit_rights import way_out
 from spark_mode.sharing.directories import SET_UP
 
 RESURRECTING = ("always",)
@@ -261,8 +262,7 @@ def _units(session: Session, observed: Observed) -> Iterator[Finding]:
             continue
         runs = name in observed.active_services
         if fault := session.units.fault(host.unit, "stop" if runs else "start"):
-            fix = f"see it: systemctl status {host.unit}"
-            yield Finding(level="error", where=f"rules: hosts/{name}", message=fault, fix=fix)
+            yield Finding(level="error", where=f"rules: hosts/{name}", message=fault, fix=way_out(host.unit))
 
 
 def _absent(session: Session, observed: Observed) -> Iterator[Finding]:

@@ -7,6 +7,11 @@ from spark_mode.lab.project import Project
 from spark_mode.planning.plan import Plan, Refusal, Start, Stop
 
 
+def way_out(unit: str) -> str:
+    """Return what to do about a unit that cannot be started or stopped."""
+    return f"see it: systemctl status {unit}; or, where systemd does not run it, leave out its unit: in rules.yaml"
+
+
 def permitted(plan: Plan, project: Project, units: Callable[[], Units], is_stop: bool) -> Plan:
     """Return a plan, refused where this user cannot have a unit started or stopped; a stop does what it can, and says so.
 
@@ -19,6 +24,6 @@ def permitted(plan: Plan, project: Project, units: Callable[[], Units], is_stop:
         if service and service.unit and (fault := units().fault(service.unit, step.action)):
             if is_stop:
                 return plan.model_copy(update={"warnings": (*plan.warnings, fault)})
-            refusal = Refusal(message=fault, hint=f"see it: systemctl status {service.unit}", kind="configuration")
+            refusal = Refusal(message=fault, hint=way_out(service.unit), kind="configuration")
             return plan.model_copy(update={"refusal": refusal, "steps": ()})
     return plan
