@@ -80,7 +80,7 @@ def test_what_ran_before_comes_back_when_training_ends_whatever_its_exit_code(la
             docker(end, lab.running()["training"][0])
             done = ends(following)
             assert done.code == 0, done
-            assert "audio omni: done in" in done.out
+            assert "restore (audio omni): done in" in done.out
             assert set(lab.running()) == {"omni"}
     witness.require(audio_starts=2, training_starts=2)
 

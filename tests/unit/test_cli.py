@@ -280,7 +280,12 @@ def test_an_option_after_two_dashes_is_no_command() -> None:
         ("up ollama", "idle", "up ollama: done in 2.0 s"),
         ("stop whisper", "custom", "stop whisper: done in 2.0 s"),
         ("stop", "idle", "idle: done in 2.0 s"),
+        ("stop", "custom", "stop: done in 2.0 s"),
         ("audio omni", "audio omni", "audio omni: done in 2.0 s"),
+        ("chat", "page", "chat: done in 2.0 s"),
+        ("pictures", "custom", "pictures: done in 2.0 s"),
+        ("restore", "page", "restore (page): done in 2.0 s"),
+        ("restore", "custom", "restore: done in 2.0 s"),
     ],
 )
 def test_what_is_said_to_be_done_is_what_was_asked_for_or_the_mode_that_is_on(request_: str, mode: str, said: str) -> None:

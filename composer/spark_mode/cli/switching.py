@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 from spark_mode.switching.watcher import Watcher
 
 WITHOUT_END = -1.0
+NAMELESS = ("custom", "unknown")
+"""What a lab is called that is in none of its modes, or in nobody knows which."""
 _OF_REQUEST = {"force": "force", "drop_caches": "drop_caches", "ready_seconds": "timeout"}
 """Fields of a request and the options that set them."""
 
@@ -127,11 +129,14 @@ def summary(report: "Report") -> str:
     if report.outcome == "unchanged":
         return f"nothing to do: {report.note}"
     if report.outcome == "recovered":
-        return f"{report.request} was recovered: {report.note}\n{report.mode}: done in {report.seconds:.1f} s"
+        said = "recover" if report.mode in NAMELESS else report.mode
+        return f"{report.request} was recovered: {report.note}\n{said}: done in {report.seconds:.1f} s"
     done = f"{_what_is_done(report)}: done in {report.seconds:.1f} s"
     return f"{done}; {report.note}" if report.note else done
 
 
 def _what_is_done(report: "Report") -> str:
-    """Return the mode that is on; of names that were added or stopped what was asked for, which is true whatever else runs."""
-    return report.request if report.request.startswith(("up ", "stop ")) else report.mode
+    """Return what was asked for, which is true whatever else runs; the mode only where the words do not tell it."""
+    if report.request == "restore" and report.mode not in NAMELESS:
+        return f"restore ({report.mode})"
+    return report.mode if (report.request, report.mode) == ("stop", "idle") else report.request
