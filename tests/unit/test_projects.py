@@ -1,16 +1,21 @@
 """A lab of several Compose projects: found by its rules, planned over as one, and each service asked of its own project."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from spark_mode.cli.context import CliOptions
+from spark_mode.cli.main import cli
+from spark_mode.enforcement.gate import Question, ask
 from spark_mode.enforcement.trust import require_trusted
 from spark_mode.enforcement.unit import unit_text
 from spark_mode.engine.compose_of_several import ComposeOfSeveral
 from spark_mode.engine.doors import ChosenVariant
-from spark_mode.errors import ConfigurationError, UsageFault
+from spark_mode.errors import ConfigurationError, SparkModeError, UsageFault
 from spark_mode.init.propose import propose
 from spark_mode.init.several import merged
 from spark_mode.init.survey import survey
@@ -254,6 +259,8 @@ def test_ports_and_names_exclude_across_projects() -> None:
         ("[{name: a}]", "projects/0: name the files"),
         ("[., {files: a.yaml}]", "projects/1/files: expected a list"),
         ("[., {files: [a.yaml], name: 1}]", "projects/1/name: expected the name"),
+        ("[., ~/comfy]", "projects/1: ~/comfy: ~ is no home here; write the path from / on"),
+        ("[., {files: [~/a.yaml]}]", "projects/1: ~/a.yaml: ~ is no home here"),
     ],
 )
 def test_a_mistake_in_projects_is_told_with_its_place(written: str, where: str) -> None:
@@ -359,6 +366,50 @@ def test_rules_of_their_own_over_a_project_of_the_set_lab_are_told_as_a_second_l
     said = second_lab(find_lab(Flags(), environment, folder / "comfy"), environment)
     assert said is not None
     assert f"the lab in {folder}/main has what is here among its projects already" in said
+
+
+@pytest.mark.parametrize(
+    ("projects", "said", "fix"),
+    [
+        ("[., ./]", "projects/1: it is the same as projects/0", "leave one of them out"),
+        ("[., ../comfy/, ../comfy]", "projects/2: it is the same as projects/1", "leave one of them out"),
+        (
+            "[., ../comfy/compose.yaml]",
+            "projects/1: ../comfy/compose.yaml is a file, and no folder",
+            "name its folder, or the file as one: {files: [../comfy/compose.yaml]}",
+        ),
+    ],
+)
+def test_what_is_no_folder_or_there_twice_is_told_with_its_own_mend(projects: str, said: str, fix: str, folder: Path) -> None:
+    (folder / "main" / "rules.yaml").write_text(f"projects: {projects}\nworkloads: {{}}\n")
+    with pytest.raises(ConfigurationError, match=f"rules.yaml: {said}") as refused:
+        find_lab(Flags(), {}, folder / "main")
+    assert refused.value.hint == fix
+
+
+def test_one_file_may_be_two_projects_of_different_names(folder: Path) -> None:
+    twice = "[{files: [compose.yaml], name: a}, {files: [compose.yaml], name: b}]"
+    (folder / "main" / "rules.yaml").write_text(f"projects: {twice}\nworkloads: {{}}\n")
+    assert [one.project_name for one in find_lab(Flags(), {}, folder / "main").each] == ["a", "b"]
+
+
+def test_a_gate_goes_from_the_folders_that_are_there_and_the_one_that_is_gone_is_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "comfy").rename(folder / "moved")
+    monkeypatch.chdir(folder / "main")
+    done = CliRunner().invoke(cli, ["gate", "uninstall"], obj=(options := CliOptions()))
+    assert f"the gate of {folder}/main was not there" in done.output
+    assert f"{folder}/comfy is not there, and rules.yaml names it; in its new place: spark-mode gate uninstall" in done.output
+    assert options.exit_code == 3
+
+
+@pytest.mark.parametrize("gone", ["main/rules.yaml", "main"])
+def test_a_gate_whose_lab_is_gone_says_what_leads_on_where_docker_compose_asks(gone: str, folder: Path) -> None:
+    (folder / gone).rename(folder / "moved")
+    with pytest.raises(SparkModeError, match=f"{folder}/{gone} is gone, which this gate judges by") as refused:
+        ask(Question("comfy", folder / "main", f"{folder}/main/rules.yaml", "comfyui"), os.getpid())
+    assert "spark-mode gate install; without the gate, and the rule: spark-mode gate uninstall" in (refused.value.hint or "")
 
 
 def test_an_extended_file_does_not_hand_its_projects_on() -> None:

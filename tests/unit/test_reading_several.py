@@ -112,6 +112,8 @@ def test_what_the_rules_say_of_the_projects_holds_once_they_say_it(lab: Path) ->
 
 
 def test_two_projects_of_one_name_are_refused(lab: Path) -> None:
-    (lab / "main" / "rules.yaml").write_text(RULES.replace("../comfy", "../main"))
+    (lab / "other" / "main").mkdir(parents=True)
+    (lab / "other" / "main" / "compose.yaml").write_text("comfyui")
+    (lab / "main" / "rules.yaml").write_text(RULES.replace("../comfy", "../other/main"))
     with pytest.raises(ConfigurationError, match=r"rules.yaml: projects: two of them have the name the-main"):
         opened(lab)

@@ -62,7 +62,10 @@ def uninstall(cli_options: CliOptions) -> None:
     lab = _lab(cli_options)
     several = lab_of_rules(str(lab / (cli_options.flags.rules or RULES_NAME)))
     folders = [Path(one.folder) for one in several.each if one.folder] if several else [lab]
-    said = [f"the gate of {folder} {'is removed' if remove(folder) else 'was not there'}" for folder in folders]
+    gone = [folder for folder in folders if not folder.is_dir()]
+    said = [f"the gate of {one} {'is removed' if remove(one) else 'was not there'}" for one in folders if one not in gone]
+    said += [f"{one} is not there, and rules.yaml names it; in its new place: spark-mode gate uninstall" for one in gone]
+    cli_options.exit_code = 3 if gone else cli_options.exit_code
     cli_options.show({"gate": None}, lambda: "\n".join(said))
 
 

@@ -77,6 +77,10 @@ def ask(question: Question, asker: int) -> str | None:
     began = process_began(asker)
     if began is None:
         return "the Compose process that asked is gone"
+    if gone := next((path for path in (question.lab, question.lab / question.rules) if not path.exists()), None):
+        raise SparkModeError(
+            f"{gone} is gone, which this gate judges by", f"where the lab is now: spark-mode gate install; {WITHOUT}"
+        )
     os.chdir(question.lab)
     session = _session(question)
     return judge(session, session.project.lab_name(question.project, question.service), asker, began)

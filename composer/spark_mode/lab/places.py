@@ -54,6 +54,7 @@ def places_in(text: str, name: str) -> tuple[Place, ...]:
 
 def _place(entry: object, where: str) -> Place:
     if _is_path(entry):
+        _require_no_home(entry, where)
         return Place(folder=str(entry))
     if not isinstance(entry, Mapping):
         raise _wrong(where, "expected a folder, or {files: [compose.yaml]}")
@@ -64,6 +65,8 @@ def _place(entry: object, where: str) -> Place:
             raise _wrong(f"{where}/{key}", "expected a list of files")
     if not entry.get("files"):
         raise _wrong(where, "name the files: {files: [compose.yaml]}")
+    for file in (*entry["files"], *entry.get("env_files", ())):
+        _require_no_home(file, where)
     if "name" in entry and not _is_path(entry["name"]):
         raise _wrong(f"{where}/name", "expected the name that Compose has for the project")
     return Place(files=tuple(entry["files"]), name=entry.get("name"), env_files=tuple(entry.get("env_files", ())))
@@ -71,6 +74,11 @@ def _place(entry: object, where: str) -> Place:
 
 def _is_path(value: object) -> bool:
     return isinstance(value, str) and value.isprintable() and value != ""
+
+
+def _require_no_home(path: object, where: str) -> None:
+    if str(path).startswith("~"):
+        raise _wrong(where, f"{path}: ~ is no home here; write the path from / on, or from the folder of this file")
 
 
 def _wrong(where: str, message: str) -> ConfigurationError:

@@ -114,7 +114,9 @@ def _message(detail: Any, data: dict[str, Any]) -> str:
     path = path[:-1] if path[-1:] == ["[key]"] else path
     where = "/".join(path)
     if detail["type"] == "extra_forbidden":
-        return f'{where}: unknown key "{path[-1]}"{suggest(path[-1], _known_keys(path, data))}'
+        near = suggest(path[-1], _known_keys(path, data))
+        there = ", ".join(_keys_at(path[:-1], Rules.model_json_schema()))
+        return f'{where}: unknown key "{path[-1]}"{near or (there and f"; there are {there}")}'
     return f"{where}: {in_our_words(detail)}"
 
 
@@ -124,6 +126,16 @@ def _known_keys(path: list[str], data: dict[str, Any]) -> list[str]:
     if len(path) == 1:
         return list(schema["properties"])
     return sorted({key for model in schema["$defs"].values() for key in model.get("properties", {})} | set(data))
+
+
+def _keys_at(path: list[str], schema: dict[str, Any]) -> list[str]:
+    """Return the keys that what stands at a path may have; none where it may be several things."""
+    node = schema
+    for part in path:
+        entries = [*node.get("patternProperties", {}).values(), node.get("additionalProperties"), node.get("items"), {}]
+        node = node.get("properties", {}).get(part) or next(one for one in entries if isinstance(one, dict))
+        node = schema["$defs"][node["$ref"].rpartition("/")[2]] if "$ref" in node else node
+    return list(node.get("properties", {}))
 
 
 def _wrong_references(rules: Rules) -> Iterator[str]:

@@ -20,8 +20,17 @@ def lab_of_rules(rules: str) -> LabFiles | None:
 
 
 def lab_of_places(places: Sequence[Place], rules: Path) -> LabFiles:
-    """Return the files of a lab whose rules lie there and name these places."""
-    first, *others = (_files_at(place, rules) for place in places)
+    """Return the files of a lab whose rules lie there and name these places. Raises ConfigurationError for one that is none."""
+    each = [_files_at(place, rules) for place in places]
+    known = [(one.compose, one.project_name) for one in each]
+    for position, (place, files) in enumerate(zip(places, each, strict=True)):
+        where = f"{rules.name}: projects/{position}"
+        if files.folder and Path(files.folder).is_file():
+            way = f"name its folder, or the file as one: {{files: [{place.folder}]}}"
+            raise ConfigurationError(f"{where}: {place.folder} is a file, and no folder", way)
+        if (same := known.index(known[position])) < position:
+            raise ConfigurationError(f"{where}: it is the same as projects/{same}", "leave one of them out")
+    first, *others = each
     return first._replace(others=tuple(others))
 
 
