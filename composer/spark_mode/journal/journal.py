@@ -94,7 +94,8 @@ class JournalState(Frozen):
     """What the records say together. `unreadable` counts those that are not understood.
 
     `then` is the switch after whose training what ran before comes back, and `owed` says that whoever switches next sees to
-    that, too; `last_change` is the one that changed something last. `refused` are the refusals since, as `refusal` gives them.
+    that, too; `ended_by` is the request after which it does not. `last_change` is the one that changed something last.
+    `refused` are the refusals since, as `refusal` gives them.
     `kept` are the places of the records that are needed as they are, beside what stands here.
     """
 
@@ -105,6 +106,7 @@ class JournalState(Frozen):
     state: State = State()
     then: str | None = None
     owed: bool = False
+    ended_by: str | None = None
     last_change: str | None = None
     refused: frozenset[str] = frozenset()
     unreadable: int = 0
@@ -171,6 +173,7 @@ class _Fold:
         self.state = State()
         self.then: str | None = None
         self.owed = False
+        self.ended_by: str | None = None
         self.last_change: str | None = None
         self.refused: set[str] = set()
         self.puzzles: list[int] = []
@@ -206,13 +209,14 @@ class _Fold:
             case Held():
                 self.holds = record.holds
             case RestoreAfter():
-                self.then, self.owed = record.switch, record.owed
+                self.then, self.owed, self.ended_by = record.switch, record.owed, None
             case Ended():
                 self._end(record)
             case PassedOver():
                 self.unfinished, self.puzzles = None, []
             case Snapshot():
                 self.then, self.owed, self.last_change = record.then, record.owed, record.last_change
+                self.ended_by = record.ended_by
                 self.policies = {one.container: one for one in record.policies}
                 self.holds, self.state = record.holds, record.state
 
@@ -237,9 +241,19 @@ class _Fold:
         if record.outcome == "refused":
             self.refused.add(refusal(record.by, record.request, record.note or ""))
         elif record.outcome not in NO_CHANGE:
+            self._follow(record)
             self.last_change, self.refused = record.switch, set()
         if self._is_open(record.switch):
             self.unfinished = None
+
+    def _follow(self, record: Ended) -> None:
+        """Have what is to come back follow a switch that keeps it; another one ends that, `restore` by doing it."""
+        if self.then is None or self.then != self.last_change:
+            return
+        if record.keeps:
+            self.then = record.switch
+        elif record.switch != self.then and record.request != "restore":
+            self.ended_by = f"{record.request}, by {record.by} at {record.at}"
 
     def result(self) -> JournalState:
         return JournalState(
@@ -250,6 +264,7 @@ class _Fold:
             state=self.state,
             then=self.then,
             owed=self.owed,
+            ended_by=self.ended_by,
             last_change=self.last_change,
             refused=frozenset(self.refused),
             unreadable=len(self.puzzles),

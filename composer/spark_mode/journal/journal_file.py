@@ -142,7 +142,7 @@ def _last(lines: Iterable[bytes]) -> bytes:
 
 
 def _carried(known: JournalState) -> Snapshot:
-    in_force = known.model_dump(include={"then", "owed", "last_change"})
+    in_force = known.model_dump(include={"then", "owed", "ended_by", "last_change"})
     return Snapshot(policies=tuple(known.policies.values()), holds=known.holds, state=known.state, **in_force)
 
 

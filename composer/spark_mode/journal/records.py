@@ -119,7 +119,10 @@ class RestoreAfter(Recorded):
 
 
 class Ended(Recorded):
-    """How a request ended, and the state that it leaves; None leaves the state as it was. `at` is when it began."""
+    """How a request ended, and the state that it leaves; None leaves the state as it was. `at` is when it began.
+
+    `keeps` says that what is to come back after a training still is.
+    """
 
     kind: Literal["ended"] = "ended"
     switch: str
@@ -130,6 +133,7 @@ class Ended(Recorded):
     seconds: float
     note: str | None = None
     state: State | None = None
+    keeps: bool = False
 
 
 class PassedOver(Recorded):
@@ -150,6 +154,7 @@ class Snapshot(Recorded):
     state: State
     then: str | None = None
     owed: bool = False
+    ended_by: str | None = None
     last_change: str | None = None
 
 

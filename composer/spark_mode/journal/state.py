@@ -12,12 +12,13 @@ from spark_mode.wall_time import now
 
 
 class Before(Frozen):
-    """What ran before a switch, enough to ask for it again."""
+    """What ran before a switch, enough to ask for it again; what was added `beside` it since stays where it may."""
 
     mode: str
     services: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     variants: dict[str, str] = Field(default_factory=dict)
+    beside: tuple[str, ...] = ()
 
 
 class State(Frozen):
@@ -54,6 +55,18 @@ def before_of(observed: Observed, project: Project, rules: Rules) -> Before:
             if one.service and (workload := sized[one.service]) and (variant := one.variant or workload.default_variant)
         },
     )
+
+
+def still_to_come(former: Before, plan: Plan) -> Before:
+    """Return what comes back after a training beside which a plan was carried out: without what that stopped by name.
+
+    What it was asked to add stays.
+    """
+    gone = {*plan.stopped_by_name}
+    services, models = ([name for name in names if name not in gone] for names in (former.services, former.models))
+    added = (name for name in (*former.beside, *plan.target, *plan.target_models) if name not in gone)
+    beside = dict.fromkeys(name for name in added if name not in services and name not in models)
+    return former.model_copy(update={"services": tuple(services), "models": tuple(models), "beside": tuple(beside)})
 
 
 def after(state: State, plan: Plan, before: Before, mode: str, touched: bool, seen: Observed) -> State:

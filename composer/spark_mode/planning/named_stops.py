@@ -16,7 +16,7 @@ def asked_for(problem: PlanningProblem, asked: Sequence[str]) -> tuple[PlannedSt
     """Return what `stop` stops: everything active, or what is named and active; of a daemon that is meant its models."""
     observed, rules = problem.observed, problem.rules
     services = observed.active_services
-    names = _named(problem, asked) if asked else services
+    names = _named(problem) if asked else services
     found = {name: PlannedStop(name=name, cause="requested", preemption=None, is_model=name not in services) for name in names}
     for one in (model for host in filter(rules.daemon, asked or rules.hosts) for model in observed.loaded_on(host)):
         name = one.workload or one.model
@@ -71,11 +71,16 @@ def foreign_refusal(problem: PlanningProblem) -> Refusal | None:
     return Refusal(message=f"{first}: it is {first.name}{OUTSIDE * (not first.command)}", hint=stop_it_yourself(found))
 
 
-def _named(problem: PlanningProblem, asked: Sequence[str]) -> tuple[str, ...]:
+def meant_by_name(problem: PlanningProblem) -> tuple[str, ...]:
+    """Return the services and models that `stop NAME…` means, whether they run or not; nothing for what is no such stop."""
+    asked = problem.request.names if problem.request.verb == "stop" else ()
+    return tuple(dict.fromkeys(one for name in asked for one in _meant(name, problem)))
+
+
+def _named(problem: PlanningProblem) -> tuple[str, ...]:
     """Return the active services and models that `stop NAME…` means."""
     there = (*problem.observed.active_services, *problem.observed.models)
-    meant = dict.fromkeys(one for name in asked for one in _meant(name, problem))
-    return tuple(name for name in meant if name in there)
+    return tuple(name for name in meant_by_name(problem) if name in there)
 
 
 def _meant(name: str, problem: PlanningProblem) -> Iterator[str]:

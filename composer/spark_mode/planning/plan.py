@@ -200,8 +200,9 @@ class Plan(Frozen):
 
     `projects` are the Compose projects of the lab's services, where it has several. `target` are the services that shall be
     active, with all that they need, `target_models` the models that were asked for; `models` are all that count as admitted
-    afterwards. What stays and what must go (`keep`, `preemptions`) is None where no
-    engine was asked (`observed`). Where one was and there are no steps, `refusal` or `nothing_to_do` says why.
+    afterwards; `stopped_by_name` is what a stop means, whether it runs or not. What stays and
+    what must go (`keep`, `preemptions`) is None where no engine was asked (`observed`). Where one was
+    and there are no steps, `refusal` or `nothing_to_do` says why.
     """
 
     request: str
@@ -218,6 +219,7 @@ class Plan(Frozen):
     target_models: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     variants: dict[str, str] = Field(default_factory=dict)
+    stopped_by_name: tuple[str, ...] = ()
     nothing_to_do: str | None = None
     projects: dict[str, str] = Field(default_factory=dict)
 

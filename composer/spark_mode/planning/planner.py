@@ -16,7 +16,7 @@ from spark_mode.planning.beside_by_nature import nature_refusal
 from spark_mode.planning.budget import Budget, budget
 from spark_mode.planning.commands import running_refusal
 from spark_mode.planning.holds import hold_refusal
-from spark_mode.planning.named_stops import dependents_refusal, foreign_refusal, left_running
+from spark_mode.planning.named_stops import dependents_refusal, foreign_refusal, left_running, meant_by_name
 from spark_mode.planning.observed import Observed
 from spark_mode.planning.plan import Plan, Refusal, StoppedTraining
 from spark_mode.planning.preemption import stopping
@@ -69,6 +69,7 @@ def plan(request: Request, project: Project, rules: Rules, observed: Observed, c
         target_models=target.models,
         models=tuple(dict.fromkeys([*problem.remaining.models, *target.models])),
         variants=target.variants,
+        stopped_by_name=meant_by_name(problem),
         projects={name: one.project for name, one in project.services.items() if one.project},
         nothing_to_do=None if chosen or refusal or not observed.complete else _why_nothing(problem),
     )

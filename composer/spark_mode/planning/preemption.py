@@ -125,6 +125,8 @@ def _workload(name: str, problem: PlanningProblem) -> Workload | None:
 def is_unneeded(name: str, problem: PlanningProblem) -> bool:
     """Whether a mode, which sets its class exactly, has no use for a service or model."""
     rules, scope = problem.rules, problem.target.scope
+    if name in problem.target.beside:
+        return False
     if scope is None:
         return True
     if name in problem.observed.models:

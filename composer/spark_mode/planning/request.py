@@ -77,11 +77,15 @@ class StopRequest(_Switch):
 
 
 class RestoreRequest(_Switch):
-    """The mode before: its services are the names, its models `extra`, and `variants` are by service."""
+    """The mode before: its services are the names, its models `extra`, and `variants` are by service.
+
+    What was added `beside` it since stays where it may; it is not started.
+    """
 
     verb: Literal["restore"] = "restore"
     names: tuple[str, ...] = ()
     variants: dict[str, str] = Field(default_factory=dict)
+    beside: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.verb
@@ -148,7 +152,8 @@ def in_lab_names(request: Request, project: Project) -> Request:
             return request.model_copy(update={"names": tuple(map(project.known_as, request.names))})
         case RestoreRequest():
             variants = {project.known_as(name): variant for name, variant in request.variants.items()}
-            return request.model_copy(update={"names": tuple(map(project.known_as, request.names)), "variants": variants})
+            names, beside = (tuple(map(project.known_as, names)) for names in (request.names, request.beside))
+            return request.model_copy(update={"names": names, "beside": beside, "variants": variants})
         case RunRequest():
             return request
 

@@ -23,7 +23,8 @@ class Target(Frozen):
 
     `scope` names the classes that shall be exactly this and nothing more; None means every class. `named` are the
     services that were asked for and must never be left out; the rest came along because they have no profile. `only_outside`
-    are the workloads asked for that are never the lab's to start. `command` is the workload that a plain command is to be.
+    are the workloads asked for that are never the lab's to start, `beside` what may stay of
+    a class that is to be exact. `command` is the workload that a plain command is to be.
     """
 
     services: tuple[str, ...]
@@ -33,6 +34,7 @@ class Target(Frozen):
     scope: frozenset[str] | None = frozenset()
     mode: str | None = None
     only_outside: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
     command: Workload | None = None
     warnings: tuple[str, ...] = ()
 
@@ -316,6 +318,7 @@ def _restore_target(request: RestoreRequest, project: Project, rules: Rules) -> 
             if (workload := rules.of_service(name)) and variant in workload.variants
         },
         scope=None,
+        beside=request.beside,
         warnings=tuple(gone),
     )
 

@@ -11,6 +11,7 @@ from spark_mode.engine.gpu import NvidiaGpu
 from spark_mode.engine.local import local_socket
 from spark_mode.engine.machine import MachineMemory, SystemClock
 from spark_mode.errors import ConfigurationError, EngineUnavailable, SparkModeError, UsageFault
+from spark_mode.journal.coming_back import with_end_said
 from spark_mode.journal.journal import Journal, JournalFailed, JournalState, UnfinishedSwitch, journal_state
 from spark_mode.journal.journal_file import JournalFile
 from spark_mode.journal.state import State
@@ -237,7 +238,7 @@ class Session:
             observed = self.observe()
         except EngineUnavailable:
             observed = Observed(complete=False, memory=self.machine.memory())
-        plan = self.permitted(request, self.explained(self.plan_for(request, observed), observed))
+        plan = self.judged(request, observed)
         if observed.complete:
             require_understood(self.journal_state, request)
         if observed.complete and (cut_off := self.cut_off):
@@ -251,6 +252,11 @@ class Session:
         if not unsaid_long_run(self.rules):
             return plan
         return plan.model_copy(update={"warnings": (*plan.warnings, f"{UNSAID}; {SAY_IT}")})
+
+    def judged(self, request: Request, observed: Observed) -> Plan:
+        """Return the plan with all that prevents it, and what it is the end of."""
+        plan = self.permitted(request, self.explained(self.plan_for(request, observed), observed))
+        return plan if self.owes_restore else with_end_said(self.journal_state, self.rules, request, plan)
 
     @cached_property
     def units(self) -> Units:
@@ -290,7 +296,7 @@ class Session:
         if before is None:
             modes = ", ".join(self.rules.modes)
             raise UsageFault("there is no mode before: nothing was switched here yet", f"ask for a mode: {modes}")
-        return RestoreRequest(names=before.services, extra=before.models, variants=before.variants)
+        return RestoreRequest(names=before.services, extra=before.models, variants=before.variants, beside=before.beside)
 
     def lab(self) -> "Lab":
         """Return the lab in hand, as it was read last, with the doors that a switch uses."""

@@ -16,7 +16,7 @@ def refuse(refusal: Refusal) -> SparkModeError:
 
 def admitted(session: Session, request: Request, observed: Observed) -> Plan:
     """Return the plan of a request. Raises Refused, ConfigurationError or EngineUnavailable where it has a refusal."""
-    plan = session.permitted(request, session.explained(session.plan_for(request, observed), observed))
+    plan = session.judged(request, observed)
     if plan.refusal:
         raise refuse(plan.refusal)
     return plan

@@ -230,8 +230,10 @@ class Attempt:
         except ConfigurationError as error:
             self.watcher.warned(f"{error.message}; {error.hint}")  # the switch is what it is, with or without them
 
-    def ended(self, request: str, outcome: Outcome, note: str | None = None, state: State | None = None) -> Ended:
-        """Return how this request ended."""
+    def ended(
+        self, request: str, outcome: Outcome, note: str | None = None, state: State | None = None, keeps: bool = False
+    ) -> Ended:
+        """Return how this request ended; `keeps` says that what is to come back after a training still is."""
         return Ended(
             switch=self.switch,
             at=self.at,
@@ -241,12 +243,15 @@ class Attempt:
             seconds=self.seconds,
             note=note,
             state=state,
+            keeps=keeps,
         )
 
-    def ended_for(self, cut_off: UnfinishedSwitch, outcome: Outcome, note: str, state: State | None = None) -> Ended:
+    def ended_for(
+        self, cut_off: UnfinishedSwitch, outcome: Outcome, note: str, state: State | None = None, keeps: bool = False
+    ) -> Ended:
         """Return how a switch that was cut off ended by this request."""
         began = cut_off.began
-        mine = self.ended(str(began.request), outcome, note, state)
+        mine = self.ended(str(began.request), outcome, note, state, keeps)
         return mine.model_copy(update={"switch": began.switch, "at": began.at, "by": began.by})
 
     def refused(self, request: str, note: str) -> None:

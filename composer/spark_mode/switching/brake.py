@@ -6,8 +6,9 @@ What is broken does not hold it up: without rules, journal or lock it goes by wh
 from typing import Literal
 
 from spark_mode.errors import ConfigurationError, Interrupted, SwitchFailed
+from spark_mode.journal.coming_back import comes_back, goes_on
 from spark_mode.journal.records import Outcome
-from spark_mode.journal.state import after, before_of
+from spark_mode.journal.state import after, before_of, still_to_come
 from spark_mode.planning.observed import LEASED, Container, Observed
 from spark_mode.planning.plan import Plan, Stop
 from spark_mode.planning.request import Request, StopRequest
@@ -48,7 +49,7 @@ class Brake:
         for fault in session.forgiveness.faults:
             self._attempt.watcher.warned(f"{fault}; what runs is stopped all the same, by its labels")
         if not plan.steps:
-            return self._report(plan, "unchanged", before)
+            return self._unchanged(request, plan, before)
         self._attempt.watcher.planned(plan)
         return self._stop(request, plan, before)
 
@@ -61,16 +62,18 @@ class Brake:
             failed = switch.brake(plan)
         except Interrupted as error:
             if switch.ended:
-                self._end(plan, before, "interrupted", error.message)
+                self._end(request, plan, before, "interrupted", error.message)
             raise
         seen = session.observer.observe_running()
         left = _left(plan, seen)
         if left or (failed and any(not isinstance(step, Stop) for step in plan.steps)):
-            raise self._failed(plan, before, left, failed)
-        self._end(plan, before, "applied")
+            raise self._failed(request, plan, before, left, failed)
+        self._end(request, plan, before, "applied")
         return self._report(plan, "applied", seen)
 
-    def _failed(self, plan: Plan, before: Observed, left: tuple[Container, ...], failed: tuple[str, ...]) -> SwitchFailed:
+    def _failed(
+        self, request: StopRequest, plan: Plan, before: Observed, left: tuple[Container, ...], failed: tuple[str, ...]
+    ) -> SwitchFailed:
         """Write and return what is left, why, and whether others are at it: then no other stop would do better."""
         names = ", ".join(one.name for one in left)
         said = [f"{names} still {'runs' if len(left) == 1 else 'run'}" if left else "not everything was unloaded", *failed]
@@ -78,7 +81,7 @@ class Brake:
         again = [one.name for one in left if (one.id, one.started_at) not in known]
         if again:
             said.append(f"{', '.join(again)} {'is' if len(again) == 1 else 'are'} started again by others")
-        self._end(plan, before, "failed", "\n".join(said))
+        self._end(request, plan, before, "failed", "\n".join(said))
         who = " ".join(f"--filter container={name}" for name in again)
         message = "\n".join([*said, "Everything else that was to be stopped is."])
         return SwitchFailed(message, f"see by whom: docker events {who}" if again else AGAIN)
@@ -91,13 +94,29 @@ class Brake:
                 f"{error.message.removesuffix('; nothing was touched')}; what runs is stopped all the same"
             )
 
-    def _end(self, plan: Plan, before: Observed, outcome: Outcome, note: str | None = None) -> None:
+    def _end(self, request: StopRequest, plan: Plan, before: Observed, outcome: Outcome, note: str | None = None) -> None:
         """Write how it ended; `restore` brings back what ran before it, however it did."""
         session = self._session
-        was = before_of(before, session.project, session.rules)
+        was = comes_back(session.journal_state, session.rules, request, plan, before_of(before, session.project, session.rules))
         seen = session.observer.observe_running()
         state = after(session.state, plan, was, session.mode(seen), touched=True, seen=seen)
-        self._attempt.record(self._attempt.ended(plan.request, outcome, note, state))
+        keeps = goes_on(session.journal_state, session.rules, request, plan.steps)
+        self._attempt.record(self._attempt.ended(plan.request, outcome, note, state, keeps))
+
+    def _unchanged(self, request: StopRequest, plan: Plan, before: Observed) -> Report:
+        """Have what is stopped by name, and does not run, not come back by itself either."""
+        session, former = self._session, self._session.state.before
+        waits = {*former.services, *former.models} & {*plan.stopped_by_name} if former else set()
+        if former is None or not waits or not goes_on(session.journal_state, session.rules, request, ()):
+            return self._report(plan, "unchanged", before)
+        left = session.state.model_copy(update={"before": still_to_come(former, plan)})
+        self._attempt.record(self._attempt.ended(plan.request, "unchanged", state=left))
+        it_does = "it does" if len(waits) == 1 else "they do"
+        return self._report(
+            plan.model_copy(update={"nothing_to_do": f"{plan.nothing_to_do}; {it_does} not come back by itself"}),
+            "unchanged",
+            before,
+        )
 
     def _report(self, plan: Plan, outcome: Literal["applied", "unchanged"], seen: Observed) -> Report:
         if outcome == "unchanged":

@@ -31,7 +31,8 @@ def restore_after_training(session: Session, watcher: Watcher) -> Report:
             session.journal.append(RestoreAfter(switch=None))
         raise
     session.reload_journal()
-    options = SwitchOptions(wait_seconds=None, only_after=followed)
+    known = session.journal_state
+    options = SwitchOptions(wait_seconds=None, only_after=known.then if known.restores else followed)
     return Transaction(session, options, watcher, None).switch(session.restore_request())
 
 

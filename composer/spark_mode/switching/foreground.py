@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from spark_mode.engine.child_command import ChildCommand
 from spark_mode.engine.doors import PlainCommand
-from spark_mode.errors import Interrupted, NeedsAttention, SparkModeError
+from spark_mode.errors import Interrupted, NeedsAttention, Refused, SparkModeError
 from spark_mode.planning.request import RunRequest
 from spark_mode.session.session import Session
 from spark_mode.switching.interruption import Interruption
@@ -50,6 +50,7 @@ def run_in_foreground(
         with follow() as watcher:
             report = Transaction(session, options, watcher, confirm).switch(request)
         _require_certain(session, options, report)
+        promised = session.journal_state.restores
         code = command.run()
     finally:
         command.drop()
@@ -57,7 +58,7 @@ def run_in_foreground(
         return Ran(code)
     try:
         with follow() as watcher:
-            return Ran(code, _bring_back(session, command.group, watcher))
+            return Ran(code, _bring_back(session, command.group, watcher, promised))
     except SparkModeError as error:
         return Ran(code, fault=error)
 
@@ -71,13 +72,16 @@ def _require_certain(session: Session, options: SwitchOptions, report: Report) -
         raise NeedsAttention(message, "make room, or make it writable; then bring back what ran before: spark-mode restore")
 
 
-def _bring_back(session: Session, group: int, watcher: Watcher) -> Report | None:
+def _bring_back(session: Session, group: int, watcher: Watcher, promised: bool) -> Report | None:
     """Wait until all of a command has ended, and bring back what ran before; None where nothing is to come back by now.
 
-    Raises as a switch does, and Interrupted when a signal comes while something of the command still runs.
+    Raises as a switch does, Refused where another switch ended what was `promised`, and Interrupted when a signal comes while
+    something of the command still runs.
     """
     _await_end(session, group, watcher)
     session.reload_journal()
+    if promised and (ended_by := session.journal_state.ended_by):
+        raise Refused(f"what ran before does not come back: {ended_by}, came meanwhile", "ask for what is to run now")
     if not session.owes_restore:
         return None
     options = SwitchOptions(wait_seconds=None, only_after=session.journal_state.then)

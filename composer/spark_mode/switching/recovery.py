@@ -4,6 +4,7 @@ Only the intent is remembered; what is there is observed. A recovery may be cut 
 """
 
 from spark_mode.errors import ConfigurationError, Interrupted, NeedsAttention, SwitchFailed, UsageFault
+from spark_mode.journal.coming_back import comes_back, goes_on
 from spark_mode.journal.journal import UnfinishedSwitch
 from spark_mode.journal.state import State, after, before_of
 from spark_mode.planning.observed import Observed
@@ -116,6 +117,7 @@ class Recovery:
     def _state_after(self, plan: Plan, switch: Switch) -> State:
         session = self._session
         was = before_of(self._cut_off.began.before, session.project, session.rules)
+        was = comes_back(session.journal_state, session.rules, self._cut_off.began.request, plan, was)
         seen = session.observer.observe_running().with_ended(switch.completed.values())
         return after(session.state, plan, was, session.mode(seen), touched=True, seen=seen)
 
@@ -138,7 +140,8 @@ class Recovery:
             restore_after(self._attempt, cut_off.began.switch)
         if follow and cut_off.began.then:
             note += "; when training has ended, a guard brings back what ran before; without one: spark-mode restore"
-        self._attempt.record(self._attempt.ended_for(cut_off, "recovered", note, state))
+        keeps = goes_on(self._session.journal_state, self._session.rules, cut_off.began.request, cut_off.began.steps)
+        self._attempt.record(self._attempt.ended_for(cut_off, "recovered", note, state, keeps))
         self._session.reload_journal()
         return Report(
             request=str(cut_off.began.request),

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from spark_mode.errors import ConfigurationError, Interrupted, NeedsAttention, Refused, SparkModeError, StepFailed, SwitchFailed
+from spark_mode.journal.coming_back import comes_back, goes_on
 from spark_mode.journal.journal import UnfinishedSwitch
 from spark_mode.journal.state import after, before_of
 from spark_mode.journal.understanding import require_understood
@@ -171,7 +172,9 @@ class Transaction:
             return report
         self._bring_back_first(request, lock)
         if request.verb == "restore":
-            request = request.model_copy(update=session.restore_request().model_dump(include={"names", "extra", "variants"}))
+            request = request.model_copy(
+                update=session.restore_request().model_dump(include={"names", "extra", "variants", "beside"})
+            )
         self._require_last()
         before = self._one_side()
         plan = admitted(session, request, before)
@@ -243,7 +246,8 @@ class Transaction:
         session = self._session
         self._attempt.drop_gone(before)
         self._attempt.began(request, before, plan.steps, self._options)
-        was = before_of(before, session.project, session.rules)
+        keeps = goes_on(session.journal_state, session.rules, request, plan.steps)
+        was = comes_back(session.journal_state, session.rules, request, plan, before_of(before, session.project, session.rules))
         switch = Switch(session.lab(), self._attempt)
         try:
             switch.run(plan, before, self._options.restore_on_failure)
@@ -252,7 +256,8 @@ class Transaction:
                 seen = session.observer.observe_running()
                 left = after(session.state, plan, was, session.mode(seen), touched=True, seen=seen)
                 state = left if switch.left_stopped else None
-                self._attempt.record(self._attempt.ended(plan.request, switch.ended, note=error.message, state=state))
+                keeps |= request.verb != "restore" and not switch.left_stopped
+                self._attempt.record(self._attempt.ended(plan.request, switch.ended, error.message, state, keeps))
             raise
         finally:
             self._attempt.measured(switch.measured)
@@ -263,7 +268,7 @@ class Transaction:
         else:
             keep_in_force(self._attempt, request, plan, running, self._options, self._attempt.switch)
             state = after(session.state, plan, was, mode, touched=True, seen=running)
-            self._attempt.record(self._attempt.ended(plan.request, "applied", state=state))
+            self._attempt.record(self._attempt.ended(plan.request, "applied", state=state, keeps=keeps))
         return Report(
             request=plan.request,
             outcome="applied",

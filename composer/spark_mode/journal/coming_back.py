@@ -1,0 +1,40 @@
+"""What is to come back by itself when a training, or a command, has ended, and what requests meanwhile make of that."""
+
+from collections.abc import Iterable
+
+from spark_mode.journal.journal import JournalState
+from spark_mode.journal.state import Before, still_to_come
+from spark_mode.lab.rules import Rules
+from spark_mode.planning.plan import Plan, Step, Stop
+from spark_mode.planning.request import Request
+
+
+def goes_on(known: JournalState, rules: Rules, request: Request, steps: Iterable[Step]) -> bool:
+    """Whether it is still to come back after a request: one that adds, or stops by name, and no training."""
+    if not known.restores:
+        return False
+    stopped = (rules.of_service(step.service) for step in steps if isinstance(step, Stop) and step.service)
+    if any(map(rules.runs_to_end, stopped)):
+        return False
+    return request.verb in ("up", "run") or bool(request.verb == "stop" and request.names)
+
+
+def comes_back(known: JournalState, rules: Rules, request: Request, plan: Plan, was: Before) -> Before:
+    """Return what `restore` brings back after a request: what ran before it, or what is to come back still."""
+    former = known.state.before
+    if former is None or not goes_on(known, rules, request, plan.steps):
+        return was
+    kept = still_to_come(former, plan)
+    if request.verb != "run":
+        return kept
+    services, models = (tuple(dict.fromkeys(names)) for names in (kept.services + was.services, kept.models + was.models))
+    return kept.model_copy(update={"services": services, "models": models, "variants": {**was.variants, **kept.variants}})
+
+
+def with_end_said(known: JournalState, rules: Rules, request: Request, plan: Plan) -> Plan:
+    """Return a plan that says where it is the end of what was to come back."""
+    before, is_end = known.state.before, request.verb != "restore" and known.restores
+    if not plan.steps or before is None or not is_end or goes_on(known, rules, request, plan.steps):
+        return plan
+    note = f"what was to come back by itself does not after this: {', '.join((*before.services, *before.models))}"
+    return plan.model_copy(update={"warnings": (*plan.warnings, note)})
