@@ -107,10 +107,13 @@ class SimulatedEngine:
                     yield ForeignContainer(container=one, image="", labels=labels, project=project)
 
     def _of_part(self, project: str) -> tuple[str, ...]:
-        """Return the ids of what a Compose project has: all of it, where there is one."""
+        """Return the ids of what a Compose project has: all of it, where there is one; an unread one has what no other has."""
         parts = self.project.parts
-        services = {name for name, one in self.project.services.items() if one.project == project}
-        return tuple(id_ for id_, one in self._containers.items() if not parts or one.service in services)
+        unread = next((part.name for part in parts if "" in part.unusable), "")
+        project_of = {name: one.project for name, one in self.project.services.items()}
+        return tuple(
+            id_ for id_, one in self._containers.items() if not parts or project_of.get(one.service or "", unread) == project
+        )
 
     def container(self, id: str) -> Container | None:
         self._answer()

@@ -4,12 +4,13 @@ from collections.abc import Iterable
 
 from spark_mode.journal.journal import JournalState
 from spark_mode.journal.state import Before, still_to_come
+from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.planning.plan import Plan, Step, Stop
 from spark_mode.planning.request import Request
 
 
-def goes_on(known: JournalState, rules: Rules, request: Request, steps: Iterable[Step]) -> bool:
+def still_due(known: JournalState, rules: Rules, request: Request, steps: Iterable[Step]) -> bool:
     """Whether it is still to come back after a request: one that adds, or stops by name, and no training."""
     if not known.restores:
         return False
@@ -19,10 +20,15 @@ def goes_on(known: JournalState, rules: Rules, request: Request, steps: Iterable
     return request.verb in ("up", "run") or bool(request.verb == "stop" and request.names)
 
 
-def comes_back(known: JournalState, rules: Rules, request: Request, plan: Plan, was: Before) -> Before:
-    """Return what `restore` brings back after a request: what ran before it, or what is to come back still."""
+def due_after(known: JournalState, rules: Rules, project: Project, request: Request, plan: Plan, was: Before) -> Before:
+    """Return what `restore` brings back after a request: what ran before it, or what is to come back still.
+
+    So it is after a restore that had to leave out what is of a project which Compose cannot read, and no longer ran.
+    """
     former = known.state.before
-    if former is None or not goes_on(known, rules, request, plan.steps):
+    if former and request.verb == "restore" and project.unread and {*former.services} - {*project.services, *was.services}:
+        return former
+    if former is None or not still_due(known, rules, request, plan.steps):
         return was
     kept = still_to_come(former, plan)
     if request.verb != "run":
@@ -34,7 +40,7 @@ def comes_back(known: JournalState, rules: Rules, request: Request, plan: Plan, 
 def with_end_said(known: JournalState, rules: Rules, request: Request, plan: Plan) -> Plan:
     """Return a plan that says where it is the end of what was to come back."""
     before, is_end = known.state.before, request.verb != "restore" and known.restores
-    if not plan.steps or before is None or not is_end or goes_on(known, rules, request, plan.steps):
+    if not plan.steps or before is None or not is_end or still_due(known, rules, request, plan.steps):
         return plan
     note = f"what was to come back by itself does not after this: {', '.join((*before.services, *before.models))}"
     return plan.model_copy(update={"warnings": (*plan.warnings, note)})

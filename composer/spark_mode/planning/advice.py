@@ -36,12 +36,21 @@ def warnings(problem: PlanningProblem) -> Iterator[str]:
         yield f"{', '.join(lazily)}: budgeted; the first request to its host loads it"
     for foreign in left_running(problem):
         yield f"{foreign}, and is not the lab's to stop: {foreign.how_to_stop}"
+    yield from _never_again(problem)
     yield from _hosts(problem)
     yield from _page_cache(problem)
     yield from _made_otherwise(problem)
     yield from _replicas(problem)
     if problem.request.verb != "stop":
         yield from orphans(problem.remaining, project, rules)
+
+
+def _never_again(problem: PlanningProblem) -> Iterator[str]:
+    """Say of what is stopped that Compose, as its files are now, cannot start it again, and why."""
+    project = problem.project
+    for name in sorted(problem.gone_services):
+        if fault := project.fault_of(name):
+            yield f"{name} cannot be started again once it is stopped: {fault}"
 
 
 def _replicas(problem: PlanningProblem) -> Iterator[str]:

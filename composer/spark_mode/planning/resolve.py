@@ -318,7 +318,7 @@ def _restore_target(request: RestoreRequest, project: Project, rules: Rules) -> 
             if (workload := rules.of_service(name)) and variant in workload.variants
         },
         scope=None,
-        beside=request.beside,
+        beside=(*request.beside, *(name for name in request.names if name not in project.services)),
         warnings=tuple(gone),
     )
 

@@ -6,9 +6,8 @@ What is broken does not hold it up: without rules, journal or lock it goes by wh
 from typing import Literal
 
 from spark_mode.errors import ConfigurationError, Interrupted, SwitchFailed
-from spark_mode.journal.coming_back import comes_back, goes_on
 from spark_mode.journal.records import Outcome
-from spark_mode.journal.state import after, before_of, still_to_come
+from spark_mode.journal.state import after, still_to_come
 from spark_mode.planning.observed import LEASED, Container, Observed
 from spark_mode.planning.plan import Plan, Stop
 from spark_mode.planning.request import Request, StopRequest
@@ -17,6 +16,7 @@ from spark_mode.switching.admitted import admitted
 from spark_mode.switching.aftermath import comes_late
 from spark_mode.switching.agreement import Agreement
 from spark_mode.switching.attempt import Attempt
+from spark_mode.switching.holding import comes_back, goes_on
 from spark_mode.switching.report import Report, SwitchOptions
 from spark_mode.switching.switch import Switch
 
@@ -97,17 +97,17 @@ class Brake:
     def _end(self, request: StopRequest, plan: Plan, before: Observed, outcome: Outcome, note: str | None = None) -> None:
         """Write how it ended; `restore` brings back what ran before it, however it did."""
         session = self._session
-        was = comes_back(session.journal_state, session.rules, request, plan, before_of(before, session.project, session.rules))
+        was = comes_back(session, request, plan, before)
         seen = session.observer.observe_running()
         state = after(session.state, plan, was, session.mode(seen), touched=True, seen=seen)
-        keeps = goes_on(session.journal_state, session.rules, request, plan.steps)
+        keeps = goes_on(session, request, plan.steps)
         self._attempt.record(self._attempt.ended(plan.request, outcome, note, state, keeps))
 
     def _unchanged(self, request: StopRequest, plan: Plan, before: Observed) -> Report:
         """Have what is stopped by name, and does not run, not come back by itself either."""
         session, former = self._session, self._session.state.before
         waits = {*former.services, *former.models} & {*plan.stopped_by_name} if former else set()
-        if former is None or not waits or not goes_on(session.journal_state, session.rules, request, ()):
+        if former is None or not waits or not goes_on(session, request, ()):
             return self._report(plan, "unchanged", before)
         left = session.state.model_copy(update={"before": still_to_come(former, plan)})
         self._attempt.record(self._attempt.ended(plan.request, "unchanged", state=left))

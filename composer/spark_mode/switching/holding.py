@@ -1,10 +1,14 @@
 """What stays in force after a switch: what is held, and what comes back when training has ended."""
 
+from collections.abc import Iterable
+
 from spark_mode.errors import UsageFault
+from spark_mode.journal.coming_back import due_after, still_due
 from spark_mode.journal.records import Began, Held, RestoreAfter
+from spark_mode.journal.state import Before, before_of
 from spark_mode.journal.understanding import require_understood
 from spark_mode.planning.observed import Hold, Observed
-from spark_mode.planning.plan import Plan
+from spark_mode.planning.plan import Plan, Step
 from spark_mode.planning.request import Request
 from spark_mode.session.session import Session
 from spark_mode.sharing.lock import switch_lock
@@ -39,6 +43,17 @@ def keep_in_force(
 def restore_after(attempt: Attempt, switch: str | None, owed: bool = False) -> None:
     """Write that what ran before comes back when the training, or the command, of a switch has ended; None: nothing does."""
     attempt.record(RestoreAfter(switch=switch, owed=owed))
+
+
+def goes_on(session: Session, request: Request, steps: Iterable[Step]) -> bool:
+    """Whether what is to come back after a training still is after a request."""
+    return still_due(session.journal_state, session.rules, request, steps)
+
+
+def comes_back(session: Session, request: Request, plan: Plan, before: Observed) -> Before:
+    """Return what `restore` brings back after a request before which this was observed."""
+    was = before_of(before, session.project, session.rules)
+    return due_after(session.journal_state, session.rules, session.project, request, plan, was)
 
 
 def require_known_before(session: Session, mode: str) -> None:

@@ -4,7 +4,6 @@ Only the intent is remembered; what is there is observed. A recovery may be cut 
 """
 
 from spark_mode.errors import ConfigurationError, Interrupted, NeedsAttention, SwitchFailed, UsageFault
-from spark_mode.journal.coming_back import comes_back, goes_on
 from spark_mode.journal.journal import UnfinishedSwitch
 from spark_mode.journal.state import State, after, before_of
 from spark_mode.planning.observed import Observed
@@ -14,7 +13,7 @@ from spark_mode.session.session import Session
 from spark_mode.sharing.lock import Lock
 from spark_mode.switching.aftermath import HARMLESS, await_quiet, await_stops
 from spark_mode.switching.attempt import Attempt
-from spark_mode.switching.holding import keep_in_force, restore_after
+from spark_mode.switching.holding import comes_back, goes_on, keep_in_force, restore_after
 from spark_mode.switching.report import Report
 from spark_mode.switching.switch import Switch
 from spark_mode.switching.two_sides import two_sides
@@ -116,8 +115,7 @@ class Recovery:
 
     def _state_after(self, plan: Plan, switch: Switch) -> State:
         session = self._session
-        was = before_of(self._cut_off.began.before, session.project, session.rules)
-        was = comes_back(session.journal_state, session.rules, self._cut_off.began.request, plan, was)
+        was = comes_back(session, self._cut_off.began.request, plan, self._cut_off.began.before)
         seen = session.observer.observe_running().with_ended(switch.completed.values())
         return after(session.state, plan, was, session.mode(seen), touched=True, seen=seen)
 
@@ -140,7 +138,7 @@ class Recovery:
             restore_after(self._attempt, cut_off.began.switch)
         if follow and cut_off.began.then:
             note += "; when training has ended, a guard brings back what ran before; without one: spark-mode restore"
-        keeps = goes_on(self._session.journal_state, self._session.rules, cut_off.began.request, cut_off.began.steps)
+        keeps = goes_on(self._session, cut_off.began.request, cut_off.began.steps)
         self._attempt.record(self._attempt.ended_for(cut_off, "recovered", note, state, keeps))
         self._session.reload_journal()
         return Report(

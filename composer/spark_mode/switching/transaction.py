@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from spark_mode.errors import ConfigurationError, Interrupted, NeedsAttention, Refused, SparkModeError, StepFailed, SwitchFailed
-from spark_mode.journal.coming_back import comes_back, goes_on
 from spark_mode.journal.journal import UnfinishedSwitch
 from spark_mode.journal.state import after, before_of
 from spark_mode.journal.understanding import require_understood
@@ -20,7 +19,7 @@ from spark_mode.switching.aftermath import QUIET_SECONDS
 from spark_mode.switching.agreement import ROUNDS, Agreement, Unasked
 from spark_mode.switching.attempt import Attempt
 from spark_mode.switching.brake import Brake
-from spark_mode.switching.holding import keep_in_force, require_known_before, restore_after
+from spark_mode.switching.holding import comes_back, goes_on, keep_in_force, require_known_before, restore_after
 from spark_mode.switching.net import net
 from spark_mode.switching.recovery import Recovery
 from spark_mode.switching.report import Confirm, Report, SwitchOptions
@@ -246,8 +245,8 @@ class Transaction:
         session = self._session
         self._attempt.drop_gone(before)
         self._attempt.began(request, before, plan.steps, self._options)
-        keeps = goes_on(session.journal_state, session.rules, request, plan.steps)
-        was = comes_back(session.journal_state, session.rules, request, plan, before_of(before, session.project, session.rules))
+        keeps = goes_on(session, request, plan.steps)
+        was = comes_back(session, request, plan, before)
         switch = Switch(session.lab(), self._attempt)
         try:
             switch.run(plan, before, self._options.restore_on_failure)

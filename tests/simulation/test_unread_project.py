@@ -1,0 +1,54 @@
+"""One of several Compose projects cannot be read any more: what runs of it stays, and what cannot come back is said."""
+
+from pathlib import Path
+
+import pytest
+
+from spark_mode.lab.joined import joined
+from spark_mode.lab.project import Project
+from spark_mode.lab.size import GB
+from spark_mode.lab.workload import Footprint
+from spark_mode.planning.request import ModeRequest, Request, RestoreRequest, StopRequest, UpRequest
+from tests.simulation.lab import PROJECT, RULES, TRAIN, SimulatedSession, ask, run_command, service
+from tests.simulation.machine import SimulatedMachine
+
+SERVICES = {**PROJECT.services, "page": service("page", "page", healthcheck=None)}
+REST = Project(name="lab", services={name: one for name, one in SERVICES.items() if name != "omni"})
+WHOLE = joined((REST, Project(name="speech", services={"omni": SERVICES["omni"]})))
+BROKEN = joined((REST, Project(name="speech", unusable={"": "compose.yaml is broken"})))
+OMNI, PAGE, TRAINING = UpRequest(names=("omni", "whisper")), UpRequest(names=("page",)), ModeRequest(mode="training")
+NEVER_AGAIN = "omni cannot be started again once it is stopped: Compose cannot read the project speech: compose.yaml is broken"
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> SimulatedMachine:
+    """A machine on which speech runs whose project is broken since."""
+    rules = RULES.model_copy(update={"default_footprint": Footprint.model_validate("10MB")})
+    one = SimulatedMachine(WHOLE, rules, 128 * GB)
+    ask(one, tmp_path, OMNI)
+    one.project = BROKEN
+    return one
+
+
+def test_what_ran_before_and_runs_now_stays_when_its_project_cannot_be_read(lab: SimulatedMachine, tmp_path: Path) -> None:
+    ask(lab, tmp_path, PAGE)
+    report = ask(lab, tmp_path, RestoreRequest())
+    assert set(lab.running()) == {"omni", "whisper"}
+    assert not any("is stopped" in one for one in report.warnings)
+
+
+@pytest.mark.parametrize("request_", [TRAIN, TRAINING, StopRequest(), StopRequest(names=("omni",))], ids=str)
+def test_before_a_stop_it_is_said_what_cannot_be_started_again(request_: Request, lab: SimulatedMachine, tmp_path: Path) -> None:
+    assert NEVER_AGAIN in SimulatedSession(lab, tmp_path).plan(request_).warnings
+    lab.project = WHOLE
+    assert NEVER_AGAIN not in SimulatedSession(lab, tmp_path).plan(request_).warnings
+
+
+def test_what_could_not_come_back_after_a_command_comes_with_a_restore_once_its_project_is_right(
+    lab: SimulatedMachine, tmp_path: Path
+) -> None:
+    run_command(lab, tmp_path)
+    assert set(lab.running()) == {"whisper"}
+    lab.project = WHOLE
+    ask(lab, tmp_path, RestoreRequest())
+    assert set(lab.running()) == {"omni", "whisper"}
