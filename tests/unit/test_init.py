@@ -110,7 +110,27 @@ def test_a_project_without_a_gpu_is_refused_and_nothing_is_written(lab: Path) ->
     before = sorted(lab.iterdir())
     code, said = run()
     assert (code, sorted(lab.iterdir())) == (3, before)
-    assert "nothing in" in said
+    assert f"nothing in {lab}/compose.yaml has a GPU" in said
+    for name in ("main", "comfy"):
+        (lab / name).mkdir()
+        (lab / name / "compose.yaml").write_text(f"name: {name}\nservices: {{{name}: {{image: nginx}}}}\n")
+    assert f"nothing in {lab}/main/compose.yaml, {lab}/comfy/compose.yaml has a GPU" in run("main", "comfy")[1]
+
+
+def test_files_of_one_project_with_names_of_their_own_are_told_how_to_be_several(lab: Path) -> None:
+    for name in ("main", "comfy"):
+        (lab / name).mkdir()
+        own = LAB.replace("painters-and-talkers", name).replace("talk", f"talk-{name}").replace("paint:", f"paint-{name}:")
+        (lab / name / "compose.yaml").write_text(own.replace("  page:", f"  page-{name}:"))
+    _, said = run("main/compose.yaml", "comfy/compose.yaml")
+    assert "main/compose.yaml, comfy/compose.yaml: taken for files of one project" in said
+    assert "to have them as projects of one lab: spark-mode init main comfy" in said
+    assert "taken for files of one project" not in run("main", "comfy")[1]
+
+
+@pytest.mark.usefixtures("lab")
+def test_what_check_says_of_all_files_together_names_none() -> None:
+    assert "check: compose: no health check, so that they count as ready" in run()[1]
 
 
 @pytest.mark.parametrize("text", ["services: [", "services: {a: {image: [x]}}", "services: {a: {image: x, depends_on: [b]}}"])

@@ -107,6 +107,8 @@ def test_a_plan_is_over_all_projects_and_names_each() -> None:
     ]
     assert "comfyui (comfy)" in str(found)
     assert "training (main)" in str(found)
+    assert "main/ui" in str(found)
+    assert "main/ui (" not in str(found), "the name tells it"
     assert "(" not in str(plan(ModeRequest(mode="training"), MAIN, rules(of=MAIN), seen(), 128 * GB))
 
 

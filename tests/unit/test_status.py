@@ -53,7 +53,13 @@ def other(name: str, project: str | None = None) -> ForeignContainer:
 
 def shown(*others: ForeignContainer, foreign: tuple[ForeignWorkload, ...] = ()) -> list[str]:
     """Return the lines of a status in which nothing runs but this."""
-    status = Status(
+    lines = status_text(status_of(others, foreign)).splitlines()
+    return lines[lines.index("not this lab's, and never touched:") + 1 :]
+
+
+def status_of(others: tuple[ForeignContainer, ...] = (), foreign: tuple[ForeignWorkload, ...] = ()) -> Status:
+    """Return a status in which nothing runs but this."""
+    return Status(
         mode="idle",
         since=None,
         services=(),
@@ -69,8 +75,21 @@ def shown(*others: ForeignContainer, foreign: tuple[ForeignWorkload, ...] = ()) 
         notes=(),
         changes=(),
     )
-    lines = status_text(status).splitlines()
-    return lines[lines.index("not this lab's, and never touched:") + 1 :]
+
+
+def test_a_project_is_shown_beside_the_services_whose_names_do_not_tell_it() -> None:
+    names = [("comfy/web", "comfy"), ("comfyui", "comfy"), ("served", None)]
+    services = tuple(
+        ServiceStatus(service=name, project=project, class_="x", state="running", health="none", age=None, planned=None)
+        for name, project in names
+    )
+    lines = status_text(status_of().model_copy(update={"services": services})).splitlines()
+    first = next(place for place, line in enumerate(lines) if line.startswith("SERVICE"))
+    assert [line.split()[:2] for line in lines[first + 1 : first + 4]] == [
+        ["comfy/web", "x"],
+        ["comfyui", "comfy"],
+        ["served", "-"],
+    ]
 
 
 def test_whose_the_containers_of_others_are_is_said_in_a_line_each() -> None:

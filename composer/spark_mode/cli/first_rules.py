@@ -1,6 +1,7 @@
 """A first rules.yaml, made and shown: what was seen, what was answered, and what leads on."""
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,9 +18,13 @@ from spark_mode.lab.files import LabFiles
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.rules_reading import read_rules
 from spark_mode.lab.size import gb
+from spark_mode.plain_file import plain_text
 from spark_mode.session.discovery import Flags
 from spark_mode.session.first_look import first_look, this_machine
 from spark_mode.session.set_lab import second_lab
+
+_NAME = re.compile(r"^name[ \t]*:", re.MULTILINE)
+"""The project's name in a Compose file as people write it."""
 
 
 class FirstRules(NamedTuple):
@@ -79,7 +84,8 @@ def first_rules(
     machine = this_machine(str(look.resolved.model["name"]), measure)
     seen = survey(look.resolved.model, machine)
     if not seen.sizes and not seen.models:
-        message = f"nothing in {look.files.compose[0]} has a GPU, or is known to need one: there is nothing to keep apart"
+        where = ", ".join(one.compose[0] for one in look.files.each)
+        message = f"nothing in {where} has a GPU, or is known to need one: there is nothing to keep apart"
         raise ConfigurationError(message, "name other files: spark-mode init FILE…")
     answers = NOTHING
     if asks(look.files):
@@ -96,13 +102,31 @@ def first_rules(
         f"{f'the profile {profile}' if profile else 'what has no profile'} cannot be read, and is left out: {why}"
         for profile, why in look.resolved.unusable.items()
     ]
-    said = (*_second_lab(look.files, environment), *unusable, *above, *notes(seen), *proposal.modes.said)
+    said = (
+        *_second_lab(look.files, environment),
+        *_named_apart(look.files),
+        *unusable,
+        *above,
+        *notes(seen),
+        *proposal.modes.said,
+    )
     return FirstRules(look.files, look.resolved.model, seen, proposal, text, said)
 
 
 def _second_lab(files: LabFiles, environment: Mapping[str, str]) -> Iterator[str]:
     if said := second_lab(files, environment):
         yield f"{said}; use it as it is, without this file: spark-mode status"
+
+
+def _named_apart(files: LabFiles) -> Iterator[str]:
+    """Say so where files of one project, as Compose takes them, lie in several folders and have names of their own."""
+    named = [Path(one) for one in files.compose if _NAME.search(plain_text(Path(one)) or "")]
+    if len({one.parent for one in named}) > 1:
+        folders = " ".join(os.path.relpath(one) for one in dict.fromkeys(one.parent for one in named))
+        yield (
+            f"{', '.join(map(os.path.relpath, named))}: taken for files of one project, and each has a name of its own; "
+            f"to have them as projects of one lab: spark-mode init {folders}"
+        )
 
 
 def _places(files: LabFiles) -> tuple[str, ...]:

@@ -44,7 +44,8 @@ def findings(made: FirstRules, path: Path) -> list[str]:
         file, _, name = one.where.partition(": ")
         if one.level in ("warning", "error") and file in ("rules", "compose"):
             together.setdefault((file, one.message), []).append(name)
-    return [f"{file}: {shortened(names, ', ', FEW)}: {message}" for (file, message), names in together.items()]
+    named = {about: shortened([one for one in names if one], ", ", FEW) for about, names in together.items()}
+    return [": ".join(filter(None, (file, names, message))) for (file, message), names in named.items()]
 
 
 def _next(made: FirstRules, path: Path) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from spark_mode.cli.tables import age, columns
 from spark_mode.lab.few import few
+from spark_mode.lab.joined import untold
 from spark_mode.lab.size import gb_text
 from spark_mode.readable import readable
 from spark_mode.reporting.status_model import ModelStatus, Status
@@ -30,7 +31,7 @@ def _lines(seen: Status) -> Iterator[str]:
         rows = [
             (
                 readable(one.service),
-                *(readable(one.project or "-") for _ in several),
+                *(readable(untold(one.service, one.project or "-")) for _ in several),
                 one.class_,
                 one.state,
                 "-" if one.health == "none" else one.health,

@@ -128,11 +128,12 @@ UNSAID = r"TOKEN|KEY|SECRET|PASSWORD|URL|HOST"
 
 CLASSES = (
     (AUDIO, r"whisper|speaches|parakeet|\basr\b|\bstt\b", "speech to text"),
-    (AUDIO, r"[a-z0-9]?tts\b|\bf5\b|chatterbox|kokoro|\bpiper|orpheus|\bbark\b|coqui|\briva\b|\bvoice|speech", "text to speech"),
-    (AUDIO, r"\bomni\b|voxtral|moshi|audio|music", "speech in and out"),
+    (AUDIO, r"[a-z0-9]?tts\b|\bf5\b|chatterbox|kokoro|\bpiper|orpheus|\bbark\b|coqui|\briva\b", "text to speech"),
+    (AUDIO, r"\bomni\b|voxtral|moshi", "speech in and out"),
     (IMAGE, r"comfy|stable-?diffusion|\bsd(xl|\b)|a1111|automatic1111|\bflux\b", "pictures"),
     (IMAGE, r"invoke-?ai|fooocus|\bforge\b|diffus|image-gen|\bwan2?\b", "pictures, and films"),
     (VISION, r"\byolo|ultralytics|frigate|florence|\bsam2?\b|deepstream|\bocr\b|vision", "what is seen"),
+    (AUDIO, r"\bvoice|speech|audio|music", "sound, by words that may stand for more than the program: they come after those"),
     (LLM, r"\bllms?\b|llama|gpt|qwen|mistral|gemma|deepseek|nemotron|embed|rerank|text-embeddings", "language"),
 )
 """Classes by a word in the name, the image or the model of a service with a GPU; the first that fits."""

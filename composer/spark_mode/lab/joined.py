@@ -58,6 +58,11 @@ def with_lab_names(rules: Rules, project: Project) -> Rules:
     )
 
 
+def untold(service: str, project: str | None) -> str:
+    """Return the Compose project that the name of a service does not tell already; nothing where it does, or there is none."""
+    return "" if project is None or service.startswith(f"{project}/") else project
+
+
 def _of_lab(one: Service, part: Project, whole: Project, shared: Counter[str]) -> Service:
     """Return a service of a project as the lab knows it, with all that it names."""
 

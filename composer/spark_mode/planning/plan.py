@@ -8,6 +8,7 @@ from pydantic import Field
 
 from spark_mode.frozen import Frozen
 from spark_mode.lab.few import few
+from spark_mode.lab.joined import untold
 from spark_mode.lab.size import gb
 from spark_mode.planning.budget import Budget
 
@@ -24,8 +25,9 @@ class _Step(Frozen):
     cause: str
 
     def shown_in(self, projects: Mapping[str, str]) -> str:
-        """Return the subject as people see it: with a few of many names, and the Compose project of each that has one."""
-        names = [f"{one} ({projects[one]})" if one in projects else one for one in self.subject.split(", ")]
+        """Return the subject as people see it: with a few of many names, and the Compose project of each that tells none."""
+        of = {one: untold(one, projects.get(one)) for one in self.subject.split(", ")}
+        names = [f"{one} ({project})" if project else one for one, project in of.items()]
         return few(names, FEW) if len(self.subject) > LONG_SUBJECT else ", ".join(names)
 
 

@@ -79,7 +79,7 @@ def _unloads(session: Session) -> Iterator[str]:
 
 def _unread(session: Session) -> Iterator[str]:
     if unread := session.project.unread:
-        yield f"{unread}; what runs of it is seen, and stopped; the other projects can be used"
+        yield f"{unread}; what runs of it counts, and can be stopped; the other projects can be used"
 
 
 def _disarmed(session: Session, observed: Observed) -> Iterator[str]:
