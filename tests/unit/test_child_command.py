@@ -8,8 +8,8 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -19,8 +19,9 @@ from spark_mode.sharing.process import group_runs, process_began
 
 DEADLINE = 20
 RUNS = """
-    import os, sys
+    import os, signal, sys
     from spark_mode.engine.child_command import ChildCommand
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a terminal, also where the tests run in the background
     command = ChildCommand(sys.argv[1:])
     print(command.make(), flush=True)
 """
@@ -33,10 +34,15 @@ def until(holds: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def spawned(then: str, *words: str) -> "subprocess.Popen[str]":
-    """Start a program that makes a command, says its process's number, and goes on as is said."""
+@contextmanager
+def spawned(then: str, *words: str) -> Iterator["subprocess.Popen[str]"]:
+    """Start a program that makes a command, says its process's number, and goes on as is said; it ends with the test."""
     program = textwrap.dedent(RUNS) + then
-    return subprocess.Popen([sys.executable, "-c", program, *words], stdout=subprocess.PIPE, text=True)
+    with subprocess.Popen([sys.executable, "-c", program, *words], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def says(process: "subprocess.Popen[str]") -> str:
