@@ -87,6 +87,7 @@ def test_what_is_no_command_is_refused_before_anything_stops(lab: Lab) -> None:
     lab.run("audio", "omni")
     running = lab.running()
     assert "goes after --" in lab.run("run", "--as", "training", "true", expect=2).err
+    assert "is there, and nothing that you may run" in lab.run("run", "--as", "training", "--", "/etc/passwd", expect=2).err
     assert 'no program "absent-program"' in lab.run("run", "--as", "training", "--", "absent-program", expect=2).err
     plan = lab.run("plan", "run", "--footprint", "1GB", "--", "python3", "--x", "train.py").out
     assert "run            python3" in plan
@@ -95,7 +96,7 @@ def test_what_is_no_command_is_refused_before_anything_stops(lab: Lab) -> None:
 
 def test_a_run_within_a_run_is_refused_and_the_outer_one_goes_on(lab: Lab) -> None:
     inner = lab.arguments("run", "--as", "training", "--", "true")
-    assert lab.run("run", "--as", "training", "--", *inner, expect=4).err.count("this is within the command") == 1
+    assert lab.run("run", "--as", "training", "--", *inner, expect=4).err.count("holds the machine; this is within it") == 1
 
 
 def kill(lab: Lab, who: str, process: "subprocess.Popen[str]") -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from spark_mode.engine.child_command import ChildCommand
+from spark_mode.sharing.command_processes import processes_of
 from spark_mode.sharing.process import group_runs, process_began
 
 DEADLINE = 20
@@ -77,7 +78,7 @@ def test_it_has_its_words_and_its_environment_as_they_are(tmp_path: Path) -> Non
     assert code_of("sh", "-c", 'printf "%s|" "$@" "$SPARK_MODE_RUN" "$$" >"$0"', str(out), "a b", "--x", "", "line\nbreak") == 0
     *words, inside, pid = out.read_text().split("|")[:-1]
     assert words == ["a b", "--x", "", "line\nbreak"]
-    assert inside == pid
+    assert inside.partition(".")[0] == pid
 
 
 def test_it_does_nothing_before_its_turn_and_nothing_when_it_is_dropped(tmp_path: Path) -> None:
@@ -136,6 +137,30 @@ def test_what_a_killed_script_leaves_still_counts_and_a_number_that_was_given_an
     mine = process_began(os.getpid()) or 0
     assert group_runs(os.getpid(), mine)
     assert not group_runs(os.getpid(), mine - 1)
+
+
+APART = """
+import subprocess, sys
+script = 'env -i sleep 60 & echo $$ $! >"$0.new"; mv "$0.new" "$0"; wait'
+subprocess.Popen(["sh", "-c", script, sys.argv[1]], start_new_session=True).wait()
+"""
+
+
+def test_what_works_in_a_session_of_its_own_counts_when_all_the_rest_has_ended(tmp_path: Path) -> None:
+    left = tmp_path / "left"
+    with spawned("sys.exit(command.run())", sys.executable, "-c", APART, str(left)) as process:
+        pid = int(says(process))
+        began = process_began(pid) or 0
+        until(left.exists)
+        worker, without_environment = map(int, left.read_text().split())
+        assert processes_of(pid, began) >= {pid, worker, without_environment}
+        os.kill(pid, signal.SIGKILL)
+        assert process.wait(DEADLINE) == 137
+    assert not group_runs(pid, began)
+    assert processes_of(pid, began) == {worker, without_environment}
+    assert processes_of(pid, began - 1) == set(), "another one that had its number"
+    os.killpg(worker, signal.SIGKILL)
+    until(lambda: not processes_of(pid, began))
 
 
 class Terminal:

@@ -12,6 +12,7 @@ from spark_mode.planning.commands import run_request, title
 from spark_mode.planning.observed import Command
 from spark_mode.planning.planner import plan
 from spark_mode.session.foreign_workloads import commanded_workloads
+from spark_mode.sharing.command_processes import VARIABLE, mark
 from spark_mode.sharing.commands import Commands
 from spark_mode.sharing.process import process_began
 from tests.audio_lab import PROJECT, RULES, RULES_TEXT, rules_of, seen
@@ -98,6 +99,20 @@ def test_what_is_written_counts_while_its_process_runs_and_holds_nobody_up_after
     commands.add(command(os.getpid()))
     assert str(ended.pid) not in (tmp_path / "commands.json").read_text()
     assert (tmp_path / "commands.json").stat().st_mode & 0o007 == 0
+
+
+def test_what_is_left_of_it_apart_counts_with_the_command_that_ends_it(tmp_path: Path) -> None:
+    commands = Commands(tmp_path / "commands.json")
+    marked = {**os.environ, VARIABLE: mark(2**22 + 1, 0)}  # of one that has ended: no process has so high a number
+    with subprocess.Popen(["sleep", "60"], start_new_session=True, env=marked) as left:
+        commands.add(command(2**22 + 1))
+        (one,) = commands.live()
+        assert f"of which process {left.pid} is left" in str(one)
+        assert next(iter(commanded_workloads([one], RULES))).how_to_stop == f"kill {left.pid}"
+        commands.add(command(os.getpid()))
+        assert '"left"' not in (tmp_path / "commands.json").read_text()
+        left.kill()
+    assert [one.pid for one in commands.live()] == [os.getpid()]
 
 
 @pytest.mark.parametrize("text", ["", "{}", '[{"pid": 1}]', "[" * 10_000])

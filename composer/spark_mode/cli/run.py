@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,9 +18,6 @@ from spark_mode.readable import readable_lines
 if TYPE_CHECKING:
     from spark_mode.planning.request import RunRequest
     from spark_mode.session.session import Session
-
-INSIDE = "SPARK_MODE_RUN"
-"""What a command finds in its environment: the process that leads its group."""
 
 
 class _Command(click.Command):
@@ -95,8 +93,12 @@ def _size(text: str | None) -> int | None:
 
 def _require_runnable(words: tuple[str, ...], session: "Session") -> None:
     """Raise before anything is stopped: for a program that is not there, and for a command within another one."""
+    from spark_mode.sharing.command_processes import VARIABLE, mark
+
     if shutil.which(words[0]) is None:
+        if "/" in words[0] and Path(words[0]).exists():
+            raise UsageFault(f"{words[0]} is there, and nothing that you may run", "name the program that reads it first")
         raise UsageFault(f'there is no program "{words[0]}"', "see where it is: command -v NAME")
-    inside = os.environ.get(INSIDE)
-    if outer := next((one for one in session.commands.live() if str(one.pid) == inside), None):
-        raise Refused(f"this is within the command {outer}, which holds the machine already", "run the command as it is")
+    inside = os.environ.get(VARIABLE)
+    if outer := next((one for one in session.commands.live() if mark(one.pid, one.began) == inside), None):
+        raise Refused(f"the command {outer} and holds the machine; this is within it", "run the command as it is")

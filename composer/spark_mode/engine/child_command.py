@@ -55,7 +55,7 @@ class ChildCommand:
         if child is None:
             raise StepFailed(f"{self._words[0]} has no process")
         with _passing_on(child.pid), _terminal(child.pid) as terminal:
-            self._say(str(child.pid).encode())
+            self._say(b"run")
             while True:
                 _, status = os.waitpid(child.pid, os.WUNTRACED)
                 if not os.WIFSTOPPED(status):

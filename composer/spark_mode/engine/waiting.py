@@ -1,6 +1,7 @@
 """What a command of the user is until it may run: a process that waits for a word, and ends with whoever should say it.
 
-Run as a program of its own, with the number of the pipe and the command; what is said becomes `SPARK_MODE_RUN`.
+Run as a program of its own, with the number of the pipe and the command. `SPARK_MODE_RUN` becomes its mark, which all that it
+starts inherits: the process, and when that began, in ticks since boot.
 """
 
 import os
@@ -19,7 +20,8 @@ def run() -> None:
     os.close(pipe)
     if not word:
         os._exit(0)
-    os.environ["SPARK_MODE_RUN"] = word.decode()
+    began = os.read(os.open("/proc/self/stat", os.O_RDONLY), 4096).rpartition(b")")[2].split()[19].decode()
+    os.environ["SPARK_MODE_RUN"] = f"{os.getpid()}.{began}"
     try:
         os.execvp(words[0], words)  # noqa: S606 - the user's own command
     except OSError as error:

@@ -80,11 +80,12 @@ class ForeignContainer(Frozen):
 
 
 class Command(Frozen):
-    """A plain command that `run` has in the foreground of somebody's terminal: a workload as long as its process group runs.
+    """A plain command that `run` has in the foreground of somebody's terminal: a workload while anything that it started runs.
 
     `workload` and `class_` are what it counts as, in a variant; `size` is what it is planned with, bytes. `title` is the command
     for people, without options, which may hold secrets. `pid` is the process that leads its group, `began` when that one began,
-    in the kernel's ticks since boot; `since` is ISO 8601. `project` is the lab that runs it.
+    in the kernel's ticks since boot; `since` is ISO 8601. `project` is the lab that runs it. `runner` is the `run` that waits
+    for it, and `left` what runs of it once its group has ended.
     """
 
     workload: str
@@ -97,8 +98,14 @@ class Command(Frozen):
     since: str
     pid: int
     began: int
+    runner: int = 0
+    runner_began: int = 0
+    left: tuple[int, ...] = ()
 
     def __str__(self) -> str:
+        if self.left:
+            left = f"process{'es' * (len(self.left) > 1)} {', '.join(map(str, self.left))}"
+            return f'"{self.title}" of {self.by}, of which {left} is left, is running since {self.since}'
         return f'"{self.title}" of {self.by} (process {self.pid}) is running since {self.since}'
 
     def as_json(self) -> dict[str, object]:
@@ -137,7 +144,9 @@ class ForeignWorkload(Frozen):
     @property
     def how_to_stop(self) -> str:
         """What its owner types to end it: with a command all that it started goes."""
-        return f"kill -- -{self.command.pid}" if self.command else f"docker stop {self.container.name}"
+        if self.command is None:
+            return f"docker stop {self.container.name}"
+        return f"kill {' '.join(map(str, self.command.left)) or f'-- -{self.command.pid}'}"
 
 
 def how_to_stop(found: Iterable[ForeignWorkload]) -> str | None:

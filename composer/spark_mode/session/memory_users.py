@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from spark_mode.engine.doors import Docker, Gpu, Machine
 from spark_mode.planning.observed import Memory, MemoryUser, Observed
-from spark_mode.sharing.process import group_of
+from spark_mode.sharing.command_processes import processes_of
 
 SMALLEST_SHARE = 200
 """What holds less than one part in so many of the machine's memory is not worth naming."""
@@ -28,9 +28,9 @@ def find_memory_users(docker: Docker, machine: Machine, gpu: Gpu, observed: Obse
     others = {one.container.id: one for one in observed.others if one.container.id not in declared}
     gpu_of_container: Counter[str] = Counter()
     found: list[MemoryUser] = []
-    groups = {one.pid for one in observed.commands}
+    of_commands = {pid for one in observed.commands for pid in processes_of(one.pid, one.began)}
     for pid, one in large.items():
-        if one.container in declared or (groups and group_of(pid) in groups):
+        if one.container in declared or pid in of_commands:
             continue
         if one.container in others:
             gpu_of_container[one.container] += on_gpu.get(pid, 0)

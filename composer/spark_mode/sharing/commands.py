@@ -1,8 +1,8 @@
 """The plain commands that run as workloads, on a machine or in a lab of its own: a file that all users share.
 
-A command counts as long as a process of its group runs, whoever started or lost it: a script that is killed may leave its
-training. The kernel gives a group's number to nobody while one of its processes is there. So nothing has to be cleaned up, and
-what is written of one that has ended holds nobody up.
+A command counts as long as a process of its group runs, or whatever else it has started (`command_processes.py`), whoever
+started or lost it: a script that is killed may leave its training. The kernel gives a group's number to nobody while one of its
+processes is there. So nothing has to be cleaned up, and what is written of one that has ended holds nobody up.
 """
 
 import json
@@ -14,6 +14,7 @@ from spark_mode.atomic_file import replace_file
 from spark_mode.errors import ConfigurationError
 from spark_mode.plain_file import fault, read_plain
 from spark_mode.planning.observed import Command
+from spark_mode.sharing.command_processes import is_kept_from_us, processes_of
 from spark_mode.sharing.process import group_runs
 from spark_mode.sharing.shared_file import MODE
 
@@ -37,16 +38,22 @@ class Commands:
             raise ConfigurationError(*fault(self._path, error, _REMOVE)) from None
         except ValidationError:
             raise ConfigurationError(f"{self._path}: is not what was written", _REMOVE) from None
-        return tuple(one for one in found if runs(one))
+        return tuple(seen for one in found if (seen := _running(one)))
 
     def add(self, command: Command) -> None:
         """Add one, and drop those that have ended. Raises ConfigurationError."""
         try:
-            replace_file(self._path, json.dumps([one.model_dump() for one in (*self.live(), command)]).encode(), MODE)
+            replace_file(
+                self._path, json.dumps([one.model_dump(exclude={"left"}) for one in (*self.live(), command)]).encode(), MODE
+            )
         except OSError as error:
             raise ConfigurationError(*fault(self._path, error, "make room, or make it writable")) from None
 
 
-def runs(command: Command) -> bool:
-    """Whether any process of a command runs."""
-    return group_runs(command.pid, command.began)
+def _running(command: Command) -> Command | None:
+    """Return a command with what is left of it; None when all of it has ended."""
+    if group_runs(command.pid, command.began):
+        return command
+    left = processes_of(command.pid, command.began)
+    hidden = not left and is_kept_from_us(command.runner, command.runner_began)
+    return command.model_copy(update={"left": tuple(sorted(left))}) if left or hidden else None

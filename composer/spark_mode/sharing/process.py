@@ -13,7 +13,7 @@ PROCESSES = Path("/proc")
 
 def process_began(pid: int, processes: Path = PROCESSES) -> int | None:
     """Return when a process began, in ticks since boot; None when it is gone, a zombie, or hidden."""
-    fields = _stat(pid, processes)
+    fields = stat_of(pid, processes)
     return int(fields[19]) if fields and fields[0] not in ("Z", "X") else None
 
 
@@ -32,15 +32,9 @@ def group_runs(leader: int, began: int, processes: Path = PROCESSES) -> bool:
         return True
     if process_began(leader, processes) is not None or not _is_group(leader):
         return False
-    seen = [fields for one in processes.iterdir() if one.name.isdigit() and (fields := _stat(int(one.name), processes))]
+    seen = [fields for one in processes.iterdir() if one.name.isdigit() and (fields := stat_of(int(one.name), processes))]
     mine = [fields for fields in seen if int(fields[2]) == leader]
     return any(fields[0] not in ("Z", "X") for fields in mine) or not mine  # where none can be seen they are another user's
-
-
-def group_of(pid: int) -> int | None:
-    """Return the process group of a process; None when it is gone."""
-    fields = _stat(pid, PROCESSES)
-    return int(fields[2]) if fields else None
 
 
 def _is_group(leader: int) -> bool:
@@ -56,7 +50,7 @@ def _is_group(leader: int) -> bool:
 
 def is_stopped(pid: int) -> bool:
     """Whether a process was told to stop, as by Ctrl-Z."""
-    fields = _stat(pid, PROCESSES)
+    fields = stat_of(pid, PROCESSES)
     return fields is not None and fields[0] in ("T", "t")
 
 
@@ -71,7 +65,7 @@ def holders(path: Path) -> tuple[int, ...]:
     return tuple(int(pid) for pid in dict.fromkeys(found) if (PROCESSES / pid).exists())
 
 
-def _stat(pid: int, processes: Path) -> list[str] | None:
+def stat_of(pid: int, processes: Path) -> list[str] | None:
     """Return the fields after a process's name, from its state on; None where they cannot be read."""
     with suppress(OSError):
         fields = (processes / str(pid) / "stat").read_text(errors="replace").rpartition(")")[2].split()

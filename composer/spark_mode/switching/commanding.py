@@ -1,5 +1,7 @@
 """Where a plan has a plain command: its process is there, waits, and counts; it begins once the switch has ended."""
 
+import os
+
 from spark_mode.errors import StepFailed
 from spark_mode.planning.conflicts import foreign_member
 from spark_mode.planning.observed import Command
@@ -41,4 +43,6 @@ def _command(step: Run, lab: Lab, pid: int) -> Command:
         since=now(),
         pid=pid,
         began=began,
+        runner=os.getpid(),
+        runner_began=process_began(os.getpid()) or 0,
     )

@@ -14,7 +14,8 @@ from spark_mode.switching.report import Confirm, Report, SwitchOptions
 from spark_mode.switching.transaction import Transaction
 from spark_mode.switching.watcher import Watcher
 
-POLL_SECONDS = 0.1
+POLL_SECONDS, SLOW_POLL_SECONDS = 0.1, 1.0
+"""How often is looked whether all of a command has ended: at first, and when something of it goes on."""
 LATER = "the next switch, or a guard, brings back what ran before; now: spark-mode recover"
 Follow = Callable[[], AbstractContextManager[Watcher]]
 """Gives who follows a switch; it has left the terminal while the command has it."""
@@ -89,12 +90,13 @@ def _bring_back(session: Session, group: int, watcher: Watcher, promised: bool) 
 
 
 def _await_end(session: Session, group: int, watcher: Watcher) -> None:
-    interruption, told = Interruption(), False
+    interruption, told, pause = Interruption(), False, POLL_SECONDS
     with interruption.listening():
         while left := [one for one in session.own_commands if one.pid == group]:
             if not told:
-                watcher.waiting(f"{left[0]}, or what it has started is; when it ends, what ran before comes back")
+                watcher.waiting(f"the command {left[0]}; when all that it has started has ended, what ran before comes back")
                 told = True
             if interruption.requested:
                 raise Interrupted(f"what the command has started goes on: {left[0]}", f"when it has ended, {LATER}")
-            session.clock.sleep(POLL_SECONDS)
+            session.clock.sleep(pause)
+            pause = min(pause * 1.5, SLOW_POLL_SECONDS)
