@@ -139,6 +139,27 @@ def test_what_a_killed_script_leaves_still_counts_and_a_number_that_was_given_an
     assert not group_runs(os.getpid(), mine - 1)
 
 
+SIGNALLED = """
+    import os, signal, sys
+    from spark_mode.engine.child_command import passing_on
+    os.setuid(65534)
+    with passing_on(int(sys.argv[1])):
+        os.kill(os.getpid(), signal.SIGTERM)
+        print("waits on")
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may start something as another user")
+def test_a_signal_for_a_command_of_another_user_is_said_not_to_reach_it_and_ends_nothing() -> None:
+    with subprocess.Popen(["sleep", "60"], process_group=0) as theirs:
+        ours = [sys.executable, "-c", textwrap.dedent(SIGNALLED), str(theirs.pid)]
+        heard = subprocess.run(ours, capture_output=True, text=True, check=True)
+        assert theirs.poll() is None
+        theirs.kill()
+    assert heard.stdout == "waits on\n"
+    assert f"so SIGTERM does not reach it: sudo kill -TERM -- -{theirs.pid}" in heard.stderr
+
+
 APART = """
 import subprocess, sys
 script = 'env -i sleep 60 & echo $$ $! >"$0.new"; mv "$0.new" "$0"; wait'

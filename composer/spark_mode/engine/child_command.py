@@ -54,7 +54,7 @@ class ChildCommand:
         child = self._child
         if child is None:
             raise StepFailed(f"{self._words[0]} has no process")
-        with _passing_on(child.pid), _terminal(child.pid) as terminal:
+        with passing_on(child.pid), _terminal(child.pid) as terminal:
             self._say(b"run")
             while True:
                 _, status = os.waitpid(child.pid, os.WUNTRACED)
@@ -74,13 +74,25 @@ class ChildCommand:
             os.close(pipe)
 
 
+def _send(group: int, number: int) -> None:
+    """Send a signal to a process group; one of another user, as under `sudo`, is not ours to signal, which is said."""
+    try:
+        os.killpg(group, number)
+    except ProcessLookupError:
+        return
+    except PermissionError:
+        name = signal.Signals(number).name
+        how = f"sudo kill -{name.removeprefix('SIG')} -- -{group}"
+        with suppress(OSError):  # a terminal that has gone
+            os.write(2, f"spark-mode: the command is another user's, so {name} does not reach it: {how}\n".encode())
+
+
 @contextmanager
-def _passing_on(group: int) -> Iterator[None]:
+def passing_on(group: int) -> Iterator[None]:
     """Pass signals on to a process group meanwhile; those that are ignored, as under `nohup`, stay ignored."""
 
     def pass_on(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the interface of signal.signal
-        with suppress(ProcessLookupError):
-            os.killpg(group, number)
+        _send(group, number)
 
     heard = [number for number in PASSED_ON if signal.getsignal(number) is not signal.SIG_IGN]
     former = {number: signal.signal(number, pass_on) for number in heard}
@@ -114,8 +126,7 @@ def _stop_too(terminal: int, group: int) -> None:
     _take(terminal, group)
     os.killpg(0, signal.SIGTSTP)
     _give(terminal, group)
-    with suppress(ProcessLookupError):
-        os.killpg(group, signal.SIGCONT)
+    _send(group, signal.SIGCONT)
 
 
 def _take(terminal: int, group: int) -> None:

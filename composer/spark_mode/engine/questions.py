@@ -159,7 +159,7 @@ def _answer(one: "subprocess.Popen[bytes]", streams: Mapping[IO[bytes], bytearra
 
 def end(asked: "subprocess.Popen[bytes]") -> None:
     """End a question with everything that it started: the plugin outlives the `docker` that ran it, and holds its output."""
-    with suppress(ProcessLookupError):
+    with suppress(ProcessLookupError, PermissionError):  # it has ended, or `docker` is a wrapper that another user runs
         os.killpg(asked.pid, signal.SIGKILL)
     for stream in (asked.stdout, asked.stderr):
         if stream:
