@@ -4,6 +4,7 @@
 """
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,9 @@ from hypothesis import settings
 
 settings.register_profile("spark-mode", deadline=None, print_blob=True, derandomize=os.environ.get("SPARK_MODE_DEEP") != "1")
 settings.load_profile("spark-mode")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # the tests run in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # and what they start hears Ctrl-C, as at a terminal
 
 ENGINE = Path(__file__).parent / "engine"
 

@@ -58,8 +58,11 @@ class Witness:
             self._reader.join(10)
 
     def also(self, name: str, side: str, begun: int, ended: int) -> None:
-        """Count something of a side that is no container, from when to when it was active, in nanoseconds since the epoch."""
-        self._moments += [Moment(begun, name, side, begins=True), Moment(ended, name, side, begins=False)]
+        """Count something of a side that is no container, from when to when it was active, in nanoseconds since the epoch.
+
+        What was seen at one moment alone was active for a nanosecond: it began before it ended.
+        """
+        self._moments += [Moment(begun, name, side, begins=True), Moment(max(ended, begun + 1), name, side, begins=False)]
 
     def require(self, audio_starts: int, training_starts: int) -> None:
         """Fail unless at least so many starts of each side were seen and the sides never overlapped."""

@@ -20,9 +20,8 @@ from spark_mode.sharing.process import group_runs, process_began
 
 DEADLINE = 20
 RUNS = """
-    import os, signal, sys
+    import os, sys
     from spark_mode.engine.child_command import ChildCommand
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a terminal, also where the tests run in the background
     command = ChildCommand(sys.argv[1:])
     print(command.make(), flush=True)
 """
