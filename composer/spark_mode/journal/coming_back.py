@@ -23,11 +23,14 @@ def still_due(known: JournalState, rules: Rules, request: Request, steps: Iterab
 def due_after(known: JournalState, rules: Rules, project: Project, request: Request, plan: Plan, was: Before) -> Before:
     """Return what `restore` brings back after a request: what ran before it, or what is to come back still.
 
-    So it is after a restore that had to leave out what is of a project which Compose cannot read, and no longer ran.
+    So it is after a restore that left something out which did not run: because of a request that comes next, or as it is of a
+    project that Compose cannot read.
     """
     former = known.state.before
-    if former and request.verb == "restore" and project.unread and {*former.services} - {*project.services, *was.services}:
-        return former
+    if former and request.verb == "restore":
+        missing = {*former.services} - {*was.services}
+        unread = missing - project.services.keys() if project.unread else set()
+        return former if unread or missing - {*request.names} else was
     if former is None or not still_due(known, rules, request, plan.steps):
         return was
     kept = still_to_come(former, plan)

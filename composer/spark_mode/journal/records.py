@@ -28,7 +28,7 @@ class Began(Recorded):
     """A switch begins: what was asked, by whom, from what, and with which inputs (SHA-256 by file).
 
     `hold` and `then` are part of what was asked: that it is held once it runs, and that what ran before comes back when its
-    training ends.
+    training ends. `replaced` was to come back, and is not started, as this has no place for it.
     """
 
     kind: Literal["began"] = "began"
@@ -42,6 +42,7 @@ class Began(Recorded):
     inputs: dict[str, str]
     hold: bool = False
     then: bool = False
+    replaced: tuple[str, ...] = ()
 
 
 class Recovering(Recorded):

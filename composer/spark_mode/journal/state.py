@@ -1,5 +1,7 @@
 """What the last switch left: its request, its mode and what ran before it. Docker is the truth; this is the intent."""
 
+from collections.abc import Iterable
+
 from pydantic import Field
 
 from spark_mode.frozen import Frozen
@@ -55,6 +57,11 @@ def before_of(observed: Observed, project: Project, rules: Rules) -> Before:
             if one.service and (workload := sized[one.service]) and (variant := one.variant or workload.default_variant)
         },
     )
+
+
+def with_more(before: Before, services: Iterable[str]) -> Before:
+    """Return what ran before with more services, which would have run."""
+    return before.model_copy(update={"services": tuple(dict.fromkeys([*before.services, *services]))})
 
 
 def still_to_come(former: Before, plan: Plan) -> Before:

@@ -90,6 +90,13 @@ class RestoreRequest(_Switch):
     def __str__(self) -> str:
         return self.verb
 
+    def without(self, services: Collection[str], rules: Rules) -> "RestoreRequest":
+        """Return it without these services and the models that they serve."""
+        hosts = {model: rules.service_of(rules.workloads[model]) for model in self.extra if model in rules.workloads}
+        extra = tuple(model for model in self.extra if hosts.get(model) not in services)
+        names = tuple(name for name in self.names if name not in services)
+        return self.model_copy(update={"names": names, "extra": extra})
+
 
 class RunRequest(_Switch):
     """A plain command as a workload, named as it is typed and in a variant or with a size of its own, in bytes.

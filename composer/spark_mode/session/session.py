@@ -244,6 +244,9 @@ class Session:
         if observed.complete and (cut_off := self.cut_off):
             note = f"{cut_off}; a switch recovers that first, and this plan is made from what runs now"
             plan = plan.model_copy(update={"warnings": (*plan.warnings, note)})
+        if observed.complete and request.verb not in ("restore", "stop") and self.owes_restore:
+            note = "a command has ended, and a switch first brings back what ran before; this plan is made from what runs now"
+            plan = plan.model_copy(update={"warnings": (*plan.warnings, note)})
         return plan
 
     def plan_for(self, request: Request, observed: Observed) -> Plan:
@@ -289,7 +292,7 @@ class Session:
         """Where what was measured is kept."""
         return self.directories.state / f"{self.engine_key}.{self.project.name}.measured.jsonl"
 
-    def restore_request(self) -> Request:
+    def restore_request(self) -> RestoreRequest:
         """Return the request for the mode before. Raises UsageFault when there is none, NeedsAttention if it is not certain."""
         require_understood(self.journal_state)
         before = self.state.before

@@ -85,7 +85,14 @@ class Attempt:
         self.warnings.append(message)
         self.watcher.warned(message)
 
-    def began(self, request: Request, observed: Observed, steps: tuple[Step, ...], options: SwitchOptions) -> None:
+    def began(
+        self,
+        request: Request,
+        observed: Observed,
+        steps: tuple[Step, ...],
+        options: SwitchOptions,
+        replaced: tuple[str, ...] = (),
+    ) -> None:
         """Write what a switch means to do. Raises ConfigurationError when that is not on the disk for certain."""
         ran = tuple(one for one in observed.active if one.state != LEASED)
         before = Observed(containers=ran, models=observed.models, loaded=observed.loaded, memory=observed.memory)
@@ -102,6 +109,7 @@ class Attempt:
                 inputs=self.session.inputs,
                 hold=options.hold,
                 then=options.then,
+                replaced=replaced,
             )
         )
 

@@ -1,11 +1,11 @@
 """What stays in force after a switch: what is held, and what comes back when training has ended."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from spark_mode.errors import UsageFault
 from spark_mode.journal.coming_back import due_after, still_due
 from spark_mode.journal.records import Began, Held, RestoreAfter
-from spark_mode.journal.state import Before, before_of
+from spark_mode.journal.state import Before, before_of, with_more
 from spark_mode.journal.understanding import require_understood
 from spark_mode.planning.observed import Hold, Observed
 from spark_mode.planning.plan import Plan, Step
@@ -45,14 +45,16 @@ def restore_after(attempt: Attempt, switch: str | None, owed: bool = False) -> N
     attempt.record(RestoreAfter(switch=switch, owed=owed))
 
 
-def goes_on(session: Session, request: Request, steps: Iterable[Step]) -> bool:
-    """Whether what is to come back after a training still is after a request."""
-    return still_due(session.journal_state, session.rules, request, steps)
+def goes_on(session: Session, request: Request, steps: Iterable[Step], replaced: Sequence[str] = ()) -> bool:
+    """Whether what is to come back after a training still is after a request, which has `replaced` some of it."""
+    return not replaced and still_due(session.journal_state, session.rules, request, steps)
 
 
-def comes_back(session: Session, request: Request, plan: Plan, before: Observed) -> Before:
-    """Return what `restore` brings back after a request before which this was observed."""
+def comes_back(session: Session, request: Request, plan: Plan, before: Observed, replaced: Sequence[str] = ()) -> Before:
+    """Return what `restore` brings back after a request before which this was observed, and which has `replaced` some of it."""
     was = before_of(before, session.project, session.rules)
+    if replaced:
+        return with_more(was, replaced)
     return due_after(session.journal_state, session.rules, session.project, request, plan, was)
 
 

@@ -115,7 +115,8 @@ class Recovery:
 
     def _state_after(self, plan: Plan, switch: Switch) -> State:
         session = self._session
-        was = comes_back(session, self._cut_off.began.request, plan, self._cut_off.began.before)
+        began = self._cut_off.began
+        was = comes_back(session, began.request, plan, began.before, began.replaced)
         seen = session.observer.observe_running().with_ended(switch.completed.values())
         return after(session.state, plan, was, session.mode(seen), touched=True, seen=seen)
 
@@ -138,7 +139,7 @@ class Recovery:
             restore_after(self._attempt, cut_off.began.switch)
         if follow and cut_off.began.then:
             note += "; when training has ended, a guard brings back what ran before; without one: spark-mode restore"
-        keeps = goes_on(self._session, cut_off.began.request, cut_off.began.steps)
+        keeps = goes_on(self._session, cut_off.began.request, cut_off.began.steps, cut_off.began.replaced if plan else ())
         self._attempt.record(self._attempt.ended_for(cut_off, "recovered", note, state, keeps))
         self._session.reload_journal()
         return Report(

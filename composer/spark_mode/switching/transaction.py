@@ -9,6 +9,7 @@ from spark_mode.journal.state import after, before_of
 from spark_mode.journal.understanding import require_understood
 from spark_mode.planning.observed import Observed
 from spark_mode.planning.plan import Plan
+from spark_mode.planning.replacing import replaced_by
 from spark_mode.planning.request import Request, StopRequest
 from spark_mode.session.session import Session
 from spark_mode.sharing.leases import POLL_SECONDS
@@ -36,6 +37,8 @@ class Transaction:
         self._session, self._options, self._watcher = session, options, watcher
         self._attempt = Attempt(session, watcher)
         self._agreement = Agreement(options, confirm, self._attempt.enforced)
+        self._replaced: tuple[str, ...] = ()
+        self._left_out: tuple[str, ...] = ()
 
     def switch(self, request: Request) -> Report:
         """Carry a request out."""
@@ -171,9 +174,8 @@ class Transaction:
             return report
         self._bring_back_first(request, lock)
         if request.verb == "restore":
-            request = request.model_copy(
-                update=session.restore_request().model_dump(include={"names", "extra", "variants", "beside"})
-            )
+            asked = session.restore_request().without(self._left_out, session.rules)
+            request = request.model_copy(update=asked.model_dump(include={"names", "extra", "variants", "beside"}))
         self._require_last()
         before = self._one_side()
         plan = admitted(session, request, before)
@@ -184,9 +186,17 @@ class Transaction:
     def _bring_back_first(self, request: Request, lock: Lock) -> None:
         """Have what ran before a command come back that has ended and nobody saw to it: `restore` does just that by itself.
 
-        Where that cannot be the request is judged by what runs.
+        What the request would stop at once is not started, and `restore` brings it back later. Where nothing can come back the
+        request is judged by what runs.
         """
-        if request.verb == "restore" or not self._session.owes_restore:
+        session, before = self._session, self._session.state.before
+        if request.verb == "restore" or before is None or not session.owes_restore:
+            return
+        self._replaced = replaced_by(request, before.services, session.project, session.rules)
+        if self._replaced:
+            names = ", ".join(self._replaced)
+            self._watcher.warned(f"{names} ran before a command that has ended; {request} has no place for it: it is not started")
+        if self._replaced and {*before.services} == {*self._replaced}:
             return
         try:
             self._bring_back(lock)
@@ -200,6 +210,7 @@ class Transaction:
         other = Transaction(self._session, SwitchOptions(), self._watcher, None)
         other._attempt.lock = lock
         other._attempt.starts()
+        other._left_out = self._replaced
         try:
             return other._under_lock(self._session.restore_request(), lock)
         except Unasked as unasked:
@@ -223,6 +234,8 @@ class Transaction:
         session = self._session
         mode = session.mode(before)
         was = before_of(before, session.project, session.rules)
+        if self._replaced:
+            restore_after(self._attempt, None)
         if self._options.then:
             require_known_before(session, mode)
         keep_in_force(self._attempt, request, plan, before, self._options, session.journal_state.last_change)
@@ -244,9 +257,9 @@ class Transaction:
     def _carry_out(self, request: Request, plan: Plan, before: Observed) -> Report:
         session = self._session
         self._attempt.drop_gone(before)
-        self._attempt.began(request, before, plan.steps, self._options)
-        keeps = goes_on(session, request, plan.steps)
-        was = comes_back(session, request, plan, before)
+        self._attempt.began(request, before, plan.steps, self._options, self._replaced)
+        keeps = goes_on(session, request, plan.steps, self._replaced)
+        was = comes_back(session, request, plan, before, self._replaced)
         switch = Switch(session.lab(), self._attempt)
         try:
             switch.run(plan, before, self._options.restore_on_failure)

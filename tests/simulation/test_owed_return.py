@@ -1,0 +1,72 @@
+"""A command has ended, nobody brought back what ran before, and another switch comes: nothing starts to be stopped at once."""
+
+from pathlib import Path
+
+import pytest
+
+from spark_mode.lab.project import Project
+from spark_mode.lab.size import GB
+from spark_mode.lab.workload import Footprint
+from spark_mode.planning.request import ModeRequest, Request, RestoreRequest, RunRequest, UpRequest
+from tests.simulation.engine import Killed
+from tests.simulation.lab import PROJECT, RULES, SimulatedSession, ask, recover, run_command, service
+from tests.simulation.machine import SimulatedMachine
+from tests.simulation.test_crashes import kills
+
+PAGE = service("page", "page", healthcheck=None)
+OMNI, XTTS = (ModeRequest(mode="audio", profile=name) for name in ("omni", "xtts"))
+TRAINING = ModeRequest(mode="training")
+TRAIN = RunRequest(name="training", title="train.py")
+BEFORE = {"omni", "page"}
+
+
+def killed() -> int:
+    raise Killed
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> SimulatedMachine:
+    """A machine whose audio, with a page, is to come back after a command that has ended."""
+    rules = RULES.model_copy(update={"default_footprint": Footprint.model_validate("10MB")})
+    one = SimulatedMachine(Project(name="lab", services={**PROJECT.services, "page": PAGE}), rules, 128 * GB)
+    ask(one, tmp_path, OMNI)
+    ask(one, tmp_path, UpRequest(names=("page",)))
+    with pytest.raises(Killed):
+        run_command(one, tmp_path, TRAIN, meanwhile=killed)
+    one.outside_stop("page")
+    one.commands.clear()
+    return one
+
+
+@pytest.mark.parametrize("request_", [XTTS, TRAINING, UpRequest(names=("training",))], ids=str)
+def test_what_a_switch_would_stop_at_once_is_not_started_first_and_a_restore_brings_it_back(
+    request_: Request, lab: SimulatedMachine, tmp_path: Path
+) -> None:
+    assert any("first brings back what ran before" in one for one in SimulatedSession(lab, tmp_path).plan(request_).warnings)
+    since = len(lab.acts)
+    ask(lab, tmp_path, request_)
+    assert "page" in lab.running(), "nothing is in its way"
+    assert not any("omni" in act for act in lab.acts[since:])
+    assert recover(lab, tmp_path).outcome == "unchanged"
+    ask(lab, tmp_path, RestoreRequest())
+    assert set(lab.running()) == BEFORE
+
+
+def test_what_a_switch_leaves_room_for_comes_back_first(lab: SimulatedMachine, tmp_path: Path) -> None:
+    ask(lab, tmp_path, UpRequest(names=("whisper",)))
+    assert set(lab.running()) == {*BEFORE, "whisper"}
+
+
+def test_whenever_a_switch_that_replaces_it_is_killed_a_restore_brings_it_back(lab: SimulatedMachine, tmp_path: Path) -> None:
+    whole = lab.fork()
+    ask(whole, tmp_path, XTTS)
+    for kill_at in kills(lab, whole):
+        one = lab.fork()
+        one.kill_at = kill_at
+        with pytest.raises(Killed):
+            ask(one, tmp_path, XTTS)
+        one.kill_at = None
+        recover(one, tmp_path)
+        if set(one.running()) != BEFORE:
+            ask(one, tmp_path, RestoreRequest())
+        assert "omni" in one.running(), one.acts
