@@ -24,7 +24,7 @@ SCRIPT = """#!/bin/sh
 {mark}
 exec {command} "$@"
 """
-NAMED = "# spark-mode gate install: the next line is the gate's, and goes with it as long as it names beside it: "
+NAMED = "# The next line is from spark-mode gate install, and goes with the gate unless it names more than: "
 PREFIX = GATE
 FIX = "the lab's folder must be writable for this"
 _SETTING = re.compile(rf"\s*(?:export\s+)?{FILE}\s*[=:]")
