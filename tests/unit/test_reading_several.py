@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from spark_mode.errors import ConfigurationError
+from spark_mode.planning.request import UpRequest
 from spark_mode.reporting.check import check
 from spark_mode.session.discovery import Flags, find_lab
 from spark_mode.session.session import Session
@@ -69,6 +70,11 @@ def test_check_does_not_have_rules_corrected_for_a_project_that_cannot_be_read(l
     found = findings(lab)
     assert [one for one in found if one.startswith("rules: ")] == ["rules: modes/m"]
     assert found["rules: modes/m"].startswith("correct that, or, where it is of no project there, name its own")
+
+
+def test_without_an_engine_a_plan_says_what_fits(lab: Path) -> None:
+    planned = opened(lab).plan(UpRequest(names=("comfyui",)))
+    assert (planned.refusal, planned.as_json()["observed"]) == (None, False)
 
 
 @pytest.mark.parametrize("broken", ["main", "comfy"])

@@ -259,7 +259,9 @@ class Session:
     def judged(self, request: Request, observed: Observed) -> Plan:
         """Return the plan with all that prevents it, and what it is the end of."""
         plan = self.permitted(request, self.explained(self.plan_for(request, observed), observed))
-        return plan if self.owes_restore else with_end_said(self.journal_state, self.rules, request, plan)
+        if not observed.complete or self.owes_restore:  # without an engine it is not known whose journal it is
+            return plan
+        return with_end_said(self.journal_state, self.rules, request, plan)
 
     @cached_property
     def units(self) -> Units:
