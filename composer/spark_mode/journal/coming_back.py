@@ -37,7 +37,8 @@ def due_after(known: JournalState, rules: Rules, project: Project, request: Requ
     if request.verb != "run":
         return kept
     services, models = (tuple(dict.fromkeys(names)) for names in (kept.services + was.services, kept.models + was.models))
-    return kept.model_copy(update={"services": services, "models": models, "variants": {**was.variants, **kept.variants}})
+    variants, projects = {**was.variants, **kept.variants}, {**was.projects, **kept.projects}
+    return kept.model_copy(update={"services": services, "models": models, "variants": variants, "projects": projects})
 
 
 def with_end_said(known: JournalState, rules: Rules, request: Request, plan: Plan) -> Plan:

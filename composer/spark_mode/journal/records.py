@@ -28,7 +28,8 @@ class Began(Recorded):
     """A switch begins: what was asked, by whom, from what, and with which inputs (SHA-256 by file).
 
     `hold` and `then` are part of what was asked: that it is held once it runs, and that what ran before comes back when its
-    training ends. `replaced` was to come back, and is not started, as this has no place for it.
+    training ends. `replaced` was to come back, and is not started, as this has no place for it. `projects` are the Compose
+    projects of the lab's services, where it has several.
     """
 
     kind: Literal["began"] = "began"
@@ -43,6 +44,7 @@ class Began(Recorded):
     hold: bool = False
     then: bool = False
     replaced: tuple[str, ...] = ()
+    projects: dict[str, str] = Field(default_factory=dict)
 
 
 class Recovering(Recorded):

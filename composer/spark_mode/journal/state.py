@@ -14,13 +14,17 @@ from spark_mode.wall_time import now
 
 
 class Before(Frozen):
-    """What ran before a switch, enough to ask for it again; what was added `beside` it since stays where it may."""
+    """What ran before a switch, enough to ask for it again; what was added `beside` it since stays where it may.
+
+    `projects` are the Compose projects of its services, where the lab has several.
+    """
 
     mode: str
     services: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     variants: dict[str, str] = Field(default_factory=dict)
     beside: tuple[str, ...] = ()
+    projects: dict[str, str] = Field(default_factory=dict)
 
 
 class State(Frozen):
@@ -56,6 +60,7 @@ def before_of(observed: Observed, project: Project, rules: Rules) -> Before:
             for one in active
             if one.service and (workload := sized[one.service]) and (variant := one.variant or workload.default_variant)
         },
+        projects={one.service: one.project for one in (*active, *ended) if one.service and one.project},
     )
 
 
@@ -73,7 +78,9 @@ def still_to_come(former: Before, plan: Plan) -> Before:
     services, models = ([name for name in names if name not in gone] for names in (former.services, former.models))
     added = (name for name in (*former.beside, *plan.target, *plan.target_models) if name not in gone)
     beside = dict.fromkeys(name for name in added if name not in services and name not in models)
-    return former.model_copy(update={"services": tuple(services), "models": tuple(models), "beside": tuple(beside)})
+    projects = {**former.projects, **{name: plan.projects[name] for name in beside if name in plan.projects}}
+    update = {"services": tuple(services), "models": tuple(models), "beside": tuple(beside), "projects": projects}
+    return former.model_copy(update=update)
 
 
 def after(state: State, plan: Plan, before: Before, mode: str, touched: bool, seen: Observed) -> State:

@@ -14,6 +14,7 @@ from spark_mode.errors import ConfigurationError, EngineUnavailable, SparkModeEr
 from spark_mode.journal.coming_back import with_end_said
 from spark_mode.journal.journal import Journal, JournalFailed, JournalState, UnfinishedSwitch, journal_state
 from spark_mode.journal.journal_file import JournalFile
+from spark_mode.journal.names_of_now import in_names_of_now
 from spark_mode.journal.state import State
 from spark_mode.journal.understanding import require_understood
 from spark_mode.lab.by_nature import with_nature
@@ -102,6 +103,7 @@ class Session:
             self.docker = beside_units(self._engine, self.units, self.rules, self.project)
         self.files, self._read_at = files, self.clock.now()
         self.__dict__.pop("capacity", None)
+        self.reload_journal()
 
     def read_again(self, after: float = READ_AGAIN_SECONDS) -> bool:
         """Read the files again where they changed, or may have; return whether the lab is another one now.
@@ -170,9 +172,9 @@ class Session:
 
     @cached_property
     def journal_state(self) -> JournalState:
-        """What the journal said when it was first asked for, or after `reload_journal`."""
+        """What the journal said when it was first asked for, or after `reload_journal`, in the names of now."""
         try:
-            return journal_state(self.journal.records())
+            return in_names_of_now(journal_state(self.journal.records()), self.project)
         except JournalFailed as error:
             self.forgiveness.forgive(ConfigurationError(str(error), error.fix))
             return JournalState()

@@ -110,6 +110,7 @@ class Attempt:
                 hold=options.hold,
                 then=options.then,
                 replaced=replaced,
+                projects={name: one.project for name, one in self.session.project.services.items() if one.project},
             )
         )
 
