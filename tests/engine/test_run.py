@@ -77,9 +77,11 @@ def test_audio_makes_way_for_a_plain_command_which_has_its_own_exit_code_and_com
         active(diary, witness)
     assert set(lab.running()) == {before}
     witness.require(audio_starts=1, training_starts=1)
-    assert [one["request"].split(" -- ")[0] for one in lab.run("history", "--format", "json").json][-3:-1] == [
-        "run --as training",
-        "audio omni",
+    history = lab.run("history", "--format", "json").json[-4:]
+    assert [(one["request"].split(" -- ")[0], one["outcome"], one["note"]) for one in (history[0], *history[2:])] == [
+        ("run --as training", "applied", "and then restore"),
+        ("run --as training", "ended", "exit code 3"),
+        ("restore", "applied", "by itself, as a training or a command has ended"),
     ]
 
 

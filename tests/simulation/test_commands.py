@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from spark_mode.cli.show_status import status_text
 from spark_mode.errors import Refused, SparkModeError, UsageFault
 from spark_mode.journal.journal import journal_state
 from spark_mode.lab.size import GB
 from spark_mode.planning.request import ModeRequest, RestoreRequest, RunRequest, StopRequest, UpRequest
+from spark_mode.reporting.status import status
 from tests.simulation.engine import Killed
 from tests.simulation.guard import SimulatedGuard
 from tests.simulation.lab import TRAIN, SimulatedSession, ask, machine, recover, run_command
@@ -93,6 +95,38 @@ def test_while_it_runs_what_it_excludes_is_refused_with_who_runs_it(
         ask(lab, folder, request_)
     assert f"kill -- -{lab.commands[0].pid}" in (refused.value.hint or "")
     assert lab.running() == {}
+
+
+def test_while_it_runs_on_alone_it_is_said_what_brings_back_what_ran_before(lab: SimulatedMachine, folder: Path) -> None:
+    audio = lab.running()
+    left_running(lab, folder)
+    pid = lab.commands[0].pid
+    assert f"wait for its end, or kill -- -{pid}; then: spark-mode recover" in (recover(lab, folder).note or "")
+    said = status_text(status(SimulatedSession(lab, folder)))
+    assert f"when the command has ended (kill -- -{pid} ends it)" in said
+    assert "brings back what ran before; else: spark-mode recover" in said
+    lab.commands.clear()
+    recover(lab, folder)
+    assert lab.running() == audio
+
+
+def test_the_history_has_the_end_of_a_command_and_what_came_back_by_itself(lab: SimulatedMachine, folder: Path) -> None:
+    run_command(lab, folder, meanwhile=lambda: 130)
+    run_command(lab, folder, then=False, meanwhile=lambda: 0)
+    assert [(one.request, one.outcome, one.note) for one in journal_state(lab.journal.history()).ended][-5:] == [
+        (str(TRAIN), "applied", "and then restore"),
+        (str(TRAIN), "ended", "exit code 130"),
+        ("restore", "applied", "by itself, as a training or a command has ended"),
+        (str(TRAIN), "applied", None),
+        (str(TRAIN), "ended", "exit code 0"),
+    ]
+
+
+def test_the_end_of_a_command_says_what_stays_stopped(lab: SimulatedMachine, folder: Path) -> None:
+    audio = lab.running()
+    assert {*run_command(lab, folder, then=False).stopped} == {*audio}
+    ask(lab, folder, RestoreRequest())
+    assert run_command(lab, folder).stopped == ()
 
 
 def test_a_stop_of_everything_leaves_it_and_says_so(lab: SimulatedMachine, folder: Path) -> None:

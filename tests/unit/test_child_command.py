@@ -56,6 +56,15 @@ def code_of(*words: str) -> int:
     return command.run()
 
 
+def test_it_runs_in_the_folder_where_it_was_typed(tmp_path: Path) -> None:
+    (tmp_path / "train.sh").write_text("#!/bin/sh\npwd > here\n")
+    (tmp_path / "train.sh").chmod(0o755)
+    command = ChildCommand(("./train.sh",), str(tmp_path))
+    command.make()
+    assert command.run() == 0
+    assert (tmp_path / "here").read_text().strip() == str(tmp_path)
+
+
 @pytest.mark.parametrize("code", [0, 1, 3, 42, 126, 127, 130, 255])
 def test_its_exit_code_is_the_one_that_it_ended_with(code: int) -> None:
     assert code_of("sh", "-c", f"exit {code}") == code

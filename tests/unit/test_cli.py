@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from spark_mode.cli.anywhere import to_the_front
-from spark_mode.cli.context import CliOptions
+from spark_mode.cli.context import TYPED_IN, CliOptions
 from spark_mode.cli.main import cli
 from spark_mode.cli.progress import ask
 from spark_mode.cli.switching import summary
@@ -204,6 +204,16 @@ def test_what_stands_after_two_dashes_is_no_option() -> None:
 def test_a_directory_that_is_not_there_is_a_mistake_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done = at(tmp_path, monkeypatch, "status", "-C", "gone")
     assert (done.exit_code, "gone: No such file or directory" in done.output) == (2, True)
+
+
+def test_where_a_command_was_typed_is_known_though_another_directory_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab_in(tmp_path / "lab")
+    monkeypatch.chdir(tmp_path)
+    context = cli.make_context("spark-mode", ["-C", "lab", "run", "--as", "training", "--", "true"])
+    assert context.meta[TYPED_IN] == str(tmp_path)
+    assert Path.cwd() == tmp_path / "lab"
 
 
 def test_a_mode_is_found_in_the_lab_that_is_named_after_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from spark_mode.session.known_modes import KnownMode
     from spark_mode.session.session import Session
 
+TYPED_IN = "spark_mode.typed_in"
+"""What a context keeps: the directory in which the command was typed, where `-C` names another one."""
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 

@@ -9,6 +9,7 @@ import os
 import sys
 from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -16,7 +17,7 @@ import click
 from spark_mode import __version__
 from spark_mode.cli.anywhere import takes_value, to_the_front
 from spark_mode.cli.best_effort_stream import BestEffortStream
-from spark_mode.cli.context import CliOptions
+from spark_mode.cli.context import TYPED_IN, CliOptions
 from spark_mode.cli.docker_plugin import own_arguments
 from spark_mode.cli.tables import terminal_width, within
 from spark_mode.errors import SparkModeError, UsageFault
@@ -86,6 +87,8 @@ def _go_to(ctx: click.Context, param: click.Parameter, value: str | None) -> str
     """Be in the directory that is named, as if the command had been called there."""
     if value is None:
         return None
+    with suppress(OSError):  # it was removed, and nothing can be run there
+        ctx.meta[TYPED_IN] = str(Path.cwd())
     try:
         os.chdir(value)
     except OSError as error:

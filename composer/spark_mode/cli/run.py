@@ -10,7 +10,7 @@ import click
 
 from spark_mode.cli.best_effort_stream import BestEffortStream
 from spark_mode.cli.completed_by import completed_by
-from spark_mode.cli.context import CliOptions
+from spark_mode.cli.context import TYPED_IN, CliOptions
 from spark_mode.cli.switching import may_be_interrupted, summary, switch_options, switch_options_of
 from spark_mode.errors import Refused, UsageFault
 from spark_mode.readable import readable_lines
@@ -42,8 +42,8 @@ def run(
 ) -> None:
     """Run a plain COMMAND as a workload: what a rule excludes is stopped, and it holds the machine until it has ended.
 
-    It has the terminal, and its exit code is the one of `run`. `--as training:large` counts as that workload; with `--footprint`
-    alone it is the one that runs to its end.
+    It has the terminal and the directory in which it is typed, and its exit code is the one of `run`. `--as training:large`
+    counts as that workload; with `--footprint` alone it is the one that runs to its end.
     """
     from spark_mode.planning.commands import run_request
 
@@ -55,8 +55,9 @@ def run(
 
         show_plan(cli_options, session.plan(request))
         return
-    _require_runnable(words, session)
-    cli_options.exit_code = _run(cli_options, session, request, words, {**options, "then": then})
+    folder = click.get_current_context().meta.get(TYPED_IN)
+    _require_runnable(words, session, folder)
+    cli_options.exit_code = _run(cli_options, session, request, words, {**options, "then": then, "folder": folder})
 
 
 def _run(
@@ -69,10 +70,14 @@ def _run(
     watcher, confirm = watcher_for(cli_options)
     watcher.names(cli_options.lab)
     may_be_interrupted()
-    ran = run_in_foreground(session, request, child(words), switch_options_of(options), lambda: watcher, confirm)
+    ran = run_in_foreground(
+        session, request, child(words, options["folder"]), switch_options_of(options), lambda: watcher, confirm
+    )
     out = BestEffortStream(sys.stderr)
     if ran.fault:
         out.write(readable_lines(f"spark-mode: {ran.fault.message}\n  → {ran.fault.hint or LATER}") + "\n")
+    if ran.stopped:
+        out.write(readable_lines(f"stays stopped: {', '.join(ran.stopped)}\n  → to have it back: spark-mode restore") + "\n")
     if ran.back:
         out.write(f"{summary(ran.back)}\n")
     return ran.code
@@ -91,12 +96,13 @@ def _size(text: str | None) -> int | None:
     return size
 
 
-def _require_runnable(words: tuple[str, ...], session: "Session") -> None:
+def _require_runnable(words: tuple[str, ...], session: "Session", folder: str | None) -> None:
     """Raise before anything is stopped: for a program that is not there, and for a command within another one."""
     from spark_mode.sharing.command_processes import VARIABLE, mark
 
-    if shutil.which(words[0]) is None:
-        if "/" in words[0] and Path(words[0]).exists():
+    program = str(Path(folder) / words[0]) if folder and "/" in words[0] else words[0]
+    if shutil.which(program) is None:
+        if "/" in program and Path(program).exists():
             raise UsageFault(f"{words[0]} is there, and nothing that you may run", "name the program that reads it first")
         raise UsageFault(f'there is no program "{words[0]}"', "see where it is: command -v NAME")
     inside = os.environ.get(VARIABLE)

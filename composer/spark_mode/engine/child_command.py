@@ -16,10 +16,10 @@ _WAITING = str(Path(__file__).with_name("waiting.py"))
 
 
 class ChildCommand:
-    """A command. Its process is there before it may run, and waits: it ends by itself when this process does."""
+    """A command, in a folder. Its process is there before it may run, and waits: it ends by itself when this process does."""
 
-    def __init__(self, words: Sequence[str]) -> None:
-        self._words = tuple(words)
+    def __init__(self, words: Sequence[str], folder: str | None = None) -> None:
+        self._words, self._folder = tuple(words), folder
         self._child: Popen[bytes] | None = None
         self._pipe: int | None = None
 
@@ -33,7 +33,7 @@ class ChildCommand:
         theirs, self._pipe = os.pipe()
         python = (sys.executable, "-I", "-S", _WAITING, str(theirs))
         try:
-            self._child = Popen([*python, *self._words], process_group=0, pass_fds=(theirs,))
+            self._child = Popen([*python, *self._words], process_group=0, pass_fds=(theirs,), cwd=self._folder)
         except OSError as error:
             self.drop()
             raise StepFailed(f"{self._words[0]} did not start: {error.strerror}") from None

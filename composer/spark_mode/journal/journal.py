@@ -128,7 +128,7 @@ class JournalState(Frozen):
         return self.then is not None and self.then == self.last_change
 
 
-NO_CHANGE = ("refused", "unchanged", "enforced", "warned")
+NO_CHANGE = ("refused", "unchanged", "enforced", "warned", "ended")
 """Outcomes after which what was switched last is still what was switched last."""
 _KINDS: dict[str, type[Record]] = {
     "began": Began,

@@ -13,8 +13,10 @@ from spark_mode.planning.request import Request
 VERSION = 1
 """Of the records that this release writes. It is raised with what an earlier release must not pass over: that one then
 says that it does not understand them. Those of the first journals carry none, and are of version 1."""
-Outcome = Literal["applied", "unchanged", "refused", "rolled-back", "failed", "interrupted", "recovered", "enforced", "warned"]
-"""How a request ended; `enforced` and `warned` are stops for a rule or for memory, done or not."""
+Outcome = Literal[
+    "applied", "unchanged", "refused", "rolled-back", "failed", "interrupted", "recovered", "enforced", "warned", "ended"
+]
+"""How a request ended; `enforced` and `warned` are stops for a rule or for memory, done or not, `ended` is a command's end."""
 AnyStep = Annotated[Step, Field(discriminator="action")]
 
 

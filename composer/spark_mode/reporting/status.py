@@ -62,6 +62,7 @@ def status(session: Session) -> Status:
         interrupted=str(session.cut_off) if session.cut_off else session.journal_state.puzzle,
         restores=session.journal_state.restores,
         owed=session.owes_restore,
+        awaited=session.awaited_commands,
         held=tuple(map(str, observed.held)),
         disarmed=tuple(_disarmed(session, observed)),
     )

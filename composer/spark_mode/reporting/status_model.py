@@ -53,7 +53,7 @@ class Status(Frozen):
     `others` are the containers that the rules say nothing of, by their project, "" for those of none.
     `switching` is a switch that runs now, `interrupted` one that was cut off, `held` what others may not stop,
     `disarmed` restart policies to give back; `restores` says that what ran before comes back when training, or a command,
-    ends, and `owed` that a command has ended already.
+    ends, `owed` that a command has ended already, and `awaited` are the commands that have not.
     """
 
     mode: str
@@ -74,6 +74,7 @@ class Status(Frozen):
     interrupted: str | None = None
     restores: bool = False
     owed: bool = False
+    awaited: tuple[Command, ...] = ()
     held: tuple[str, ...] = ()
     disarmed: tuple[str, ...] = ()
 

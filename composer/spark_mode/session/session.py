@@ -200,6 +200,11 @@ class Session:
         return tuple(one for one in self.commands.live() if one.project == self.project.name)
 
     @property
+    def awaited_commands(self) -> tuple[Command, ...]:
+        """The commands after which what ran before is to come back. Raises as `own_commands` does."""
+        return self.own_commands if self.journal_state.restores and self.journal_state.owed else ()
+
+    @property
     def owes_restore(self) -> bool:
         """Whether a command has ended after which what ran before is to come back, and nobody has seen to it."""
         return self.journal_state.restores and self.journal_state.owed and not self.own_commands

@@ -9,6 +9,7 @@ from spark_mode.engine.doors import PlainCommand
 from spark_mode.errors import Interrupted, NeedsAttention, Refused, SparkModeError
 from spark_mode.planning.request import RunRequest
 from spark_mode.session.session import Session
+from spark_mode.switching.attempt import Attempt
 from spark_mode.switching.interruption import Interruption
 from spark_mode.switching.report import Confirm, Report, SwitchOptions
 from spark_mode.switching.transaction import Transaction
@@ -22,16 +23,20 @@ Follow = Callable[[], AbstractContextManager[Watcher]]
 
 
 class Ran(NamedTuple):
-    """The exit code of a command, and the report of what came back after it, or the error of why that did not."""
+    """The exit code of a command, and the report of what came back after it, or the error of why that did not.
+
+    `stopped` is what was stopped for it, and was not to come back.
+    """
 
     code: int
     back: Report | None = None
     fault: SparkModeError | None = None
+    stopped: tuple[str, ...] = ()
 
 
-def child(words: Sequence[str]) -> PlainCommand:
-    """Return a command of the user, of which there is nothing yet."""
-    return ChildCommand(words)
+def child(words: Sequence[str], folder: str | None = None) -> PlainCommand:
+    """Return a command of the user in a folder, else where we are, of which there is nothing yet."""
+    return ChildCommand(words, folder)
 
 
 def run_in_foreground(
@@ -52,11 +57,13 @@ def run_in_foreground(
             report = Transaction(session, options, watcher, confirm).switch(request)
         _require_certain(session, options, report)
         promised = session.journal_state.restores
+        begun = session.clock.now()
         code = command.run()
+        _write_end(session, request, code, session.clock.now() - begun)
     finally:
         command.drop()
     if not options.then:
-        return Ran(code)
+        return Ran(code, stopped=() if promised else _stopped(report))
     try:
         with follow() as watcher:
             return Ran(code, _bring_back(session, command.group, watcher, promised))
@@ -71,6 +78,17 @@ def _require_certain(session: Session, options: SwitchOptions, report: Report) -
     if known.unfinished or (options.then and has_stopped and not known.restores):
         message = "the journal does not say for certain what comes back after the command, so it is not run"
         raise NeedsAttention(message, "make room, or make it writable; then bring back what ran before: spark-mode restore")
+
+
+def _write_end(session: Session, request: RunRequest, code: int, seconds: float) -> None:
+    """Have the history say how a command ended, after how long."""
+    attempt = Attempt(session, Watcher())
+    said = attempt.ended(str(request), "ended", f"exit code {code}")
+    attempt.record(said.model_copy(update={"seconds": round(seconds, 3)}), quietly=True)
+
+
+def _stopped(report: Report) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(step.subject for step in report.steps if step.action in ("stop", "unload")))
 
 
 def _bring_back(session: Session, group: int, watcher: Watcher, promised: bool) -> Report | None:

@@ -79,6 +79,9 @@ class Transaction:
                 return self._bring_back(lock)
             mode = self._session.mode(self._one_side(required=True))
             note = f"{puzzle}; what runs counts from now on" if puzzle else "no switch was cut off"
+            if waits_for := next(iter(self._session.awaited_commands), None):
+                note += f"; the command {waits_for}, and what ran before comes back after it: wait for its end, or "
+                note += f"kill -- -{waits_for.pid}; then: spark-mode recover"
             if puzzle:
                 self._pass_over()
                 self._attempt.record(self._attempt.ended("recover", "recovered", note))
@@ -207,7 +210,8 @@ class Transaction:
     def _bring_back(self, lock: Lock) -> Report:
         """Have what ran before a command come back, as a request of its own. Raises as a switch does, Refused over a training."""
         self._watcher.recovering("a command has ended, and what ran before comes back")
-        other = Transaction(self._session, SwitchOptions(), self._watcher, None)
+        options = SwitchOptions(only_after=self._session.journal_state.then)
+        other = Transaction(self._session, options, self._watcher, None)
         other._attempt.lock = lock
         other._attempt.starts()
         other._left_out = self._replaced
@@ -280,7 +284,7 @@ class Transaction:
         else:
             keep_in_force(self._attempt, request, plan, running, self._options, self._attempt.switch)
             state = after(session.state, plan, was, mode, touched=True, seen=running)
-            self._attempt.record(self._attempt.ended(plan.request, "applied", state=state, keeps=keeps))
+            self._attempt.record(self._attempt.ended(plan.request, "applied", self._why(), state, keeps))
         return Report(
             request=plan.request,
             outcome="applied",
@@ -290,6 +294,12 @@ class Transaction:
             note=f"{', '.join(switch.completed)}: completed" if switch.completed else None,
             warnings=(*plan.warnings, *self._attempt.warnings),
         )
+
+    def _why(self) -> str | None:
+        """Return what the history says of a switch that is part of another one, or has another one follow."""
+        if self._options.then:
+            return "and then restore"
+        return "by itself, as a training or a command has ended" if self._options.only_after else None
 
     def _require_last(self) -> None:
         """Raise Refused when another switch came after the one that this request follows."""
