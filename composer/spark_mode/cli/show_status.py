@@ -92,7 +92,7 @@ def _first(seen: Status) -> Iterator[str]:
     if seen.owed:
         yield "then    a command has ended: what ran before comes back with the next switch, or a guard; now: spark-mode recover"
     elif seen.awaited:
-        ended = f"when the command has ended (kill -- -{seen.awaited[0].pid} ends it)"
+        ended = f"when the command has ended ({seen.awaited[0].how_to_stop} ends it)"
         yield f"then    {ended}, its run, a guard or the next switch brings back what ran before; else: spark-mode recover"
     elif seen.restores:
         yield "then    when training has ended, a guard or who waits for it brings back what ran before; else: spark-mode restore"

@@ -108,6 +108,11 @@ class Command(Frozen):
             return f'"{self.title}" of {self.by}, of which {left} is left, is running since {self.since}'
         return f'"{self.title}" of {self.by} (process {self.pid}) is running since {self.since}'
 
+    @property
+    def how_to_stop(self) -> str:
+        """What its owner types to end it, with all that it started."""
+        return f"kill {' '.join(map(str, self.left)) or f'-- -{self.pid}'}"
+
     def as_json(self) -> dict[str, object]:
         """Return the stable JSON form: who runs it, and since when."""
         return {"title": self.title, "by": self.by, "pid": self.pid, "since": self.since}
@@ -144,9 +149,7 @@ class ForeignWorkload(Frozen):
     @property
     def how_to_stop(self) -> str:
         """What its owner types to end it: with a command all that it started goes."""
-        if self.command is None:
-            return f"docker stop {self.container.name}"
-        return f"kill {' '.join(map(str, self.command.left)) or f'-- -{self.command.pid}'}"
+        return self.command.how_to_stop if self.command else f"docker stop {self.container.name}"
 
 
 def how_to_stop(found: Iterable[ForeignWorkload]) -> str | None:

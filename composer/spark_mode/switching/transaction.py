@@ -81,7 +81,7 @@ class Transaction:
             note = f"{puzzle}; what runs counts from now on" if puzzle else "no switch was cut off"
             if waits_for := next(iter(self._session.awaited_commands), None):
                 note += f"; the command {waits_for}, and what ran before comes back after it: wait for its end, or "
-                note += f"kill -- -{waits_for.pid}; then: spark-mode recover"
+                note += f"{waits_for.how_to_stop}; then: spark-mode recover"
             if puzzle:
                 self._pass_over()
                 self._attempt.record(self._attempt.ended("recover", "recovered", note))
