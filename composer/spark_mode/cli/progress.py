@@ -104,7 +104,12 @@ class Screen(Lines):
         from rich.text import Text
 
         self._status = self._console.status(Text(f"{self._line}: {step.cause}"))
-        self._status.start()
+        try:
+            self._status.start()
+        except RuntimeError:  # there is no place for the thread that would draw it
+            self._console.clear_live()
+            self._console.show_cursor(True)
+            self._status = None
 
     def progress(self, available: int | None, note: str) -> None:
         from rich.text import Text

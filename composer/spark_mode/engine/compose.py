@@ -7,15 +7,16 @@ spark-mode alone, and a command that outlives spark-mode still keeps the next sw
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING
 
 from spark_mode.atomic_file import replace_file
 from spark_mode.engine.answers import VARIANT
 from spark_mode.engine.doors import ChosenVariant, ComposeFailed
 from spark_mode.engine.questions import TIMED_OUT, last_line, settings
+from spark_mode.engine.threads import started
 from spark_mode.errors import EngineUnavailable
 from spark_mode.lab.files import LabFiles
 from spark_mode.lab.profiles import ComposeCall, compose_calls
@@ -41,7 +42,7 @@ class ComposeVerbs:
         self._children_lock, self._folder = children_lock, Path(folder)
 
     def prepare(self) -> None:
-        Thread(target=import_module, args=("python_on_whales",), daemon=True).start()  # 250 ms, while something stops
+        started(partial(import_module, "python_on_whales"))  # 250 ms, while something stops
 
     def create(self, services: Sequence[str], variants: Mapping[str, ChosenVariant]) -> None:
         override = [str(self._override(variants))] if variants else []

@@ -15,8 +15,8 @@ import socket
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
-from threading import Event, Thread
+from functools import cached_property, partial
+from threading import Event
 from typing import TypeVar
 from urllib.parse import quote, urlencode
 
@@ -26,6 +26,7 @@ from spark_mode.engine.doors import Identity, StartFailed
 from spark_mode.engine.events import EventStream
 from spark_mode.engine.pace import Pace
 from spark_mode.engine.sweep import MOST_BYTES, TooLong, swept
+from spark_mode.engine.threads import started
 from spark_mode.errors import EngineUnavailable
 from spark_mode.planning.observed import Container, ForeignContainer, Made
 from spark_mode.readable import readable
@@ -244,7 +245,10 @@ class EngineApi:
 
 
 def _at_once(act: Callable[[str], None], ids: Iterable[str], pace: Pace | None = None) -> None:
-    """Do something to containers at once, and return when all of it is done. Raises the first EngineUnavailable of them."""
+    """Do something to containers at once, or one by one where there is no place for threads, and return when all of it is done.
+
+    Raises the first EngineUnavailable of them.
+    """
     failed: list[EngineUnavailable] = []
 
     def acting(id_: str) -> None:
@@ -256,11 +260,14 @@ def _at_once(act: Callable[[str], None], ids: Iterable[str], pace: Pace | None =
             if pace:
                 pace.ended()
 
-    threads = [Thread(target=acting, args=(id_,), daemon=True) for id_ in ids]
-    for thread in threads:
+    threads = []
+    for id_ in ids:
         if pace:
             pace.begin()
-        thread.start()
+        if thread := started(partial(acting, id_)):
+            threads.append(thread)
+        else:
+            acting(id_)
     for thread in threads:
         thread.join()
     for error in failed:

@@ -3,6 +3,7 @@
 Light to import, so that questions start early; what is on the other side may be a wrapper that says anything, for ever.
 """
 
+import errno
 import os
 import signal
 import time
@@ -94,14 +95,21 @@ def ask(
             env=environment(socket) | dict(variables),
             start_new_session=True,
         )
-    except OSError:
-        raise EngineUnavailable(
-            "there is no `docker` command", "install Docker: https://docs.docker.com/engine/install/"
-        ) from None
+    except OSError as error:
+        raise no_start("`docker`", error) from None
     if asked.stdin:
         with suppress(OSError), asked.stdin as stdin:  # whoever does not read it says why
             stdin.write(given.encode())
     return asked
+
+
+def no_start(what: str, error: OSError) -> EngineUnavailable:
+    """Return what to raise where a command of Docker does not start."""
+    if error.errno == errno.EAGAIN:
+        return EngineUnavailable(
+            f"{what} did not start: no more processes are allowed here", "end some, or allow more: ulimit -u"
+        )
+    return EngineUnavailable("there is no `docker` command", "install Docker: https://docs.docker.com/engine/install/")
 
 
 def collect(asked: Mapping[str, "subprocess.Popen[bytes]"]) -> dict[str, Answer]:
