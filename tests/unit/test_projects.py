@@ -163,7 +163,17 @@ def test_a_project_that_cannot_be_read_is_unusable_with_its_reason_and_the_other
     found = planned(ModeRequest(mode="training"), running("comfy", "comfyui", BROKEN), of=BROKEN)
     (stop,) = [step for step in found.steps if step.action == "stop"]
     assert (stop.service, stop.containers, stop.by_compose) == ("comfyui", ("comfy-comfyui",), False)
+    assert "comfyui (comfy)" in str(found), "it is shown with its project, as all others are"
     assert "training" in found.target
+
+
+def test_where_two_cannot_be_read_only_what_may_matter_is_said() -> None:
+    faults = {"comfy": "comfy/compose.yaml: is broken", "llm": "llm/compose.yaml: is not there"}
+    two = joined((MAIN, *(Project(name=name, unusable={"": fault}) for name, fault in faults.items())))
+    with pytest.raises(ConfigurationError, match=r"Compose cannot read the projects comfy, llm \(why: spark-mode check\)$"):
+        planned(ModeRequest(mode="pictures"), of=two)
+    with pytest.raises(ConfigurationError, match=r"Compose cannot read the project llm: llm/compose.yaml: is not there$"):
+        planned(UpRequest(names=("llm/ui",)), of=two)
 
 
 @pytest.mark.parametrize(

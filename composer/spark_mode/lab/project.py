@@ -191,6 +191,15 @@ class Project(_Part):
         )
         return "; ".join(found) or None
 
+    def unread_with(self, name: str) -> str | None:
+        """Return which project that Compose cannot read may have this service or profile, and why; of several, which they are."""
+        unread = [part for part in self.parts if "" in part.unusable]
+        written = name.rpartition("/")[0]
+        those = [part for part in unread if part.name == written] if written in self.names else unread
+        if len(those) > 1:
+            return f"Compose cannot read the projects {', '.join(part.name for part in those)} (why: spark-mode check)"
+        return next((f"Compose cannot read the project {part.name}: {part.unusable['']}" for part in those), None)
+
     def namesakes(self, service: str) -> tuple[str, ...]:
         """Return the services of several of its Compose projects that have this name, as the lab knows them."""
         return tuple(name for name, one in self.services.items() if one.plain == service and name != service)
@@ -220,7 +229,7 @@ class Project(_Part):
         if self.parts:
             known = self.services.get(name)
             if known is None:
-                return self.unread
+                return self.unread_with(name)
             return self.part_of(name).fault_of(known.plain) if known.unit is None else None
         reasons = [self.unusable.get(profile) for profile in self.services[name].profiles] if name in self.services else []
         faults = tuple(filter(None, reasons))

@@ -70,9 +70,15 @@ def plan(request: Request, project: Project, rules: Rules, observed: Observed, c
         models=tuple(dict.fromkeys([*problem.remaining.models, *target.models])),
         variants=target.variants,
         stopped_by_name=meant_by_name(problem),
-        projects={name: one.project for name, one in project.services.items() if one.project},
+        projects=_projects(problem),
         nothing_to_do=None if chosen or refusal or not observed.complete else _why_nothing(problem),
     )
+
+
+def _projects(problem: PlanningProblem) -> dict[str, str]:
+    """Return the Compose project of each service, where the lab has several; also what runs of one that cannot be read."""
+    seen = {one.service: one.project for one in problem.observed.active if one.service and one.project}
+    return seen | {name: one.project for name, one in problem.project.services.items() if one.project}
 
 
 def _problem(request: Request, project: Project, rules: Rules, observed: Observed, capacity: int) -> PlanningProblem:

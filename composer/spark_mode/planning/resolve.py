@@ -89,7 +89,7 @@ class _Collector:
             if meant := self.project.namesakes(name):
                 message = f"{said}and several projects have one of that name"
                 raise ConfigurationError(message, f"name one of them in rules.yaml: {', '.join(meant)}")
-            _require_read(self.project, f"{where} runs in the service {name}")
+            _require_read(self.project, name, f"{where} runs in the service {name}")
             other = f", or, for a plain command, {COMMAND} in its place" if where in self.rules.workloads else ""
             raise ConfigurationError(
                 f"{said}which the Compose files do not have{suggest(name, self.project.services)}",
@@ -130,9 +130,9 @@ def find_workload(rules: Rules, name: str, also: tuple[str, ...] = ()) -> Worklo
     raise UsageFault(f'unknown name "{name}"{suggest(name, known_names)}', f"known are {', '.join(dict.fromkeys(known_names))}")
 
 
-def _require_read(project: Project, said: str) -> None:
-    """Raise ConfigurationError where Compose cannot read one of several projects, which may have what is `said` last."""
-    if unread := project.unread:
+def _require_read(project: Project, name: str, said: str) -> None:
+    """Raise ConfigurationError where Compose cannot read one of several projects that may have what has this name."""
+    if unread := project.unread_with(name):
         hint = (
             "correct that, or, where it is of no project there, name its own under projects in rules.yaml; the others can be used"
         )
@@ -144,14 +144,14 @@ def find_named(name: str, project: Project, rules: Rules, also: tuple[str, ...])
     if rules.find(name) is None and (meant := project.namesakes(name)):
         raise UsageFault(f'several projects have a service "{name}"', f"name one of them: {', '.join(meant)}")
     if rules.find(name) is None:
-        _require_read(project, f'nothing is known of "{name}"')
+        _require_read(project, name, f'nothing is known of "{name}"')
     return find_workload(rules, name, also)
 
 
 def _require_profile(profile: str, project: Project) -> None:
     """Raise ConfigurationError when the Compose files do not have a mode's profile."""
     if profile not in project.profiles:
-        _require_read(project, f"the mode has the profile {profile}")
+        _require_read(project, profile, f"the mode has the profile {profile}")
         raise ConfigurationError(
             f'the mode\'s profile "{profile}" is not in the Compose files{suggest(profile, project.profiles)}',
             f"the Compose files have {', '.join(project.profiles) or 'no profiles'}; correct modes in rules.yaml",
@@ -298,13 +298,14 @@ def _restore_target(request: RestoreRequest, project: Project, rules: Rules) -> 
     Raises ConfigurationError when they know nothing of it: then nothing is stopped for it.
     """
     if request.names and not ({*request.names} & {*project.services} or {*request.extra} & {*rules.workloads}):
-        _require_read(project, f"{', '.join(request.names)} ran before")
+        _require_read(project, request.names[0], f"{', '.join(request.names)} ran before")
         raise ConfigurationError(
             f"what ran before is no longer in the Compose files: {', '.join(request.names)}",
             f"put it back there, or ask for a mode: {', '.join(rules.modes)}",
         )
-    why = f", and {project.unread}" if project.unread else " and is no longer in the Compose files"
-    gone = [f"{name} ran before{why}" for name in request.names if name not in project.services]
+    missing = {name: project.unread_with(name) for name in request.names if name not in project.services}
+    why = {name: f", and {unread}" if unread else " and is no longer in the Compose files" for name, unread in missing.items()}
+    gone = [f"{name} ran before{why[name]}" for name in missing]
     models = tuple(name for name in request.extra if name in rules.workloads and rules.workloads[name].model)
     gone += [f"{name} was admitted before and is no longer a model in rules.yaml" for name in request.extra if name not in models]
     services = project.closure(name for name in request.names if name in project.services)
