@@ -1,8 +1,11 @@
 """What a plain command counts as, how it is called, and what is written of it."""
 
+import json
 import os
 import subprocess
+import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -113,6 +116,30 @@ def test_what_is_left_of_it_apart_counts_with_the_command_that_ends_it(tmp_path:
         assert '"left"' not in (tmp_path / "commands.json").read_text()
         left.kill()
     assert [one.pid for one in commands.live()] == [os.getpid()]
+
+
+AS_ANOTHER_USER = """
+import os, sys
+from pathlib import Path
+from spark_mode.sharing.commands import Commands
+os.setuid(65534)
+print(*(one.pid for one in Commands(Path(sys.argv[1])).live()))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may look as another user")
+def test_another_user_who_cannot_see_what_is_left_of_it_has_it_count_while_its_run_waits() -> None:
+    with TemporaryDirectory() as folder:
+        path, mine = Path(folder) / "commands.json", process_began(os.getpid()) or 0
+        Path(folder).chmod(0o755)
+        waited_for = {"runner": os.getpid(), "runner_began": mine}
+        for runner, shown in ((waited_for, f"{2**22 + 1}"), ({**waited_for, "runner_began": mine - 1}, "")):
+            one = command(2**22 + 1).model_copy(update=runner)
+            path.write_text(json.dumps([one.model_dump()]))
+            path.chmod(0o644)
+            looks = [sys.executable, "-c", AS_ANOTHER_USER, str(path)]
+            assert subprocess.run(looks, capture_output=True, text=True, check=True).stdout.strip() == shown
+            assert Commands(path).live() == (), "root sees that nothing is left"
 
 
 @pytest.mark.parametrize("text", ["", "{}", '[{"pid": 1}]', "[" * 10_000])
