@@ -1,6 +1,7 @@
 """A plain command is a workload: it holds the machine, and what ran before comes back whoever dies, and whenever."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,21 @@ RESCUERS: dict[str, Callable[[SimulatedMachine, Path], object]] = {
     "the guard": by_the_guard,
 }
 """What comes after everybody has died."""
+
+
+def test_what_a_killed_run_is_to_bring_back_is_not_refused_because_a_recovery_came_first(tmp_path: Path) -> None:
+    for kill in range(15, 45):
+        one, folder = machine(), tmp_path / str(kill)
+        folder.mkdir()
+        ask(one, folder, AUDIO)
+        audio, one.kill_at = one.running(), (one.effects + kill, "after")
+        with suppress(Killed):
+            run_command(one, folder)
+        one.kill_at = None
+        one.commands.clear()
+        did = SimulatedGuard(one, folder).look()
+        recover(one, folder)
+        assert one.running() == audio, (kill, did)
 
 
 def test_audio_stops_for_a_command_and_comes_back_when_it_has_ended(lab: SimulatedMachine, folder: Path) -> None:

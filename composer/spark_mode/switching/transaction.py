@@ -302,9 +302,12 @@ class Transaction:
         return "by itself, as a training or a command has ended" if self._options.only_after else None
 
     def _require_last(self) -> None:
-        """Raise Refused when another switch came after the one that this request follows."""
-        followed = self._options.only_after
-        if followed and self._session.journal_state.last_change != followed:
+        """Raise Refused when another switch came after the one that this request follows.
+
+        A recovery that came after it may have taken over what is to come back.
+        """
+        followed, known = self._options.only_after, self._session.journal_state
+        if followed and known.last_change not in (followed, known.then):
             raise Refused("another switch came after it, so what ran before does not come back", "see it: spark-mode history")
 
     def _recover_first(self, request: Request, cut_off: UnfinishedSwitch, lock: Lock) -> Report | None:
