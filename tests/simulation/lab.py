@@ -111,8 +111,9 @@ class SimulatedSession(Session):
     def read_again(self, after: float = 0.0) -> bool:
         former = self.project
         self.rules, self.project = with_units(self.simulated.rules, self.simulated.project)
-        self.reload_journal()
-        return former != self.project
+        if changed := former != self.project:
+            self.reload_journal()
+        return changed
 
     def engine_now(self) -> Identity:
         return self.docker.identity()

@@ -186,14 +186,20 @@ def test_a_mode_whose_services_have_no_class_has_that_of_the_models_that_they_se
     assert told(workloads=models, modes=chat, hosts=needs["hosts"]).modes["chat"].class_ == "llm"
 
 
-@pytest.mark.parametrize(("profiles", "run"), [(["x", "y"], "audio and long"), (["z"], "nothing with a class")])
-def test_a_mode_whose_class_nothing_tells_cannot_be_used_and_the_others_can(profiles: list[str], run: str) -> None:
+@pytest.mark.parametrize(
+    ("profiles", "run", "line"),
+    [
+        (["x", "y"], "audio and long", "m: {class: audio or long, profiles: [x, y]}"),
+        (["z"], "nothing with a class", "m: {class: CLASS, profiles: [z]}"),
+    ],
+)
+def test_a_mode_whose_class_nothing_tells_cannot_be_used_and_the_others_can(profiles: list[str], run: str, line: str) -> None:
     rules = told(modes={"m": {"profiles": profiles}, "n": {"profiles": ["y"]}})
     assert resolve(ModeRequest(mode="n"), PROJECT, rules).named == ("t",)
     with pytest.raises(ConfigurationError) as found:
         resolve(ModeRequest(mode="m", profile=profiles[0]), PROJECT, rules)
     assert found.value.message == f"the mode m has no class in rules.yaml, and what it runs is {run}"
-    assert found.value.hint == "write the one that it is: modes/m/class in rules.yaml"
+    assert found.value.hint == f"give it one: {line}"
 
 
 def test_a_mode_whose_class_nothing_tells_has_none_in_what_is_written_and_assumed() -> None:
