@@ -70,6 +70,28 @@ def test_servers_that_do_not_fit_together_and_a_run_are_switched_both_ways_by_wh
     assert installed.keys <= 120
 
 
+def test_two_projects_are_switched_as_one_lab_by_what_init_wrote(installed: InstalledLab) -> None:
+    models = Lab(f"{PROJECT}-models", installed.folder.parent)
+    shutil.copytree(LABS / "first_two/speech", installed.folder)
+    shutil.copytree(LABS / "first_two/models", installed.folder.with_name(models.project))
+    models.down()
+    try:
+        *_, last = installed.enter(f"spark-mode init --yes . ../{models.project}").out.splitlines()
+        installed.enter(last.removeprefix("next: "))
+        for line, services in (
+            ("spark-mode speech", {"speech"}),
+            ("spark-mode chat", {"chat"}),  # all of one class, by the word in their image's name
+            ("spark-mode coder", {"coder"}),
+            ("spark-mode tune", {"finetune"}),
+            ("spark-mode restore --yes", {"coder"}),
+        ):
+            installed.enter(line)
+            assert {*installed.running(), *models.running()} == services, line
+        assert installed.keys - len(models.project) <= 160
+    finally:
+        models.down()
+
+
 def test_the_example_of_an_installation_does_all_that_the_demo_shows(installed: InstalledLab) -> None:
     installed.folder.mkdir()
     said = installed.enter("spark-mode init --example").out
