@@ -6,7 +6,13 @@ from pathlib import Path
 
 from spark_mode.planning.observed import Command
 from spark_mode.sharing.commands import Commands
+from tests.simulation.engine import Killed
 from tests.simulation.machine import SimulatedMachine
+
+
+def killed_while_it_runs() -> int:
+    """What happens while a command runs whose spark-mode is killed."""
+    raise Killed
 
 
 class SimulatedCommands(Commands):

@@ -9,10 +9,11 @@ from spark_mode.journal.journal import journal_state
 from spark_mode.lab.size import GB
 from spark_mode.lab.workload import Footprint
 from spark_mode.planning.request import ModeRequest, Request, RestoreRequest, StopRequest, UpRequest
+from tests.simulation.commands import killed_while_it_runs
 from tests.simulation.engine import Killed
 from tests.simulation.lab import PROJECT, RULES, SimulatedSession, ask, recover, run_command, service
 from tests.simulation.machine import SimulatedMachine
-from tests.simulation.test_crashes import kills
+from tests.simulation.test_crashes import killed_during
 
 AUDIO, TRAINING = ModeRequest(mode="audio", profile="f5"), ModeRequest(mode="training")
 PAGES = ("page", "search")
@@ -100,19 +101,9 @@ def test_what_is_to_come_back_stays_so_when_a_switch_beside_it_fails(lab: Simula
 def test_whenever_a_switch_beside_a_command_is_killed_what_ran_before_comes_back(lab: SimulatedMachine, folder: Path) -> None:
     audio = set(lab.running())
 
-    def killed() -> int:
-        raise Killed
-
     with pytest.raises(Killed):
-        run_command(lab, folder, meanwhile=killed)
-    whole = lab.fork()
-    ask(whole, folder, SEARCH)
-    for kill_at in kills(lab, whole):
-        one = lab.fork()
-        one.kill_at = kill_at
-        with pytest.raises(Killed):
-            ask(one, folder, SEARCH)
-        one.kill_at = None
+        run_command(lab, folder, meanwhile=killed_while_it_runs)
+    for one in killed_during(lab, lambda one: ask(one, folder, SEARCH)):
         one.commands.clear()
         recover(one, folder)
         assert set(one.running()) - {"search"} == audio, one.acts

@@ -1,6 +1,6 @@
 """A plain command is a workload: it holds the machine, and what ran before comes back whoever dies, and whenever."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,11 +12,12 @@ from spark_mode.journal.journal import journal_state
 from spark_mode.lab.size import GB
 from spark_mode.planning.request import ModeRequest, RestoreRequest, RunRequest, StopRequest, UpRequest
 from spark_mode.reporting.status import status
+from tests.simulation.commands import killed_while_it_runs
 from tests.simulation.engine import Killed
 from tests.simulation.guard import SimulatedGuard
 from tests.simulation.lab import TRAIN, SimulatedSession, ask, machine, recover, run_command
 from tests.simulation.machine import SimulatedMachine
-from tests.simulation.test_crashes import kills
+from tests.simulation.test_crashes import killed_during
 
 AUDIO = ModeRequest(mode="audio", profile="f5")
 BESIDE = RunRequest(name="llama3.1:70b", title="serve.py")
@@ -32,10 +33,6 @@ def lab() -> SimulatedMachine:
 def folder(tmp_path: Path, lab: SimulatedMachine) -> Path:
     ask(lab, tmp_path, AUDIO)
     return tmp_path
-
-
-def killed_while_it_runs() -> int:
-    raise Killed
 
 
 def left_running(lab: SimulatedMachine, folder: Path) -> None:
@@ -195,27 +192,10 @@ def test_one_that_stops_nothing_leaves_what_another_one_is_to_bring_back(lab: Si
     assert lab.running() == audio
 
 
-def whole_run(lab: SimulatedMachine, folder: Path) -> SimulatedMachine:
-    whole = lab.fork()
-    run_command(whole, folder)
-    return whole
-
-
-def dead(lab: SimulatedMachine, folder: Path) -> Iterator[SimulatedMachine]:
-    """Yield the machine after each kill of spark-mode in a run with what comes back after it."""
-    for kill_at in kills(lab, whole_run(lab, folder)):
-        one = lab.fork()
-        one.kill_at = kill_at
-        with pytest.raises(Killed):
-            run_command(one, folder)
-        one.kill_at = None
-        yield one
-
-
 @pytest.mark.parametrize("rescuer", RESCUERS)
 def test_whenever_spark_mode_was_killed_what_ran_before_comes_back(rescuer: str, lab: SimulatedMachine, folder: Path) -> None:
     audio, runs = lab.running(), 0
-    for one in dead(lab, folder):
+    for one in killed_during(lab, lambda one: run_command(one, folder)):
         runs += 1
         one.commands.clear()  # the command, where it had begun, is killed as well
         if rescuer == "the guard" and journal_state(one.journal.records()).unfinished:
@@ -249,22 +229,16 @@ def test_a_rescue_that_is_killed_is_finished_by_the_next(lab: SimulatedMachine, 
     audio = lab.running()
     left_running(lab, folder)
     lab.commands.clear()
-    whole = lab.fork()
-    recover(whole, folder)
-    for kill_at in kills(lab, whole):
-        one = lab.fork()
-        one.kill_at = kill_at
-        with pytest.raises(Killed):
-            recover(one, folder)
-        one.kill_at = None
+    for one in killed_during(lab, lambda one: recover(one, folder)):
         recover(one, folder)
         assert one.running() == audio
         assert one.wrongs == []
 
 
 def test_a_command_runs_only_where_what_comes_back_is_certain(lab: SimulatedMachine, folder: Path) -> None:
-    audio, began = lab.running(), list[int]()
-    for effect in range(lab.effects, whole_run(lab, folder).effects):
+    audio, began, whole = lab.running(), list[int](), lab.fork()
+    run_command(whole, folder)
+    for effect in range(lab.effects, whole.effects):
         one, ran = lab.fork(), list[int]()
         one.disk_full_at = effect
         try:

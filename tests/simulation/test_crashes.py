@@ -105,6 +105,19 @@ def killed(start: SimulatedMachine, folder: Path, request: Request | None, **opt
         yield one
 
 
+def killed_during(start: SimulatedMachine, act: Callable[[SimulatedMachine], object]) -> Iterator[SimulatedMachine]:
+    """Yield the machine after each kill that an act can meet which succeeds without one."""
+    whole = start.fork()
+    act(whole)
+    for kill_at in kills(start, whole):
+        one = start.fork()
+        one.kill_at = kill_at
+        with pytest.raises(Killed):
+            act(one)
+        one.kill_at = None
+        yield one
+
+
 def kills(start: SimulatedMachine, whole: SimulatedMachine) -> list[tuple[int, When]]:
     """Return every kill that a run from one state of the machine to another can meet."""
     effects = range(start.effects, whole.effects)

@@ -8,20 +8,17 @@ from spark_mode.lab.project import Project
 from spark_mode.lab.size import GB
 from spark_mode.lab.workload import Footprint
 from spark_mode.planning.request import ModeRequest, Request, RestoreRequest, RunRequest, UpRequest
+from tests.simulation.commands import killed_while_it_runs
 from tests.simulation.engine import Killed
 from tests.simulation.lab import PROJECT, RULES, SimulatedSession, ask, recover, run_command, service
 from tests.simulation.machine import SimulatedMachine
-from tests.simulation.test_crashes import kills
+from tests.simulation.test_crashes import killed_during
 
 PAGE = service("page", "page", healthcheck=None)
 OMNI, XTTS = (ModeRequest(mode="audio", profile=name) for name in ("omni", "xtts"))
 TRAINING = ModeRequest(mode="training")
 TRAIN = RunRequest(name="training", title="train.py")
 BEFORE = {"omni", "page"}
-
-
-def killed() -> int:
-    raise Killed
 
 
 @pytest.fixture
@@ -32,7 +29,7 @@ def lab(tmp_path: Path) -> SimulatedMachine:
     ask(one, tmp_path, OMNI)
     ask(one, tmp_path, UpRequest(names=("page",)))
     with pytest.raises(Killed):
-        run_command(one, tmp_path, TRAIN, meanwhile=killed)
+        run_command(one, tmp_path, TRAIN, meanwhile=killed_while_it_runs)
     one.outside_stop("page")
     one.commands.clear()
     return one
@@ -58,14 +55,7 @@ def test_what_a_switch_leaves_room_for_comes_back_first(lab: SimulatedMachine, t
 
 
 def test_whenever_a_switch_that_replaces_it_is_killed_a_restore_brings_it_back(lab: SimulatedMachine, tmp_path: Path) -> None:
-    whole = lab.fork()
-    ask(whole, tmp_path, XTTS)
-    for kill_at in kills(lab, whole):
-        one = lab.fork()
-        one.kill_at = kill_at
-        with pytest.raises(Killed):
-            ask(one, tmp_path, XTTS)
-        one.kill_at = None
+    for one in killed_during(lab, lambda one: ask(one, tmp_path, XTTS)):
         recover(one, tmp_path)
         if set(one.running()) != BEFORE:
             ask(one, tmp_path, RestoreRequest())

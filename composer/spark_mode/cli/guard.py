@@ -36,7 +36,7 @@ def install(cli_options: CliOptions) -> None:
         raise ConfigurationError(message, f"first, once: {SET_UP}")
     units = tuple(host.unit for host in session.rules.hosts.values() if host.unit)
     path = write(session.files, session.project.name, folder, units=units)
-    lab = ", ".join((*(file for one in session.files.each for file in one.compose), session.files.rules))
+    lab = ", ".join((*session.files.all_compose, session.files.rules))
     cli_options.show({"unit": str(path)}, lambda: f"{path} is in place and guards {lab}: systemctl status {path.name}")
 
 

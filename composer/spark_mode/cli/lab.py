@@ -31,7 +31,7 @@ def lab(cli_options: CliOptions, path: Path | None, unset: bool) -> None:
 
 def _show(cli_options: CliOptions) -> None:
     found = find_lab(cli_options.flags, os.environ, here())
-    compose = [file for one in found.each for file in one.compose]
+    compose = list(found.all_compose)
     used, anywhere = [*compose, found.rules], set_folder(os.environ)
     said = [f"from anywhere: {anywhere}"] if anywhere else []
     data = {"files": compose, "rules": found.rules, "project_name": found.project_name}

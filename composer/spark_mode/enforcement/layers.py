@@ -34,7 +34,7 @@ def without_place(session: Session) -> Iterator[tuple[str, str]]:
 def _gate(session: Session) -> Iterator[Finding]:
     where, fix = "gate", "spark-mode gate install"
     left = dict(without_place(session))
-    named = any(Path(file).name == NAME for one in session.files.each for file in one.compose)
+    named = any(Path(file).name == NAME for file in session.files.all_compose)
     if os.environ.get("COMPOSE_FILE") and not named:
         message = "COMPOSE_FILE is exported here and goes around it: plain `docker compose up` does not ask the rules"
         yield Finding(level="warning", where=where, message=message, fix="unset COMPOSE_FILE")

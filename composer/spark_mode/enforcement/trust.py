@@ -28,7 +28,7 @@ def require_trusted(files: LabFiles) -> None:
     for path in (path for one in files.each for path in inputs_of(one)):
         _require(path, owners)
     folders = [Path(one.project_directory or Path(one.compose[0]).parent) for one in files.each]
-    left, seen = [Path(path) for path in (*(file for one in files.each for file in one.compose), files.rules)], set[str]()
+    left, seen = [Path(path) for path in (*files.all_compose, files.rules)], set[str]()
     while left:
         file = left.pop()
         _require(file, owners)

@@ -47,4 +47,4 @@ def with_end_said(known: JournalState, rules: Rules, request: Request, plan: Pla
     if not plan.steps or before is None or not is_end or still_due(known, rules, request, plan.steps):
         return plan
     note = f"what was to come back by itself does not after this: {', '.join((*before.services, *before.models))}"
-    return plan.model_copy(update={"warnings": (*plan.warnings, note)})
+    return plan.warned(note)

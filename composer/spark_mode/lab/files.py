@@ -29,6 +29,11 @@ class LabFiles(NamedTuple):
         """The files of each Compose project by itself, the first one's first."""
         return (self._replace(others=()), *self.others)
 
+    @property
+    def all_compose(self) -> tuple[str, ...]:
+        """The Compose files of all projects."""
+        return tuple(file for one in (self, *self.others) for file in one.compose)
+
     def under(self, folder: str, name: str) -> "LabFiles":
         """Return the same with another name for the project of a folder, or for the only one."""
         is_it = [not self.others or one.folder == folder for one in self.each]

@@ -225,6 +225,10 @@ class Plan(Frozen):
     nothing_to_do: str | None = None
     projects: dict[str, str] = Field(default_factory=dict)
 
+    def warned(self, *notes: str) -> "Plan":
+        """Return the plan with these warnings after its own."""
+        return self.model_copy(update={"warnings": (*self.warnings, *notes)})
+
     @property
     def stops(self) -> bool:
         """Whether anything is stopped or unloaded."""

@@ -249,19 +249,16 @@ class Session:
         if observed.complete:
             require_understood(self.journal_state, request)
         if observed.complete and (cut_off := self.cut_off):
-            note = f"{cut_off}; a switch recovers that first, and this plan is made from what runs now"
-            plan = plan.model_copy(update={"warnings": (*plan.warnings, note)})
+            plan = plan.warned(f"{cut_off}; a switch recovers that first, and this plan is made from what runs now")
         if observed.complete and request.verb not in ("restore", "stop") and self.owes_restore:
             note = "a command has ended, and a switch first brings back what ran before; this plan is made from what runs now"
-            plan = plan.model_copy(update={"warnings": (*plan.warnings, note)})
+            plan = plan.warned(note)
         return plan
 
     def plan_for(self, request: Request, observed: Observed) -> Plan:
         """Return the plan for things as they were observed."""
         plan = make_plan(request, self.project, self.rules, observed, self.capacity)
-        if not unsaid_long_run(self.rules):
-            return plan
-        return plan.model_copy(update={"warnings": (*plan.warnings, f"{UNSAID}; {SAY_IT}")})
+        return plan.warned(f"{UNSAID}; {SAY_IT}") if unsaid_long_run(self.rules) else plan
 
     def judged(self, request: Request, observed: Observed) -> Plan:
         """Return the plan with all that prevents it, and what it is the end of."""

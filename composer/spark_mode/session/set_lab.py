@@ -47,4 +47,4 @@ def second_lab(files: LabFiles, environment: Mapping[str, str]) -> str | None:
 
 def folders_of(files: LabFiles) -> set[Path]:
     """Return the folders in which the Compose files of a lab's projects lie."""
-    return {Path(file).parent.resolve() for one in files.each for file in one.compose if "://" not in file}
+    return {Path(file).parent.resolve() for file in files.all_compose if "://" not in file}

@@ -23,7 +23,7 @@ def permitted(plan: Plan, project: Project, units: Callable[[], Units], is_stop:
         service = project.services.get(step.service or "")
         if service and service.unit and (fault := units().fault(service.unit, step.action)):
             if is_stop:
-                return plan.model_copy(update={"warnings": (*plan.warnings, fault)})
+                return plan.warned(fault)
             refusal = Refusal(message=fault, hint=way_out(service.unit), kind="configuration")
             return plan.model_copy(update={"refusal": refusal, "steps": ()})
     return plan
