@@ -5,6 +5,7 @@ PROFILE ?= omni
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
+TO_RUN := $(VENV)/.to-run
 # What is compiled is kept, whatever the environment says of that: else each process of the tests compiles all of them anew.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(PYTHON) -m pytest
 TESTS := $(PYTEST) --numprocesses 5 --dist loadgroup --no-loadscope-reorder
@@ -21,6 +22,11 @@ $(STAMP): pyproject.toml requirements-dev.lock scripts/setup.sh
 	@sh scripts/setup.sh $(VENV)
 	@touch $@
 
+# What a demo needs is a part of it, and is there where the whole is.
+$(TO_RUN): pyproject.toml scripts/setup.sh
+	@test -e $(STAMP) || sh scripts/setup.sh $(VENV) --to-run
+	@touch $@
+
 engine: ## Use the Docker Engine that is there; on bare Debian, as root, install and start one
 	@sh scripts/engine.sh
 
@@ -33,7 +39,7 @@ stand-in: engine ## Build the image of the stand-in lab
 torch: setup engine ## Build the image in which the trainer learns on a CPU
 	@compose/training/build-cpu.sh $(PYTHON)
 
-demo: setup engine ## Switch the stand-in lab back and forth, explained; leaves nothing running
+demo: $(TO_RUN) engine ## Switch the stand-in lab back and forth, explained; leaves nothing running
 	@sh scripts/demo.sh
 
 test: lint systemd stand-in torch ## Lint, types, and all tests, on a real engine

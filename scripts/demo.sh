@@ -1,9 +1,12 @@
 #!/bin/sh
 # Shows spark-mode at work on the stand-in lab: small programs in the place of the models, 1/16 of their memory.
+#
+# It runs as a Compose project of its own, and takes down at its end what is of that project and nothing else: a stand-in lab
+# with which somebody plays by hand has another name.
 set -eu
 cd "$(dirname "$0")/.."
 
-PROJECT=audio-lab-stand-in
+PROJECT=spark-mode-demo
 NEEDED_KB=4500000          # what the largest set and its headroom take
 spark_mode=.venv/bin/spark-mode
 
@@ -12,13 +15,21 @@ bold= plain=
 say()  { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
 fail() { printf '%s\n' "$@" >&2; exit 1; }
 
+unset COMPOSE_FILE COMPOSE_PROJECT_NAME COMPOSE_PROFILES SPARK_MODE_RULES
+compose() { docker compose -p "$PROJECT" -f compose/audio-lab.yaml -f compose/stand-in.yaml --profile '*' "$@"; }
+END="docker compose -p $PROJECT -f compose/audio-lab.yaml -f compose/stand-in.yaml --profile '*' down --volumes"
+
+exec 9<scripts/demo.sh
+flock --nonblock 9 || fail "The demo runs already, from this directory; wait for its end."
+[ -z "$(docker ps --quiet --filter "label=com.docker.compose.project=$PROJECT")" ] ||
+    fail "The demo runs already (the project $PROJECT); wait for its end." "If it was cut off, take away what it left: $END"
+
 available=$(awk '/^MemAvailable/ { print $2 }' /proc/meminfo)
 [ "$available" -ge "$NEEDED_KB" ] || fail "The demo needs $((NEEDED_KB / 1000000)) GB of free memory; $((available / 1000000)) GB are free."
 sh compose/stand-in/build.sh
 
-unset COMPOSE_FILE COMPOSE_PROJECT_NAME COMPOSE_PROFILES SPARK_MODE_RULES
 clean_up() {
-    docker compose -p "$PROJECT" --profile '*' down --volumes --timeout 20 >/dev/null 2>&1 || true
+    compose down --volumes --timeout 20 >/dev/null 2>&1 || true
 }
 trap clean_up EXIT
 trap 'exit 130' INT TERM
@@ -28,7 +39,7 @@ run() {
     expected=$1; shift
     printf '\n$ spark-mode %s\n' "$*"
     code=0
-    "$spark_mode" -f compose/audio-lab.yaml -f compose/stand-in.yaml --rules compose/stand-in.rules.yaml "$@" || code=$?
+    "$spark_mode" -p "$PROJECT" -f compose/audio-lab.yaml -f compose/stand-in.yaml --rules compose/stand-in.rules.yaml "$@" || code=$?
     [ "$code" -eq "$expected" ] || fail "" "The demo expected exit code $expected and got $code."
 }
 

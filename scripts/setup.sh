@@ -1,7 +1,8 @@
 #!/bin/sh
-# Makes the virtual environment in $1 with spark-mode, editable, and the locked development tools.
+# Makes the virtual environment in $1 with spark-mode, editable, and the locked development tools; with --to-run as $2 only
+# with what spark-mode itself needs, in the same versions.
 set -eu
-venv=$1
+venv=$1 only=${2:-}
 
 fail() { printf '%s\n' "$@" >&2; exit 1; }
 recent() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
@@ -26,5 +27,10 @@ can_make_venv "$python" || fail "$python cannot make virtual environments: sudo 
 
 echo "Installing spark-mode into $venv with $("$python" --version)."
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --requirement requirements-dev.lock
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+pip() { "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "$@"; }
+if [ "$only" = --to-run ]; then
+    pip --constraint requirements-dev.lock --editable .
+else
+    pip --requirement requirements-dev.lock
+    pip --no-deps --editable .
+fi
