@@ -11,7 +11,7 @@ PYTEST := PYTHONDONTWRITEBYTECODE= $(PYTHON) -m pytest
 TESTS := $(PYTEST) --numprocesses 5 --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine systemd stand-in torch demo test quick test-deep lint bench switch-to-training switch-to-audio status clean
+.PHONY: help setup engine systemd stand-in torch demo test quick test-deep documents lint bench switch-to-training switch-to-audio status clean
 
 help: ## Show these targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -50,6 +50,9 @@ quick: lint ## Lint, types, the unit tests and the smallest of the simulation, i
 
 test-deep: lint systemd stand-in torch ## The same with 10,000 histories and labs, every crash of every recovery, 100 kills and 20 minutes of everybody acting at once on a real engine; the better part of an hour
 	@export SPARK_MODE_DEEP=1 SPARK_MODE_HISTORIES=10000 SPARK_MODE_LABS=10000; $(TESTS)
+
+documents: setup ## Make anew what of the documents is made: screens, the keys of rules.yaml
+	@$(PYTHON) -m documents
 
 lint: setup ## Style and types
 	@$(VENV)/bin/ruff check .

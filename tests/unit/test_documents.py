@@ -12,8 +12,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "composer/spark_mode"
 OURS = ("README.md", "docs/architecture.md", "docs/glossary.md", "docs/layers.md")
-DOCUMENTS = (*OURS, "docs/lab.md", "docs/faults.md", "docs/init.md")
-"""That of the lab names the files of other projects as well."""
+DOCUMENTS = ("README.md", "CHANGELOG.md", *sorted(str(one.relative_to(ROOT)) for one in (ROOT / "docs").glob("*.md")))
 
 
 @pytest.mark.parametrize("document", OURS)
@@ -21,7 +20,7 @@ def test_every_program_that_a_document_names_is_there(document: str) -> None:
     named = set(re.findall(r"`([\w/-]+\.py)`", (ROOT / document).read_text()))
     there = [
         f"/{path.relative_to(ROOT)}"
-        for folder in ("composer", "compose", "tests", "benchmarks")
+        for folder in ("composer", "compose", "tests", "benchmarks", "documents")
         for path in (ROOT / folder).rglob("*.py")
     ]
     assert {one for one in named if not any(path.endswith(f"/{one}") for path in there)} == set()

@@ -50,13 +50,17 @@ class CliOptions:
         self.flags = Flags(**{name: options[name] for name in Flags._fields if name in options})
 
     def session(self, need_project: bool = True, lenient: bool = False) -> "Session":
-        """Open the lab; Compose is asked first and answers while the rest is imported."""
-        from spark_mode.session.opening import open_lab
-
-        session = open_lab(self._files(lenient), need_project, lenient)
+        """Return the lab in hand, which gets its line."""
+        session = self.open(need_project, lenient)
         names = session.project.names
         self.lab = f"lab     {Path(session.files.rules).parent} (project{'s' * (len(names) > 1)} {', '.join(names)})"
         return session
+
+    def open(self, need_project: bool, lenient: bool) -> "Session":
+        """Open the lab; Compose is asked first and answers while the rest is imported."""
+        from spark_mode.session.opening import open_lab
+
+        return open_lab(self._files(lenient), need_project, lenient)
 
     def _files(self, lenient: bool) -> LabFiles:
         """Find the lab's files; who is lenient needs none of them where the project's name is given."""

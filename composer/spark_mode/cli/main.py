@@ -137,10 +137,10 @@ def run() -> NoReturn:
 
             click.echo(answer_docker(cli, arguments))
             _leave(0)
-    _leave(_code(arguments, name, cli_options))
+    _leave(code_of(arguments, name, cli_options))
 
 
-def _code(arguments: list[str], name: str, cli_options: CliOptions) -> int:
+def code_of(arguments: list[str], name: str, cli_options: CliOptions) -> int:
     """Run the command and return its exit code; every expected error is a message here, never a traceback."""
     try:
         _require_text(arguments)

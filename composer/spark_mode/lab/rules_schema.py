@@ -4,6 +4,7 @@ from typing import Any
 
 from spark_mode.lab.left_out import FILLED_IN
 from spark_mode.lab.rules import Rules
+from spark_mode.lab.rules_described import described
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -21,10 +22,18 @@ def rules_schema() -> dict[str, Any]:
         "extends": {"type": "string", "description": "The path of another rules file, whose keys hold where this one has none."},
         "scale": {"type": ["string", "number"], "description": "What every size is multiplied by, such as 1/16."},
     }
+    for name, model in models.items():
+        for key, said in described(name).items():
+            as_mapping(model)["properties"][key] |= {"description": said.says}
     for section in ("hardware", "limits", "overhead", "classes"):
         schema["properties"][section] = _or_nothing(schema["properties"][section])
     schema["$defs"]["WorkloadClass"] = _or_nothing(schema["$defs"]["WorkloadClass"])
     return {"$schema": DIALECT, **_plain(schema)}
+
+
+def as_mapping(model: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a model without the shorter forms that may stand for it."""
+    return next((one for one in model.get("anyOf", ()) if "properties" in one), model)
 
 
 def _or_nothing(part: dict[str, Any]) -> dict[str, Any]:

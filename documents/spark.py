@@ -1,0 +1,255 @@
+"""A simulated Spark at whose terminal somebody types: the command line is the real one, what it acts on is simulated.
+
+So a screen in a document is what the program says, and the same on every machine.
+"""
+
+import io
+import os
+import re
+import shlex
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout, suppress
+from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Self
+
+from spark_mode import wall_time
+from spark_mode.cli.context import CliOptions
+from spark_mode.cli.main import code_of
+from spark_mode.cli.tables import within
+from spark_mode.engine.doors import HostedModel
+from spark_mode.lab.project import Healthcheck, Project
+from spark_mode.lab.rules import Rules
+from spark_mode.lab.size import GB, parse_size
+from spark_mode.planning.observed import Container, running_workload
+from spark_mode.session.session import Session
+from spark_mode.sharing.lock import user_name
+from tests.simulation.engine import Killed
+from tests.simulation.lab import POLICIES, PROJECT, RULES, SimulatedSession
+from tests.simulation.machine import Daemon, SimulatedMachine
+
+ROOT = Path(__file__).parents[1]
+MORNING = datetime(2026, 11, 28, 9, 30, tzinfo=UTC)
+FOLDER = "/home/ann/audio-lab"
+WIDTH = 100
+MEMORY = 130_700_000_000
+"""MemTotal of a Spark, and what its system holds when nothing of the lab runs."""
+SYSTEM = 4 * GB
+READY_SECONDS = 6.0
+"""How long a service takes to be ready of which rules.yaml says nothing."""
+
+
+LAB = PROJECT.model_copy(
+    update={
+        "name": "audio-lab",
+        "services": {
+            name: one.model_copy(
+                update={"stop_grace_seconds": 300.0} if name == "training" else {"healthcheck": Healthcheck(start_period=1200)}
+            )
+            for name, one in PROJECT.services.items()
+        },
+    }
+)
+"""The audio lab, whose models take their time to load, and whose training has time to write its checkpoint."""
+
+
+class Spark(SimulatedMachine):
+    """A Spark with the audio lab, on which nothing runs yet."""
+
+    def __init__(self) -> None:
+        super().__init__(LAB, RULES, MEMORY)
+        self.policies, self.taken = dict(POLICIES), SYSTEM
+
+    @property
+    def today(self) -> datetime:
+        """The time of day there."""
+        return MORNING + timedelta(seconds=self.time)
+
+    def memory_of(self, id: str) -> int | None:
+        one = self._containers[id]
+        known = running_workload(self.rules, one.service or "", one.variant)
+        return known.footprint.planned if known else None
+
+    def put(self, service: str, state: str, variant: str | None = None, id: str | None = None) -> Container:
+        made = super().put(service, state, variant, id)
+        self.change(made.id, address="172.18.0.2" if service == "ollama" else None)
+        return made
+
+    def host_at(self, address: str) -> "Ollama":
+        return Ollama(self)
+
+    def _begin(self, id: str, crash: bool = False) -> None:
+        super()._begin(id, crash)
+        self.change(id, started_at=self.today.isoformat())
+        known = self.rules.of_service(self._containers[id].service or "")
+        self._ready_at[id] = self.time + (known.load_seconds if known and known.load_seconds else READY_SECONDS)
+
+    def _stop(self, id: str) -> None:
+        super()._stop(id)
+        if self._containers[id].service == "ollama":
+            self.daemon.clear()
+
+
+class Ollama(Daemon):
+    """The lab's Ollama: a model takes what rules.yaml plans for it."""
+
+    def __init__(self, spark: Spark) -> None:
+        super().__init__(spark)
+        self._spark = spark
+
+    def loaded(self) -> tuple[HostedModel, ...]:
+        return tuple(HostedModel(model=name, size=size, context_length=8192) for name, size in self._spark.daemon.items())
+
+    def load(self, model: str, seconds: float, tick: object) -> None:
+        known = self._spark.rules.model_of("ollama", model)
+        self._spark.daemon[model] = known.footprint.planned if known else GB
+
+
+class Opened(SimulatedSession):
+    """A lab in hand there, which remembers what was measured."""
+
+    @property
+    def measurements_path(self) -> Path:
+        return self._folder / "measured.jsonl"
+
+
+class Typed(CliOptions):
+    """The options of a command that is typed at a Spark."""
+
+    def __init__(self, spark: Spark, locks: Path) -> None:
+        super().__init__()
+        self._spark, self._locks = spark, locks
+
+    def open(self, need_project: bool, lenient: bool) -> Session:
+        session = Opened(self._spark, self._locks)
+        session.files = session.files._replace(rules=f"{FOLDER}/rules.yaml")
+        return session
+
+    def rules(self) -> Rules:
+        self.lab = f"lab     {FOLDER}"
+        return self._spark.rules
+
+    def project(self) -> Project | None:
+        return self._spark.project
+
+
+class Terminal:
+    """Somebody's terminal at a Spark, `width` characters wide; what a command prints is a table there."""
+
+    def __init__(self, locks: Path, width: int = WIDTH) -> None:
+        self.spark, self._locks, self._width = Spark(), locks, width
+
+    def type(self, line: str) -> str:
+        """Return all that a command line prints, without the user, the numbers of processes and the home of this machine."""
+        name, *arguments = shlex.split(line, comments=True)
+        assert name == "spark-mode", f"{line}: only spark-mode is typed here"
+        said: list[str] = []
+        with (
+            _there(self.spark, self._width),
+            redirect_stdout(_Pen(said, True)),
+            redirect_stderr(_Pen(said, False)),
+            suppress(Killed),
+        ):
+            code_of(arguments, "spark-mode", Typed(self.spark, self._locks))
+        text = re.sub(rf"\b{re.escape(user_name())}\b", "ann", "".join(said))
+        return within(re.sub(r"\bprocess \d+", "process 4242", text), self._width)
+
+    def happens(self, what: str) -> None:
+        """Have something happen that no command does, in the words of `EVENTS`; else what happens is a command."""
+        for words, event in EVENTS.items():
+            if found := re.fullmatch(words, what):
+                getattr(self, event)(*found.groups())
+                return
+        self.type(f"spark-mode {what}")
+
+    def start(self, service: str) -> None:
+        """Have somebody start a service by hand."""
+        if self.spark.of(service) is None:
+            self.spark.put(service, "created")
+        self.spark.outside_start(service)
+
+    def crash(self, service: str) -> None:
+        """Have a service not come up from now on."""
+        self.spark.sick.add(service)
+
+    def take(self, size: str) -> None:
+        """Have somebody else hold so much memory."""
+        self.spark.taken += parse_size(size)
+
+    def kill_at(self, effects: str) -> None:
+        """Have the next command killed, before it has its effect of that number."""
+        self.spark.kill_at = (self.spark.effects + int(effects), "before")
+
+    def wait(self, minutes: str) -> None:
+        """Have so many minutes pass."""
+        self.spark.sleep(60 * int(minutes))
+
+    def go_away(self) -> None:
+        """Have the engine not answer."""
+        self.spark.engine_answers = False
+
+
+EVENTS = {
+    r"somebody starts (\S+)": "start",
+    r"(\S+) does not come up": "crash",
+    r"somebody takes (\S+)": "take",
+    r"the next one is killed at (\d+)": "kill_at",
+    r"(\d+) minutes? pass(?:es)?": "wait",
+    r"Docker stops": "go_away",
+}
+
+
+class _Pen(io.StringIO):
+    """A stream that writes beside others on one paper."""
+
+    def __init__(self, paper: list[str], is_terminal: bool) -> None:
+        super().__init__()
+        self._paper, self._is_terminal = paper, is_terminal
+
+    def write(self, text: str) -> int:
+        written = super().write(text)  # which takes no bytes, as no text does
+        self._paper.append(text)
+        return written
+
+    def isatty(self) -> bool:
+        return self._is_terminal
+
+
+@contextmanager
+def _there(spark: Spark, width: int) -> Iterator[None]:
+    """Be in the lab's directory, at that time, with nothing set but the width of the terminal."""
+    before = dict(os.environ)
+
+    class Day(datetime):
+        """Where the time of day is asked for."""
+
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return cls.fromtimestamp(spark.today.timestamp(), tz)
+
+    for name in (
+        "COMPOSE_FILE",
+        "COMPOSE_PROJECT_NAME",
+        "COMPOSE_PROFILES",
+        "COMPOSE_ENV_FILES",
+        "SPARK_MODE_RULES",
+        "DOCKER_HOST",
+    ):
+        os.environ.pop(name, None)
+    os.environ |= {"COLUMNS": str(width), "LINES": "40", "NO_COLOR": "1", "TZ": "UTC"}
+    wall_time.datetime = Day  # type: ignore[attr-defined]  # what everybody asks for the time of day
+    try:
+        with chdir(ROOT):
+            yield
+    finally:
+        wall_time.datetime = datetime  # type: ignore[attr-defined]  # as it was
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@contextmanager
+def terminal(width: int = WIDTH) -> Iterator[Terminal]:
+    """Sit down at a new Spark."""
+    with TemporaryDirectory() as locks:
+        yield Terminal(Path(locks), width)

@@ -1,0 +1,141 @@
+"""What of the documents is made is as it would be made now: screens, the keys of rules.yaml."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import yaml
+
+from documents.keys import HEADINGS
+from documents.pages import PAGES, made
+from documents.screens import MARK
+from spark_mode.cli.context import CliOptions
+from spark_mode.cli.main import cli
+from spark_mode.lab.rules_described import described
+from spark_mode.lab.rules_reading import read_rules
+from spark_mode.lab.rules_schema import as_mapping, rules_schema
+
+ROOT = Path(__file__).parents[2]
+WHERE = {
+    "Rules": "NEW",
+    "ProjectFiles": "projects: [NEW]",
+    "Hardware": "hardware: NEW",
+    "Limits": "limits: NEW",
+    "Overhead": "overhead: NEW",
+    "Burst": "overhead: {burst: NEW}",
+    "Range": "overhead: {burst: {kv_cache: NEW}}",
+    "WorkloadClass": "classes: {audio: NEW, llm: {}, training: {}}",
+    "Workload": "workloads: {new: NEW}",
+    "Footprint": "workloads: {new: {class: audio, footprint: NEW}}",
+    "Variant": "workloads: {new: {class: audio, footprint: 8GB, default_variant: m, variants: {m: {footprint: 8GB}, x: NEW}}}",
+    "ForeignPattern": "workloads: {new: {class: audio, footprint: 8GB, outside: [NEW]}}",
+    "ProfileNeeds": "profiles: {omni: NEW}",
+    "Host": "hosts: {ollama: {service: served}, other: NEW}",
+    "Mode": "modes: {new: NEW}",
+    "NamedSet": "sets: [NEW]",
+    "GuardPolicy": "guard: NEW",
+    **dict.fromkeys(("Exclusive", "AtMost", "Careful", "Alternate"), "rules: [NEW]"),
+}
+"""Where in a file what each model describes may stand."""
+BASE = """
+hardware: {capacity: 128GB}
+classes: {audio: {}, llm: {}, training: {runs_to_end: true}}
+workloads:
+  omni: {class: audio, footprint: 8GB}
+  f5: {class: audio, footprint: 3GB}
+  training: {class: training, footprint: 12GB}
+  llama3.1:8b: {class: audio, footprint: 5GB, model: "llama3.1:8b", host: ollama}
+hosts: {ollama: {service: served}}
+"""
+NEEDED: dict[str, dict[str, Any]] = {
+    "Workload": {"class": "audio", "footprint": "8GB"},
+    "Exclusive": {"exclusive": ["training", "audio"]},
+    "AtMost": {"at_most": 1, "of": ["omni", "f5"]},
+    "Careful": {"careful": ["audio", "llm"]},
+    "Alternate": {"alternate": ["audio"]},
+}
+"""What has to be there beside a key that is shown alone."""
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_is_made_of_a_document_is_as_it_would_be_made_now(page: Path) -> None:
+    text = page.read_text()
+    assert made(text) == text, "make it anew: make documents"
+
+
+@pytest.mark.parametrize("model", HEADINGS)
+def test_every_key_of_the_rules_is_described_and_no_other(model: str) -> None:
+    schema = rules_schema()
+    found = schema if model == "Rules" else as_mapping(schema["$defs"][model])
+    assert set(found["properties"]) == set(described(model))
+
+
+def test_every_part_of_the_rules_has_a_section() -> None:
+    assert {"Rules", *rules_schema()["$defs"]} == set(HEADINGS) == set(WHERE)
+
+
+@pytest.mark.parametrize(("model", "key"), [(model, key) for model in HEADINGS for key in described(model)])
+def test_every_example_of_a_key_is_read(model: str, key: str) -> None:
+    shown = yaml.safe_load(described(model)[key].example)
+    assert key in shown
+    read_rules(yaml.safe_dump(with_entry(model, NEEDED.get(model, {}) | shown)), "rules.yaml", lambda _: BASE)
+
+
+def with_entry(model: str, entry: dict[str, Any]) -> dict[str, Any]:
+    """Return a whole file with an entry where it belongs."""
+    base, added = yaml.safe_load(BASE), put(yaml.safe_load(WHERE[model]), entry)
+    return {**base, **added, "workloads": {**base["workloads"], **(added.get("workloads") or {})}}
+
+
+def put(node: Any, entry: dict[str, Any]) -> Any:
+    """Return what is in a file with the entry in its place."""
+    if isinstance(node, dict):
+        return {key: put(part, entry) for key, part in node.items()}
+    return [put(part, entry) for part in node] if isinstance(node, list) else entry if node == "NEW" else node
+
+
+def blocks(kind: str) -> list[tuple[str, str]]:
+    """Return the blocks of a kind in the documents, each with its document."""
+    fenced = re.compile(rf"^```{kind}\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+    return [(page.name, block) for page in PAGES for block in fenced.findall(page.read_text())]
+
+
+def test_every_screen_is_made_or_says_where_it_was_seen() -> None:
+    for page in PAGES:
+        text = page.read_text()
+        seen = re.findall(r"<!-- by hand: [^>]+ -->\n\n?```console\n", text)
+        assert text.count("```console\n") == len(MARK.findall(text)) + len(seen), f"{page.name}: a screen without a mark"
+
+
+def typed() -> list[str]:
+    """Return each line of the documents on which spark-mode is typed."""
+    shown = [block.replace("\\\n", " ") for kind in ("sh", "console") for _, block in blocks(kind)]
+    lines = [line.removeprefix("$ ").removeprefix("sudo ") for block in shown for line in block.splitlines()]
+    return [line for line in dict.fromkeys(lines) if line.startswith("spark-mode ")]
+
+
+@pytest.mark.parametrize("line", typed())
+def test_every_command_in_a_document_is_one(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    words = shlex.split(line.partition(" | ")[0].partition(" > ")[0], comments=True)[1:]
+    context = cli.make_context("spark-mode", named_here(words), obj=CliOptions())
+    understood(cli, context, [*context._protected_args, *context.args])
+
+
+def named_here(words: list[str]) -> list[str]:
+    """Return the words without a directory that is not here."""
+    return words[2:] if words[:1] == ["-C"] else words
+
+
+def understood(group: click.Group, context: click.Context, words: list[str]) -> None:
+    """Raise where a command or an option is none."""
+    name, command, rest = group.resolve_command(context, words)
+    assert name and command
+    if "--help" in rest:
+        return
+    inner = command.make_context(name, rest, parent=context)
+    if isinstance(command, click.Group) and inner.args:
+        understood(command, inner, [*inner._protected_args, *inner.args])
