@@ -87,7 +87,7 @@ class SimulatedSession(Session):
         super().__init__(LabFiles(compose=(FILE,), rules="rules.yaml", others=others), "")
         self.rules, self.project = with_units(machine.rules, machine.project)
         self.units = SimulatedUnits(machine)
-        self.docker = beside_units(machine, self.units, self.rules, self.project)
+        self.docker = beside_units(machine, self.units, self.rules, self.project) if self.rules.units else machine
         self.machine, self.gpu, self.clock = machine, NoGpu(), machine
         self.hosts = machine.host_at
         self.simulated, self._folder = machine, folder

@@ -34,8 +34,7 @@ def install(cli_options: CliOptions) -> None:
     if not session.directories.shared:
         message = "a guard that runs as root needs the lock and the journal that all users share"
         raise ConfigurationError(message, f"first, once: {SET_UP}")
-    units = tuple(host.unit for host in session.rules.hosts.values() if host.unit)
-    path = write(session.files, session.project.name, folder, units=units)
+    path = write(session.files, session.project.name, folder, units=tuple(session.rules.units))
     lab = ", ".join((*session.files.all_compose, session.files.rules))
     cli_options.show({"unit": str(path)}, lambda: f"{path} is in place and guards {lab}: systemctl status {path.name}")
 

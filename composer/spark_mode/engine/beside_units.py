@@ -17,10 +17,8 @@ HERE = "127.0.0.1"
 
 
 def beside_units(docker: Docker, units: Units, rules: Rules, project: Project) -> Docker:
-    """Return a door behind which the units of a lab's hosts are, too; the engine's own where there are none."""
-    known = {host.unit: (name, host.address or "") for name, host in rules.hosts.items() if host.unit}
-    if not known:
-        return docker
+    """Return a door behind which the units of a lab's hosts are, too."""
+    known = {unit: (name, rules.hosts[name].address or "") for unit, name in rules.units.items()}
     return cast(Docker, _BesideUnits(docker, units, known, project.name))  # what it does not say itself, the engine does
 
 

@@ -275,6 +275,11 @@ class Rules(Strict):
         """Return the name of the host that a Compose service is."""
         return next((name for name, host in self.hosts.items() if host.service == service), None)
 
+    @property
+    def units(self) -> dict[str, str]:
+        """The units of systemd that are model hosts, each with its host's name."""
+        return {host.unit: name for name, host in self.hosts.items() if host.unit}
+
     def daemon(self, name: str) -> str | None:
         """Return the name if it is that of a host outside Docker."""
         return name if name in self.hosts and self.hosts[name].service is None else None

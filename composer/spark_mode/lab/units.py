@@ -14,16 +14,15 @@ def with_units(rules: Rules, project: Project) -> tuple[Rules, Project]:
 
     Raises ConfigurationError where Compose has a service of that name.
     """
-    hosts = {name: host for name, host in rules.hosts.items() if host.unit}
-    if not hosts:
+    if not rules.units:
         return rules, project
-    if taken := next((name for name in hosts if name in project.services or project.namesakes(name)), None):
+    if taken := next((name for name in rules.units.values() if name in project.services or project.namesakes(name)), None):
         message = f'hosts/{taken}: it has a unit, and "{taken}" is a service of the Compose files'
         raise ConfigurationError(message, "give the host another name, or take one of the two away")
-    own = {name: host.model_copy(update={"service": name}) for name, host in hosts.items()}
+    own = {name: rules.hosts[name].model_copy(update={"service": name}) for name in rules.units.values()}
     services = {
-        name: Service(name=name, unit=host.unit, healthcheck=Healthcheck(), stop_grace_seconds=GRACE_SECONDS)
-        for name, host in hosts.items()
+        name: Service(name=name, unit=unit, healthcheck=Healthcheck(), stop_grace_seconds=GRACE_SECONDS)
+        for unit, name in rules.units.items()
     }
     return (
         rules.model_copy(update={"hosts": {**rules.hosts, **own}}),

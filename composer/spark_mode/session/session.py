@@ -97,7 +97,7 @@ class Session:
         self.rules, self.project, self.compose_version, self.project_fault, self.inputs = found
         self.rules, self.project = with_units(with_nature(self.rules, self.project), self.project)
         self.docker = self._engine
-        if any(host.unit for host in self.rules.hosts.values()):
+        if self.rules.units:
             from spark_mode.engine.beside_units import beside_units  # which only a lab with a unit pays for
 
             self.docker = beside_units(self._engine, self.units, self.rules, self.project)
