@@ -9,6 +9,9 @@ from types import ModuleType
 import pytest
 import yaml
 
+from documents.messages import LEAST, explained, said, texts
+from documents.pages import PAGES, made
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "composer/spark_mode"
 OURS = ("README.md", "docs/architecture.md", "docs/glossary.md", "docs/layers.md")
@@ -60,3 +63,26 @@ def test_the_rules_of_a_lab_of_your_own_are_those_that_a_test_switches() -> None
     size = re.compile(r"footprint: [\d.]+GB")
     assert yaml.safe_load(size.sub("footprint: some", shown[1])) == yaml.safe_load(size.sub("footprint: some", tried))
     assert len(shown[1].splitlines()) <= 10
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_is_made_of_a_document_is_as_it_would_be_made_now(page: Path) -> None:
+    text = page.read_text()
+    assert made(text) == text, "make it anew: make documents"
+
+
+def test_every_message_with_which_a_command_ends_is_explained() -> None:
+    known, found = "\n".join(explained()), said()
+    assert len(found) > 100
+    assert sorted((file, one) for file, one in found if one not in known) == [], "add them to docs/troubleshooting.md"
+
+
+def test_no_message_is_explained_that_no_command_has() -> None:
+    pieces, has = [(row, piece.strip(" :;,.")) for row in explained() for piece in row.split("…")], texts()
+    assert [(row, piece) for row, piece in pieces if len(piece) >= LEAST and piece not in has] == [], (
+        "correct docs/troubleshooting.md"
+    )
+
+
+def test_every_message_has_its_cause_and_what_to_do() -> None:
+    assert [row for row, rest in explained().items() if len(rest) != 2 or not all(rest)] == []

@@ -1,4 +1,4 @@
-"""What of the documents is made is as it would be made now: screens, the keys of rules.yaml."""
+"""What the documents show: every key of rules.yaml with an example that is read, and commands that there are."""
 
 import re
 import shlex
@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from documents.keys import HEADINGS
-from documents.pages import PAGES, made
+from documents.pages import PAGES
 from documents.screens import MARK
 from spark_mode.cli.context import CliOptions
 from spark_mode.cli.main import cli
@@ -58,12 +58,6 @@ NEEDED: dict[str, dict[str, Any]] = {
     "Alternate": {"alternate": ["audio"]},
 }
 """What has to be there beside a key that is shown alone."""
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_what_is_made_of_a_document_is_as_it_would_be_made_now(page: Path) -> None:
-    text = page.read_text()
-    assert made(text) == text, "make it anew: make documents"
 
 
 @pytest.mark.parametrize("model", HEADINGS)
