@@ -17,7 +17,7 @@ SOCKET = Path("/run/docker.sock")
 LAYERS = """
 mount -t tmpfs tmpfs "$1"
 touch "$1/socket" && mount --bind /run/docker.sock "$1/socket"
-for folder in run etc var/lib; do
+for folder in run etc var/lib usr/local; do
     own=$1/$(basename $folder)
     mkdir "$own" "$own/upper" "$own/work"
     mount -t overlay overlay -o "lowerdir=/$folder,upperdir=$own/upper,workdir=$own/work" "/$folder"

@@ -6,6 +6,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from spark_mode import __version__
 from tests.engine.guarding import Guarding
 from tests.engine.lab import Lab, docker, ends, interrupt, until
 
@@ -192,7 +193,7 @@ def test_a_second_signal_ends_a_guard_without_a_traceback(guard: Guarding) -> No
     ends(guard.process)
 
 
-def test_status_says_what_waits_and_what_is_going_on(apart: Lab, guard: Guarding) -> None:
+def test_status_says_what_waits_and_what_is_going_on_and_check_which_guard_runs(apart: Lab, guard: Guarding) -> None:
     apart.run("audio", "omni")
     apart.run("training", "--yes", "--then", "restore")
     assert "when training has ended, a guard or who waits for it brings back what ran before" in apart.run("status").out
@@ -202,6 +203,13 @@ def test_status_says_what_waits_and_what_is_going_on(apart: Lab, guard: Guarding
     ends(switch)
     found = {one["where"]: one for one in apart.run("check", "--format", "json", expect=None).json}
     assert "runs" in found["guard"]["message"]
+    assert apart.run("version", "--format", "json").json["guard"] == __version__
+    (lock,) = apart.state_folder.glob("*.guard.lock")
+    lock.write_text(f"{guard.process.pid} 0.0.9")  # as one that ran on under an upgrade
+    found = {one["where"]: one for one in apart.run("check", "--fix", "--format", "json", expect=None).json}
+    assert (found["guard"]["level"], found["guard"]["fix"]) == ("warning", f"kill {guard.process.pid}, then: spark-mode guard")
+    assert f"runs version 0.0.9, and this is version {__version__}" in found["guard"]["message"]
+    assert "runs, of 0.0.9: spark-mode check" in apart.run("version").out
     guard.end()
     found = {one["where"]: one for one in apart.run("check", "--format", "json", expect=None).json}
     assert "does not run" in found["guard"]["message"]

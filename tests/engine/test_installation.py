@@ -7,6 +7,7 @@ import pytest
 
 from tests.engine.conftest import PROJECT
 from tests.engine.lab import RULES, docker, ends, interrupt, until
+from tests.engine.outside import furnish
 from tests.engine.own_machine import LabThere, OwnMachine, own_machine
 
 UNIT = f"/etc/systemd/system/spark-mode-guard@{PROJECT}.service"
@@ -80,6 +81,7 @@ def test_what_is_shared_is_taken_away_only_when_nothing_runs_or_is_unfinished_an
     process = lab.spawn("training", TRAINING_LOAD="20")
     until(lambda: "training" in lab.running())
     assert "is held" in lab.run("uninstall", "--shared", expect=5).err
+    assert "another switch is running" in lab.run("uninstall", "--yes", expect=5).err
     process.kill()
     ends(process)
     assert "spark-mode recover" in lab.run("uninstall", "--shared", expect=4).err
@@ -100,6 +102,37 @@ def test_advice_to_use_sudo_does_not_lead_to_a_journal_of_roots_own(lab: LabTher
     lab.run("setup", "--shared")
     lab.run("audio", "omni")
     assert [one["request"] for one in lab.run("history", "--format", "json").json] == ["audio omni"]
+
+
+def files(machine: OwnMachine, lab: LabThere) -> list[str]:
+    """Return all that an installation may put somewhere on a machine, and what is in the lab's folder."""
+    shared = "/run/spark-mode /var/lib/spark-mode /var/lib/spark-mode.kept"
+    found = f"find /usr/local/bin /usr/local/lib/docker /usr/local/share /etc {shared} {lab.folder} ! -type d 2>/dev/null || true"
+    return sorted(machine.run("sh", "-c", found).splitlines())
+
+
+def test_all_that_was_put_on_a_machine_goes_away_again_and_docker_warns_of_nothing(
+    lab: LabThere, machine: OwnMachine, tmp_path: Path
+) -> None:
+    machine.run("mkdir", "-p", "/run/systemd/system", "/run/bin")
+    machine.run("ln", "-s", "/bin/true", "/run/bin/systemctl")
+    lab.environment["PATH"] = f"/run/bin:{lab.environment['PATH']}"
+    lab.folder, lab.files, lab.rules = tmp_path / "lab", (), None
+    furnish(lab.folder, PROJECT)
+    before = files(machine, lab)
+    env = (lab.folder / ".env").read_text()
+    lab.run("setup", "--yes")
+    lab.run("gate", "install")
+    lab.run("guard", "install")
+    docker_info = "docker spark --version && docker info 2>&1 >/dev/null"
+    assert "spark-mode, version" in machine.run("sh", "-c", docker_info)
+    assert len(files(machine, lab)) > len(before) + 5
+    said = [line for line in lab.run("uninstall", "--state", "--yes").out.splitlines() if line.endswith("is removed")]
+    assert ["gate" in said[0], "guard" in said[1], "docker-spark" in said[2], "spark-mode.kept" in said[-1]] == [True] * 4
+    assert files(machine, lab) == before
+    assert (lab.folder / ".env").read_text() == env
+    assert "spark" not in machine.run("sh", "-c", "docker info 2>&1 >/dev/null")
+    assert "nothing is installed" in lab.run("uninstall", "--yes").out
 
 
 def test_the_guard_is_installed_for_the_lab_that_is_named(lab: LabThere, machine: OwnMachine) -> None:

@@ -12,6 +12,7 @@ from spark_mode.enforcement import gate_file
 from spark_mode.enforcement.gate import Question, read_question
 from spark_mode.enforcement.notify import notify
 from spark_mode.enforcement.patience import once_ready
+from spark_mode.enforcement.presence import unit_in
 from spark_mode.errors import ConfigurationError, EngineUnavailable, SparkModeError, UsageFault
 from spark_mode.lab.files import LabFiles
 from spark_mode.lab.rules import Mode
@@ -215,3 +216,16 @@ def test_a_switch_that_would_stop_what_is_about_to_start_is_refused_with_the_pro
     beside = plan(request("up whisper"), PROJECT, RULES, observed, CAPACITY)
     assert beside.refusal is None
     assert "omni" in (beside.keep or ())
+
+
+@pytest.mark.parametrize(
+    ("groups", "unit"),
+    [
+        ("0::/system.slice/system-spark\\x2dmode\\x2dguard.slice/spark-mode-guard@lab.service\n", "spark-mode-guard@lab.service"),
+        ("0::/user.slice/user-1000.slice/session-1.scope\n", ""),
+        ("0::/system.slice/ssh.service\n", ""),
+        ("", ""),
+    ],
+)
+def test_the_unit_that_runs_a_guard_is_told_by_its_control_group(groups: str, unit: str) -> None:
+    assert unit_in(groups) == unit

@@ -308,6 +308,19 @@ def test_a_file_of_somebody_else_stays(root: Path) -> None:
     assert not directories(root).shared
 
 
+def test_what_a_package_has_a_boot_make_comes_and_goes_with_the_package(root: Path) -> None:
+    packaged = root / shared.PACKAGED_TMPFILES
+    packaged.parent.mkdir(parents=True)
+    packaged.write_text(shared.tmpfiles_text())
+    assert shared.set_up(root, GROUP) == packaged
+    assert not (root / shared.TMPFILES).exists(), "one file says it"
+    assert shared.comes_back(root)
+    with pytest.raises(ConfigurationError, match="the package spark-mode") as refused:
+        shared.take_down(root)
+    assert "sudo apt remove spark-mode" in (refused.value.hint or "")
+    assert directories(root).shared
+
+
 def test_without_the_group_nothing_is_made(root: Path) -> None:
     with pytest.raises(ConfigurationError, match="there is no group"):
         shared.set_up(root, "no-such-group")

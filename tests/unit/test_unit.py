@@ -167,3 +167,23 @@ def test_without_systemd_nothing_is_installed(tmp_path: Path) -> None:
 
 def test_the_program_of_the_unit_is_the_python_that_installed_it() -> None:
     assert command(unit.unit_text(LAB, "aa", Path("/srv")))[:5] == [sys.executable, "-P", "-E", "-m", "spark_mode.cli"]
+
+
+@pytest.mark.parametrize("runs", [True, False], ids=["systemd runs", "the tree of a container"])
+def test_all_units_of_this_installation_are_found_and_go_and_those_of_another_stay(root: Path, runs: bool) -> None:
+    unit.install(LAB, "aa", Path("/srv"), root, ("ollama.service",))
+    folder = root / unit.FOLDER
+    other = folder / unit.unit_name("bb")
+    other.write_text((folder / unit.unit_name("aa")).read_text().replace(sys.executable, "/opt/another/bin/python3"))
+    link = folder / unit.WANTS / unit.unit_name("aa")
+    link.parent.mkdir()
+    link.symlink_to("../spark-mode-guard@aa.service")
+    if not runs:
+        (root / unit.RUNNING).rmdir()
+    ((name, undo),) = unit.installed(root)
+    assert name == "spark-mode-guard@aa.service"
+    undo()
+    assert [path.name for path in folder.iterdir() if path.is_file()] == ["spark-mode-guard@bb.service"]
+    assert not unit.rights_path("aa", root).exists()
+    assert told(root)[3:] == (["disable --now spark-mode-guard@aa.service", "daemon-reload"] if runs else [])
+    assert link.is_symlink() is runs, "systemctl itself takes its link away"

@@ -65,10 +65,15 @@ def answer_docker(cli: click.Command, words: Sequence[str]) -> str:
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
     """Print what a SHELL needs to complete spark-mode: `eval "$(spark-mode completion bash)"`."""
+    click.echo(completion_script(shell, ctx.find_root().command))
+
+
+def completion_script(shell: str, cli: click.Command) -> str:
+    """Return what a shell needs to complete the whole command."""
     found = get_completion_class(shell)
     if found is None:
         raise click.UsageError(f"{shell} is not supported")
-    click.echo(_calling_us(found(ctx.find_root().command, {}, "spark-mode", VARIABLE).source()))
+    return _calling_us(found(cli, {}, "spark-mode", VARIABLE).source())
 
 
 def _calling_us(script: str) -> str:

@@ -31,6 +31,7 @@ def install(cli_options: CliOptions) -> None:
         _install_in_each(cli_options, session)
         return
     path = write(session.project, lab, session.files)
+    _remember(session, [path])
     said = f"{path} is in place, and named in {lab / '.env'}: docker compose asks before it starts, {AROUND_GATE}"
     cli_options.show({"gate": str(path)}, lambda: said)
 
@@ -40,11 +41,13 @@ def _install_in_each(cli_options: CliOptions, session: "Session") -> None:
     from spark_mode.enforcement.gate_file import install as write
     from spark_mode.enforcement.layers import AROUND_GATE, without_place
 
-    paths = [
-        str(write(part, Path(files.folder), files))
+    written = [
+        write(part, Path(files.folder), files)
         for part, files in zip(session.project.parts, session.files.each, strict=True)
         if files.folder and "" not in part.unusable
     ]
+    _remember(session, written)
+    paths = [str(path) for path in written]
     left = [f"{name} has none: {why}" for name, why in without_place(session)]
     said = [f"{', '.join(paths)}: in place, and named in the .env beside each: docker compose asks first, {AROUND_GATE}", *left]
     cli_options.show({"gates": paths}, lambda: "\n".join(said))
@@ -67,6 +70,14 @@ def uninstall(cli_options: CliOptions) -> None:
     said += [f"{one} is not there, and rules.yaml names it; in its new place: spark-mode gate uninstall" for one in gone]
     cli_options.exit_code = 3 if gone else cli_options.exit_code
     cli_options.show({"gate": None}, lambda: "\n".join(said))
+
+
+def _remember(session: "Session", gates: list[Path]) -> None:
+    """Write down where these gates are, for `spark-mode uninstall`."""
+    from spark_mode.enforcement.known_gates import remember_gate
+
+    for gate in gates:
+        remember_gate(session.directories.state, gate.parent)
 
 
 def _lab(cli_options: CliOptions) -> Path:

@@ -10,6 +10,8 @@ from spark_mode.cli.context import CliOptions, output_options
 from spark_mode.enforcement.own_file import own_command, put, remove, require_ours
 
 SYSTEM = Path("/usr/local/lib/docker/cli-plugins")
+PACKAGED = Path("/usr/libexec/docker/cli-plugins/docker-spark")
+"""Where the Debian package has it, beside Docker's own."""
 MARK = "Installed by: spark-mode plugin install"
 SCRIPT = """#!/bin/sh
 # Docker calls this as `docker spark …`. {mark}
@@ -32,7 +34,7 @@ def install(cli_options: CliOptions, system: bool) -> None:
     """Put the plugin where Docker looks for it, so that `docker spark` works."""
     path = plugin_path(system)
     require_ours(path, MARK)
-    put(path, SCRIPT.format(mark=MARK, command=shlex.join(own_command())), 0o755, _fix(system))
+    put(path, plugin_script(), 0o755, _fix(system))
     cli_options.show({"plugin": str(path)}, lambda: f"{path} is in place: docker spark status")
 
 
@@ -45,6 +47,11 @@ def uninstall(cli_options: CliOptions, system: bool) -> None:
     path = plugin_path(system)
     there = remove(path, MARK, _fix(system))
     cli_options.show({"plugin": None}, lambda: f"{path} {'is removed' if there else 'was not there'}")
+
+
+def plugin_script() -> str:
+    """Return the program that Docker calls."""
+    return SCRIPT.format(mark=MARK, command=shlex.join(own_command()))
 
 
 def plugin_path(system: bool) -> Path:

@@ -1,20 +1,85 @@
-"""`spark-mode uninstall --shared`: each user has a lock and a journal again."""
+"""`spark-mode uninstall`: what was put on this machine goes away again."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from spark_mode.cli.context import CliOptions, output_options
+from spark_mode.errors import SparkModeError
+
+if TYPE_CHECKING:
+    from spark_mode.cli.taking_away import Part
+
+NOTHING = "nothing is installed beside the program itself"
 
 
 @click.command()
-@click.option("--shared", is_flag=True, help="Take away what `setup --shared` made; needs root.")
+@click.option("--shared", is_flag=True, help="Only what `setup --shared` made; needs root.")
+@click.option("--state", "with_state", is_flag=True, help="Journals, measurements and settings too, for good.")
+@click.option("--dry-run", is_flag=True, help="Show what would be taken away, and change nothing.")
+@click.option("-y", "--yes", is_flag=True, help="Ask nothing.")
 @output_options
-@click.pass_obj
-def uninstall(cli_options: CliOptions, shared: bool) -> None:
-    """Take away what all users of this machine share. What was written there is kept for the next set-up."""
+@click.pass_context
+def uninstall(ctx: click.Context, shared: bool, with_state: bool, dry_run: bool, yes: bool) -> None:
+    """Take away what was put on this machine: gates, guards, the Docker plugin, completions, what all users share.
+
+    The program itself goes last, by what installed it; the last line says how. As root that of all users, else your own.
+    """
+    cli_options = ctx.ensure_object(CliOptions)
+    if shared:
+        _unshare(cli_options)
+        return
+    from spark_mode.cli.taking_away import owed, parts, require_idle
+
+    there = list(parts(ctx.find_root().command, with_state))
+    if dry_run:
+        cli_options.show({"removed": [], "there": [one.what for one in there]}, lambda: _listed(there))
+        return
+    require_idle(with_state)
+    policies = owed()
+    if there:
+        _agree(there, yes)
+    _take_away(cli_options, there, policies)
+
+
+def _listed(there: "Sequence[Part]") -> str:
+    return "\n".join(f"  {one.what}" for one in there) or NOTHING
+
+
+def _agree(there: "Sequence[Part]", yes: bool) -> None:
+    from spark_mode.cli.questions import require_agreement
+
+    click.echo(f"spark-mode takes away:\n{_listed(there)}", err=True)
+    if not yes:
+        require_agreement("Go on?", default=False)
+
+
+def _take_away(cli_options: CliOptions, there: "Sequence[Part]", policies: Sequence[str]) -> None:
+    """Take one after the other away; what cannot go stays, with its reason, and keeps nothing else from going."""
+    from spark_mode.cli.installation import as_root, how_to_remove
+
+    left: list[dict[str, str | None]] = []
+    for one in there:
+        try:
+            one.undo()
+        except SparkModeError as error:
+            fix = f"{as_root()} uninstall" if error.hint == "use sudo" else error.hint
+            left.append({"what": one.what, "why": error.message, "fix": fix})
+    removed = [one.what for one in there if one.what not in {stays["what"] for stays in left}]
+    lines = [f"{what} is removed" for what in removed] + ([] if there else [NOTHING])
+    lines += [f"{one['what']} stays: {one['why']}" + (f"\n  → {one['fix']}" if one["fix"] else "") for one in left]
+    lines += [f"restarted by nothing from now on, unless: {'; '.join(policies)}"] if policies else []
+    lines += [] if left else [f"the program itself: {how_to_remove()}"]
+    cli_options.exit_code = 3 if left else 0
+    data = {"removed": removed, "left": left, "restart_policies": list(policies)}
+    cli_options.show(data, lambda: "\n".join(lines))
+
+
+def _unshare(cli_options: CliOptions) -> None:
+    """Have each user have a lock and a journal again."""
     from spark_mode.enforcement.shared import give_back_by_hand, kept_state, take_down
 
-    if not shared:
-        raise click.UsageError("say what to take away: --shared")
     there = take_down()
     owed = give_back_by_hand(kept_state()) if there else []
     said = f"each user has a lock and a journal again; the shared ones are kept in {kept_state()}"

@@ -4,8 +4,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from spark_mode import __version__
 from spark_mode.enforcement.gate_file import NAME, without_gate
-from spark_mode.enforcement.presence import guard_runs
+from spark_mode.enforcement.presence import running_guard
 from spark_mode.enforcement.shared import comes_back
 from spark_mode.errors import SparkModeError
 from spark_mode.reporting.finding import Finding
@@ -51,10 +52,15 @@ def _gate(session: Session) -> Iterator[Finding]:
 def _guard(session: Session) -> Iterator[Finding]:
     where, fix = "guard", "sudo spark-mode guard install, or in the foreground: spark-mode guard"
     try:
-        runs = guard_runs(session)
+        runs = running_guard(session)
     except SparkModeError:
         return  # the engine's own finding says why
-    if runs:
+    if runs and runs.is_of_another_version:
+        said = f"version {runs.version}" if runs.version else "an earlier version"
+        anew = "sudo spark-mode check --fix" if runs.unit else f"kill {runs.process}, then: spark-mode guard"
+        message = f"runs {said}, and this is version {__version__}: what has changed since holds once it runs anew"
+        yield Finding(level="warning", where=where, message=message, fix=anew)
+    elif runs:
         yield Finding(level="ok", where=where, message=f"runs; {GUARD_GAPS}")
     else:
         yield Finding(level="warning", where=where, message="does not run: what others start is only seen by `status`", fix=fix)

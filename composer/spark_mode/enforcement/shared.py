@@ -22,6 +22,7 @@ from spark_mode.sharing.leases import Leases
 from spark_mode.sharing.shared_file import takes
 
 TMPFILES = Path("etc/tmpfiles.d/spark-mode.conf")
+PACKAGED_TMPFILES = Path("usr/lib/tmpfiles.d/spark-mode.conf")
 GROUP = "docker"
 """Whoever may use Docker may take part in its switches."""
 MARK = "# Written by: spark-mode setup --shared"
@@ -42,7 +43,7 @@ def set_up(root: Path = Path("/"), group: str = GROUP, private: Iterable[Path] =
     kept = kept_state(root)
     for own in private:
         with _nobody_uses(own):
-            _require_finished(own, own)
+            require_finished(own, own)
     try:
         if kept.exists() and not os.path.lexists(state):
             kept.rename(state)
@@ -50,6 +51,8 @@ def set_up(root: Path = Path("/"), group: str = GROUP, private: Iterable[Path] =
             _make(folder, _group_id(group))
     except OSError as error:
         raise ConfigurationError(f"{error.filename}: {error.strerror}", FIX) from None
+    if of_the_package(root):
+        return root / PACKAGED_TMPFILES
     put(conf, tmpfiles_text(group), 0o644, FIX)
     return conf
 
@@ -61,7 +64,12 @@ def tmpfiles_text(group: str = GROUP) -> str:
 
 def comes_back(root: Path = Path("/")) -> bool:
     """Whether a boot makes the directories: the file is there, from us or from a package of the system."""
-    return any((root / folder / TMPFILES.name).is_file() for folder in (TMPFILES.parent, Path("usr/lib/tmpfiles.d")))
+    return (root / TMPFILES).is_file() or of_the_package(root)
+
+
+def of_the_package(root: Path = Path("/")) -> bool:
+    """Whether a package of the system has a boot make the directories: they come and go with it."""
+    return (root / PACKAGED_TMPFILES).is_file()
 
 
 def take_down(root: Path = Path("/")) -> bool:
@@ -73,11 +81,13 @@ def take_down(root: Path = Path("/")) -> bool:
     """
     conf = root / TMPFILES
     require_ours(conf, MARK)
+    if of_the_package(root):
+        raise ConfigurationError("the package spark-mode has a boot make them", "they go with it: sudo apt remove spark-mode")
     locks, state = shared_directories(root)
     there = any(os.path.lexists(path) for path in (locks, state, conf))
     try:
         with _nobody_uses(locks):
-            _require_finished(locks, state)
+            require_finished(locks, state)
             _require_room(state, kept_state(root))
             remove(conf, MARK, FIX)
             if state.is_dir():
@@ -124,8 +134,12 @@ def _make(folder: Path, group: int) -> None:
 
 def private_directories(root: Path = Path("/")) -> Iterator[Path]:
     """Yield where root and the user who called sudo have their own state, in the usual place, until there is a shared one."""
-    if os.path.lexists(root / SHARED_STATE):
-        return
+    if not os.path.lexists(root / SHARED_STATE):
+        yield from users_directories()
+
+
+def users_directories() -> Iterator[Path]:
+    """Yield where root and the user who called sudo keep, or kept, a state of their own, in the usual place."""
     for uid in {"0", os.environ.get("SUDO_UID", "0")}:
         with suppress(KeyError, ValueError):
             yield Path(pwd.getpwuid(int(uid)).pw_dir) / STATE_OF_A_USER / "spark-mode"
@@ -154,7 +168,7 @@ def _require_room(state: Path, kept: Path) -> None:
         raise ConfigurationError(message, f"move it away first: mv {kept} {kept}.old")
 
 
-def _require_finished(locks: Path, state: Path) -> None:
+def require_finished(locks: Path, state: Path) -> None:
     """Raise Refused for what would be forgotten, or is about to start: see `_unfinished`, and plain Compose's starts."""
     for path in sorted(state.glob("*.journal")):
         if unfinished := _unfinished(_past(path)):

@@ -2,15 +2,20 @@
 
 import json
 import subprocess
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from spark_mode.enforcement.own_file import own_command, put, remove, require_ours
 from spark_mode.errors import ConfigurationError, EngineUnavailable, UsageFault
 from spark_mode.lab.files import LabFiles
+from spark_mode.plain_file import plain_text
 from spark_mode.sharing.directories import shared_directories
 
 FOLDER = Path("etc/systemd/system")
+WANTS = "multi-user.target.wants"
+"""Beside the units, the links to those that start at a boot."""
 RUNNING = Path("run/systemd/system")
 """There while systemd runs this machine (sd_booted(3)). Both below the root of the file system."""
 ROOT = Path("/")
@@ -160,13 +165,37 @@ def uninstall(project: str | None, root: Path = ROOT) -> str | None:
         return None
     if len(names) > 1:
         raise UsageFault(f"there are several: {', '.join(names)}", "name one: spark-mode -p PROJECT guard uninstall")
-    path = root / FOLDER / names[0]
-    require_ours(path, MARK)
-    _systemctl("disable", "--now", names[0])
-    remove(path, MARK, "use sudo")
-    _grant(names[0].removeprefix(PREFIX).removesuffix(SUFFIX), (), root)
-    _systemctl("daemon-reload")
+    _take_away(root / FOLDER / names[0], root)
     return names[0]
+
+
+def restart(name: str) -> None:
+    """Have systemd run a guard anew, by the program that is installed now. Raises ConfigurationError as `install` does."""
+    _require_systemd(ROOT)
+    _systemctl("restart", name)
+
+
+def installed(root: Path = ROOT) -> Iterator[tuple[str, Callable[[], None]]]:
+    """Yield the units that call this installation, each with what stops the guard and takes its unit away.
+
+    Where systemd does not run, as in the tree of a container, there is nothing to stop.
+    """
+    for path in sorted((root / FOLDER).glob(f"{PREFIX}*{SUFFIX}")):
+        if _word(sys.executable) in (plain_text(path) or ""):
+            yield path.name, partial(_take_away, path, root)
+
+
+def _take_away(path: Path, root: Path) -> None:
+    require_ours(path, MARK)
+    is_running = (root / RUNNING).is_dir()
+    if is_running:
+        _systemctl("disable", "--now", path.name)
+    else:
+        (path.parent / WANTS / path.name).unlink(missing_ok=True)
+    remove(path, MARK, "use sudo")
+    _grant(path.name.removeprefix(PREFIX).removesuffix(SUFFIX), (), root)
+    if is_running:
+        _systemctl("daemon-reload")
 
 
 def _require_systemd(root: Path) -> None:

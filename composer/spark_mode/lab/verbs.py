@@ -19,12 +19,13 @@ VERBS = {
     "rules": "Print the rules file with all that it leaves out",
     "init": "Write a first rules.yaml from Compose files",
     "lab": "Set or show the lab that is used from anywhere",
-    "setup": "Have one lock and one journal for all users of this machine",
-    "uninstall": "Take that away again",
+    "setup": "Put in place what an installation by pipx or uv cannot",
+    "uninstall": "Take away what was put on this machine",
     "gate": "Have plain `docker compose up` ask the rules first",
     "guard": "Watch what others start, and hold the rules against it",
     "plugin": "Install spark-mode as a Docker command",
     "completion": "Print what bash, zsh or fish needs to complete this",
+    "version": "Show the versions of all that works together here",
 }
 
 SWITCHES = ("to", "up", "stop", "run", "restore")
