@@ -18,6 +18,7 @@ from spark_mode import wall_time
 from spark_mode.cli.context import CliOptions
 from spark_mode.cli.main import code_of
 from spark_mode.cli.tables import within
+from spark_mode.engine.docker import EngineApi
 from spark_mode.engine.doors import HostedModel
 from spark_mode.lab.project import Healthcheck, Project
 from spark_mode.lab.rules import Rules
@@ -73,8 +74,16 @@ class Spark(SimulatedMachine):
 
     def put(self, service: str, state: str, variant: str | None = None, id: str | None = None) -> Container:
         made = super().put(service, state, variant, id)
-        self.change(made.id, address="172.18.0.2" if service == "ollama" else None)
+        grace = self.project.services[service].stop_grace_seconds
+        self.change(made.id, address="172.18.0.2" if service == "ollama" else None, stop_seconds=int(grace))
         return made
+
+    def last_lines(self, id: str, count: int, since: float = 0.0) -> tuple[str, ...]:
+        return ("RuntimeError: CUDA error: out of memory",)
+
+    def _answer(self) -> None:
+        if not self.engine_answers:
+            EngineApi("/var/run/nobody/docker.sock").identity()  # which says what is said then
 
     def host_at(self, address: str) -> "Ollama":
         return Ollama(self)
@@ -152,7 +161,8 @@ class Terminal:
             suppress(Killed),
         ):
             code_of(arguments, "spark-mode", Typed(self.spark, self._locks))
-        text = re.sub(rf"\b{re.escape(user_name())}\b", "ann", "".join(said))
+        text = re.sub(rf"(?<!\()\b{re.escape(user_name())}\b", "ann", "".join(said))
+        text = text.replace("/var/run/nobody/", "/var/run/")
         return within(re.sub(r"\bprocess \d+", "process 4242", text), self._width)
 
     def happens(self, what: str) -> None:

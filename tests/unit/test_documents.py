@@ -11,6 +11,7 @@ import yaml
 
 from documents.messages import LEAST, explained, said, texts
 from documents.pages import PAGES, made
+from spark_mode.lab.verbs import VERBS
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "composer/spark_mode"
@@ -63,6 +64,11 @@ def test_the_rules_of_a_lab_of_your_own_are_those_that_a_test_switches() -> None
     size = re.compile(r"footprint: [\d.]+GB")
     assert yaml.safe_load(size.sub("footprint: some", shown[1])) == yaml.safe_load(size.sub("footprint: some", tried))
     assert len(shown[1].splitlines()) <= 10
+
+
+def test_every_command_has_its_section() -> None:
+    sections = re.findall(r"^## `(\w+)`$", (ROOT / "docs/commands.md").read_text(), re.MULTILINE)
+    assert sorted(sections) == sorted(VERBS)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
