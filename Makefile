@@ -5,13 +5,14 @@ PROFILE ?= omni
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
+SITE := .venv-docs
 TO_RUN := $(VENV)/.to-run
 # What is compiled is kept, whatever the environment says of that: else each process of the tests compiles all of them anew.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(PYTHON) -m pytest
 TESTS := $(PYTEST) --numprocesses 5 --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine systemd stand-in torch demo test quick test-deep documents lint bench switch-to-training switch-to-audio status clean
+.PHONY: help setup engine systemd stand-in torch demo test quick test-deep documents docs lint bench switch-to-training switch-to-audio status clean
 
 help: ## Show these targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -54,6 +55,15 @@ test-deep: lint systemd stand-in torch ## The same with 10,000 histories and lab
 documents: setup ## Make anew what of the documents is made: screens, the keys of rules.yaml
 	@$(PYTHON) -m documents
 
+docs: $(SITE)/.installed ## Build the documents as a site, build/site, with every link checked; needs no network but to install
+	@NO_MKDOCS_2_WARNING=1 $(SITE)/bin/mkdocs build --strict --quiet
+	@echo "The site is build/site/index.html."
+
+$(SITE)/.installed: requirements-docs.lock
+	@python3 -m venv $(SITE)
+	@$(SITE)/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements-docs.lock
+	@touch $@
+
 lint: setup ## Style and types
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check --quiet .
@@ -81,4 +91,4 @@ status: setup ## Show what runs
 	@$(VENV)/bin/spark-mode status
 
 clean: ## Remove .venv and caches
-	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) $(SITE) build/site .mypy_cache .pytest_cache .ruff_cache .hypothesis

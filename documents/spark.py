@@ -37,8 +37,8 @@ WIDTH = 100
 MEMORY = 130_700_000_000
 """MemTotal of a Spark, and what its system holds when nothing of the lab runs."""
 SYSTEM = 4 * GB
-READY_SECONDS = 6.0
-"""How long a service takes to be ready of which rules.yaml says nothing."""
+READY_SECONDS, LONGEST_SECONDS = 6.0, 60.0
+"""How long a service takes to be ready of which rules.yaml says nothing, and at most: to wait for longer costs many looks."""
 
 
 LAB = PROJECT.model_copy(
@@ -92,7 +92,9 @@ class Spark(SimulatedMachine):
         super()._begin(id, crash)
         self.change(id, started_at=self.today.isoformat())
         known = self.rules.of_service(self._containers[id].service or "")
-        self._ready_at[id] = self.time + (known.load_seconds if known and known.load_seconds else READY_SECONDS)
+        self._ready_at[id] = self.time + min(
+            LONGEST_SECONDS, known.load_seconds if known and known.load_seconds else READY_SECONDS
+        )
 
     def _stop(self, id: str) -> None:
         super()._stop(id)

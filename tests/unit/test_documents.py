@@ -66,6 +66,11 @@ def test_the_rules_of_a_lab_of_your_own_are_those_that_a_test_switches() -> None
     assert len(shown[1].splitlines()) <= 10
 
 
+def test_every_document_has_its_place_on_the_site() -> None:
+    listed = re.findall(r"^      - .+: ([\w-]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
+    assert sorted(listed) == sorted(["changelog.md", *(one.name for one in (ROOT / "docs").glob("*.md"))])
+
+
 def test_every_command_has_its_section() -> None:
     sections = re.findall(r"^## `(\w+)`$", (ROOT / "docs/commands.md").read_text(), re.MULTILINE)
     assert sorted(sections) == sorted(VERBS)
