@@ -4,9 +4,17 @@ import click
 
 from spark_mode.cli.completed_by import completed_by
 from spark_mode.cli.context import CliOptions, output_options
+from spark_mode.cli.verb import Verb
 
 
-@click.command()
+@click.command(
+    cls=Verb,
+    examples={
+        "budget {name}": "What it takes alone, with what the system takes",
+        "budget {name} NAME": "Whether both fit at once, and whether they may",
+        "budget {name} --format json": "The same for programs",
+    },
+)
 @click.argument("names", nargs=-1, required=True, shell_complete=completed_by("names"))
 @output_options
 @click.pass_obj

@@ -3,9 +3,16 @@
 import click
 
 from spark_mode.cli.context import CliOptions, output_options
+from spark_mode.cli.verb import Verb
 
 
-@click.command()
+@click.command(
+    cls=Verb,
+    examples={
+        "calibrate": "What was seen to be taken, beside what is planned",
+        "calibrate --write": "Put that into rules.yaml",
+    },
+)
 @click.option("--write", is_flag=True, help="Put the figures into rules.yaml, where two starts agree; every comment stays.")
 @output_options
 @click.pass_obj

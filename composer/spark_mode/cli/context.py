@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -111,6 +112,15 @@ class CliOptions:
             return {one.name: one for one in found if one.name not in VERBS}
         except SparkModeError:
             return {}
+
+    def names(self) -> dict[str, str]:
+        """Return names of the lab for examples, in capitals where there is none that can be read."""
+        from spark_mode.session.known_modes import known_names
+
+        names = {"mode": "MODE", "end": "MODE", "name": "NAME"}
+        with suppress(SparkModeError):
+            names |= known_names(Path(find_rules(self.flags, os.environ, here())))
+        return names
 
     def screen(self, data: Any, text: Callable[[], str]) -> None:
         """Print what there is to see of the lab: its JSON form, or the text under a line that names the lab."""

@@ -4,10 +4,11 @@ import click
 
 from spark_mode.cli.context import CliOptions, output_options
 from spark_mode.cli.tables import columns
+from spark_mode.cli.verb import Verb
 from spark_mode.readable import readable
 
 
-@click.command()
+@click.command(cls=Verb, examples={"history": "The last 20 switches", "history -n 3": "The last three"})
 @click.option("-n", "--last", type=click.IntRange(min=1), default=20, show_default=True, metavar="N", help="How many to show.")
 @output_options
 @click.pass_obj

@@ -10,6 +10,7 @@ import click
 
 from spark_mode.cli.best_effort_stream import BestEffortStream
 from spark_mode.cli.context import CliOptions, output_options
+from spark_mode.cli.verb import Verb
 from spark_mode.errors import ConfigurationError
 from spark_mode.lab.files import LabFiles
 from spark_mode.session.discovery import here
@@ -18,7 +19,14 @@ if TYPE_CHECKING:
     from spark_mode.cli.first_rules import FirstRules
 
 
-@click.command()
+@click.command(
+    cls=Verb,
+    examples={
+        "init": "For the Compose project of this directory",
+        "init ../pictures --print": "For another one, and show it only",
+        "init --example": "A lab to try things with, in ./audio-lab",
+    },
+)
 @click.argument("paths", nargs=-1, metavar="[DIR|FILE]...")
 @click.option(
     "--out", type=click.Path(dir_okay=False), metavar="FILE", help="Where to write; else rules.yaml beside the Compose file."

@@ -21,12 +21,19 @@ from spark_mode.cli.context import TYPED_IN, CliOptions
 from spark_mode.cli.docker_plugin import own_arguments
 from spark_mode.cli.tables import terminal_width, within
 from spark_mode.errors import SparkModeError, UsageFault
-from spark_mode.lab.verbs import VERBS
+from spark_mode.lab.verbs import GROUPS, VERBS
 from spark_mode.readable import readable, readable_lines
 from spark_mode.switching.interruption import LeftAtOnce
 
 if TYPE_CHECKING:
     from spark_mode.session.known_modes import KnownMode
+
+EXAMPLES = {
+    "{mode}": "Switch to it; what a rule keeps apart from it is stopped",
+    "plan {end}": "What that would stop, and why; changes nothing",
+    "status": "What runs, and the machine's memory",
+    "help headroom": "What a word of the output means",
+}
 
 
 class Verbs(click.Group):
@@ -60,23 +67,32 @@ class Verbs(click.Group):
         return verb_of(mode, cmd_name)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
-        asked = args[0]
+        asked, *names = args
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError:  # which may have read `args` for options
             from spark_mode.cli.mistakes import meant  # a mistake may take its time
             from spark_mode.lab.rules_reading import suggest
 
-            if hint := meant(asked, ctx):
+            if hint := meant(asked, ctx, names):
                 raise UsageFault(f'no such command "{asked}"', hint) from None
             raise click.UsageError(f'no such command "{asked}"{suggest(asked, self.list_commands(ctx))}', ctx) from None
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write what can be done before the options of all that."""
+        from spark_mode.cli.verb import write_examples
+
+        write_examples(EXAMPLES, ctx, formatter)
+        self.format_commands(ctx, formatter)
+        click.Command.format_options(self, ctx, formatter)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         if modes := _modes(ctx):
             with formatter.section("Modes of this lab"):
                 formatter.write_dl([(one.name, one.line) for one in modes.values()])
-        with formatter.section("Commands"):
-            formatter.write_dl(list(VERBS.items()))
+        for title, verbs in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl(list(verbs.items()))
 
 
 def _modes(ctx: click.Context) -> "dict[str, KnownMode]":
@@ -121,7 +137,7 @@ def cli(**_: Any) -> None:
     What rules.yaml keeps apart, such as training and audio, is never active together, and nothing starts that does not fit in
     memory.
 
-    These options are understood before and after the command.
+    The options below are understood before and after the command.
     """
 
 

@@ -4,11 +4,20 @@ import click
 
 from spark_mode.cli.completed_by import completed_by
 from spark_mode.cli.context import CliOptions, output_options
+from spark_mode.cli.verb import Verb
 from spark_mode.errors import UsageFault
 from spark_mode.lab.verbs import SWITCHES, VERBS
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
+@click.command(
+    cls=Verb,
+    context_settings={"ignore_unknown_options": True},
+    examples={
+        "plan {mode}": "What would be stopped and started for it, in which order and why",
+        "plan stop": "What would be stopped",
+        "plan up {name} --format json": "The same for programs",
+    },
+)
 @click.argument("switch", nargs=-1, required=True, type=click.UNPROCESSED, shell_complete=completed_by("switch"))
 @output_options
 @click.pass_context
@@ -21,7 +30,7 @@ def plan(ctx: click.Context, switch: tuple[str, ...]) -> None:
         from spark_mode.lab.rules_reading import suggest
 
         known = [*CliOptions.of(ctx.find_root().params).modes(), *SWITCHES]
-        if hint := meant(name, ctx, "plan "):
+        if hint := meant(name, ctx, switch[1:], "plan "):
             raise UsageFault(f'"{name}" is not a switch; there are {", ".join(known)}', hint)
         raise click.UsageError(f'"{name}" is not a switch{suggest(name, known)}; there are {", ".join(known)}')
     with command.make_context(name, ["--dry-run", *switch[1:]], parent=ctx) as inner:

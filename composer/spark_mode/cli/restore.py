@@ -5,11 +5,14 @@ from typing import Any
 import click
 
 from spark_mode.cli.context import CliOptions
-from spark_mode.cli.switching import carry_out, switch_options
+from spark_mode.cli.switching import STARTS, carry_out, switch_options
+from spark_mode.cli.verb import Verb
 
 
-@click.command()
-@switch_options(models=False)
+@click.command(
+    cls=Verb, examples={"restore": "What ran before the last switch", "restore --dry-run": "What that is; changes nothing"}
+)
+@switch_options(*STARTS)
 @click.pass_obj
 def restore(cli_options: CliOptions, /, **options: Any) -> None:
     """Go back to what ran before the last switch."""

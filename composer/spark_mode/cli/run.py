@@ -12,6 +12,7 @@ from spark_mode.cli.best_effort_stream import BestEffortStream
 from spark_mode.cli.completed_by import completed_by
 from spark_mode.cli.context import TYPED_IN, CliOptions
 from spark_mode.cli.switching import may_be_interrupted, summary, switch_options, switch_options_of
+from spark_mode.cli.verb import Verb
 from spark_mode.errors import Refused, UsageFault
 from spark_mode.readable import readable_lines
 
@@ -20,22 +21,32 @@ if TYPE_CHECKING:
     from spark_mode.session.session import Session
 
 
-class _Command(click.Command):
+class _Command(Verb):
     """What follows `--` is the command, with options of its own; without `--` they could be taken for ours."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         planned = ctx.parent and ctx.parent.info_name == "plan"  # which has read it
         if args and "--" not in args and not planned and not {"--help", "-h"} & {*args} and not ctx.resilient_parsing:
-            raise UsageFault("the command goes after --", "spark-mode run --as NAME -- COMMAND …")
+            from spark_mode.cli.mistakes import of_lab  # a mistake may take its time
+
+            raise UsageFault("the command goes after --", of_lab(args[0], ctx) or "spark-mode run --as NAME -- COMMAND …")
         return super().parse_args(ctx, args)
 
 
-@click.command(cls=_Command, context_settings={"allow_interspersed_args": False})
+@click.command(
+    cls=_Command,
+    context_settings={"allow_interspersed_args": False},
+    examples={
+        "run --as NAME -- python3 train.py": "As that workload of rules.yaml",
+        "run --footprint 30GB -- python3 train.py": "As a long run of that size",
+        "run --as NAME --then restore -- python3 train.py": "And bring back what ran before when it has ended",
+    },
+)
 @click.option("--as", "name", metavar="NAME", shell_complete=completed_by("names"), help="The workload that it counts as.")
 @click.option("--footprint", metavar="SIZE", help="How much memory it takes, such as 30GB.")
 @click.option("--then", type=click.Choice(["restore"]), help="Bring back what ran before when it has ended, however it did.")
 @click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND …")
-@switch_options(models=False)
+@switch_options("--no-restore", "--force", "--drop-caches")
 @click.pass_obj
 def run(
     cli_options: CliOptions, /, name: str | None, footprint: str | None, words: tuple[str, ...], then: str | None, **options: Any

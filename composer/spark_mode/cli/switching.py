@@ -33,35 +33,52 @@ wait_option = click.option(
     metavar="[SECONDS]",
     help="Wait for another switch to end; --wait=SECONDS at most so long.",
 )
+_OPTIONS = {
+    "--dry-run": click.option("--dry-run", is_flag=True, help="Show the plan and change nothing."),
+    "--yes": click.option("-y", "--yes", is_flag=True, help="Agree to stopping a long run, such as a training."),
+    "--no-input": click.option(
+        "--no-input",
+        is_flag=True,
+        help="Ask nothing, and refuse what would be asked about: stopping a long run. Without a terminal nobody can be asked, "
+        "and without this option only `up` refuses.",
+    ),
+    "--wait": wait_option,
+    "--with": click.option("--with", "extra", multiple=True, metavar="NAME", help="Also this workload or model."),
+    "--hold": click.option("--hold", is_flag=True, help="Have no other switch stop it, until it ends or is released."),
+    "--timeout": click.option(
+        "--timeout",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="SECONDS",
+        help="How long each service may take to be ready; else 5 minutes after its start period, or 20 without a health check.",
+    ),
+    "--no-restore": click.option("--no-restore", is_flag=True, help="After a failure leave stopped what was stopped."),
+    "--force": click.option("--force", is_flag=True, help="Start although it may not fit (oom-risk), or free memory is unknown."),
+    "--drop-caches": click.option(
+        "--drop-caches", is_flag=True, help="Have the kernel give the page cache back before the start; needs root."
+    ),
+}
+_EVERY = ("--dry-run", "--yes", "--no-input", "--wait")
+ADDS = ("--with", "--hold")
+"""Options of a switch to which something can be added, and which can be held."""
+STARTS = ("--timeout", "--no-restore", "--force", "--drop-caches")
+"""Options of a switch that starts services, and has a way back."""
 
 
-def switch_options(models: bool = True) -> Callable[[Verb], Verb]:
-    """Add the options of a switch; `--with` and `--hold` only where something can be added."""
+def switch_options(*more: str) -> Callable[[Verb], Verb]:
+    """Add the options that every switch has, and those of `more` that mean something to this one."""
 
     def add(command: Verb) -> Verb:
-        if models:
-            command = click.option("--with", "extra", multiple=True, metavar="NAME", help="Also this workload or model.")(command)
-            command = click.option("--hold", is_flag=True, help="Have no other switch stop it, until it ends or is released.")(
-                command
-            )
-        for option in (
-            click.option("--dry-run", is_flag=True, help="Show the plan and change nothing."),
-            wait_option,
-            click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Bound of readiness."),
-            click.option("--force", is_flag=True, help="Admit oom-risk and unknown memory."),
-            click.option("--drop-caches", is_flag=True, help="Have the kernel give the page cache back before the start (root)."),
-            click.option("--no-restore", is_flag=True, help="After a failure leave stopped what was stopped."),
-            click.option("-y", "--yes", is_flag=True, help="Agree to stopping a training that runs."),
-        ):
-            command = option(command)
-        return output_options(command)
+        command = output_options(command)
+        for name in reversed([one for one in _OPTIONS if one in (*_EVERY, *more)]):
+            command = _OPTIONS[name](command)
+        return command
 
     return add
 
 
 def carry_out(cli_options: CliOptions, session: "Session", request: "Request", options: dict[str, Any]) -> None:
     """Switch, or with --dry-run show the plan."""
-    said = {key: options[name] for key, name in _OF_REQUEST.items()} | {"extra": options.get("extra", request.extra)}
+    said = {key: options[name] for key, name in (*_OF_REQUEST.items(), ("extra", "extra")) if name in options}
     request = request.model_copy(update=said)
     if options["dry_run"]:
         from spark_mode.cli.show_plan import show_plan
@@ -87,8 +104,9 @@ def switch_options_of(options: dict[str, Any]) -> "SwitchOptions":
 
     return SwitchOptions(
         wait_seconds=None if options["wait"] == WITHOUT_END else max(0.0, options["wait"]),
-        restore_on_failure=not options["no_restore"],
+        restore_on_failure=not options.get("no_restore"),
         yes=options["yes"],
+        no_input=options["no_input"],
         hold=options.get("hold", False),
         then=bool(options.get("then")),
     )

@@ -7,14 +7,21 @@ import click
 
 from spark_mode.cli.completed_by import completed_by
 from spark_mode.cli.context import CliOptions
-from spark_mode.cli.switching import carry_out, switch_options
+from spark_mode.cli.switching import ADDS, STARTS, carry_out, switch_options
+from spark_mode.cli.verb import Verb
 from spark_mode.session.known_modes import KnownMode
 
 
-@click.command()
+@click.command(
+    cls=Verb,
+    examples={
+        "to {mode}": "The same as without `to`: for scripts, and for a mode whose name is no word",
+        "to {end} --then restore": "Stay, and bring back what ran before when it ends",
+    },
+)
 @click.argument("mode", shell_complete=completed_by("mode"))
 @click.argument("profile", required=False, shell_complete=completed_by("profile"))
-@switch_options()
+@switch_options(*ADDS, *STARTS)
 @click.option("--then", type=click.Choice(["restore"]), help="For a long run: stay, and bring back what ran before when it ends.")
 @click.pass_obj
 def to(cli_options: CliOptions, /, mode: str, profile: str | None, **options: Any) -> None:
@@ -42,4 +49,12 @@ def verb_of(mode: KnownMode, word: str) -> click.Command:
     taken += [one for one in to.params if isinstance(one, click.Option) and (mode.may_end or one.name != "then")]
     left_out = {"profile", "then"} - {one.name for one in taken}
     called = partial(to.callback, mode=word, **dict.fromkeys(left_out)) if to.callback else None
-    return click.Command(mode.name, callback=called, params=taken, help=f"{mode.line}; see also `to`.")
+    asked = " ".join((mode.name, *mode.profiles[: len(mode.profiles) > 1]))
+    examples = {
+        asked: "Exactly that of its class; what a rule excludes is stopped",
+        f"{asked} --dry-run": "What that would stop, and why; changes nothing",
+        f"{asked} --hold": "And no other switch stops it, until spark-mode release",
+    }
+    if mode.may_end:
+        examples[f"{asked} --then restore"] = "Stay, and bring back what ran before when it ends"
+    return Verb(mode.name, callback=called, params=taken, help=f"{mode.line}; see also `to`.", examples=examples)

@@ -66,7 +66,7 @@ class Answer(NamedTuple):
             message = f"{where}: Compose files from elsewhere are not used, and it includes or extends one"
             raise ConfigurationError(message, "copy it here, and read it first")
         if said:
-            raise ConfigurationError(f"{where}: {said}", fix)
+            raise ConfigurationError(f"{where}: {said.removeprefix(f'open {where}: ')}", fix)
         return self.output
 
     def complaint(self) -> str | None:

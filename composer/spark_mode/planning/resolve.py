@@ -7,6 +7,7 @@ from pydantic import Field
 
 from spark_mode.errors import ConfigurationError, UsageFault
 from spark_mode.frozen import Frozen
+from spark_mode.lab.few import few
 from spark_mode.lab.project import Project
 from spark_mode.lab.replicas import of_one
 from spark_mode.lab.rules import Mode, Rules
@@ -16,6 +17,9 @@ from spark_mode.lab.workload import COMMAND, Workload
 from spark_mode.planning.mode import base_services, mode_text
 from spark_mode.planning.observed import of_size
 from spark_mode.planning.request import ModeRequest, Request, RestoreRequest, RunRequest, StopRequest, UpRequest, split_variant
+
+NAMED = 9
+"""How many names are told to somebody who has named something else."""
 
 
 class Target(Frozen):
@@ -127,7 +131,9 @@ def find_workload(rules: Rules, name: str, also: tuple[str, ...] = ()) -> Worklo
     if (known := rules.find(base)) and known.variants:
         raise UsageFault(f'unknown variant "{variant}" of {base}; there are {", ".join(known.variants)}')
     known_names = [*rules.workloads, *(alias for one in rules.workloads.values() for alias in one.aliases), *also]
-    raise UsageFault(f'unknown name "{name}"{suggest(name, known_names)}', f"known are {', '.join(dict.fromkeys(known_names))}")
+    shown = tuple(dict.fromkeys((*rules.workloads, *also)))
+    whole = "; all of them: spark-mode rules" if len(shown) > NAMED + 1 else ""
+    raise UsageFault(f'unknown name "{name}"{suggest(name, known_names)}', f"there are {few(shown, NAMED)}{whole}")
 
 
 def _require_read(project: Project, name: str, said: str) -> None:
@@ -250,6 +256,14 @@ def taken_by(word: str, rules: Rules) -> Taken | None:
     return Taken("it is a workload", f"up {word}") if workload and not workload.only_outside else None
 
 
+def words_of(rules: Rules) -> Iterator[str]:
+    """Yield what `taken_by` has a request for: profiles of modes, workloads and their other names."""
+    for mode in rules.modes.values():
+        yield from mode.profiles
+    for workload in rules.workloads.values():
+        yield from () if workload.only_outside and not workload.command else (workload.name, *workload.aliases)
+
+
 def _in_variant(collector: _Collector, rules: Rules, mode: str, variant: str) -> None:
     """Have those services of a mode that know a variant run in it. Raises UsageFault where none does."""
     workloads = [rules.of_service(service) for service in collector.services]
@@ -275,7 +289,9 @@ def _up_target(request: UpRequest, project: Project, rules: Rules) -> Target:
         elif name in project.services and rules.find(name) is None:
             collector.services.append(name)
         elif name in rules.modes and rules.find(name) is None:
-            raise UsageFault(f'"{name}" is a mode, and is asked for as one', f"spark-mode {name}")
+            profiles = rules.modes[name].profiles
+            which = f"in one of {few(profiles, NAMED)}: spark-mode {name} PROFILE" if len(profiles) > 1 else f"spark-mode {name}"
+            raise UsageFault(f'"{name}" is a mode, and is asked for as one', which)
         else:
             collector.workload(find_named(name, project, rules, (*project.profiles, *project.services)))
     for name in request.extra:

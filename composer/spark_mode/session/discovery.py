@@ -194,6 +194,8 @@ def _rules_there(first: Path, here: Path) -> str | None:
 def _rules_beside(first: Path, here: Path) -> str:
     if found := _rules_there(first, here):
         return found
+    if not first.exists():
+        raise ConfigurationError(f"{first}: no such file", "name a Compose file that is there")
     raise ConfigurationError(
         f"no {RULES_NAME} beside {first}, in its parent or in {here}",
         "write one, or name it: --rules FILE, or export SPARK_MODE_RULES=FILE",

@@ -23,15 +23,36 @@ class KnownMode(NamedTuple):
 
 def known_modes(path: Path) -> tuple[KnownMode, ...]:
     """Return the modes of a rules file, or of the one that it extends; none where it cannot be read."""
-    document = _document(path)
-    if isinstance(other := document.get("extends"), str):
-        document = {**_document(path.parent / other), **document}
+    document = _whole(path)
     by_itself = any(one.get("runs_to_end") for one in _entries(document.get("workloads")).values())
     ending = {name for name, one in _entries(document.get("classes")).items() if one.get("runs_to_end")}
     return tuple(
         KnownMode(name, _texts(one.get("profiles")), by_itself or one.get("class") in (None, *ending))
         for name, one in _entries(document.get("modes")).items()
     )
+
+
+def known_names(path: Path) -> dict[str, str]:
+    """Return names for examples, as far as a rules file has them: a `mode` as it is typed, one that may `end`, and a `name`."""
+    modes = known_modes(path)
+    said = {one.name: " ".join((one.name, *one.profiles[: len(one.profiles) > 1])) for one in modes}
+    of_modes = {*said, *(profile for one in modes for profile in one.profiles)}
+    workloads = _entries(_whole(path).get("workloads"))
+    others = (name for name, one in workloads.items() if "model" not in one and name not in of_modes)
+    found = {
+        "mode": next(iter(said.values()), None),
+        "end": next((said[one.name] for one in modes if one.may_end), None),
+        "name": next(others, None),
+    }
+    return {kind: name for kind, name in found.items() if name}
+
+
+def _whole(path: Path) -> dict[str, Any]:
+    """Return the document, with that of the file which it extends."""
+    document = _document(path)
+    if isinstance(other := document.get("extends"), str):
+        document = {**_document(path.parent / other), **document}
+    return document
 
 
 def _document(path: Path) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class Agreement:
         """
         if plan.stops_training and not self._options.yes:
             names = ", ".join(one.name for one in plan.stops_training)
-            if self._confirm is None:
+            if self._confirm is None or self._options.no_input:
                 self._unattended(plan, names)
             elif not self._answer(self._confirm, plan):
                 raise Refused(f"{names} goes on; {untouched(self._enforced, 'was touched')}")
@@ -47,8 +47,11 @@ class Agreement:
             raise Interrupted(f"{error.message}; {untouched(self._enforced, 'was touched')}") from None
 
     def _unattended(self, plan: Plan, names: str) -> None:
-        """Without a terminal a request goes ahead with what it was planned to stop, except `up`, and with no more than that."""
-        if plan.request.startswith("up "):
+        """Without a terminal a request goes ahead with what it was planned to stop, and with no more than that.
+
+        Not `up`, and nothing at all where no question was to be asked, and so none answered.
+        """
+        if plan.request.startswith("up ") or self._options.no_input:
             raise Refused(f"{plan.request} would stop {names}, which runs", "add --yes to agree to that")
         if self._services is not None:
             raise Refused(f"{names} started meanwhile and would be stopped", "look at it and ask again")

@@ -16,6 +16,7 @@ class SwitchOptions(Frozen):
     wait_seconds: float | None = 0.0
     restore_on_failure: bool = True
     yes: bool = False
+    no_input: bool = False
     hold: bool = False
     then: bool = False
     only_after: str | None = None
