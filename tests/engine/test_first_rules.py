@@ -94,6 +94,7 @@ def test_two_projects_are_switched_as_one_lab_by_what_init_wrote(installed: Inst
 
 def test_the_example_of_an_installation_does_all_that_the_demo_shows(installed: InstalledLab) -> None:
     installed.folder.mkdir()
+    assert installed.enter("spark-mode help headroom").out.startswith("Headroom: ")
     said = installed.enter("spark-mode init --example").out
     installed.folder /= "audio-lab"
     installed.environment |= dict(re.findall(r"(COMPOSE_FILE|SPARK_MODE_RULES)=(\S+)", said))

@@ -29,9 +29,8 @@ def _entries(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _forms(name: str) -> set[str]:
-    """Return all that one may write for a word: `long run`, `long-run`, `long runs`."""
-    plain = _plain(name)
-    return {plain, f"{plain}s", f"{plain}es"}
+    """Return all that one may write for a word, which may have several names: `long run`, `long-run`, `long runs`."""
+    return {form for one in name.split(", ") for form in (_plain(one), f"{_plain(one)}s", f"{_plain(one)}es")}
 
 
 def _plain(word: str) -> str:
