@@ -163,7 +163,9 @@ class Terminal:
             suppress(Killed),
         ):
             code_of(arguments, "spark-mode", Typed(self.spark, self._locks))
-        text = re.sub(rf"(?<!\()\b{re.escape(user_name())}\b", "ann", "".join(said))
+        text = "".join(said)
+        if "--help" not in arguments:  # which names root, and nobody else
+            text = re.sub(rf"(?<!\()\b{re.escape(user_name())}\b", "ann", text)
         text = text.replace("/var/run/nobody/", "/var/run/")
         return within(re.sub(r"\bprocess \d+", "process 4242", text), self._width)
 

@@ -96,9 +96,10 @@ def test_what_nobody_declared_is_named_with_its_size(lab: Lab) -> None:
     ],
 )
 def test_an_unload_that_is_not_one_ends_in_a_clear_error(lab: Lab, fault: str, says: str) -> None:
-    lab.run("audio", "chatterbox", "--with", LARGE, OLLAMA_FAULT=fault)
+    lab.run("audio", "chatterbox", OLLAMA_FAULT=fault)
+    lab.run("audio", "chatterbox", "--with", LARGE)
     before = lab.running()
-    failed = lab.run("stop", LARGE, "--timeout", "2", expect=1)
+    failed = lab.run("restore", "--timeout", "2", expect=1)
     assert says in failed.err
     assert lab.running() == before
 

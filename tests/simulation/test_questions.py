@@ -16,7 +16,7 @@ from tests.simulation.engine import Killed
 from tests.simulation.lab import REQUESTS, Agrees, SimulatedSession, Waits, ask, machine
 from tests.simulation.machine import SimulatedMachine
 
-OMNI, XTTS, TRAINING = REQUESTS[0], REQUESTS[2], REQUESTS[5]
+OMNI, XTTS, TRAINING, LARGE, STOP = REQUESTS[0], REQUESTS[2], *REQUESTS[5:8]
 
 
 WAITING = SwitchOptions(wait_seconds=None)
@@ -45,6 +45,22 @@ def test_a_question_is_asked_once_and_not_under_the_lock(tmp_path: Path) -> None
     ask(one, tmp_path, TRAINING)
     report, questions = asked(one, tmp_path, OMNI)
     assert (report.mode, questions) == ("audio omni", 1)
+
+
+@pytest.mark.parametrize("request_", [OMNI, STOP, LARGE], ids=str)
+@pytest.mark.parametrize("terminal", [True, False])
+def test_where_no_question_is_to_be_asked_a_long_run_is_stopped_only_with_a_yes(
+    tmp_path: Path, request_: Request, terminal: bool
+) -> None:
+    one = machine()
+    ask(one, tmp_path, TRAINING)
+    session, before = SimulatedSession(one, tmp_path), one.running()
+    confirm = Agrees(session)
+    with pytest.raises(Refused, match="would stop training, which runs"):
+        Transaction(session, SwitchOptions(no_input=True), Nobody(), confirm if terminal else None).switch(request_)
+    assert (one.running(), confirm.asked) == (before, 0)
+    report = Transaction(session, SwitchOptions(no_input=True, yes=True), Nobody(), None).switch(request_)
+    assert report.outcome == "applied"
 
 
 def test_after_a_recovery_the_question_is_asked_without_the_lock(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out", type=click.Path(dir_okay=False), metavar="FILE", help="Where to write; else rules.yaml beside the Compose file."
 )
-@click.option("-y", "--yes", is_flag=True, help="Ask nothing, and take what is proposed.")
+@click.option("-y", "--yes", "--no-input", "yes", is_flag=True, help="Ask nothing, and take what is proposed.")
 @click.option("--measure", is_flag=True, help="Take what the services hold now for evidence, too; needs the engine.")
 @click.option("--print", "only_print", is_flag=True, help="Print the file, and write nothing.")
 @click.option("--example", is_flag=True, help="Unpack the audio lab and stand-ins of its models into DIR, else audio-lab.")
