@@ -104,9 +104,15 @@ def test_every_screen_is_made_or_says_where_it_was_seen() -> None:
         assert text.count("```console\n") == len(MARK.findall(text)) + len(seen), f"{page.name}: a screen without a mark"
 
 
+MISTAKE = re.compile(
+    r"^\$ spark-mode .*\nspark-mode: (?:no such command|No such option|Got unexpected|Missing argument)", re.MULTILINE
+)
+"""What is shown as a mistake: the screen itself says so, and is held fresh as any."""
+
+
 def typed() -> list[str]:
-    """Return each line of the documents on which spark-mode is typed."""
-    shown = [block.replace("\\\n", " ") for kind in ("sh", "console") for _, block in blocks(kind)]
+    """Return each line of the documents on which spark-mode is typed, but for those that show what a mistake is told."""
+    shown = [MISTAKE.sub("", block.replace("\\\n", " ")) for kind in ("sh", "console") for _, block in blocks(kind)]
     lines = [line.removeprefix("$ ").removeprefix("sudo ") for block in shown for line in block.splitlines()]
     return [line for line in dict.fromkeys(lines) if line.startswith("spark-mode ")]
 
