@@ -5,4 +5,4 @@ world), `switching` (making it happen), `cli` (the command line). Imports point 
 lab, and only `switching` uses `engine`. `lab` and `planning` are pure: they touch nothing and read no clock.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -1,4 +1,4 @@
-"""The lab's own files: Compose takes them, the stand-ins follow them, and every line of them has its source in docs/lab.md."""
+"""The lab's own files: Compose takes them, the stand-ins follow them, and each line has its source in docs/lab-sources.md."""
 
 import json
 import re
@@ -18,7 +18,7 @@ from tests.engine.outside import lab_in_folder
 LAB, STAND_IN, ON_CPU = "compose/audio-lab.yaml", "compose/stand-in.yaml", "compose/on-cpu.yaml"
 PROFILES = ("omni", "chatterbox", "xtts", "qwen", "f5", "training")
 SETS = [*combinations(PROFILES, 1), *combinations(PROFILES, 2), PROFILES]
-DOCS = (ROOT / "docs/lab.md").read_text()
+DOCS = (ROOT / "docs/lab-sources.md").read_text()
 
 
 def config(folder: Path, files: tuple[str, ...], profiles: tuple[str, ...]) -> Any:
@@ -92,8 +92,8 @@ def test_a_service_that_was_added_without_them_is_named(tmp_path: Path) -> None:
 
 
 def section(service: str) -> str:
-    found = re.search(rf"^### {service}\n(.*?)(?=^##)", DOCS, re.MULTILINE | re.DOTALL)
-    assert found, f"docs/lab.md has no section for {service}"
+    found = re.search(rf"^### {service}\n(.*?)(?=^##|\Z)", DOCS, re.MULTILINE | re.DOTALL)
+    assert found, f"docs/lab-sources.md has no section for {service}"
     return found[1]
 
 

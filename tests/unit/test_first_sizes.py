@@ -137,11 +137,11 @@ def test_what_is_no_share_is_unknown(share: str) -> None:
         ({"image": "eugr/vllm", "command": ["vllm", "serve", "--gpu-memory-utilization-gb", "40"]}, 40, "utilization-gb 40"),
         ({"image": "llama.cpp:server-cuda", "command": ["-m", "/m/a-8b-Q8_0.gguf"]}, 8 * 8.5 / 8 * 1.2, "by its name"),
         ({"image": "me/server", "environment": {"HF_MODEL_ID": "a/Model-8B"}}, 19.2, "by its name"),
-        ({"image": "ghcr.io/x/whisper-cuda"}, 3, "docs/lab.md"),
+        ({"image": "ghcr.io/x/whisper-cuda"}, 3, "docs/lab-sources.md"),
         (
             {"image": "vllm", "command": ["vllm", "serve", "Qwen/Qwen2.5-Omni-3B", "--omni", "--deploy-config", "/x"]},
             8,
-            "docs/lab.md",
+            "docs/lab-sources.md",
         ),
     ],
 )

@@ -163,4 +163,4 @@ def _known(rows: tuple[Known, ...], name: str) -> Size | None:
     if row is None:
         return None
     planned, low, high = (round(size * GB) for size in (row.planned, row.low, row.high))
-    return Size(planned, low, high, "a known model or image (docs/lab.md)")
+    return Size(planned, low, high, "a known model or image (docs/lab-sources.md)")

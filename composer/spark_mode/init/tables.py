@@ -151,7 +151,7 @@ OTHER_HARDWARE = frozenset({"cpu", "amd", "rocm", "workstation", "jetson", "inte
 
 
 class Known(NamedTuple):
-    """What a model or an image takes, in GB, by docs/lab.md; `pattern` is searched in its name."""
+    """What a model or an image takes, in GB, by docs/lab-sources.md; `pattern` is searched in its name."""
 
     pattern: str
     planned: float
