@@ -92,7 +92,7 @@ class SimulatedEngine:
 
     def others(self, project: str) -> tuple[ForeignContainer, ...]:
         self._answer()
-        assert project in self.project.names
+        assert project in ("", *self.project.names)
         return (
             *self.foreign,
             *(other for one in (self, *self.neighbours) for other in one.as_others() if other.project != project),

@@ -132,8 +132,13 @@ def test_without_swap_earlyoom_needs_no_setting_for_it() -> None:
     assert found(GOOD.model_copy(update={"killers": ("earlyoom -m 5",)}), memory=memory)["out of memory"].level == "ok"
 
 
-def test_a_machine_that_is_no_spark_is_told_so_and_nothing_of_a_spark_is_asked_of_it() -> None:
-    seen = found(MachineFacts(product="A computer"))
-    assert seen["machine"].message == "not a DGX Spark (GB10): A computer"
-    assert {one.level for one in seen.values()} == {"ok", "info"}
-    assert {one.fix for one in seen.values()} == {None}
+def test_a_machine_that_is_no_spark_is_told_so_in_one_line_and_nothing_of_a_spark_is_asked_of_it() -> None:
+    (seen,) = found(MachineFacts(product="A computer")).values()
+    assert (seen.where, seen.level, seen.fix) == ("machine", "ok", None)
+    assert seen.message == "not a DGX Spark (GB10): A computer; MemTotal is 130.7 GB; budgets reckon with 128.0 GB"
+
+
+def test_a_machine_that_is_no_spark_and_has_less_than_budgets_reckon_with_is_warned_of_in_that_line() -> None:
+    (seen,) = found(MachineFacts(), memory=MEMORY.model_copy(update={"total": 25 * GB})).values()
+    assert (seen.where, seen.level) == ("machine", "warning")
+    assert "capacity: auto" in (seen.fix or "")

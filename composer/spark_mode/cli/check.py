@@ -21,20 +21,12 @@ def check(cli_options: CliOptions, fix: bool) -> None:
     session = cli_options.session()
     if fix:
         _run_anew(session)
+    from spark_mode.cli.show_check import check_text  # after Compose was asked
     from spark_mode.enforcement.layers import layers
-    from spark_mode.readable import readable  # after Compose was asked
     from spark_mode.reporting.check import check as find
 
     findings = [*find(session, session.compose_version), *layers(session), _plugin()]
-
-    def text() -> str:
-        marks = {"ok": "ok      ", "info": "info    ", "warning": "warning ", "error": "ERROR   "}
-        return "\n".join(
-            f"{marks[one.level]} {readable(one.where)}: {readable(one.message)}" + (f"\n          → {one.fix}" if one.fix else "")
-            for one in findings
-        )
-
-    cli_options.screen([one.model_dump() for one in findings], text)
+    cli_options.screen([one.model_dump() for one in findings], lambda: check_text(findings))
     if any(one.level == "error" for one in findings):
         cli_options.exit_code = 3
 

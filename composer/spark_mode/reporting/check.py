@@ -211,14 +211,14 @@ def _only_outside(session: Session) -> Iterator[Finding]:
 
 
 def _uncertain(session: Session) -> Iterator[Finding]:
-    """Look for what may take so much more than planned that a start with just the headroom free ends at the floor."""
+    """Tell what may take so much more than planned, as is written there, that a start with just the headroom free is aborted."""
     limits = session.rules.limits
     for name, workload in session.rules.workloads.items():
         planned, high = workload.footprint.planned, workload.footprint.high
         if high > planned + limits.headroom - limits.floor:
             message = f"is planned with {gb_text(planned)} and may take {gb_text(high)}: with little free its start is aborted"
             yield Finding(
-                level="warning",
+                level="info",
                 where=f"rules: workloads/{name}",
                 message=message,
                 fix="plan what it takes, which spark-mode calibrate tells",

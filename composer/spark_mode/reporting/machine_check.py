@@ -23,24 +23,24 @@ GB = 10**9
 
 
 def look(host: MachineFacts, gpu: GpuReading, memory: Memory, capacity: int) -> Iterator[Finding]:
-    """Yield what was found. On a machine that is no DGX Spark what is missing is told, and is no fault.
+    """Yield what was found. Of a machine that is no DGX Spark one thing is told: what it is, and whether the memory is there.
 
     NVIDIA's porting guide of the DGX Spark (2026-04) asks for CUDA 13.0 and the toolkit 1.17.7, its first driver for CUDA 13
     is 580, and the release notes of DGX OS 7.5 (2026-07) say that it handles running out of memory better.
     """
     spark = "a DGX Spark (GB10)" if host.is_gb10 else "not a DGX Spark (GB10)"
-    yield Finding(level="ok", where="machine", message=f"{spark}: {host.product}" if host.product else spark)
-    yield _total(memory, capacity)
-    on_a_spark = (
-        _least("DGX OS", host.dgx_os, "7.5", "warning", UPDATE),
-        _least("driver", host.driver, "580", "error", UPDATE),
-        _least("CUDA", gpu.cuda, "13.0", "error" if gpu.cuda else "warning", UPDATE if gpu.cuda else CUDA),
-        _least("container toolkit", host.toolkit, "1.17.7", "warning", TOOLKIT),
-        _swap(memory),
-        _killer(host, memory),
-    )
-    elsewhere: dict[str, str | None] = {"level": "info", "fix": None}
-    yield from on_a_spark if host.is_gb10 else (one.model_copy(update=elsewhere) for one in on_a_spark)
+    this, total = f"{spark}: {host.product}" if host.product else spark, _total(memory, capacity)
+    if not host.is_gb10:
+        yield total.model_copy(update={"where": "machine", "message": f"{this}; {total.message}"})
+        return
+    yield Finding(level="ok", where="machine", message=this)
+    yield total
+    yield _least("DGX OS", host.dgx_os, "7.5", "warning", UPDATE)
+    yield _least("driver", host.driver, "580", "error", UPDATE)
+    yield _least("CUDA", gpu.cuda, "13.0", "error" if gpu.cuda else "warning", UPDATE if gpu.cuda else CUDA)
+    yield _least("container toolkit", host.toolkit, "1.17.7", "warning", TOOLKIT)
+    yield _swap(memory)
+    yield _killer(host, memory)
 
 
 def _total(memory: Memory, capacity: int) -> Finding:

@@ -8,7 +8,7 @@ from spark_mode.lab.rules import Rules
 from spark_mode.lab.size import gb_text
 from spark_mode.lab.workload import Workload
 from spark_mode.planning.budget import budget
-from spark_mode.reporting.finding import Finding
+from spark_mode.reporting.finding import Finding, Level
 
 NAMED = 5
 FIX = "leave room for it in rules.yaml (overhead/system), or serve it from a host there"
@@ -28,7 +28,7 @@ def hosts(rules: Rules, project: Project, capacity: int) -> Iterator[Finding]:
         for one in rules.models_of_host(name):
             if _verdict([one], rules, capacity) == "does-not-fit":
                 message = f"{gb_text(one.footprint.planned)} never fit this machine; a 70B in FP16 takes 140 GB, in Q4 40 GB"
-                yield Finding(level="warning", where=f"rules: workloads/{one.name}", message=message, fix="use a Q4 quantisation")
+                yield Finding(level="info", where=f"rules: workloads/{one.name}", message=message, fix="use a Q4 quantisation")
 
 
 def _ollama(service: Service, models: Sequence[Workload], rules: Rules, capacity: int) -> Iterator[Finding]:
@@ -39,9 +39,11 @@ def _ollama(service: Service, models: Sequence[Workload], rules: Rules, capacity
     fitting = [one for one in models if _verdict([one], rules, capacity) not in ("oom-risk", "does-not-fit")]
     largest = sorted(fitting, key=lambda one: -one.footprint.planned)[:2]
     verdict = _verdict(largest, rules, capacity)
-    if service.ollama.get("OLLAMA_MAX_LOADED_MODELS") != "1" and verdict in ("tight", "oom-risk", "does-not-fit"):
+    most = service.ollama.get("OLLAMA_MAX_LOADED_MODELS")
+    if most != "1" and verdict in ("tight", "oom-risk", "does-not-fit"):
         message = f"more than one model may be loaded, and {' and '.join(one.name for one in largest)} together are {verdict}"
-        yield Finding(level="warning", where=where, message=message, fix='OLLAMA_MAX_LOADED_MODELS: "1"')
+        level: Level = "info" if most else "warning"  # who wrote a number wants as many
+        yield Finding(level=level, where=where, message=message, fix='OLLAMA_MAX_LOADED_MODELS: "1"')
 
 
 def _verdict(workloads: Sequence[Workload], rules: Rules, capacity: int) -> str:
