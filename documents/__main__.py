@@ -1,10 +1,10 @@
 """Makes anew what of the documents is made: `make documents`."""
 
 from documents.pages import PAGES, made
+from documents.picture import FILE, picture
 
 if __name__ == "__main__":
-    for page in PAGES:
-        text = page.read_text()
-        if (new := made(text)) != text:
+    for page, new in (*((page, made(page.read_text())) for page in PAGES), (FILE, picture())):
+        if not page.exists() or page.read_text() != new:
             page.write_text(new)
             print(f"made anew: {page.name}")

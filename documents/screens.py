@@ -2,8 +2,9 @@
 
     <!-- screen: audio chatterbox; somebody starts training -->
 
-says what was done before, one thing after the other; `go on` goes on where the former screen left off. In the block each line
-after `$` is typed, and what was printed stands below it. What only a real engine shows has `<!-- by hand: where and when -->`.
+says what was done before, one thing after the other; `go on` goes on where the former screen left off, and `own` is in the lab
+whose rules the document shows. In the block each line after `$` is typed, and what was printed stands below it. What only a real
+engine shows has `<!-- by hand: where and when -->`.
 """
 
 import re
@@ -12,7 +13,8 @@ from contextlib import ExitStack
 from documents.spark import Terminal, terminal
 
 MARK = re.compile(r"(?P<mark><!-- screen(?:: (?P<before>[^>]*?))? -->\n\n?)```console\n(?P<lines>.*?)```", re.DOTALL)
-GO_ON = "go on"
+GO_ON, OWN = "go on", "own"
+_RULES = re.compile(r"```yaml\n(workloads:\n.*?)```", re.DOTALL)
 
 
 def with_screens(text: str) -> str:
@@ -23,7 +25,8 @@ def with_screens(text: str) -> str:
         for found in MARK.finditer(text):
             before = [one.strip() for one in (found["before"] or "").split(";") if one.strip()]
             if here is None or before[:1] != [GO_ON]:
-                here = stack.enter_context(terminal())
+                rules = _RULES.search(text) if OWN in before else None
+                here = stack.enter_context(terminal(rules=rules[1] if rules else None))
             parts += text[place : found.start()], found["mark"], "```console\n", _screen(here, before, found["lines"]), "```"
             place = found.end()
     return "".join([*parts, text[place:]])
@@ -31,7 +34,7 @@ def with_screens(text: str) -> str:
 
 def _screen(here: Terminal, before: list[str], lines: str) -> str:
     for one in before:
-        if one != GO_ON:
+        if one not in (GO_ON, OWN):
             here.happens(one)
     return "".join(f"{line}\n{_ended(here.type(line[2:]))}" for line in lines.splitlines() if line.startswith("$ "))
 

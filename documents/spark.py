@@ -7,9 +7,11 @@ import io
 import os
 import re
 import shlex
+import time
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout, suppress
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Self
@@ -20,14 +22,16 @@ from spark_mode.cli.main import code_of
 from spark_mode.cli.tables import within
 from spark_mode.engine.docker import EngineApi
 from spark_mode.engine.doors import HostedModel
-from spark_mode.lab.project import Healthcheck, Project
+from spark_mode.lab.project import Dependency, Healthcheck, Project
 from spark_mode.lab.rules import Rules
+from spark_mode.lab.rules_of_project import with_project
+from spark_mode.lab.rules_reading import read_rules
 from spark_mode.lab.size import GB, parse_size
 from spark_mode.planning.observed import Container, running_workload
 from spark_mode.session.session import Session
 from spark_mode.sharing.lock import user_name
 from tests.simulation.engine import Killed
-from tests.simulation.lab import POLICIES, PROJECT, RULES, SimulatedSession
+from tests.simulation.lab import POLICIES, PROJECT, RULES, SimulatedSession, service
 from tests.simulation.machine import Daemon, SimulatedMachine
 
 ROOT = Path(__file__).parents[1]
@@ -55,12 +59,23 @@ LAB = PROJECT.model_copy(
 """The audio lab, whose models take their time to load, and whose training has time to write its checkpoint."""
 
 
-class Spark(SimulatedMachine):
-    """A Spark with the audio lab, on which nothing runs yet."""
+OWN = Project(
+    name="chat",
+    services={
+        "ollama": service("ollama"),
+        "open-webui": service("open-webui", healthcheck=None, depends_on={"ollama": Dependency()}),
+        "finetune": service("finetune", healthcheck=None, reserves_gpu=True, stop_grace_seconds=300.0),
+    },
+)
+"""The lab of README.md: a chat page, the Ollama that it talks to, and a run that tunes a model."""
 
-    def __init__(self) -> None:
-        super().__init__(LAB, RULES, MEMORY)
-        self.policies, self.taken = dict(POLICIES), SYSTEM
+
+class Spark(SimulatedMachine):
+    """A Spark with a lab, which lies in a folder and of which nothing runs yet."""
+
+    def __init__(self, project: Project = LAB, rules: Rules = RULES, folder: str = FOLDER) -> None:
+        super().__init__(project, rules, MEMORY)
+        self.policies, self.taken, self.folder = dict(POLICIES), SYSTEM, folder
 
     @property
     def today(self) -> datetime:
@@ -120,6 +135,11 @@ class Ollama(Daemon):
 class Opened(SimulatedSession):
     """A lab in hand there, which remembers what was measured."""
 
+    @cached_property
+    def capacity(self) -> int:
+        declared = self.rules.hardware.capacity
+        return self.simulated.total if declared == "auto" else declared
+
     @property
     def measurements_path(self) -> Path:
         return self._folder / "measured.jsonl"
@@ -134,11 +154,11 @@ class Typed(CliOptions):
 
     def open(self, need_project: bool, lenient: bool) -> Session:
         session = Opened(self._spark, self._locks)
-        session.files = session.files._replace(rules=f"{FOLDER}/rules.yaml")
+        session.files = session.files._replace(rules=f"{self._spark.folder}/rules.yaml")
         return session
 
     def rules(self) -> Rules:
-        self.lab = f"lab     {FOLDER}"
+        self.lab = f"lab     {self._spark.folder}"
         return self._spark.rules
 
     def project(self) -> Project | None:
@@ -146,10 +166,10 @@ class Typed(CliOptions):
 
 
 class Terminal:
-    """Somebody's terminal at a Spark, `width` characters wide; what a command prints is a table there."""
+    """Somebody's terminal at a Spark, `width` characters wide, in a lab's folder; it shows colours if it is told to."""
 
-    def __init__(self, locks: Path, width: int = WIDTH) -> None:
-        self.spark, self._locks, self._width = Spark(), locks, width
+    def __init__(self, spark: Spark, locks: Path, place: Path, width: int, colour: bool) -> None:
+        self.spark, self._locks, self._place, self._width, self._colour = spark, locks, place, width, colour
 
     def type(self, line: str) -> str:
         """Return all that a command line prints, without the user, the numbers of processes and the home of this machine."""
@@ -157,7 +177,7 @@ class Terminal:
         assert name == "spark-mode", f"{line}: only spark-mode is typed here"
         said: list[str] = []
         with (
-            _there(self.spark, self._width),
+            _there(self.spark, self._place, self._width, self._colour),
             redirect_stdout(_Pen(said, True)),
             redirect_stderr(_Pen(said, False)),
             suppress(Killed),
@@ -231,8 +251,8 @@ class _Pen(io.StringIO):
 
 
 @contextmanager
-def _there(spark: Spark, width: int) -> Iterator[None]:
-    """Be in the lab's directory, at that time, with nothing set but the width of the terminal."""
+def _there(spark: Spark, place: Path, width: int, colour: bool) -> Iterator[None]:
+    """Be in the lab's directory, at that time, with nothing set but what the terminal is."""
     before = dict(os.environ)
 
     class Day(datetime):
@@ -242,28 +262,31 @@ def _there(spark: Spark, width: int) -> Iterator[None]:
         def now(cls, tz: tzinfo | None = None) -> Self:
             return cls.fromtimestamp(spark.today.timestamp(), tz)
 
-    for name in (
-        "COMPOSE_FILE",
-        "COMPOSE_PROJECT_NAME",
-        "COMPOSE_PROFILES",
-        "COMPOSE_ENV_FILES",
-        "SPARK_MODE_RULES",
-        "DOCKER_HOST",
-    ):
-        os.environ.pop(name, None)
-    os.environ |= {"COLUMNS": str(width), "LINES": "40", "NO_COLOR": "1", "TZ": "UTC"}
+    for name in [one for one in before if one.startswith(("COMPOSE_", "DOCKER_", "SPARK_MODE_")) or one == "NO_COLOR"]:
+        del os.environ[name]
+    paint = {"TERM": "xterm-256color", "FORCE_COLOR": "1"} if colour else {"TERM": "dumb", "NO_COLOR": "1"}
+    os.environ |= {"COLUMNS": str(width), "LINES": "40", "TZ": "UTC", **paint}
+    time.tzset()
     wall_time.datetime = Day  # type: ignore[attr-defined]  # what everybody asks for the time of day
     try:
-        with chdir(ROOT):
+        with chdir(place):
             yield
     finally:
         wall_time.datetime = datetime  # type: ignore[attr-defined]  # as it was
         os.environ.clear()
         os.environ.update(before)
+        time.tzset()
 
 
 @contextmanager
-def terminal(width: int = WIDTH) -> Iterator[Terminal]:
-    """Sit down at a new Spark."""
-    with TemporaryDirectory() as locks:
-        yield Terminal(Path(locks), width)
+def terminal(width: int = WIDTH, colour: bool = False, rules: str | None = None) -> Iterator[Terminal]:
+    """Sit down at a new Spark, in the audio lab or, where its `rules` are given as text, in a lab of your own."""
+    with TemporaryDirectory() as locks, TemporaryDirectory() as own:
+        spark, place = Spark(), ROOT
+        if rules is not None:
+            place = Path(own)
+            (place / "compose.yaml").write_text("services: {}\n")  # nothing but its place is asked for
+            (place / "rules.yaml").write_text(rules)
+            read = with_project(read_rules(rules, "rules.yaml", str, lambda: MEMORY), OWN)
+            spark = Spark(OWN, read, "/home/ann/chat")
+        yield Terminal(spark, Path(locks), place, width, colour)

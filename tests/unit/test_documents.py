@@ -11,6 +11,7 @@ import yaml
 
 from documents.messages import LEAST, explained, said, texts
 from documents.pages import PAGES, made
+from documents.picture import FILE, picture
 from spark_mode.lab.verbs import VERBS
 
 ROOT = Path(__file__).parents[2]
@@ -57,13 +58,17 @@ def test_the_glossary_has_each_word_once_with_its_place() -> None:
 
 def test_the_rules_of_a_lab_of_your_own_are_those_that_a_test_switches() -> None:
     """Its sizes are those of a test's machine."""
-    block = re.compile(r"^## A lab of your own$.*?((?:^    [^\n]*\n)+)", re.MULTILINE | re.DOTALL)
+    block = re.compile(r"^## Your own lab in five minutes$.*?^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
     shown = block.search((ROOT / "README.md").read_text())
     assert shown
     tried = (ROOT / "tests/engine/labs/chat_and_tuning/rules.yaml").read_text()
     size = re.compile(r"footprint: [\d.]+GB")
     assert yaml.safe_load(size.sub("footprint: some", shown[1])) == yaml.safe_load(size.sub("footprint: some", tried))
     assert len(shown[1].splitlines()) <= 10
+
+
+def test_the_picture_is_as_it_would_be_made_now() -> None:
+    assert picture() == FILE.read_text(), "make it anew: make documents"
 
 
 def test_every_document_has_its_place_on_the_site() -> None:

@@ -91,12 +91,6 @@ def put(node: Any, entry: dict[str, Any]) -> Any:
     return [put(part, entry) for part in node] if isinstance(node, list) else entry if node == "NEW" else node
 
 
-def blocks(kind: str) -> list[tuple[str, str]]:
-    """Return the blocks of a kind in the documents, each with its document."""
-    fenced = re.compile(rf"^```{kind}\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-    return [(page.name, block) for page in PAGES for block in fenced.findall(page.read_text())]
-
-
 def test_every_screen_is_made_or_says_where_it_was_seen() -> None:
     for page in PAGES:
         text = page.read_text()
@@ -104,15 +98,10 @@ def test_every_screen_is_made_or_says_where_it_was_seen() -> None:
         assert text.count("```console\n") == len(MARK.findall(text)) + len(seen), f"{page.name}: a screen without a mark"
 
 
-MISTAKE = re.compile(
-    r"^\$ spark-mode .*\nspark-mode: (?:no such command|No such option|Got unexpected|Missing argument)", re.MULTILINE
-)
-"""What is shown as a mistake: the screen itself says so, and is held fresh as any."""
-
-
 def typed() -> list[str]:
-    """Return each line of the documents on which spark-mode is typed, but for those that show what a mistake is told."""
-    shown = [MISTAKE.sub("", block.replace("\\\n", " ")) for kind in ("sh", "console") for _, block in blocks(kind)]
+    """Return each line of the documents on which spark-mode is typed, but for those of screens, which are run."""
+    texts = (MARK.sub("", page.read_text()).replace("\\\n", " ") for page in PAGES)
+    shown = [block for text in texts for block in re.findall(r"^```(?:sh|console)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)]
     lines = [line.removeprefix("$ ").removeprefix("sudo ") for block in shown for line in block.splitlines()]
     return [line for line in dict.fromkeys(lines) if line.startswith("spark-mode ")]
 
