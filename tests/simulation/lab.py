@@ -22,6 +22,7 @@ from spark_mode.session.doors import Doors
 from spark_mode.session.lab import Lab
 from spark_mode.session.observe import Observer
 from spark_mode.session.session import Session
+from spark_mode.session.unread import with_unread
 from spark_mode.sharing.directories import Directories
 from spark_mode.sharing.lock import NAME, is_switching
 from spark_mode.sharing.shared_file import open_lock, takes
@@ -88,6 +89,7 @@ class SimulatedSession(Session):
         self.rules, self.project = with_units(machine.rules, machine.project)
         self.units = SimulatedUnits(machine)
         self.docker = beside_units(machine, self.units, self.rules, self.project) if self.rules.units else machine
+        self.rules = with_unread(self.rules, self.project, self.docker)
         self.machine, self.gpu, self.clock = machine, NoGpu(), machine
         self.hosts = machine.host_at
         self.simulated, self._folder = machine, folder
@@ -111,6 +113,7 @@ class SimulatedSession(Session):
     def read_again(self, after: float = 0.0) -> bool:
         former = self.project
         self.rules, self.project = with_units(self.simulated.rules, self.simulated.project)
+        self.rules = with_unread(self.rules, self.project, self.docker)
         if changed := former != self.project:
             self.reload_journal()
         return changed

@@ -17,6 +17,7 @@ REST = Project(name="lab", services={name: one for name, one in SERVICES.items()
 WHOLE = joined((REST, Project(name="speech", services={"omni": SERVICES["omni"]})))
 BROKEN = joined((REST, Project(name="speech", unusable={"": "compose.yaml is broken"})))
 OMNI, PAGE, TRAINING = UpRequest(names=("omni", "whisper")), UpRequest(names=("page",)), ModeRequest(mode="training")
+PAGE_BESIDE = UpRequest(names=("whisper",))
 NEVER_AGAIN = "omni cannot be started again once it is stopped: Compose cannot read the project speech: compose.yaml is broken"
 
 
@@ -52,3 +53,33 @@ def test_what_could_not_come_back_after_a_command_comes_with_a_restore_once_its_
     lab.project = WHOLE
     ask(lab, tmp_path, RestoreRequest())
     assert set(lab.running()) == {"omni", "whisper"}
+
+
+@pytest.fixture
+def page_lab(tmp_path: Path) -> SimulatedMachine:
+    """A machine on which a page runs that nobody describes, and whose project is broken since."""
+    small = RULES.model_copy(update={"default_footprint": None, "without_gpu": frozenset({"page"})})
+    page = Project(name="pages", services={"page": SERVICES["page"]})
+    there = PROJECT.model_copy(update={"services": {name: one for name, one in SERVICES.items() if name != "page"}})
+    one = SimulatedMachine(joined((there, page)), small, 128 * GB)
+    ask(one, tmp_path, PAGE)
+    one.rules = small.model_copy(update={"without_gpu": frozenset()})
+    one.project = joined((there, Project(name="pages", unusable={"": "compose.yaml is broken"})))
+    return one
+
+
+def test_what_nobody_describes_and_has_no_gpu_keeps_counting_and_holds_nothing_up(
+    page_lab: SimulatedMachine, tmp_path: Path
+) -> None:
+    assert SimulatedSession(page_lab, tmp_path).plan(PAGE_BESIDE).refusal is None
+    ask(page_lab, tmp_path, PAGE_BESIDE)
+    session = SimulatedSession(page_lab, tmp_path)
+    assert "page" in page_lab.running()
+    assert [one.footprint.planned for one in session.observe().copies(session.rules) if one.name == "page"] == [1 * GB]
+
+
+def test_what_nobody_describes_and_has_a_gpu_is_to_be_described_as_ever(page_lab: SimulatedMachine, tmp_path: Path) -> None:
+    page_lab.change("page-1", has_gpu=True)
+    refusal = SimulatedSession(page_lab, tmp_path).plan(PAGE_BESIDE).refusal
+    assert refusal
+    assert 'its service "page" is not in rules.yaml' in refusal.message

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from spark_mode.engine.answers import read_container
 from spark_mode.engine.docker import EngineApi
 from spark_mode.engine.doors import Identity
 from spark_mode.errors import EngineUnavailable
@@ -194,3 +195,26 @@ def test_which_engine_answers_is_read_from_what_it_says(engine: FakeEngine) -> N
     assert EngineApi(engine.socket).identity() == Identity(id="1", version="28.5.2", gpu_runtime=False)
     engine.answers["/info"] = json.dumps(QUESTIONS["which engine"].recorded | {"Runtimes": {"nvidia": {}}}).encode()
     assert EngineApi(engine.socket).identity().gpu_runtime
+
+
+SHOWN = "NVIDIA_VISIBLE_DEVICES=all"
+
+
+@pytest.mark.parametrize(
+    ("host", "variables", "has_gpu"),
+    [
+        ({}, [SHOWN], False),
+        ({"DeviceRequests": [{"Driver": "", "Count": -1, "Capabilities": [["gpu"]]}]}, [], True),
+        ({"DeviceRequests": [{"Driver": "cdi", "DeviceIDs": ["nvidia.com/gpu=all"]}]}, [], True),
+        ({"Devices": [{"PathOnHost": "/dev/nvidia0"}]}, [], True),
+        ({"Devices": [{"PathOnHost": "/dev/snd"}], "DeviceRequests": None, "Runtime": "runc"}, [], False),
+        ({"Runtime": "nvidia"}, [SHOWN], True),
+        ({"Runtime": "nvidia"}, ["NVIDIA_VISIBLE_DEVICES=void", "PATH"], False),
+        ({"Runtime": "nvidia"}, None, False),
+    ],
+)
+def test_whether_a_container_has_a_gpu_is_told_by_how_it_was_made(
+    host: dict[str, Any], variables: list[str] | None, has_gpu: bool
+) -> None:
+    config = {"Labels": {"com.docker.compose.project": "lab"}, "Env": variables}
+    assert read_container({"Id": "a", "Name": "/a", "State": {}, "Config": config, "HostConfig": host}).has_gpu is has_gpu

@@ -161,7 +161,20 @@ def read_container(raw: Any) -> Container:
         restart_retries=policy.get("MaximumRetryCount") or 0,
         address=_address(raw) if running else None,
         checked=is_checked(raw),
+        has_gpu=_has_gpu(_part(raw, "HostConfig"), config),
     )
+
+
+def _has_gpu(host: dict[str, Any], config: dict[str, Any]) -> bool:
+    """Whether a container was given a GPU: asked for, as a device file, or by NVIDIA's runtime, which looks at a variable.
+
+    An engine may have that runtime for all containers; without the variable it adds nothing.
+    """
+    variables = dict(one.partition("=")[::2] for one in _entries(config.get("Env") or []))
+    shown = variables.get("NVIDIA_VISIBLE_DEVICES", "") not in ("", "void")
+    files = (one["PathOnHost"] for one in _entries(host.get("Devices") or []))
+    by_runtime = shown and (host.get("Runtime") or "").startswith("nvidia")
+    return bool(host.get("DeviceRequests")) or by_runtime or any(one.startswith("/dev/nvidia") for one in files)
 
 
 def _shares(config: dict[str, Any]) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ class Container(Frozen):
 
     `shares` are the containers, by id, whose namespaces or volumes it uses. `project` is the Compose project that it is of,
     where the lab has several. `checked` says that a health check expects it to run on, be that of the files or of its image.
+    It `has_gpu` as far as the engine says so: it was made with one.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Container(Frozen):
     shares: tuple[str, ...] = ()
     project: str | None = None
     checked: bool = False
+    has_gpu: bool = False
 
     @property
     def active(self) -> bool:

@@ -37,6 +37,7 @@ from spark_mode.session.reading import read_lab
 from spark_mode.session.rules_file import machine_capacity
 from spark_mode.session.several import lab_of_rules
 from spark_mode.session.unit_rights import permitted
+from spark_mode.session.unread import with_unread
 from spark_mode.sharing.children import children_lock
 from spark_mode.sharing.commands import Commands
 from spark_mode.sharing.directories import Directories, directories
@@ -101,6 +102,7 @@ class Session:
             from spark_mode.engine.beside_units import beside_units  # which only a lab with a unit pays for
 
             self.docker = beside_units(self._engine, self.units, self.rules, self.project)
+        self.rules = with_unread(self.rules, self.project, self.docker)
         self.files, self._read_at = files, self.clock.now()
         self.__dict__.pop("capacity", None)
         self.reload_journal()
