@@ -10,7 +10,7 @@ from documents.spark import ROOT, terminal
 
 FILE = ROOT / "docs/picture.svg"
 WIDTH = 96
-BEFORE = ("audio omni", "up whisper", "25 minutes pass")
+BEFORE = ("audio chatterbox --with llama3.1:8b", "25 minutes pass")
 TYPED = ("spark-mode status", "spark-mode training")
 SHAPE = """\
 <svg viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg" role="img" aria-label="spark-mode in a terminal">
