@@ -2,6 +2,7 @@
 
 SHELL := /bin/sh
 PROFILE ?= omni
+ARCH ?=
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
@@ -12,7 +13,7 @@ PYTEST := PYTHONDONTWRITEBYTECODE= $(PYTHON) -m pytest
 TESTS := $(PYTEST) --numprocesses 5 --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine systemd stand-in torch demo test quick test-deep documents docs lint bench switch-to-training switch-to-audio status clean
+.PHONY: help setup engine systemd debian stand-in torch demo test quick test-deep documents docs deb lint bench switch-to-training switch-to-audio status clean
 
 help: ## Show these targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -34,6 +35,9 @@ engine: ## Use the Docker Engine that is there; on bare Debian, as root, install
 systemd: ## Use systemd's checks of units that are there; on bare Debian, as root, install them
 	@sh scripts/systemd.sh
 
+debian: ## Use Debian's tools for packages that are there; on bare Debian, as root, install them
+	@sh scripts/debian.sh
+
 stand-in: engine ## Build the image of the stand-in lab
 	@compose/stand-in/build.sh
 
@@ -49,7 +53,7 @@ test: lint systemd stand-in torch ## Lint, types, and all tests, on a real engin
 quick: lint ## Lint, types, the unit tests and the smallest of the simulation, in about a minute; needs no engine
 	@$(PYTEST) -q -n auto tests/unit tests/simulation/test_switch.py tests/simulation/test_brake.py tests/simulation/test_questions.py
 
-test-deep: lint systemd stand-in torch ## The same with 10,000 histories and labs, every crash of every recovery, 100 kills and 20 minutes of everybody acting at once on a real engine; the better part of an hour
+test-deep: lint systemd debian stand-in torch ## The same with 10,000 histories and labs, every crash of every recovery, 100 kills and 20 minutes of everybody acting at once on a real engine; the better part of an hour
 	@export SPARK_MODE_DEEP=1 SPARK_MODE_HISTORIES=10000 SPARK_MODE_LABS=10000; $(TESTS)
 
 documents: setup ## Make anew what of the documents is made: screens, the keys of rules.yaml
@@ -63,6 +67,9 @@ $(SITE)/.installed: requirements-docs.lock
 	@python3 -m venv $(SITE)
 	@$(SITE)/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements-docs.lock
 	@touch $@
+
+deb: setup ## Build the Debian package into dist; ARCH=arm64 builds that for a Spark on any machine
+	@$(PYTHON) -m deb $(ARCH)
 
 lint: setup ## Style and types
 	@$(VENV)/bin/ruff check .

@@ -1,5 +1,6 @@
 """`spark-mode uninstall`: what was put on this machine goes away again."""
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -70,7 +71,8 @@ def _take_away(cli_options: CliOptions, there: "Sequence[Part]", policies: Seque
     lines = [f"{what} is removed" for what in removed] + ([] if there else [NOTHING])
     lines += [f"{one['what']} stays: {one['why']}" + (f"\n  → {one['fix']}" if one["fix"] else "") for one in left]
     lines += [f"restarted by nothing from now on, unless: {'; '.join(policies)}"] if policies else []
-    lines += [] if left else [f"the program itself: {how_to_remove()}"]
+    is_on_its_way = "DPKG_MAINTSCRIPT_NAME" in os.environ  # the package is being removed (dpkg(1))
+    lines += [] if left or is_on_its_way else [f"the program itself: {how_to_remove()}"]
     cli_options.exit_code = 3 if left else 0
     data = {"removed": removed, "left": left, "restart_policies": list(policies)}
     cli_options.show(data, lambda: "\n".join(lines))
