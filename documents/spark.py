@@ -166,10 +166,14 @@ class Typed(CliOptions):
 
 
 class Terminal:
-    """Somebody's terminal at a Spark, `width` characters wide, in a lab's folder; it shows colours if it is told to."""
+    """Somebody's terminal at a Spark, `width` characters wide, in a lab's folder; it shows colours if it is told to.
+
+    `code` is the exit code of the last command.
+    """
 
     def __init__(self, spark: Spark, locks: Path, place: Path, width: int, colour: bool) -> None:
         self.spark, self._locks, self._place, self._width, self._colour = spark, locks, place, width, colour
+        self.code = 0
 
     def type(self, line: str) -> str:
         """Return all that a command line prints, without the user, the numbers of processes and the home of this machine."""
@@ -182,7 +186,7 @@ class Terminal:
             redirect_stderr(_Pen(said, False)),
             suppress(Killed),
         ):
-            code_of(arguments, "spark-mode", Typed(self.spark, self._locks))
+            self.code = code_of(arguments, "spark-mode", Typed(self.spark, self._locks))
         text = "".join(said)
         if "--help" not in arguments:  # which names root, and nobody else
             text = re.sub(rf"(?<!\()\b{re.escape(user_name())}\b", "ann", text)

@@ -12,6 +12,7 @@ import yaml
 from documents.keys import HEADINGS
 from documents.pages import PAGES
 from documents.screens import MARK
+from documents.spark import terminal
 from spark_mode.cli.context import CliOptions
 from spark_mode.cli.main import cli
 from spark_mode.lab.rules_described import described
@@ -98,22 +99,50 @@ def test_every_screen_is_made_or_says_where_it_was_seen() -> None:
         assert text.count("```console\n") == len(MARK.findall(text)) + len(seen), f"{page.name}: a screen without a mark"
 
 
-def typed() -> list[str]:
-    """Return each line of the documents on which spark-mode is typed, but for those of screens, which are run."""
+def blocks() -> list[list[str]]:
+    """Return the lines on which spark-mode is typed in each block of the documents, but for screens, whose are run there."""
     texts = (MARK.sub("", page.read_text()).replace("\\\n", " ") for page in PAGES)
     shown = [block for text in texts for block in re.findall(r"^```(?:sh|console)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)]
-    lines = [line.removeprefix("$ ").removeprefix("sudo ") for block in shown for line in block.splitlines()]
-    return [line for line in dict.fromkeys(lines) if line.startswith("spark-mode ")]
+    lines = [[line.removeprefix("$ ").removeprefix("sudo ") for line in block.splitlines()] for block in shown]
+    return [found for block in lines if (found := [line for line in block if line.startswith("spark-mode ")])]
 
 
-@pytest.mark.parametrize("line", typed())
+@pytest.mark.parametrize("line", dict.fromkeys(line for block in blocks() for line in block))
 def test_every_command_in_a_document_is_one(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    words = shlex.split(line.partition(" | ")[0].partition(" > ")[0], comments=True)[1:]
-    if words == ["--help"]:
-        return
-    context = cli.make_context("spark-mode", named_here(words), obj=CliOptions())
+    context = cli.make_context("spark-mode", named_here(words(line)), obj=CliOptions())
     understood(cli, context, [*context._protected_args, *context.args])
+
+
+ON_A_SPARK = {
+    "audio",
+    "training",
+    "up",
+    "stop",
+    "restore",
+    "status",
+    "plan",
+    "budget",
+    "matrix",
+    "map",
+    "history",
+    "recover",
+    "release",
+}
+"""What can be typed at a simulated Spark without a change of the machine that it is simulated on."""
+
+
+@pytest.mark.parametrize("block", blocks(), ids=lambda block: block[0])
+def test_the_commands_of_a_block_do_what_they_are_for_one_after_the_other(block: list[str]) -> None:
+    with terminal() as here:
+        for line in (one for one in block if ON_A_SPARK & {word.partition(":")[0] for word in words(one)[:1]}):
+            said = here.type(line)
+            assert here.code == 0, f"{line}\n{said}"
+
+
+def words(line: str) -> list[str]:
+    """Return what is typed after the name, without a comment and what a shell does with it."""
+    return shlex.split(line.partition(" | ")[0].partition(" > ")[0], comments=True)[1:]
 
 
 def named_here(words: list[str]) -> list[str]:
