@@ -71,7 +71,7 @@ def test_the_first_ctrl_c_says_at_once_what_is_awaited_and_what_a_second_one_doe
     assert "training" in lab.running(), "it was said only after the stop"
     assert "stop training, it has up to 100 s to end" in line
     docker("kill", training)
-    assert "Once more leaves at once" in line
+    assert "A second Ctrl-C leaves at once" in line
     assert ends(switch).code == 130
     assert set(lab.running()) == {"training"}
 

@@ -41,7 +41,7 @@ def test_a_held_mode_refuses_other_switches_until_it_is_released(lab: Lab) -> No
     assert lab.containers() == before
     status = lab.run("status").out
     assert "held    root holds training since" in status
-    assert "released: root holds training" in lab.run("release").out
+    assert "training is no longer held (by root since" in lab.run("release").out
     assert "nothing is held" in lab.run("release").out
     lab.run("audio", "omni")
     assert set(lab.running()) == {"omni"}
@@ -80,7 +80,7 @@ def test_what_ran_before_comes_back_when_training_ends_whatever_its_exit_code(la
             docker(end, lab.running()["training"][0])
             done = ends(following)
             assert done.code == 0, done
-            assert "restore (audio omni): done in" in done.out
+            assert "audio omni runs again (" in done.out
             assert set(lab.running()) == {"omni"}
     witness.require(audio_starts=2, training_starts=2)
 

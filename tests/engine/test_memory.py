@@ -119,7 +119,7 @@ def test_a_release_that_comes_late_is_waited_for(lab: Lab, tmp_path: Path) -> No
     try:
         hog.grab()
         docker("kill", omni)
-        until(lambda: "await-release" in holder(lab))
+        until(lambda: "wait for memory" in holder(lab))
         time.sleep(5)  # the lateness that is tried
         assert state(lab)["training"] == "created"
     finally:
@@ -163,7 +163,7 @@ def test_a_way_back_that_no_longer_fits_is_not_tried_and_is_reported(lab: Lab, t
         docker("kill", training)
         end = ends(switch)
         assert end.code == 7, end
-        assert "The way back failed at: await-release" in end.out
+        assert "The way back failed at: wait for memory" in end.out
         assert "spark-mode recover" in end.out
         assert lab.running() == {}
     lab.run("restore")

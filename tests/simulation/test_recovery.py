@@ -477,7 +477,7 @@ def test_a_release_while_a_switch_runs_is_refused_and_one_after_it_is_not_undone
         release_holds(session, Nobody())
     assert journal_state(one.journal.records()).holds
     (released,) = release_holds(session, Nobody())
-    assert "holds audio xtts" in released
+    assert "holds audio xtts" in str(released)
     assert journal_state(one.journal.records()).holds == ()
 
 

@@ -89,8 +89,8 @@ def heard(on: SimulatedMachine, request: Request, during: str, *numbers: int, re
 def test_the_first_signal_says_which_step_ends_first_and_what_comes_then() -> None:
     (said,) = heard(ran(OMNI), TRAINING, "stop omni", signal.SIGINT)
     assert said == (
-        "interrupted. First this step ends: stop omni, it has up to 10 s to end; then what ran before comes back. "
-        "Once more leaves at once and brings nothing back; then: spark-mode recover"
+        "interrupted: waits for this step to end: stop omni, it has up to 10 s to end; then what ran before comes back. "
+        "A second Ctrl-C leaves at once and brings nothing back; then: spark-mode recover"
     )
 
 
@@ -106,7 +106,7 @@ def test_nothing_is_said_to_come_back_where_nothing_ran_or_nothing_shall(
     former: tuple[Request, ...], restore: bool, then: str
 ) -> None:
     (said,) = heard(ran(*former), OMNI, "start omni", signal.SIGINT, restore=restore)
-    assert said.startswith(f"interrupted. First this step ends: start omni; {then}. Once more leaves at once")
+    assert said.startswith(f"interrupted: waits for this step to end: start omni; {then}. A second Ctrl-C leaves at once")
 
 
 def test_a_signal_on_the_way_back_says_which_step_ends_first() -> None:
@@ -114,16 +114,16 @@ def test_a_signal_on_the_way_back_says_which_step_ends_first() -> None:
     one.sick.add("xtts")
     (said,) = heard(one, XTTS, "start omni", signal.SIGINT)
     assert said == (
-        "it goes back already. First this step ends: start omni; then the way back goes on. "
-        "Once more leaves at once; then: spark-mode recover"
+        "it goes back already. It waits for this step to end: start omni; then the way back goes on. "
+        "A second Ctrl-C leaves at once; then: spark-mode recover"
     )
 
 
 def test_a_signal_at_a_stop_says_which_step_ends_first() -> None:
     (said,) = heard(ran(OMNI), STOP, "stop omni", signal.SIGINT)
     assert said == (
-        "interrupted. First this step ends: stop omni, it has up to 10 s to end; then what was not stopped yet runs on. "
-        "Once more leaves at once"
+        "interrupted: waits for this step to end: stop omni, it has up to 10 s to end; then what was not stopped yet runs on. "
+        "A second Ctrl-C leaves at once"
     )
 
 

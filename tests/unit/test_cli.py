@@ -9,9 +9,9 @@ from click.testing import CliRunner, Result
 
 from spark_mode.cli.anywhere import to_the_front
 from spark_mode.cli.context import TYPED_IN, CliOptions
+from spark_mode.cli.ending import summary
 from spark_mode.cli.main import cli
 from spark_mode.cli.progress import ask
-from spark_mode.cli.switching import summary
 from spark_mode.errors import ConfigurationError, Interrupted, UsageFault
 from spark_mode.lab.rules_reading import read_rules
 from spark_mode.lab.verbs import VERBS
@@ -287,15 +287,15 @@ def test_an_option_after_two_dashes_is_no_command() -> None:
 @pytest.mark.parametrize(
     ("request_", "mode", "said"),
     [
-        ("up ollama", "idle", "up ollama: done in 2.0 s"),
-        ("stop whisper", "custom", "stop whisper: done in 2.0 s"),
-        ("stop", "idle", "idle: done in 2.0 s"),
-        ("stop", "custom", "stop: done in 2.0 s"),
-        ("audio omni", "audio omni", "audio omni: done in 2.0 s"),
-        ("chat", "page", "chat: done in 2.0 s"),
-        ("pictures", "custom", "pictures: done in 2.0 s"),
-        ("restore", "page", "restore (page): done in 2.0 s"),
-        ("restore", "custom", "restore: done in 2.0 s"),
+        ("up ollama", "idle", "ollama runs (2.0 s)"),
+        ("stop whisper", "custom", "whisper is stopped (2.0 s)"),
+        ("stop", "idle", "everything of the lab is stopped (2.0 s)"),
+        ("stop", "custom", "everything of the lab is stopped (2.0 s)"),
+        ("audio omni", "audio omni", "audio omni runs (2.0 s)"),
+        ("chat", "page", "chat runs (2.0 s)"),
+        ("pictures", "custom", "pictures runs (2.0 s)"),
+        ("restore", "page", "page runs again (2.0 s)"),
+        ("restore", "custom", "what ran before runs again (2.0 s)"),
     ],
 )
 def test_what_is_said_to_be_done_is_what_was_asked_for_or_the_mode_that_is_on(request_: str, mode: str, said: str) -> None:

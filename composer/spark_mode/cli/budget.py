@@ -33,4 +33,4 @@ def budget(cli_options: CliOptions, names: tuple[str, ...]) -> None:
     rules = with_nature(rules, project) if project else rules
     reckoned = reckon(named_workloads(names, rules, project), rules, machine_capacity(rules))
     notes = [f"note: {one}" for one in of_profile_too(names, rules, project)]
-    cli_options.screen(reckoned.as_json(), lambda: "\n".join([budget_text(reckoned, rules), *notes]))
+    cli_options.screen(reckoned.as_json(), lambda width: "\n".join([budget_text(reckoned, rules, width), *notes]))

@@ -27,7 +27,7 @@ def calibrate(cli_options: CliOptions, write: bool) -> None:
     if write:
         from spark_mode.cli.write_calibration import write_figures
 
-        cli_options.show(*write_figures(session))
+        cli_options.say(*write_figures(session))
         return
     seen = footprints(read_measurements(session.measurements_path))
     data = [
@@ -46,4 +46,4 @@ def calibrate(cli_options: CliOptions, write: bool) -> None:
         }
         for one in seen
     ]
-    cli_options.screen(data, lambda: calibration_text(seen))
+    cli_options.screen(data, lambda width: calibration_text(seen, width))

@@ -26,7 +26,7 @@ def check(cli_options: CliOptions, fix: bool) -> None:
     from spark_mode.reporting.check import check as find
 
     findings = [*find(session, session.compose_version), *layers(session), _plugin()]
-    cli_options.screen([one.model_dump() for one in findings], lambda: check_text(findings))
+    cli_options.screen([one.model_dump() for one in findings], lambda width: check_text(findings, width))
     if any(one.level == "error" for one in findings):
         cli_options.exit_code = 3
 

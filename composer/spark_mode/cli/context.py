@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from spark_mode.cli.sign import Sign
 from spark_mode.errors import ConfigurationError, SparkModeError
 from spark_mode.lab.files import RULES_NAME, LabFiles
 from spark_mode.lab.verbs import VERBS
@@ -28,7 +29,10 @@ Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 
 class CliOptions:
-    """The global options. `exit_code` is what a verb that printed a result asks for; `lab` names the lab in hand in a line."""
+    """The global options. `exit_code` is what a verb that printed a result asks for; `lab` names the lab in hand in a line.
+
+    `sign` says meanwhile that something is done.
+    """
 
     def __init__(self) -> None:
         self.flags = Flags()
@@ -37,6 +41,7 @@ class CliOptions:
         self.exit_code = 0
         self.printed = False
         self.lab = ""
+        self.sign = Sign()
 
     @classmethod
     def of(cls, options: dict[str, Any]) -> "CliOptions":
@@ -59,9 +64,15 @@ class CliOptions:
 
     def open(self, need_project: bool, lenient: bool) -> "Session":
         """Open the lab; Compose is asked first and answers while the rest is imported."""
+        self._sign()
         from spark_mode.session.opening import open_lab
 
         return open_lab(self._files(lenient), need_project, lenient)
+
+    def _sign(self) -> None:
+        """Say at once that the lab is looked at: Compose and the engine take their time to answer."""
+        if not self.quiet:
+            self.sign.shown()
 
     def _files(self, lenient: bool) -> LabFiles:
         """Find the lab's files; who is lenient needs none of them where the project's name is given."""
@@ -82,7 +93,10 @@ class CliOptions:
         except SparkModeError:
             return  # the verb will say so itself
         if cut_off:
-            click.echo(f"note: {cut_off}; spark-mode recover", err=True)
+            from spark_mode.cli.on_screen import on_screen
+
+            self.sign.gone()
+            click.echo(on_screen(f"note: {cut_off}; spark-mode recover", sys.stderr), err=True)
 
     def rules(self) -> "Rules":
         """Read the rules alone."""
@@ -94,6 +108,7 @@ class CliOptions:
 
     def project(self) -> "Project | None":
         """Read the Compose files alone, which needs no engine; None where there are none that can be read."""
+        self._sign()
         from spark_mode.session.compose_projects import read_projects
         from spark_mode.session.prefetch import ask_compose
 
@@ -122,15 +137,25 @@ class CliOptions:
             names |= known_names(Path(find_rules(self.flags, os.environ, here())))
         return names
 
-    def screen(self, data: Any, text: Callable[[], str]) -> None:
-        """Print what there is to see of the lab: its JSON form, or the text under a line that names the lab."""
-        from spark_mode.cli.tables import terminal_width, within
+    def screen(self, data: Any, text: Callable[[int | None], str]) -> None:
+        """Print what there is to see of the lab: its JSON form, or the text of a width under a line that names the lab."""
+        from spark_mode.cli.tables import terminal_width
 
-        self.show(data, lambda: f"{self.lab}\n{within(text(), terminal_width())}")
+        self.say(data, lambda: f"{self.lab}\n{text(terminal_width())}")
+
+    def say(self, data: Any, text: Callable[[], str]) -> None:
+        """Print a result that is words for people: its JSON form, or the text as a screen has it."""
+        from spark_mode.cli.on_screen import on_screen
+
+        self._print(data, lambda: on_screen(text(), sys.stdout))
 
     def show(self, data: Any, text: Callable[[], str]) -> None:
-        """Print a result: its JSON form, or the text that `text` makes."""
-        said = json.dumps(data, indent=2) if self.format == "json" else readable_lines(text())
+        """Print a result that is copied or read by programs: its JSON form, or the text that `text` makes, unbroken."""
+        self._print(data, lambda: readable_lines(text()))
+
+    def _print(self, data: Any, text: Callable[[], str]) -> None:
+        said = json.dumps(data, indent=2) if self.format == "json" else text()
+        self.sign.gone()
         try:
             click.echo(said)
         except BrokenPipeError:  # whoever reads has seen enough

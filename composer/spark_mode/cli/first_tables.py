@@ -10,7 +10,7 @@ from spark_mode.lab.rules import WITHOUT_GPU
 from spark_mode.lab.size import gb_text
 
 
-def sizes_table(seen: Survey, proposal: Proposal) -> str:
+def sizes_table(seen: Survey, proposal: Proposal, width: int | None = None) -> str:
     """Return what each service and model is, what it takes, and what that rests on."""
     rows = [
         (one.name, one.class_, gb_text(one.size.planned) if one.known else "unknown", one.size.evidence)
@@ -24,7 +24,7 @@ def sizes_table(seen: Survey, proposal: Proposal) -> str:
     beside = [
         (one.name, "one-shot" if one.one_shot else SUPPORT, gb_text(WITHOUT_GPU.planned), "without a GPU") for one in helpers
     ]
-    return columns([("SERVICE", "CLASS", "SIZE", "IT RESTS ON"), *rows, *beside], right=(2,))
+    return columns([("SERVICE", "CLASS", "SIZE", "IT RESTS ON"), *rows, *beside], right=(2,), width=width)
 
 
 def shortened(lines: Sequence[str], between: str, most: int, rest: str = "") -> str:

@@ -3,9 +3,7 @@
 import click
 
 from spark_mode.cli.context import CliOptions, output_options
-from spark_mode.cli.tables import columns
 from spark_mode.cli.verb import Verb
-from spark_mode.readable import readable
 
 
 @click.command(cls=Verb, examples={"history": "The last 20 switches", "history -n 3": "The last three"})
@@ -15,12 +13,9 @@ from spark_mode.readable import readable
 def history(cli_options: CliOptions, last: int) -> None:
     """Show what was switched: when, by whom, how long it took and how it ended."""
     session = cli_options.session(need_project=False)
-    from spark_mode.reporting.history import history as read  # after Compose was asked
+    from spark_mode.cli.show_history import history_text  # after Compose was asked
+    from spark_mode.reporting.history import history as read
 
     events = read(session)[-last:]
     cli_options.notice(session)
-    head = ("WHEN (UTC)", "REQUEST", "BY", "TOOK", "OUTCOME")
-    rows = [(one.at, readable(one.request), readable(one.by), one.took, one.said) for one in events]
-    cli_options.screen(
-        [one.as_json() for one in events], lambda: columns([head, *rows], right=(3,)) if rows else "nothing was switched here yet"
-    )
+    cli_options.screen([one.as_json() for one in events], lambda width: history_text(events, width))

@@ -76,7 +76,7 @@ def init(
         cli_options.exit_code = 4
         cli_options.show(made.as_json(written=False), lambda: _refusal(path, made, there))
         return
-    cli_options.show(made.as_json(written=there is None), lambda: shown(made, path, new=there is None))
+    cli_options.say(made.as_json(written=there is None), lambda: shown(made, path, new=there is None))
 
 
 def _there(path: Path) -> bytes | None:

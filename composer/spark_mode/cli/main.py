@@ -19,10 +19,9 @@ from spark_mode.cli.anywhere import takes_value, to_the_front
 from spark_mode.cli.best_effort_stream import BestEffortStream
 from spark_mode.cli.context import TYPED_IN, CliOptions
 from spark_mode.cli.docker_plugin import own_arguments
-from spark_mode.cli.tables import terminal_width, within
 from spark_mode.errors import SparkModeError, UsageFault
 from spark_mode.lab.verbs import GROUPS, VERBS
-from spark_mode.readable import readable, readable_lines
+from spark_mode.readable import readable
 from spark_mode.switching.interruption import LeftAtOnce
 
 if TYPE_CHECKING:
@@ -193,9 +192,11 @@ def _require_text(arguments: list[str]) -> None:
 
 
 def _say(cli_options: CliOptions, message: str, hint: str | None, code: int) -> None:
+    from spark_mode.cli.on_screen import on_screen
+
     out = BestEffortStream(sys.stderr)
-    said = readable_lines(f"spark-mode: {message}") + "\n" + (f"  → {readable_lines(hint)}\n" if hint else "")
-    out.write(within(said, terminal_width(sys.stderr)))
+    cli_options.sign.gone()
+    out.write(on_screen(f"spark-mode: {message}" + (f"\n  → {hint}" if hint else ""), sys.stderr) + "\n")
     out.flush()
     if cli_options.format == "json" and not cli_options.printed:
         BestEffortStream(sys.stdout).write(

@@ -1,12 +1,10 @@
 """`spark-mode map`: the quick reference card of the machine, drawn from rules.yaml and what is there now."""
 
-import shutil
-
 import click
 
 from spark_mode.cli.context import CliOptions, output_options
 
-NARROWEST, WIDEST = 80, 110
+NARROWEST, WIDEST = 60, 110
 
 
 @click.command()
@@ -20,5 +18,4 @@ def map(cli_options: CliOptions) -> None:  # noqa: A001 - a verb's function is n
 
     cli_options.notice(session)
     seen = resources(session)
-    width = min(max(shutil.get_terminal_size().columns, NARROWEST), WIDEST)
-    cli_options.screen(seen.as_json(), lambda: map_text(seen, width))
+    cli_options.screen(seen.as_json(), lambda width: map_text(seen, min(max(width or WIDEST, NARROWEST), WIDEST)))

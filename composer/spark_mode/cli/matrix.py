@@ -31,7 +31,7 @@ def matrix(cli_options: CliOptions) -> None:
         "sets": [{"name": name, "wish": wish, **reckoned.as_json()} for name, wish, reckoned in sets],
         "modes": [pair.as_json() for pair in pairs],
     }
-    cli_options.screen(data, lambda: _text(sets, pairs))
+    cli_options.screen(data, lambda width: matrix_text(sets, pairs, width))
 
 
 def _sets(rules: "Rules", capacity: int) -> Iterator[tuple[str, str, "Budget"]]:
@@ -42,12 +42,13 @@ def _sets(rules: "Rules", capacity: int) -> Iterator[tuple[str, str, "Budget"]]:
         yield one.name, one.wish, budget([find_workload(rules, name) for name in one.workloads], rules, capacity)
 
 
-def _text(sets: "list[tuple[str, str, Budget]]", pairs: "list[Together]") -> str:
+def matrix_text(sets: "list[tuple[str, str, Budget]]", pairs: "list[Together]", width: int | None = None) -> str:
+    """Return the sets with their verdicts, and which modes go together."""
     from spark_mode.cli.tables import columns
 
     head = ("", "wish", "total", "remain", "memory", "compute", "decision", "")
     rows = [head, *((name, wish, *_judgement(reckoned)) for name, wish, reckoned in sets)]
-    lines = [columns(rows, right=(2, 3)), ""] if sets else []
+    lines = [columns(rows, right=(2, 3), width=width, spare=(2, 3)), ""] if sets else []
     lines.append("Modes together:" if pairs else "rules.yaml has no two modes; of any names: spark-mode budget NAME…")
     verdicts: dict[tuple[str, str], list[Together]] = {}
     for pair in pairs:

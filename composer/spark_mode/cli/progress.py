@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, TextIO, cast
@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING, TextIO, cast
 import click
 
 from spark_mode.cli.best_effort_stream import BestEffortStream
-from spark_mode.cli.tables import age, terminal_width, within
+from spark_mode.cli.emphasis import emphasised
+from spark_mode.cli.on_screen import on_screen
+from spark_mode.cli.sign import ERASE, Sign
+from spark_mode.cli.tables import age, blocks, shortened_to, terminal_width
 from spark_mode.errors import Interrupted
 from spark_mode.lab.size import gb_text
 from spark_mode.planning.plan import Plan, Step, StoppedTraining
-from spark_mode.readable import readable
+from spark_mode.planning.step_words import action_said, rows_said, subject_said
+from spark_mode.readable import readable, readable_lines
 from spark_mode.switching.report import Confirm
 from spark_mode.switching.watcher import Watcher
 from spark_mode.wall_time import seconds_since
@@ -30,12 +34,15 @@ class Lines(Watcher):
     """Plain lines on standard error: for logs and pipes. With `quiet` only what must be known."""
 
     _fresh_line = ""
+    _is_told = False
+    """Whether why the switch goes back was said at its step."""
     _projects: Mapping[str, str] = MappingProxyType({})
 
-    def __init__(self, quiet: bool = False) -> None:
+    def __init__(self, quiet: bool = False, sign: Sign | None = None) -> None:
         self._quiet = quiet
+        self._sign = sign or Sign()
         self._out = cast(TextIO, BestEffortStream(sys.stderr))
-        self._begun = self._step_begun = time.monotonic()
+        self._steps: Sequence[Step] = ()
 
     def __enter__(self) -> "Lines":
         return self
@@ -44,8 +51,14 @@ class Lines(Watcher):
         self._settle()
 
     def names(self, lab: str) -> None:
-        """Say which lab it is."""
+        """Say which lab it is, and that it is looked at."""
         self._say(lab)
+        if not self._quiet:
+            self._sign.shown()
+
+    def says(self, text: str) -> None:
+        """Say how a first part ended, quiet or not."""
+        self._print(text)
 
     def waiting(self, holder: str) -> None:
         self._say(f"waiting: {holder}")
@@ -54,56 +67,67 @@ class Lines(Watcher):
         self._say(f"recovering: {what}")
 
     def planned(self, plan: Plan) -> None:
-        self._projects = plan.projects
+        self._projects, self._steps = plan.projects, plan.steps
         for warning in plan.warnings:
             self._say(f"note: {warning}")
 
     def started(self, number: int, step: Step) -> None:
-        self._step_begun = time.monotonic()
-        subject = step.shown_in(self._projects) if self._projects else step.subject
-        self._say(f"{number:>2}  {step.action:<13} {subject}: {step.cause}")
+        _, action, subject, cause = self._rows(number, step)[number - 1]
+        self._say(f"{number:>2}  {action:<7} {subject}: {cause}")
 
     def warned(self, message: str) -> None:
-        self._settle()
-        click.echo(f"WARNING: {readable(message)}", file=self._out)
+        self._print(f"WARNING: {readable(message)}")
 
     def signalled(self, what: str) -> None:
         with suppress(OSError):  # past the stream, which may be half-way through a line of its own
-            os.write(self._out.fileno(), f"{self._fresh_line}{readable(what)}\n".encode())
+            os.write(self._out.fileno(), f"{self._fresh_line}{on_screen(what, sys.stderr)}\n".encode())
 
     def rolling_back(self, reason: str, steps: tuple[Step, ...]) -> None:
-        self._settle()
-        click.echo(f"not completed: {readable(reason.splitlines()[0])}", file=self._out)
+        self._steps = steps
+        if not self._is_told:
+            self._print(f"not completed: {readable(reason.splitlines()[0])}")
         if steps:
             self._say("the way back:")
 
-    def _say(self, line: str) -> None:
+    def _rows(self, number: int, step: Step) -> list[tuple[str, str, str, str]]:
+        """Return the rows of the steps of which this is one."""
+        if number <= len(self._steps) and self._steps[number - 1] == step:
+            return rows_said(self._steps, self._projects)
+        return [*[("", "", "", "")] * (number - 1), *rows_said([step], self._projects, number)]
+
+    def _say(self, text: str) -> None:
         if not self._quiet:
-            click.echo(within(readable(line), terminal_width(sys.stderr)), file=self._out)
+            self._print(text)
+
+    def _print(self, text: str) -> None:
+        self._settle()
+        click.echo(on_screen(text, sys.stderr), file=self._out)
 
     def _settle(self) -> None:
         """Leave nothing half-drawn before something else is written."""
+        self._sign.gone()
 
 
 class Screen(Lines):
-    """A terminal: each finished step stays as a line, the running one lives below with time, memory and last words."""
+    """A terminal: each finished step stays as a row of the plan, the running one lives below with time, memory and last words."""
 
-    _fresh_line = "\r\x1b[K"
+    _fresh_line = ERASE
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, sign: Sign | None = None) -> None:
+        super().__init__(sign=sign)
         from rich.console import Console  # only where somebody looks
 
         self._console = Console(file=self._out, highlight=False)
         self._status: Status | None = None
+        self._running: dict[int, tuple[Step, float]] = {}
 
     def started(self, number: int, step: Step) -> None:
-        self._step_begun = time.monotonic()
-        self._line = f"{number:>2}  {step.action:<13} {step.shown_in(self._projects)}"
+        self._running[number] = step, time.monotonic()
+        self._line = f"{number:>2}  {action_said(step)} {subject_said(step, self._projects)}"
         self._settle()
         from rich.text import Text
 
-        self._status = self._console.status(Text(f"{self._line}: {step.cause}"))
+        self._status = self._console.status(Text(self._cut(self._line)))
         try:
             self._status.start()
         except RuntimeError:  # there is no place for the thread that would draw it
@@ -112,32 +136,60 @@ class Screen(Lines):
             self._status = None
 
     def progress(self, available: int | None, note: str) -> None:
-        from rich.text import Text
+        if self._status and self._running:
+            from rich.text import Text
 
-        free = "" if available is None else f"  {gb_text(available)} free"
-        waited = time.monotonic() - self._step_begun
-        if self._status:
-            self._status.update(Text(readable(f"{self._line}  {waited:.0f} s{free}  {note}")[: self._console.width - 4]))
+            free = "" if available is None else f"  {gb_text(available)} free"
+            waited = time.monotonic() - max(begun for _, begun in self._running.values())
+            self._status.update(Text(self._cut(readable(f"{self._line}  {waited:.0f} s{free}  {note}"))))
 
     def finished(self, number: int, step: Step) -> None:
-        self._settle()
-        took = time.monotonic() - self._step_begun
-        from rich.text import Text
+        self._ended("✓", number, step, self._rows(number, step)[number - 1][3])
 
-        said = readable(f" {number:>2}  {step.action:<13} {step.shown_in(self._projects)}: {step.cause}")
-        self._console.print(Text.assemble(("✓", "green"), said, (f"  {took:.1f} s", "dim")))
+    def failed(self, reason: str) -> None:
+        """Leave the row of the step that failed, with its reason in the place of its cause."""
+        of = next((one for one, (step, _) in self._running.items() if reason.startswith(f"{step.subject} ")), None)
+        number = of or max(self._running, default=0)
+        if number:
+            self._is_told, (step, _) = True, self._running[number]
+            self._ended("✗", number, step, reason.splitlines()[0].removeprefix(f"{step.subject} did not start: "))
+        self._running.clear()
+
+    def _ended(self, mark: str, number: int, step: Step, said: str) -> None:
+        """Print the row of a step that has ended, in the columns of its plan, with the time that it took."""
+        _, begun = self._running.pop(number, (step, time.monotonic()))
+        took = time.monotonic() - begun
+        rows = [(" ", *row[:3], UNTIMED, row[3]) for row in self._rows(number, step)]
+        rows[number - 1] = (mark, *rows[number - 1][1:4], f"{took:.1f} s".rjust(len(UNTIMED)), readable(said))
+        text = blocks(rows, right=(1,), width=terminal_width(sys.stderr))[number - 1]
+        self._settle()
+        click.echo(emphasised(readable_lines(text), sys.stderr), file=self._out)
+
+    def _cut(self, line: str) -> str:
+        return shortened_to(line, self._console.width - 4)
 
     def _settle(self) -> None:
+        super()._settle()
         if self._status:
             self._status.stop()
             self._status = None
 
 
+UNTIMED = " " * 7
+"""The room that the time of a step has in its row."""
+
+
 def watcher_for(cli_options: "CliOptions") -> tuple[Lines, Confirm | None]:
     """Return who follows a switch, and who answers the one question: nobody without a terminal."""
     terminal = BestEffortStream(sys.stderr).isatty()
-    watcher = Screen() if terminal and not cli_options.quiet else Lines(cli_options.quiet)
-    return watcher, ask if terminal and BestEffortStream(sys.stdin).isatty() else None
+    sign = cli_options.sign
+    watcher = Screen(sign) if terminal and not cli_options.quiet else Lines(cli_options.quiet, sign)
+
+    def confirm(training: tuple[StoppedTraining, ...]) -> bool:
+        sign.gone()
+        return ask(training)
+
+    return watcher, confirm if terminal and BestEffortStream(sys.stdin).isatty() else None
 
 
 def ask(training: tuple[StoppedTraining, ...]) -> bool:

@@ -23,4 +23,4 @@ def recover(cli_options: CliOptions, wait: float) -> None:
         report = Transaction(
             session, SwitchOptions(wait_seconds=None if wait == WITHOUT_END else wait), watcher, confirm
         ).recover()
-    show_report(cli_options, report)
+    show_report(cli_options, report, session.project)

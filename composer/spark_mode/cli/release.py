@@ -17,4 +17,6 @@ def release(cli_options: CliOptions) -> None:
     watcher, _ = watcher_for(cli_options)
     with watcher:
         released = release_holds(session, watcher)
-    cli_options.show({"released": released}, lambda: "\n".join(f"released: {one}" for one in released) or "nothing is held")
+    said = [f"{one.request} is no longer held (by {one.by} since {one.since})" for one in released]
+    data = {"released": [str(one) for one in released]}
+    cli_options.say(data, lambda: "\n".join(said) or "nothing is held, so nothing had to be released")

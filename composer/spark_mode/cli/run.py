@@ -2,19 +2,16 @@
 
 import os
 import shutil
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from spark_mode.cli.best_effort_stream import BestEffortStream
 from spark_mode.cli.completed_by import completed_by
 from spark_mode.cli.context import TYPED_IN, CliOptions
-from spark_mode.cli.switching import may_be_interrupted, summary, switch_options, switch_options_of
+from spark_mode.cli.switching import may_be_interrupted, switch_options, switch_options_of
 from spark_mode.cli.verb import Verb
 from spark_mode.errors import Refused, UsageFault
-from spark_mode.readable import readable_lines
 
 if TYPE_CHECKING:
     from spark_mode.planning.request import RunRequest
@@ -75,6 +72,7 @@ def _run(
     cli_options: CliOptions, session: "Session", request: "RunRequest", words: tuple[str, ...], options: dict[str, Any]
 ) -> int:
     """Return the exit code of the command. What prevents that what ran before comes back is said, and changes nothing of it."""
+    from spark_mode.cli.ending import summary
     from spark_mode.cli.progress import watcher_for
     from spark_mode.switching.foreground import LATER, child, run_in_foreground
 
@@ -84,13 +82,12 @@ def _run(
     ran = run_in_foreground(
         session, request, child(words, options["folder"]), switch_options_of(options), lambda: watcher, confirm
     )
-    out = BestEffortStream(sys.stderr)
     if ran.fault:
-        out.write(readable_lines(f"spark-mode: {ran.fault.message}\n  → {ran.fault.hint or LATER}") + "\n")
+        watcher.says(f"spark-mode: {ran.fault.message}\n  → {ran.fault.hint or LATER}")
     if ran.stopped:
-        out.write(readable_lines(f"stays stopped: {', '.join(ran.stopped)}\n  → to have it back: spark-mode restore") + "\n")
+        watcher.says(f"stays stopped: {', '.join(ran.stopped)}\n  → to have it back: spark-mode restore")
     if ran.back:
-        out.write(f"{summary(ran.back)}\n")
+        watcher.says(summary(ran.back))
     return ran.code
 
 

@@ -6,7 +6,7 @@ from spark_mode.lab.size import gb_text
 from spark_mode.planning.budget import Budget
 
 
-def budget_text(reckoned: Budget, rules: Rules) -> str:
+def budget_text(reckoned: Budget, rules: Rules, width: int | None = None) -> str:
     """Return the arithmetic, the three judgements and the reasons."""
     rows = []
     for one in reckoned.workloads:
@@ -21,7 +21,7 @@ def budget_text(reckoned: Budget, rules: Rules) -> str:
     rows.append(("  remaining", gb_text(reckoned.remaining), f"the headroom is {gb_text(rules.limits.headroom)}"))
     burst = f"{reckoned.burst_low / 10**9:g} to {reckoned.burst_high / 10**9:g} GB"
     lines = [
-        columns(rows, right=(1,)),
+        columns(rows, right=(1,), width=width),
         f"\nnot counted: CUDA contexts and KV caches may take {burst} for moments",
         f"\nmemory    {reckoned.memory}",
         f"compute   {reckoned.compute}",

@@ -10,7 +10,7 @@ STEP = 10**7
 """Sizes for rules.yaml are rounded up to so many bytes."""
 
 
-def calibration_text(seen: Sequence[Footprints]) -> str:
+def calibration_text(seen: Sequence[Footprints], width: int | None = None) -> str:
     """Return the table, the lines, and what keeps a workload from having one."""
     if not seen:
         return "nothing is measured yet: every start of a switch is"
@@ -24,7 +24,7 @@ def calibration_text(seen: Sequence[Footprints]) -> str:
         )
         for one in seen
     ]
-    lines = [columns([head, *rows], right=(1, 2, 3, 4, 5, 6))]
+    lines = [columns([head, *rows], right=(1, 2, 3, 4, 5, 6), width=width, spare=(5, 3, 4))]
     if proposed := [f"  {one.workload}: {{{_footprint(one)}}}" for one in seen if one.agrees]:
         which = "planned is the median, high the highest peak"
         lines += ["", f"for rules.yaml, under the workload or its variant; {which}:", *proposed]

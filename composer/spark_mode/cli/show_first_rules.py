@@ -5,6 +5,7 @@ from pathlib import Path
 
 from spark_mode.cli.first_rules import FirstRules
 from spark_mode.cli.first_tables import shortened, sizes_table
+from spark_mode.cli.tables import terminal_width
 from spark_mode.errors import SparkModeError
 from spark_mode.init.together import together
 from spark_mode.lab.files import RULES_NAME, LabFiles
@@ -18,7 +19,11 @@ MOST, FEW = 8, 3
 
 def shown(made: FirstRules, path: Path, new: bool) -> str:
     """Return the table of services, what was not understood, which modes go together, and the next command."""
-    lines = [f"{path} is written" if new else f"{path} is there already, and the same", "", sizes_table(made.seen, made.proposal)]
+    lines = [
+        f"{path} is written" if new else f"{path} is there already, and the same",
+        "",
+        sizes_table(made.seen, made.proposal, terminal_width()),
+    ]
     lines += ["", *(f"note: {one}" for one in made.notes)] if made.notes else []
     if new and (found := findings(made, path)):
         lines += ["", shortened([f"check: {one}" for one in found], "\n", MOST, ": spark-mode check")]

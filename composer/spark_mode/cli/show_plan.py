@@ -3,21 +3,22 @@
 from spark_mode.cli.context import CliOptions
 from spark_mode.cli.tables import columns
 from spark_mode.lab.size import gb_text
-from spark_mode.planning.plan import Plan, step_rows
+from spark_mode.planning.plan import Plan
+from spark_mode.planning.step_words import rows_said
 from spark_mode.switching.admitted import refuse
 
 
 def show_plan(cli_options: CliOptions, plan: Plan) -> None:
     """Print a plan. Raises the error of its refusal, after its JSON, so that a plan exits as the switch would."""
     if plan.refusal is None or cli_options.format == "json":
-        cli_options.screen(plan.as_json(), lambda: plan_text(plan))
+        cli_options.screen(plan.as_json(), lambda width: plan_text(plan, width))
     if plan.refusal:
         raise refuse(plan.refusal)
 
 
-def plan_text(plan: Plan) -> str:
+def plan_text(plan: Plan, width: int | None = None) -> str:
     """Return the plan for people."""
-    steps = columns(step_rows(plan.steps, plan.projects), right=(0,)) if plan.steps else str(plan)
+    steps = columns(rows_said(plan.steps, plan.projects), right=(0,), width=width) if plan.steps else str(plan)
     lines = [steps, ""]
     if plan.keep:
         lines.append(f"kept: {', '.join(plan.keep)}")

@@ -1,70 +1,86 @@
 """The screen that people look at most."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from spark_mode.cli.tables import age, columns
 from spark_mode.lab.few import few
 from spark_mode.lab.joined import untold
-from spark_mode.lab.size import gb_text
+from spark_mode.lab.size import GB, gb_text
 from spark_mode.readable import readable
-from spark_mode.reporting.status_model import ModelStatus, Status
+from spark_mode.reporting.status_model import ModelStatus, ServiceStatus, Status
 from spark_mode.wall_time import seconds_since
 
-BAR = 40
+LONGEST_BAR, SHORTEST_BAR = 40, 10
 PROJECTS, NAMES = 5, 5
 """How many projects of others are named, and containers of each."""
 LEAST = 5 * 10**7
 """Bytes that are shown as anything but 0.0 GB."""
+SIZES, SPARE = ("PLANNED", "MEASURED", "GROWN"), ("GROWN", "MEASURED", "CLASS", "PLANNED")
+"""The columns that are flush right, and those that a narrow terminal does without, the first ones first."""
 
 
-def status_text(seen: Status) -> str:
-    """Return the status for people: most important first."""
-    return "\n".join(_lines(seen))
+def status_text(seen: Status, width: int | None = None) -> str:
+    """Return the status for people, for a terminal of this width: most important first."""
+    return "\n".join(_lines(seen, width))
 
 
-def _lines(seen: Status) -> Iterator[str]:
-    yield from _first(seen)
+def _lines(seen: Status, width: int | None) -> Iterator[str]:
+    yield from _first(seen, width)
     yield ""
-    if seen.services:
-        several = ["PROJECT"] * any(one.project for one in seen.services)
-        head = ("SERVICE", *several, "CLASS", "STATE", "HEALTH", "AGE", "PLANNED", "MEASURED", "GROWN")
-        rows = [
-            (
-                readable(one.service),
-                *(readable(untold(one.service, one.project or "-")) for _ in several),
-                one.class_,
-                one.state,
-                "-" if one.health == "none" else one.health,
-                "-" if one.age is None else age(one.age),
-                *("-" if size is None else gb_text(size) for size in (one.planned, one.measured, _visible(one.grown))),
-            )
-            for one in seen.services
-        ]
-        yield columns([head, *rows], right=tuple(place + len(several) for place in (5, 6, 7)))
-    else:
-        yield "nothing of the lab runs"
+    yield _services(seen.services, width) if seen.services else "nothing of the lab runs"
     if seen.models:
         yield ""
-        yield columns([("MODEL", "HOST", "STATE", "PLANNED", "TAKES", "CONTEXT"), *map(_model, seen.models)], right=(3, 4, 5))
-    yield ""
-    yield f"planned in all: {gb_text(seen.declared)} of {gb_text(seen.capacity)}"
-    swapped = seen.memory.swap_used
-    if swapped:
-        yield f"{gb_text(swapped)} are swapped out"
+        head = ("MODEL", "HOST", "STATE", "PLANNED", "TAKES", "CONTEXT")
+        yield columns([head, *map(_model, seen.models)], right=(3, 4, 5), width=width, spare=(5, 4))
+    if seen.notes or seen.disarmed:
+        yield ""
     yield from (f"note: {note}" for note in seen.notes)
-    if seen.disarmed:
-        yield f"restarted by nothing until spark-mode starts it again: {', '.join(map(readable, seen.disarmed))}"
-    yield from _now(seen)
+    yield from _after_a_reboot(seen)
+    yield from _now(seen, width)
     if seen.foreign:
         yield f"\nworkloads that others run, which count and are never touched: {', '.join(map(readable, seen.foreign))}"
     if seen.memory_users:
         yield "\nmemory that no workload declares:"
-        yield columns(
-            [(f"  {readable(one.name)}", readable(one.owner), gb_text(one.size)) for one in seen.memory_users], right=(2,)
-        )
+        users = [(f"  {readable(one.name)}", readable(one.owner), gb_text(one.size)) for one in seen.memory_users]
+        yield columns(users, right=(2,), width=width)
     if seen.others:
         yield "\nnot this lab's, and never touched:"
-        yield columns(list(_others(seen)))
+        yield columns(list(_others(seen)), width=width)
+
+
+def _services(services: Sequence[ServiceStatus], width: int | None) -> str:
+    """Return the table of services; the project and the address where one of them has such a thing."""
+    said = {
+        "SERVICE": [readable(one.service) for one in services],
+        "PROJECT": [readable(untold(one.service, one.project or "-")) for one in services],
+        "CLASS": [one.class_ for one in services],
+        "STATE": [one.state for one in services],
+        "HEALTH": ["-" if one.health == "none" else one.health for one in services],
+        "AGE": ["-" if one.age is None else age(one.age) for one in services],
+        "PLANNED": [_size(one.planned) for one in services],
+        "MEASURED": [_size(one.measured) for one in services],
+        "GROWN": [_size(_visible(one.grown)) for one in services],
+        "ADDRESS": [one.address or "-" for one in services],
+    }
+    absent = {"PROJECT": not any(one.project for one in services), "ADDRESS": not any(one.address for one in services)}
+    shown = [name for name in said if not absent.get(name)]
+    rows = [shown, *zip(*(said[name] for name in shown), strict=True)]
+    places = {name: place for place, name in enumerate(shown)}
+    return columns(rows, right=[places[name] for name in SIZES], width=width, spare=[places[name] for name in SPARE])
+
+
+def _size(size: int | None) -> str:
+    return "-" if size is None else gb_text(size)
+
+
+def _after_a_reboot(seen: Status) -> Iterator[str]:
+    """Say what the engine does not start again by itself: what was stopped, rightly, and what others have started, wrongly."""
+    for name, fix in seen.unlasting.items():
+        yield f"note: {readable(name)} runs, and would not come back after a reboot\n  → {readable(fix)}"
+    stopped = [one for one in map(readable, seen.disarmed) if one.rpartition(" (")[0] not in seen.unlasting]
+    if stopped:
+        names = ", ".join(one.rpartition(" (")[0] for one in stopped)
+        yield f"after a reboot stopped, as now, until you switch to {'it' if len(stopped) == 1 else 'them'}: {names}"
 
 
 def _others(seen: Status) -> Iterator[tuple[str, ...]]:
@@ -81,10 +97,11 @@ def _visible(size: int | None) -> int | None:
     return 0 if size is not None and abs(size) < LEAST else size
 
 
-def _first(seen: Status) -> Iterator[str]:
+def _first(seen: Status, width: int | None) -> Iterator[str]:
     since = seconds_since(seen.since) if seen.since else None
-    yield f"mode    {seen.mode}" + (f", for {age(since)}" if since is not None else "")
-    yield f"memory  {_bar(seen)}"
+    yield f"mode    {_mode(seen)}" + (f", for {age(since)}" if since is not None else "")
+    yield f"memory  {_memory(seen, width)}"
+    yield f"planned {gb_text(seen.declared)} of the {gb_text(seen.capacity)} that rules.yaml reckons with"
     yield from (f"held    {readable(held)}" for held in seen.held)
     if seen.switching:
         yield f"now     {readable(seen.switching)}"
@@ -99,7 +116,17 @@ def _first(seen: Status) -> Iterator[str]:
     if seen.interrupted:
         yield f"CUT OFF: {readable(seen.interrupted)}"
         yield "  → finish it or bring back what ran before: spark-mode recover"
-    yield from (f"AGAINST THE RULES: {violation}" for violation in seen.violations)
+    for place, violation in enumerate(seen.violations):
+        yield f"AGAINST THE RULES: {violation}"
+        yield from (f"  → {remedy}" for remedy in seen.remedies[place : place + 1] if remedy)
+
+
+def _mode(seen: Status) -> str:
+    """Return the mode; of what is none of the modes of rules.yaml what it is made of."""
+    if seen.mode != "custom":
+        return seen.mode
+    names = [readable(one.service) for one in seen.services if one.age is not None]
+    return f"none of rules.yaml: {few(names, NAMES)}" if names else "none of rules.yaml"
 
 
 def _model(one: ModelStatus) -> tuple[str, ...]:
@@ -108,26 +135,31 @@ def _model(one: ModelStatus) -> tuple[str, ...]:
     elif one.loaded:
         state = "loaded" if one.expected and one.planned is not None else "loaded, and not in rules.yaml"
     else:
-        state = "budgeted, not loaded"
-    sizes = ("-" if size is None else gb_text(size) for size in (one.planned, one.size))
+        state = "room is kept, not loaded"
+    sizes = map(_size, (one.planned, one.size))
     return readable(one.name), one.host, state, *sizes, "-" if one.context_length is None else str(one.context_length)
 
 
-def _now(seen: Status) -> Iterator[str]:
+def _now(seen: Status, width: int | None) -> Iterator[str]:
     """Say what another mode would cost; those that cost the same share a line."""
     costs: dict[str, list[str]] = {}
     for one in seen.changes:
         cost = f"refused: {one.refused}" if one.refused else f"stops {', '.join(one.stops)}" if one.stops else "stops nothing"
         costs.setdefault(cost, []).append(one.request)
     if costs:
-        yield "\nanother mode now:"
-        yield columns([(f"  {', '.join(requests)}", cost) for cost, requests in costs.items()])
+        yield "\nanother mode now, such as spark-mode " + seen.changes[0].request + ":"
+        yield columns([(f"  {', '.join(requests)}", cost) for cost, requests in costs.items()], width=width)
 
 
-def _bar(seen: Status) -> str:
+def _memory(seen: Status, width: int | None) -> str:
+    """Return what is used of the machine's memory, with as much of a bar as there is room for."""
     total, available = seen.memory.total, seen.memory.available
     if total is None or available is None:
         return "unknown"
-    used = round(BAR * (total - available) / total)
-    bar = "#" * used + "." * (BAR - used)
-    return f"[{bar}] {gb_text(total - available)} used, {gb_text(available)} of {gb_text(total)} available"
+    said = f"{gb_text(total - available)} used, {available / GB:.1f} of {gb_text(total)} available"
+    swap = f"; {gb_text(seen.memory.swap_used)} are swapped out" if seen.memory.swap_used else ""
+    size = LONGEST_BAR if width is None else min(LONGEST_BAR, width - len(f"memory  [] {said}"))
+    if size < SHORTEST_BAR:
+        return said + swap
+    used = round(size * (total - available) / total)
+    return f"[{'#' * used}{'.' * (size - used)}] {said}{swap}"

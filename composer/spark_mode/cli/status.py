@@ -15,4 +15,4 @@ def status(cli_options: CliOptions) -> None:
     from spark_mode.reporting.status import status as look
 
     seen = look(session)
-    cli_options.screen(seen.as_json(), lambda: status_text(seen))
+    cli_options.screen(seen.as_json(), lambda width: status_text(seen, width))

@@ -12,14 +12,13 @@ from spark_mode.cli.context import CliOptions, Verb, output_options
 from spark_mode.errors import SparkModeError
 
 if TYPE_CHECKING:
+    from spark_mode.cli.progress import Lines
+    from spark_mode.lab.project import Project
     from spark_mode.planning.request import Request
     from spark_mode.session.session import Session
     from spark_mode.switching.report import Report, SwitchOptions
-from spark_mode.switching.watcher import Watcher
 
 WITHOUT_END = -1.0
-NAMELESS = ("custom", "unknown")
-"""What a lab is called that is in none of its modes, or in nobody knows which."""
 _OF_REQUEST = {"force": "force", "drop_caches": "drop_caches", "ready_seconds": "timeout"}
 """Fields of a request and the options that set them."""
 
@@ -95,7 +94,7 @@ def carry_out(cli_options: CliOptions, session: "Session", request: "Request", o
         report = Transaction(session, switch_options_of(options), watcher, confirm).switch(request)
         if options.get("then"):
             report = _then_restore(session, watcher, report)
-    show_report(cli_options, report)
+    show_report(cli_options, report, session.project)
 
 
 def switch_options_of(options: dict[str, Any]) -> "SwitchOptions":
@@ -118,43 +117,26 @@ def may_be_interrupted() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def _then_restore(session: "Session", watcher: "Watcher", report: "Report") -> "Report":
+def _then_restore(session: "Session", watcher: "Lines", report: "Report") -> "Report":
     """Leave it to the guard to bring back what ran before, where one runs; else stay until training has ended."""
+    from spark_mode.cli.ending import summary
     from spark_mode.enforcement.presence import guard_runs
     from spark_mode.switching.following import restore_after_training
 
-    click.echo(summary(report), err=True)
+    watcher.says(summary(report))
     if not guard_runs(session):
         return restore_after_training(session, watcher)
     return report.model_copy(update={"note": "when training ends, the guard brings back what ran before"})
 
 
-def show_report(cli_options: CliOptions, report: "Report") -> None:
-    """Print how a switch or a recovery ended."""
+def show_report(cli_options: CliOptions, report: "Report", project: "Project") -> None:
+    """Print how a switch or a recovery ended, and where what runs now is reached."""
+    from spark_mode.cli.ending import addresses, summary
     from spark_mode.planning.plan import steps_as_json
 
     data = report.model_dump(include={"request", "outcome", "mode", "seconds", "note", "warnings"})
+    data |= {"warnings": list(report.warnings), "steps": steps_as_json(report.steps)}
     try:
-        cli_options.show(
-            {**data, "warnings": list(report.warnings), "steps": steps_as_json(report.steps)}, lambda: summary(report)
-        )
+        cli_options.say(data, lambda: "\n".join([summary(report), *addresses(report, project)]))
     except SparkModeError as error:  # the switch is done, whether or not that can be written
         BestEffortStream(sys.stderr).write(f"{error.message}\n")
-
-
-def summary(report: "Report") -> str:
-    """Return how it ended in a line, or in the lines that a recovery has to say."""
-    if report.outcome == "unchanged":
-        return f"nothing to do: {report.note}"
-    if report.outcome == "recovered":
-        said = "recover" if report.mode in NAMELESS else report.mode
-        return f"{report.request} was recovered: {report.note}\n{said}: done in {report.seconds:.1f} s"
-    done = f"{_what_is_done(report)}: done in {report.seconds:.1f} s"
-    return f"{done}; {report.note}" if report.note else done
-
-
-def _what_is_done(report: "Report") -> str:
-    """Return what was asked for, which is true whatever else runs; the mode only where the words do not tell it."""
-    if report.request == "restore" and report.mode not in NAMELESS:
-        return f"restore ({report.mode})"
-    return report.mode if (report.request, report.mode) == ("stop", "idle") else report.request

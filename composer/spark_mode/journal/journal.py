@@ -31,6 +31,7 @@ from spark_mode.journal.records import (
 from spark_mode.journal.state import State
 from spark_mode.planning.observed import Hold
 from spark_mode.planning.plan import Start, Step
+from spark_mode.planning.step_words import doing
 
 
 class JournalFailed(Exception):
@@ -77,7 +78,7 @@ class UnfinishedSwitch(Frozen):
     @property
     def at(self) -> str:
         """The step that was begun last, for people."""
-        return f"{self.steps[-1].action} {self.steps[-1].subject}" if self.steps else "the beginning"
+        return doing(self.steps[-1]) if self.steps else "the beginning"
 
     @property
     def starts(self) -> frozenset[str]:

@@ -109,7 +109,7 @@ def _step(step: AnyStep, names: _NamesOfNow) -> AnyStep:
         case Create():
             update: dict[str, object] = {"services": names.all(step.services), "variants": names.keys(step.variants)}
         case Verify():
-            update = {field: names.all(getattr(step, field)) for field in ("services", "completes", "unhealthy")}
+            update = {field: names.all(getattr(step, field)) for field in ("services", "completes", "unhealthy", "completed")}
         case Stop() | Start() | Remove() | Unpause():
             service = step.service and names.of(step.service)
             update = {"service": service, "subject": service if step.subject == step.service else step.subject}

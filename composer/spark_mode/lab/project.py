@@ -55,6 +55,10 @@ class Healthcheck(_Part):
     start_period: Seconds = 0.0
 
 
+EVERYWHERE = ("", "0.0.0.0", "::")  # noqa: S104 - compared, and bound by nobody
+"""The addresses that stand for all of a machine's."""
+
+
 class Port(_Part):
     """A port of the machine that a service publishes; without an `address` on all of them, IPv4 and IPv6."""
 
@@ -66,6 +70,11 @@ class Port(_Part):
         address = f"[{self.address}]" if ":" in self.address else self.address
         protocol = "" if self.protocol == "tcp" else f"/{self.protocol}"
         return f"{address}:{self.number}{protocol}" if address else f"port {self.number}{protocol}"
+
+    @property
+    def reached_at(self) -> str:
+        """Where somebody on the machine reaches it: every address is this machine's own, too."""
+        return f"localhost:{self.number}" if self.address in EVERYWHERE else str(self)
 
 
 class Service(_Part):
@@ -109,6 +118,11 @@ class Service(_Part):
     unit: str | None = None
     project: str = ""
     plain: str = ""
+
+    @property
+    def address(self) -> str | None:
+        """Where its first port is reached, None where it publishes none."""
+        return next((port.reached_at for port in self.ports if port.protocol == "tcp"), None)
 
     @property
     def of_compose(self) -> bool:

@@ -146,12 +146,15 @@ class Run(_Step):
 class Verify(_Step):
     """See with own eyes that the target is up, and that nothing that the rules exclude beside it is active.
 
-    `unhealthy` are those that run, and are kept as they are.
+    `unhealthy` are those that run, and are kept as they are, `completed` those that have ended well before; of the classes in
+    `apart` nothing may be active.
     """
 
     services: tuple[str, ...]
     completes: tuple[str, ...]
     unhealthy: tuple[str, ...] = ()
+    completed: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()
     action: Literal["verify"] = "verify"
 
 

@@ -173,16 +173,18 @@ def verify(
     present = [member(rules, name) for name in services]
     classes = [Member(name=f"class {name}", labels=frozenset({name})) for name in rules.classes]
     excluded = [one.name.split()[1] for one in classes if any(exclusive(rules, one, other) for other in present)]
-    apart = [f"{', '.join(completed)} completed"] if completed else []
-    apart += [f"{', '.join(unhealthy)} unhealthy as before"] if unhealthy else []
-    rest = "the rest healthy" if apart else "healthy"
-    up = ", ".join([*apart, rest] if len(services) > len(unhealthy) + len(completed) else apart)
+    others = [f"{', '.join(completed)} completed"] if completed else []
+    others += [f"{', '.join(unhealthy)} unhealthy as before"] if unhealthy else []
+    rest = "the rest healthy" if others else "healthy"
+    up = ", ".join([*others, rest] if len(services) > len(unhealthy) + len(completed) else others)
     return Verify(
         services=services,
         subject=", ".join(services),
         cause=f"{up}; nothing of {' or '.join(excluded)} active" if excluded else up,
         completes=tuple(name for name in services if name in done),
         unhealthy=unhealthy,
+        completed=completed,
+        apart=tuple(excluded),
     )
 
 

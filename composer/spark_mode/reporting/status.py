@@ -9,6 +9,7 @@ from spark_mode.lab.replicas import of_one
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.size import gb_text
 from spark_mode.planning.completion import completed_services
+from spark_mode.planning.conflicts import Conflict
 from spark_mode.planning.mode import long_runs, mode_services, violations
 from spark_mode.planning.observed import Command, Container, Observed, running_workload
 from spark_mode.planning.orphans import orphans
@@ -29,24 +30,26 @@ GROWN = 0.1
 def status(session: Session) -> Status:
     """Look, and return what is there. Raises EngineUnavailable when the engine cannot be asked."""
     observed = session.observe()
-    rules, state = session.rules, session.state
+    rules, owed = session.rules, dict(_disarmed(session, observed))
     mode = session.mode(observed)
     records = read_measurements(session.measurements_path)
     settled = {one.container: one for one in records}
     held = session.memories_of([one.id for one in observed.active if one.id in settled])
-    running = tuple(_service(one, rules, settled.get(one.id), held.get(one.id)) for one in observed.active)
+    running = tuple(_service(one, session, settled.get(one.id), held.get(one.id)) for one in observed.active)
     services = (*running, *map(_command, observed.commands), *_ended(mode, session, observed))
     long = (*long_runs(observed.active, rules), *_long_commands(observed, rules))
+    against = violations(observed, rules)
     utilisation = busy(session.gpu, session.clock) if long else None
     return Status(
         mode=mode,
-        since=state.since if state.mode == mode else None,
+        since=_since(mode, session, observed),
         services=services,
         models=tuple(_models(observed, rules)),
         memory=observed.memory,
         declared=sum(one.footprint.planned for one in observed.copies(rules)),
         capacity=session.capacity,
-        violations=tuple(str(one) for one in violations(observed, rules)),
+        violations=tuple(map(str, against)),
+        remedies=tuple(_remedy(one, observed) for one in against),
         foreign=tuple(_foreign(observed)),
         others=others_by_project(observed),
         memory_users=session.memory_users(observed),
@@ -64,8 +67,30 @@ def status(session: Session) -> Status:
         owed=session.owes_restore,
         awaited=session.awaited_commands,
         held=tuple(map(str, observed.held)),
-        disarmed=tuple(_disarmed(session, observed)),
+        disarmed=tuple(f"{one.service or one.name} ({policy})" for one, policy in owed.items()),
+        unlasting={one.service or one.name: _lasting(one, policy) for one, policy in owed.items() if one.active},
     )
+
+
+def _since(mode: str, session: Session, observed: Observed) -> str | None:
+    """Return when the last part of the mode started: by the same clock as the ages of its services."""
+    parts = mode_services(mode, session.project, session.rules)
+    started = [one.started_at[:19] for one in observed.active if one.service in parts and one.started_at]
+    if started:
+        return f"{max(started)}+00:00"
+    return session.state.since if session.state.mode == mode else None
+
+
+def _remedy(conflict: Conflict, observed: Observed) -> str:
+    """Return what ends a conflict, either way; one that is not the lab's to stop stays, and nothing where neither is."""
+    names = (conflict.one.name, conflict.other.name)
+    ways = [f"to keep {kept}: spark-mode stop {gone}" for kept, gone in (names, names[::-1]) if gone in observed.active_services]
+    return "; ".join(ways)
+
+
+def _lasting(one: Container, policy: str) -> str:
+    """Return what has a container that runs start again with the machine."""
+    return f"docker update --restart {policy} {one.name}"
 
 
 def _unloads(session: Session) -> Iterator[str]:
@@ -83,12 +108,12 @@ def _unread(session: Session) -> Iterator[str]:
         yield f"{unread}; what runs of it counts, and can be stopped; the other projects can be used"
 
 
-def _disarmed(session: Session, observed: Observed) -> Iterator[str]:
-    """Yield which containers have no restart policy now, and get their own back once a switch has started them."""
+def _disarmed(session: Session, observed: Observed) -> Iterator[tuple[Container, str]]:
+    """Yield which containers have no restart policy now, and get their own back once a switch has started them; with that."""
     for one in observed.containers:
         owed = session.journal_state.policies.get(one.id)
         if owed and one.restart_policy == "no":
-            yield f"{one.service or one.name} ({owed.policy})"
+            yield one, owed.policy
 
 
 def _foreign(observed: Observed) -> Iterator[str]:
@@ -123,8 +148,9 @@ def _long_commands(observed: Observed, rules: Rules) -> Iterator[str]:
     yield from (name for name in names if rules.runs_to_end(rules.workloads.get(name)))
 
 
-def _service(container: Container, rules: Rules, settled: Measurement | None, held: int | None) -> ServiceStatus:
-    name = container.service or container.name
+def _service(container: Container, session: Session, settled: Measurement | None, held: int | None) -> ServiceStatus:
+    name, rules = container.service or container.name, session.rules
+    known = session.project.services.get(name)
     workload = running_workload(rules, name, container.variant)
     host = rules.host_of_service(name)
     return ServiceStatus(
@@ -136,6 +162,7 @@ def _service(container: Container, rules: Rules, settled: Measurement | None, he
         age=seconds_since(container.started_at),
         planned=of_one(workload).footprint.planned if workload else None,
         measured=settled.took if settled and settled.counts else None,
+        address=known.address if known and not container.one_off else None,
         grown=held - settled.held if settled and settled.held is not None and held is not None else None,
     )
 

@@ -1,5 +1,7 @@
 """What `status` shows, as data; what it means is in `status.py`."""
 
+from pydantic import Field
+
 from spark_mode.frozen import Frozen
 from spark_mode.lab.size import gb
 from spark_mode.planning.observed import Command, Memory, MemoryUser
@@ -11,7 +13,8 @@ class ServiceStatus(Frozen):
     `age` is in seconds, `planned` in bytes, None for a host. A plain `command` that counts as the workload stands like a service.
 
     `measured` is what it took when it settled, `grown` by how much it holds more since; bytes, None where unknown, as what it
-    took is where others' memory moved meanwhile. `project` is its Compose project, where the lab has several.
+    took is where others' memory moved meanwhile. `project` is its Compose project, where the lab has several, `address` where the
+    first port is reached that it publishes.
     """
 
     service: str
@@ -24,6 +27,7 @@ class ServiceStatus(Frozen):
     grown: int | None = None
     project: str | None = None
     command: Command | None = None
+    address: str | None = None
 
 
 class ModelStatus(Frozen):
@@ -48,11 +52,12 @@ class ModeChange(Frozen):
 
 
 class Status(Frozen):
-    """One look at the lab and the machine. Sizes in bytes; `since` is ISO 8601.
+    """One look at the lab and the machine. Sizes in bytes; `since` is ISO 8601: when the last part of the mode started.
 
     `others` are the containers that the rules say nothing of, by their project, "" for those of none.
     `switching` is a switch that runs now, `interrupted` one that was cut off, `held` what others may not stop,
-    `disarmed` restart policies to give back; `restores` says that what ran before comes back when training, or a command,
+    `disarmed` restart policies to give back, `unlasting` which of these containers run, by service; `remedies` are what to type
+    against each of the `violations`; `restores` says that what ran before comes back when training, or a command,
     ends, `owed` that a command has ended already, and `awaited` are the commands that have not.
     """
 
@@ -77,6 +82,8 @@ class Status(Frozen):
     awaited: tuple[Command, ...] = ()
     held: tuple[str, ...] = ()
     disarmed: tuple[str, ...] = ()
+    unlasting: dict[str, str] = Field(default_factory=dict)
+    remedies: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, object]:
         """Return the stable JSON form; sizes in GB."""
@@ -94,6 +101,7 @@ class Status(Frozen):
                     "age_seconds": one.age,
                     "measured_gb": _gb(one.measured),
                     "grown_gb": _gb(one.grown),
+                    "address": one.address,
                     **({"command": one.command.as_json()} if one.command else {}),
                 }
                 | ({"project": one.project} if one.project else {})

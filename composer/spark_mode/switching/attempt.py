@@ -25,6 +25,7 @@ from spark_mode.planning.conflict_policy import Victim
 from spark_mode.planning.observed import LEASED, Container, Observed
 from spark_mode.planning.plan import Step
 from spark_mode.planning.request import Request
+from spark_mode.planning.step_words import doing
 from spark_mode.session.session import Session
 from spark_mode.sharing.lock import Lock, user_name
 from spark_mode.switching.report import SwitchOptions
@@ -151,7 +152,7 @@ class Attempt:
         more, NotRecorded for a step that starts something and cannot be written.
         """
         action = steps[0].action
-        self.step_now = f"{action} {_named(steps)}"
+        self.step_now = doing(steps[0]) if len(steps) == 1 else f"{action} {_named(steps)}"
         if self.lock:
             self.lock.require_held()
             self.lock.doing(self.step_now, waits=action in WAITING)
@@ -173,7 +174,8 @@ class Attempt:
             self.watcher.started(self._numbers[step.subject], step)
 
     def failed(self, reason: str) -> None:
-        """Write that the step failed."""
+        """Write that the step failed, and tell."""
+        self.watcher.failed(reason)
         self._write(StepEnded(switch=self._steps_of, failed=reason))
 
     def going_back(self, reason: str) -> None:

@@ -68,7 +68,7 @@ def require_known_before(session: Session, mode: str) -> None:
         raise UsageFault(message, "leave --then out; when it has ended, ask for a mode")
 
 
-def release_holds(session: Session, watcher: Watcher) -> list[str]:
+def release_holds(session: Session, watcher: Watcher) -> list[Hold]:
     """End all holds, and return what was held and still ran: under the lock, because a switch writes down what is held, too.
 
     Raises LockBusy while a switch runs, NeedsAttention where a hold may be written that is not understood, ConfigurationError
@@ -77,7 +77,7 @@ def release_holds(session: Session, watcher: Watcher) -> list[str]:
     with switch_lock(session.directories.locks, "release", 0.0, watcher.waiting, session.clock):
         session.reload_journal()
         require_understood(session.journal_state)
-        held = [str(one) for one in session.observer.observe_running().held]
+        held = [one for one in session.observer.observe_running().held if one.process is None]
         if session.journal_state.holds:
             Attempt(session, watcher).intend(Held(holds=()))
     return held

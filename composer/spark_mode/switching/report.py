@@ -25,7 +25,8 @@ class SwitchOptions(Frozen):
 class Report(Frozen):
     """How a switch that succeeded ended; a failed one is an error. `mode` is judged by what is active, in seconds.
 
-    `note` says what there is to say beside the mode: why nothing was done, or what a recovery did.
+    `note` says what there is to say beside the mode: why nothing was done, or what a recovery did. `target` are the services
+    that were asked for, with all that they need, `kept` those that run on beside them.
     """
 
     request: str
@@ -35,6 +36,8 @@ class Report(Frozen):
     steps: tuple[Step, ...] = ()
     note: str | None = None
     warnings: tuple[str, ...] = ()
+    target: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
 
 
 class Confirm(Protocol):

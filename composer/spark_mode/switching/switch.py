@@ -136,16 +136,17 @@ class Switch:
     def _heard(self, number: Signals) -> None:
         """Say at once what a signal does, and what is awaited first."""
         awaited = f"{self._attempt.step_now}, {self._executor.awaits}" if self._executor.awaits else self._attempt.step_now
-        first = f"First this step ends: {awaited}; then"
+        first = f"waits for this step to end: {awaited}; then"
         if number == SIGTSTP:
             said = f"a switch is not held up in the middle (now: {awaited}); Ctrl-C interrupts it"
         elif self._going_back:
-            said = f"it goes back already. {first} the way back goes on. Once more leaves at once; then: spark-mode recover"
+            at_once = "A second Ctrl-C leaves at once; then: spark-mode recover"
+            said = f"it goes back already. It {first} the way back goes on. {at_once}"
         elif self._braking:
-            said = f"interrupted. {first} what was not stopped yet runs on. Once more leaves at once"
+            said = f"interrupted: {first} what was not stopped yet runs on. A second Ctrl-C leaves at once"
         else:
-            at_once = "Once more leaves at once and brings nothing back; then: spark-mode recover"
-            said = f"interrupted. {first} {self._afterwards}. {at_once}"
+            at_once = "A second Ctrl-C leaves at once and brings nothing back; then: spark-mode recover"
+            said = f"interrupted: {first} {self._afterwards}. {at_once}"
         self._attempt.watcher.signalled(said)
 
     def _unanswered(self, error: EngineUnavailable) -> EngineUnavailable:

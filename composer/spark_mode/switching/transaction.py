@@ -256,6 +256,7 @@ class Transaction:
             seconds=self._attempt.seconds,
             note=self._with_enforced(note),
             warnings=plan.warnings,
+            target=plan.target,
         )
 
     def _carry_out(self, request: Request, plan: Plan, before: Observed) -> Report:
@@ -293,6 +294,8 @@ class Transaction:
             steps=plan.steps,
             note=f"{', '.join(switch.completed)}: completed" if switch.completed else None,
             warnings=(*plan.warnings, *self._attempt.warnings),
+            target=plan.target,
+            kept=plan.keep or (),
         )
 
     def _why(self) -> str | None:

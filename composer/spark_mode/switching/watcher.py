@@ -24,6 +24,9 @@ class Watcher:
     def finished(self, number: int, step: Step) -> None:
         """A step is done."""
 
+    def failed(self, reason: str) -> None:
+        """The running step, or one of those that go side by side, was not done; the first line of the reason is enough."""
+
     def warned(self, message: str) -> None:
         """Something that the user must know, such as a checkpoint that may be lost."""
 
