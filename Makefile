@@ -13,7 +13,7 @@ PYTEST := PYTHONDONTWRITEBYTECODE= $(PYTHON) -m pytest
 TESTS := $(PYTEST) --numprocesses 5 --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine systemd debian stand-in torch demo test quick test-deep documents docs deb lint bench switch-to-training switch-to-audio status clean
+.PHONY: help setup engine systemd debian stand-in torch demo test quick test-deep documents docs deb screens lint bench switch-to-training switch-to-audio status clean
 
 help: ## Show these targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -79,6 +79,9 @@ lint: setup ## Style and types
 	@MYPYPATH=compose/stand-in $(VENV)/bin/mypy compose/stand-in
 	@$(VENV)/bin/mypy compose/images
 	@$(VENV)/bin/hadolint compose/images/*/Dockerfile compose/training/Dockerfile compose/stand-in/Dockerfile
+
+screens: setup ## Draw tests/screens anew, after a change of what people see
+	@$(PYTHON) -m tests.screen_examples
 
 bench: setup stand-in torch ## Compare with plain docker compose: ratios of one run; time the planner; let the trainer learn
 	@$(PYTHON) benchmarks/switch.py

@@ -31,7 +31,7 @@ def test_from_nothing_training_starts_the_trainer_alone_and_restore_ends_it(lab_
     lab = lab_of("page")
     told = lab.run("training")
     assert set(lab.running()) == {"trainer"}
-    assert "open-webui has no profile and is left out: it depends on ollama" in told.err
+    assert "open-webui, which belongs to every mode, is not started: it depends on ollama" in told.err
     lab.run("restore")
     assert lab.running() == {}
 

@@ -36,7 +36,7 @@ def test_a_held_mode_refuses_other_switches_until_it_is_released(lab: Lab) -> No
     before = lab.containers()
     for arguments in (("audio", "omni"), ("stop",), ("stop", "training"), ("up", "omni", "--yes"), ("training:large",)):
         refused = lab.run(*arguments, expect=4)
-        assert "training is held: root holds training since 20" in refused.err
+        assert "training is held: root holds training since " in refused.err
         assert "spark-mode release" in refused.err
     assert lab.containers() == before
     status = lab.run("status").out

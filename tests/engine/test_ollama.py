@@ -36,7 +36,7 @@ def test_with_loads_a_model_and_status_tells_expected_from_loaded(lab: Lab) -> N
     lab.run("audio", "chatterbox")
     assert models(lab)[SMALL]["loaded"] is False
     assert models(lab)[SMALL]["expected"] is True
-    assert "budgeted, not loaded" in lab.run("status").out
+    assert "room is kept, not loaded" in lab.run("status").out
     lab.run("audio", "chatterbox", "--with", SMALL)
     assert loaded(lab) == {SMALL}
     seen = models(lab)[SMALL]

@@ -26,7 +26,7 @@ def check(cli_options: CliOptions, fix: bool) -> None:
     from spark_mode.reporting.check import check as find
 
     findings = [*find(session, session.compose_version), *layers(session), _plugin()]
-    cli_options.screen([one.model_dump() for one in findings], lambda width: check_text(findings, width))
+    cli_options.screen([one.model_dump() for one in findings], lambda _: check_text(findings))
     if any(one.level == "error" for one in findings):
         cli_options.exit_code = 3
 

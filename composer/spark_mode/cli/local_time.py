@@ -17,17 +17,33 @@ def local_times(text: str, now: datetime | None = None) -> str:
     return _STAMP.sub(lambda found: _said(found[0], today, zone), text)
 
 
+def day_of(stamp: str, now: datetime | None = None) -> str:
+    """Return the day of a time in UTC, as it was here: `26 Nov`, `26 Nov 2025`."""
+    then = _here(stamp, now.tzinfo if now else None)
+    this_year = (now or datetime.now(UTC)).year
+    return stamp[:10] if then is None else f"{_day(then)}{'' if then.year == this_year else f' {then.year}'}"
+
+
 def _said(stamp: str, today: date, zone: tzinfo | None) -> str:
-    """Return a time as it was here, in summer or in winter."""
-    try:
-        then = datetime.fromisoformat(f"{stamp[:19]}+00:00").astimezone(zone)
-    except (ValueError, OverflowError):  # no day that there is
+    then = _here(stamp, zone)
+    if then is None:
         return stamp
     days = (today - then.date()).days
     if days in (0, 1):
         return f"{'yesterday ' * days}{then:%H:%M}"
-    day = f"{then.day} {_MONTHS[then.month - 1]}"
-    return f"{day} {then:%H:%M}" if then.year == today.year else f"{day} {then.year}"
+    return f"{_day(then)} {then:%H:%M}" if then.year == today.year else f"{_day(then)} {then.year}"
+
+
+def _here(stamp: str, zone: tzinfo | None) -> datetime | None:
+    """Return a time as it was here, in summer or in winter; None of what is no time."""
+    try:
+        return datetime.fromisoformat(f"{stamp[:19]}+00:00").astimezone(zone)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _day(then: date) -> str:
+    return f"{then.day} {_MONTHS[then.month - 1]}"
 
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

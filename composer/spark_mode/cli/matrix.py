@@ -46,9 +46,14 @@ def matrix_text(sets: "list[tuple[str, str, Budget]]", pairs: "list[Together]", 
     """Return the sets with their verdicts, and which modes go together."""
     from spark_mode.cli.tables import columns
 
-    head = ("", "wish", "total", "remain", "memory", "compute", "decision", "")
+    head = ("", "wish", "total", "remain", "memory", "compute", "decision")
     rows = [head, *((name, wish, *_judgement(reckoned)) for name, wish, reckoned in sets)]
-    lines = [columns(rows, right=(2, 3), width=width, spare=(2, 3)), ""] if sets else []
+    lines = [columns(rows, right=(2, 3), width=width, spare=(3,)), ""] if sets else []
+    whys: dict[str, list[str]] = {}
+    for name, _, reckoned in sets:
+        for one in reckoned.reasons[:1]:
+            whys.setdefault(one.advice or one.because, []).append(name)
+    lines += [columns([(", ".join(names), why) for why, names in whys.items()], width=width), ""] if whys else []
     lines.append("Modes together:" if pairs else "rules.yaml has no two modes; of any names: spark-mode budget NAME…")
     verdicts: dict[tuple[str, str], list[Together]] = {}
     for pair in pairs:
@@ -81,7 +86,6 @@ def _apart_or_by_one(alike: "list[Together]") -> list[str]:
     return [f"{one} + {'any of ' * (len(names) > 1)}{', '.join(names)}" for one, names in others.items()]
 
 
-def _judgement(reckoned: "Budget") -> tuple[str, str, str, str, str, str]:
-    why = "; ".join(one.advice or one.because for one in reckoned.reasons[:1])
+def _judgement(reckoned: "Budget") -> tuple[str, str, str, str, str]:
     total, remaining = (f"{size / 10**9:.1f}" for size in (reckoned.total, reckoned.remaining))
-    return total, remaining, reckoned.memory, reckoned.compute, reckoned.decision, why
+    return total, remaining, reckoned.memory, reckoned.compute, reckoned.decision

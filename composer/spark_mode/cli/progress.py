@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, TextIO, cast
@@ -14,11 +14,12 @@ from spark_mode.cli.best_effort_stream import BestEffortStream
 from spark_mode.cli.emphasis import emphasised
 from spark_mode.cli.on_screen import on_screen
 from spark_mode.cli.sign import ERASE, Sign
-from spark_mode.cli.tables import age, blocks, shortened_to, terminal_width
+from spark_mode.cli.step_rows import StepRows
+from spark_mode.cli.tables import age, shortened_to, terminal_width
 from spark_mode.errors import Interrupted
 from spark_mode.lab.size import gb_text
 from spark_mode.planning.plan import Plan, Step, StoppedTraining
-from spark_mode.planning.step_words import action_said, rows_said, subject_said
+from spark_mode.planning.step_words import action_said, subject_said
 from spark_mode.readable import readable, readable_lines
 from spark_mode.switching.report import Confirm
 from spark_mode.switching.watcher import Watcher
@@ -42,7 +43,7 @@ class Lines(Watcher):
         self._quiet = quiet
         self._sign = sign or Sign()
         self._out = cast(TextIO, BestEffortStream(sys.stderr))
-        self._steps: Sequence[Step] = ()
+        self._rows = StepRows()
 
     def __enter__(self) -> "Lines":
         return self
@@ -67,12 +68,12 @@ class Lines(Watcher):
         self._say(f"recovering: {what}")
 
     def planned(self, plan: Plan) -> None:
-        self._projects, self._steps = plan.projects, plan.steps
+        self._projects, self._rows = plan.projects, StepRows(plan.steps, plan.projects)
         for warning in plan.warnings:
             self._say(f"note: {warning}")
 
     def started(self, number: int, step: Step) -> None:
-        _, action, subject, cause = self._rows(number, step)[number - 1]
+        _, action, subject, cause = self._rows.of(number, step)
         self._say(f"{number:>2}  {action:<7} {subject}: {cause}")
 
     def warned(self, message: str) -> None:
@@ -83,17 +84,11 @@ class Lines(Watcher):
             os.write(self._out.fileno(), f"{self._fresh_line}{on_screen(what, sys.stderr)}\n".encode())
 
     def rolling_back(self, reason: str, steps: tuple[Step, ...]) -> None:
-        self._steps = steps
+        self._rows = StepRows(steps, self._projects)
         if not self._is_told:
             self._print(f"not completed: {readable(reason.splitlines()[0])}")
         if steps:
             self._say("the way back:")
-
-    def _rows(self, number: int, step: Step) -> list[tuple[str, str, str, str]]:
-        """Return the rows of the steps of which this is one."""
-        if number <= len(self._steps) and self._steps[number - 1] == step:
-            return rows_said(self._steps, self._projects)
-        return [*[("", "", "", "")] * (number - 1), *rows_said([step], self._projects, number)]
 
     def _say(self, text: str) -> None:
         if not self._quiet:
@@ -144,7 +139,7 @@ class Screen(Lines):
             self._status.update(Text(self._cut(readable(f"{self._line}  {waited:.0f} s{free}  {note}"))))
 
     def finished(self, number: int, step: Step) -> None:
-        self._ended("✓", number, step, self._rows(number, step)[number - 1][3])
+        self._ended("✓", number, step)
 
     def failed(self, reason: str) -> None:
         """Leave the row of the step that failed, with its reason in the place of its cause."""
@@ -152,16 +147,13 @@ class Screen(Lines):
         number = of or max(self._running, default=0)
         if number:
             self._is_told, (step, _) = True, self._running[number]
-            self._ended("✗", number, step, reason.splitlines()[0].removeprefix(f"{step.subject} did not start: "))
+            self._ended("✗", number, step, reason.splitlines()[0])
         self._running.clear()
 
-    def _ended(self, mark: str, number: int, step: Step, said: str) -> None:
-        """Print the row of a step that has ended, in the columns of its plan, with the time that it took."""
+    def _ended(self, mark: str, number: int, step: Step, reason: str | None = None) -> None:
+        """Print the row of a step that has ended."""
         _, begun = self._running.pop(number, (step, time.monotonic()))
-        took = time.monotonic() - begun
-        rows = [(" ", *row[:3], UNTIMED, row[3]) for row in self._rows(number, step)]
-        rows[number - 1] = (mark, *rows[number - 1][1:4], f"{took:.1f} s".rjust(len(UNTIMED)), readable(said))
-        text = blocks(rows, right=(1,), width=terminal_width(sys.stderr))[number - 1]
+        text = self._rows.ended(mark, number, step, time.monotonic() - begun, terminal_width(sys.stderr), reason)
         self._settle()
         click.echo(emphasised(readable_lines(text), sys.stderr), file=self._out)
 
@@ -173,10 +165,6 @@ class Screen(Lines):
         if self._status:
             self._status.stop()
             self._status = None
-
-
-UNTIMED = " " * 7
-"""The room that the time of a step has in its row."""
 
 
 def watcher_for(cli_options: "CliOptions") -> tuple[Lines, Confirm | None]:

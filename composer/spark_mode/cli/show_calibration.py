@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from spark_mode.cli.local_time import day_of
 from spark_mode.cli.tables import columns
 from spark_mode.journal.measurements import Footprints
 from spark_mode.lab.size import gb_text
@@ -20,14 +21,16 @@ def calibration_text(seen: Sequence[Footprints], width: int | None = None) -> st
             one.workload,
             *(_mb(size) for size in (one.declared, one.median, one.low, one.high, one.peak)),
             str(one.count),
-            f"{one.since[:10]} to {one.until[:10]}" + ("  far from what is declared" if one.is_far else ""),
+            _days(one),
         )
         for one in seen
     ]
     lines = [columns([head, *rows], right=(1, 2, 3, 4, 5, 6), width=width, spare=(5, 3, 4))]
+    lines += [f"{one.workload} is far from what is declared" for one in seen if one.is_far]
     if proposed := [f"  {one.workload}: {{{_footprint(one)}}}" for one in seen if one.agrees]:
         which = "planned is the median, high the highest peak"
         lines += ["", f"for rules.yaml, under the workload or its variant; {which}:", *proposed]
+        lines.append("  → have them put there: spark-mode calibrate --write")
     if lacking := [f"  {one.workload}: {lack(one)}" for one in seen if not one.agrees]:
         lines += ["", "no line yet, for want of two starts that agree:", *lacking]
     if disturbed := [f"{one.workload} {one.disturbed}" for one in seen if one.disturbed]:
@@ -45,7 +48,15 @@ def lack(one: Footprints) -> str:
 
 def _footprint(one: Footprints) -> str:
     planned, low, high = figures_of(one)
+    if planned == low == high:
+        return f"footprint: {planned}"
     return f"footprint: {{planned: {planned}, low: {low}, high: {high}}}"
+
+
+def _days(one: Footprints) -> str:
+    """Return the day on which it was seen, or the first and the last one."""
+    first, last = (day_of(stamp) for stamp in (one.since, one.until))
+    return first if first == last else f"{first} to {last}"
 
 
 def figures_of(one: Footprints) -> tuple[str, str, str]:

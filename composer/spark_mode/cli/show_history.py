@@ -8,9 +8,10 @@ from spark_mode.cli.tables import columns
 from spark_mode.readable import readable
 from spark_mode.reporting.history import Event
 
-ENDS = {"applied": "done", "unchanged": "nothing to do", "rolled-back": "went back", "recovered": "recovered"}
+ENDS = {"applied": "done", "unchanged": "nothing to do", "rolled-back": "went back"}
 """How an outcome is said, where its own word in JSON is not what people say."""
 DECLINED = "you said no"
+"""How the note begins of what was refused by an answer."""
 
 
 def history_text(events: Sequence[Event], width: int | None = None, now: datetime | None = None) -> str:
@@ -26,7 +27,10 @@ def history_text(events: Sequence[Event], width: int | None = None, now: datetim
 
 
 def _end(event: Event) -> str:
-    """Return how a request ended, with the first line of what there is to say of it, without the request once more."""
+    """Return how a request ended, with the first line of what there is to say of it that is not said yet."""
     said = ENDS.get(event.outcome, event.outcome)
-    note = event.note.splitlines()[0].removeprefix(f"{event.request}: ") if event.note else ""
-    return said if note in ("", said, event.outcome) else f"{said}: {note}"
+    notes = [note.removeprefix(f"{event.request}: ") for note in (event.note or "").splitlines()]
+    note = next((one for one in notes if one not in ("", said, event.outcome)), "")
+    if note.startswith(DECLINED):
+        return note
+    return f"{said}{', ' if event.outcome == 'applied' else ': '}{note}" if note else said

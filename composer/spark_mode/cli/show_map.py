@@ -39,9 +39,11 @@ def _lines(seen: Resources, inner: int) -> Iterator[str]:
     yield f"MEMORY ({gb_text(seen.capacity)} for CPU and GPU{here})"
     yield from _bar(seen, inner)
     yield _leader("├── system overhead", f"{gb_text(seen.system)}, and {gb_text(seen.per_class)} for each class")
-    yield _leader("├── KV cache headroom", seen.facts.get("KV cache headroom", "not in rules.yaml"))
-    yield _leader("├── always free", gb_text(seen.headroom))
-    yield _leader("├── available for models", seen.facts.get("available for models", "not in rules.yaml"))
+    yield _leader("├── kept free, always", f"{gb_text(seen.headroom)}, the headroom")
+    if caches := seen.facts.get("KV cache headroom"):
+        yield _leader("├── for KV caches", f"{caches}, which loaded models take while they answer")
+    if models := seen.facts.get("available for models"):
+        yield _leader("├── available for models", models)
     yield "│"
     yield f"├── runs now: {seen.mode}"
     for one in seen.running:
@@ -51,16 +53,18 @@ def _lines(seen: Resources, inner: int) -> Iterator[str]:
         yield _leader("│   with its overhead", gb_text(declared))
     yield "│"
     yield from _additions(seen)
-    yield ""
-    yield f"COMPUTE ({seen.facts['GPU']})" if "GPU" in seen.facts else "COMPUTE"
+    if seen.sharing:
+        yield ""
+        yield f"COMPUTE ({seen.facts['GPU']})" if "GPU" in seen.facts else "COMPUTE"
     for number, rule in enumerate(seen.sharing, 1):
         branch = "└──" if number == len(seen.sharing) else "├──"
         yield f"{branch} {rule.who}: {rule.how}"
         yield f"{' ' if number == len(seen.sharing) else '│'}     {rule.because}" + (f"; {rule.advice}" if rule.advice else "")
-    yield ""
-    bandwidth = seen.facts.get("memory bandwidth")
-    yield f"BANDWIDTH ({bandwidth})" if bandwidth else "BANDWIDTH"
-    yield f"└── decode reads all weights for each token: {seen.facts.get('decode speed', 'no figures in rules.yaml')}"
+    bandwidth, speed = seen.facts.get("memory bandwidth"), seen.facts.get("decode speed")
+    if bandwidth or speed:
+        yield ""
+        yield f"BANDWIDTH ({bandwidth})" if bandwidth else "BANDWIDTH"
+        yield "└── decode reads all weights for each token" + (f": {speed}" if speed else "")
 
 
 def _bar(seen: Resources, inner: int) -> Iterator[str]:
@@ -88,7 +92,7 @@ def _additions(seen: Resources) -> Iterator[str]:
     for one in seen.addable:
         if one.stops:
             costs.setdefault(one.stops, []).append(one.name)
-    yield "└── and with a stop" if costs else "└── nothing else fits"
+    yield "└── and with a stop" if costs else "└── that is all there is" if free else "└── nothing else fits"
     for stops, names in costs.items():
         yield f"    {', '.join(names)}: stops {', '.join(stops)}"
 

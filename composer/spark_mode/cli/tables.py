@@ -10,6 +10,8 @@ from spark_mode.cli.best_effort_stream import BestEffortStream
 
 NARROWEST = 10
 """Below this no column is narrowed: a terminal that is too small for that breaks the lines itself."""
+READABLE = 28
+"""So wide is a last column at least, while others can be narrower: it has the sentences."""
 GAP = 2
 """How many spaces are between two columns."""
 USUAL = 80
@@ -34,7 +36,8 @@ def columns(rows: Sequence[Sequence[str]], right: Sequence[int] = (), width: int
     """Write rows in columns, two spaces apart; the columns numbered in `right` are flush right.
 
     Within a `width` the widest columns are narrowed until a row fits, and what is longer goes on under itself; where words would
-    have to be broken for that, the columns numbered in `spare` are left out first, one after the other.
+    have to be broken for that, or the last column be too narrow to be read, the columns numbered in `spare` are left out first,
+    one after the other.
     """
     return "\n".join(blocks(rows, right, width, spare))
 
@@ -47,7 +50,7 @@ def blocks(
         return []
     shown = list(range(len(rows[0])))
     for column in spare:
-        if width is None or _least([[row[place] for place in shown] for row in rows]) <= width:
+        if width is None or _total(_least(_cells([[row[place] for place in shown] for row in rows]))) <= width:
             break
         shown.remove(column)
     kept = [[row[place] for place in shown] for row in rows]
@@ -71,20 +74,24 @@ def _longest(column: Sequence[str]) -> int:
 
 
 def _words(cell: str) -> list[str]:
-    return [cell] if _SIZE.fullmatch(cell) else cell.split()
+    return [cell] if _SIZE.fullmatch(cell.strip()) else cell.split()
 
 
-def _least(rows: Sequence[Sequence[str]]) -> int:
-    """Return how wide a table is at least while no word is broken."""
-    return sum(map(_longest, _cells(rows))) + GAP * (len(rows[0]) - 1)
+def _least(cells: Sequence[Sequence[str]]) -> list[int]:
+    """Return how wide each column is at least while it can be read: its longest word, and of the last one a few words."""
+    return [*map(_longest, cells[:-1]), max(_longest(cells[-1]), min(READABLE, max(map(len, cells[-1]))))]
+
+
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + GAP * (len(widths) - 1)
 
 
 def _widths(rows: Sequence[Sequence[str]], room: int | None) -> list[int]:
-    """Return how wide each column is: no narrower than its longest word, unless that alone is too much for the room."""
+    """Return how wide each column is: no narrower than it can be read, unless that alone is too much for the room."""
     cells = _cells(rows)
-    widths, words = [max(map(len, column)) for column in cells], [_longest(column) for column in cells]
-    for least in (words, [min(NARROWEST, word) for word in words]):
-        while room and sum(widths) + GAP * (len(widths) - 1) > room:
+    widths, words = [max(map(len, column)) for column in cells], [*map(_longest, cells)]
+    for least in (_least(cells), words, [min(NARROWEST, word) for word in words]):
+        while room and _total(widths) > room:
             wide = [place for place, size in enumerate(widths) if size > least[place]]
             if not wide:
                 break

@@ -73,6 +73,8 @@ def _document(text: str, name: str, read_other: Callable[[str], str]) -> tuple[d
     if not isinstance(base, dict) or "extends" in base:
         raise ConfigurationError(f"{name}: extends: {other} must be a complete rules file", to_correct(name))
     base.pop(PROJECTS, None)  # which are relative to where they stand
+    if scale != 1 and isinstance(base.get("hardware"), dict):
+        base["hardware"].pop("facts", None)  # which are of the machine that the other file is for
     return {**base, **data}, scale
 
 

@@ -33,7 +33,7 @@ def warnings(problem: PlanningProblem) -> Iterator[str]:
     loaded_now = {rules.workloads[one].name for one in target.models if one in problem.request.extra}
     lazily = [one for one in target.models if one not in observed.models and one not in loaded_now]
     if lazily:
-        yield f"{', '.join(lazily)}: budgeted; the first request to its host loads it"
+        yield f"room is kept for {', '.join(lazily)}; the first request to its host loads it"
     for foreign in left_running(problem):
         yield f"{foreign}, and is not the lab's to stop: {foreign.how_to_stop}"
     yield from _never_again(problem)

@@ -50,7 +50,8 @@ def cause_said(step: Step) -> str:
     """Return why, or for what is only made or looked at, what comes of it."""
     match step:
         case Create():
-            return step.cause.replace("requested", "only the container; nothing starts yet", 1)
+            made = "only the container" if len(step.services) == 1 else "only the containers"
+            return step.cause.replace("requested", f"{made}; nothing starts yet", 1)
         case Verify():
             return f"that {_listed([*_state(step), *_absent(step)])}"
         case _:

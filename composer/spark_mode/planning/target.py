@@ -47,7 +47,7 @@ def leave_out_excluded(target: Target, project: Project, rules: Rules) -> Target
             kept.append(name)
             came.append(one)
     said = (
-        f"{name} {'is left out' if project.services[name].profiles else 'has no profile and is left out'}: {because}"
+        f"{name}{'' if project.services[name].profiles else ', which belongs to every mode,'} is not started: {because}"
         for name, because in left_out.items()
     )
     warnings = (*target.warnings, *said)

@@ -96,7 +96,7 @@ def resources(session: Session) -> Resources:
         running=tuple(Item(name=one.label, planned=one.footprint.planned) for one in active),
         overhead=overhead(active, rules),
         addable=tuple(_addable(session, observed)) if observed.complete else (),
-        sharing=tuple(_sharing(rules)),
+        sharing=tuple(sharing(rules)),
         facts=rules.hardware.facts,
     )
 
@@ -118,7 +118,8 @@ def _stops(made: Plan) -> tuple[str, ...]:
     return tuple(one.name for one in made.preemptions or ())
 
 
-def _sharing(rules: Rules) -> Iterator[Sharing]:
+def sharing(rules: Rules) -> Iterator[Sharing]:
+    """Yield the rules as people read them."""
     for rule in rules.rules:
         match rule:
             case Exclusive():

@@ -37,7 +37,7 @@ class Agreement:
             if self._confirm is None or self._options.no_input:
                 self._unattended(plan, names)
             elif not self._answer(self._confirm, plan):
-                raise Refused(f"{names} goes on; {untouched(self._enforced, 'was touched')}")
+                raise Refused(f"you said no, so {names} goes on; {untouched(self._enforced, 'was touched')}")
         self._services = frozenset(one.service for one in plan.stops_training)
 
     def _answer(self, confirm: Confirm, plan: Plan) -> bool:

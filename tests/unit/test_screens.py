@@ -1,0 +1,34 @@
+"""The screens that are kept for people to read are those that the code draws, and lose nothing at any width."""
+
+import re
+
+import pytest
+
+from tests.screen_examples import FOLDER, SCREENS, WIDTHS, path_of, screen
+
+WIDE = 400
+BAR = re.compile(r"[\[\]#=.─┌┐├┤└┘│]+")
+EACH = [(name, width) for name in SCREENS for width in WIDTHS]
+
+
+@pytest.mark.parametrize(("name", "width"), EACH)
+def test_a_kept_screen_is_what_the_code_draws(name: str, width: int) -> None:
+    assert path_of(name, width).read_text() == screen(name, width), "it changed: make screens, and read what comes out"
+
+
+def test_no_screen_is_kept_that_nothing_draws() -> None:
+    assert set(FOLDER.iterdir()) == {path_of(*one) for one in EACH}
+
+
+@pytest.mark.parametrize(("name", "width"), EACH)
+def test_no_line_is_longer_than_the_terminal_and_no_word_is_broken(name: str, width: int) -> None:
+    shown = screen(name, width)
+    assert max(map(len, shown.splitlines())) <= width
+    whole = set(screen(name, WIDE).split())
+    assert not [word for word in shown.split() if word not in whole and not BAR.fullmatch(word)]
+
+
+@pytest.mark.parametrize("name", SCREENS)
+def test_no_screen_has_a_word_that_is_for_programs_or_a_time_of_elsewhere(name: str) -> None:
+    shown = screen(name, WIDE)
+    assert not re.search(r"await-release|\bcustom\b|\bverify\b|-:|\d\dT\d\d|\+00:00", shown)
