@@ -26,7 +26,8 @@ def summary(report: Report) -> str:
 
 def _what_is_done(report: Report) -> str:
     """Return what was asked for as it is now, which is true whatever else runs."""
-    verb, *names = report.request.replace(" --with ", " ").removesuffix(" --alone").split(" ")
+    verb, *typed = report.request.replace(" --with ", " ").removesuffix(" --alone").split(" ")
+    names = list(dict.fromkeys(typed))
     match verb:
         case "stop":
             return f"{', '.join(names)} {_are(names)} stopped" if names else "everything of the lab is stopped"

@@ -1,7 +1,9 @@
 """Times of day as people have them: the journal and JSON keep ISO 8601 in UTC, a screen has the time on the wall here."""
 
 import re
-from datetime import UTC, date, datetime, tzinfo
+from datetime import date, datetime, tzinfo
+
+from spark_mode import wall_time
 
 _STAMP = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:\+00:00|Z)")
 
@@ -13,15 +15,14 @@ def local_times(text: str, now: datetime | None = None) -> str:
     """
     if not _STAMP.search(text):
         return text
-    today, zone = (now or datetime.now(UTC).astimezone()).date(), now.tzinfo if now else None
+    today, zone = _today(now), now.tzinfo if now else None
     return _STAMP.sub(lambda found: _said(found[0], today, zone), text)
 
 
 def day_of(stamp: str, now: datetime | None = None) -> str:
     """Return the day of a time in UTC, as it was here: `26 Nov`, `26 Nov 2025`."""
     then = _here(stamp, now.tzinfo if now else None)
-    this_year = (now or datetime.now(UTC)).year
-    return stamp[:10] if then is None else f"{_day(then)}{'' if then.year == this_year else f' {then.year}'}"
+    return stamp[:10] if then is None else f"{_day(then)}{'' if then.year == _today(now).year else f' {then.year}'}"
 
 
 def _said(stamp: str, today: date, zone: tzinfo | None) -> str:
@@ -32,6 +33,10 @@ def _said(stamp: str, today: date, zone: tzinfo | None) -> str:
     if days in (0, 1):
         return f"{'yesterday ' * days}{then:%H:%M}"
     return f"{_day(then)} {then:%H:%M}" if then.year == today.year else f"{_day(then)} {then.year}"
+
+
+def _today(now: datetime | None) -> date:
+    return (now or datetime.fromisoformat(wall_time.now()).astimezone()).date()
 
 
 def _here(stamp: str, zone: tzinfo | None) -> datetime | None:
