@@ -39,6 +39,21 @@ def plain_text(path: Path) -> str | None:
         return None
 
 
+def is_file(path: Path) -> bool:
+    """Whether a file is there, as far as this user can see: none in a folder that may not be entered, where pathlib raises."""
+    return os.path.isfile(path)  # noqa: PTH113 - see above
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a folder is there, as far as this user can see."""
+    return os.path.isdir(path)  # noqa: PTH112 - as in is_file
+
+
+def is_there(path: Path) -> bool:
+    """Whether something is there, as far as this user can see."""
+    return os.path.exists(path)  # noqa: PTH110 - as in is_file
+
+
 def require_plain(descriptor: int) -> None:
     """Raise OSError for a descriptor of anything but a regular file."""
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -123,3 +123,18 @@ def test_two_projects_of_one_name_are_refused(lab: Path) -> None:
     (lab / "main" / "rules.yaml").write_text(RULES.replace("../comfy", "../other/main"))
     with pytest.raises(ConfigurationError, match=r"rules.yaml: projects: two of them have the name the-main"):
         opened(lab)
+
+
+@pytest.mark.parametrize("folder", ["n" * 300, "/proc/1/cwd", "../comfy/compose.yaml/further"])
+def test_one_whose_folder_cannot_be_entered_is_unusable_and_the_other_works(folder: str, lab: Path) -> None:
+    (lab / "main" / "rules.yaml").write_text(RULES.replace("../comfy", folder))
+    session = opened(lab)
+    assert list(session.project.services) == ["page"]
+    assert "cannot read the project" in str(session.project.unread)
+
+
+def test_one_that_would_have_no_name_is_unusable_and_the_names_of_the_other_stay(lab: Path) -> None:
+    (lab / "comfy" / ".env").write_text("COMPOSE_FILE=/compose.yaml\n")
+    session = opened(lab)
+    assert session.project.known_as("page") == "page"
+    assert "cannot read the project" in str(session.project.unread)

@@ -10,6 +10,9 @@ NO_PLACE = """
     import rich.console, rich.status, rich.text, subprocess
     from spark_mode.cli.progress import Screen
     from spark_mode.enforcement.beside import in_a_thread
+    import python_on_whales
+    from spark_mode.engine.child_command import ChildCommand
+    from spark_mode.engine.compose import _run
     from spark_mode.engine.docker import _at_once
     from spark_mode.engine.pace import Pace
     from spark_mode.engine.questions import ask
@@ -32,6 +35,11 @@ NO_PLACE = """
         ask(["version"], "")
     except EngineUnavailable as error:
         print(error.message)
+    for start in (lambda: _run("create", 1, lambda: subprocess.run(["true"])), ChildCommand(["train"]).make):
+        try:
+            start()
+        except Exception as error:
+            print(error)
 """
 
 
@@ -41,5 +49,7 @@ def test_where_no_thread_has_a_place_what_goes_side_by_side_goes_one_by_one() ->
     )
     assert done.stdout.split("\n")[:4] == ["no place", "a", "b", "c"], done.stderr
     assert "`docker` did not start: no more processes are allowed here" in done.stdout
+    for what in ("docker compose create", "train"):
+        assert f"{what} did not start: no more processes are allowed here; end some, or allow more: ulimit -u" in done.stdout
     assert "Traceback" not in done.stderr
     assert done.stderr.count("✓") == 2

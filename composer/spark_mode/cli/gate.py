@@ -8,6 +8,7 @@ import click
 
 from spark_mode.cli.context import CliOptions, output_options
 from spark_mode.errors import UsageFault
+from spark_mode.plain_file import is_folder
 
 if TYPE_CHECKING:
     from spark_mode.session.session import Session
@@ -65,7 +66,7 @@ def uninstall(cli_options: CliOptions) -> None:
     lab = _lab(cli_options)
     several = lab_of_rules(str(lab / (cli_options.flags.rules or RULES_NAME)))
     folders = [Path(one.folder) for one in several.each if one.folder] if several else [lab]
-    gone = [folder for folder in folders if not folder.is_dir()]
+    gone = [folder for folder in folders if not is_folder(folder)]
     said = [f"the gate of {one} {'is removed' if remove(one) else 'was not there'}" for one in folders if one not in gone]
     said += [f"{one} is not there, and rules.yaml names it; in its new place: spark-mode gate uninstall" for one in gone]
     cli_options.exit_code = 3 if gone else cli_options.exit_code

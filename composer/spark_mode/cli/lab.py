@@ -8,6 +8,7 @@ import click
 from spark_mode.atomic_file import replace_file
 from spark_mode.cli.context import CliOptions, output_options
 from spark_mode.errors import ConfigurationError
+from spark_mode.plain_file import is_folder
 from spark_mode.session.discovery import Flags, find_lab, here
 from spark_mode.session.set_lab import lab_setting, set_folder
 
@@ -39,7 +40,7 @@ def _show(cli_options: CliOptions) -> None:
 
 
 def _set(cli_options: CliOptions, folder: Path) -> None:
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise ConfigurationError(f"{folder} is not a directory", "name the directory that holds the lab's files")
     find_lab(Flags(directory=str(folder)), {}, folder)
     setting = lab_setting(os.environ)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from spark_mode.errors import SparkModeError
+from spark_mode.plain_file import is_there
 
 if TYPE_CHECKING:
     from spark_mode.planning.observed import Observed
@@ -77,7 +78,7 @@ def ask(question: Question, asker: int) -> str | None:
     began = process_began(asker)
     if began is None:
         return "the Compose process that asked is gone"
-    if gone := next((path for path in (question.lab, question.lab / question.rules) if not path.exists()), None):
+    if gone := next((path for path in (question.lab, question.lab / question.rules) if not is_there(path)), None):
         raise SparkModeError(
             f"{gone} is gone, which this gate judges by", f"where the lab is now: spark-mode gate install; {WITHOUT}"
         )

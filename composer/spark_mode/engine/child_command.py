@@ -9,6 +9,7 @@ from pathlib import Path
 from subprocess import Popen
 from types import FrameType
 
+from spark_mode.engine.questions import why_not
 from spark_mode.errors import StepFailed
 
 PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
@@ -36,7 +37,7 @@ class ChildCommand:
             self._child = Popen([*python, *self._words], process_group=0, pass_fds=(theirs,), cwd=self._folder)
         except OSError as error:
             self.drop()
-            raise StepFailed(f"{self._words[0]} did not start: {error.strerror}") from None
+            raise StepFailed(f"{self._words[0]} did not start: {why_not(error)}") from None
         finally:
             os.close(theirs)
         return self._child.pid

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from spark_mode.atomic_file import replace_file
 from spark_mode.engine.answers import VARIANT
 from spark_mode.engine.doors import ChosenVariant, ComposeFailed
-from spark_mode.engine.questions import TIMED_OUT, last_line, settings
+from spark_mode.engine.questions import TIMED_OUT, last_line, settings, why_not
 from spark_mode.engine.threads import started
 from spark_mode.errors import EngineUnavailable
 from spark_mode.lab.files import LabFiles
@@ -127,6 +127,8 @@ def _run(verb: str, seconds: int, act: Callable[[], object]) -> None:
         # What it wrote last may tell of a success: a wrapper fails after what it wraps.
         said = f"docker compose {verb} ended with exit code {error.return_code}; its last line: {last_line(error.stderr or '')}"
         raise ComposeFailed(said) from None
+    except OSError as error:
+        raise ComposeFailed(f"docker compose {verb} did not start: {why_not(error)}") from None
     finally:
         os.dup2(own, 0)
         os.close(own)

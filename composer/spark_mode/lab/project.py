@@ -180,8 +180,8 @@ class Project(_Part):
 
     def known_as(self, word: str) -> str:
         """Return how the lab knows what is written as `project/service`; any other word is left as it is."""
-        project, _, service = word.rpartition("/")
-        return self.lab_name(project, service) if self.parts and project in self.names else word
+        project, slash, service = word.rpartition("/")  # a project that cannot be read may have no name, "" then
+        return self.lab_name(project, service) if slash and self.parts and project in self.names else word
 
     def profile_known_as(self, word: str) -> str:
         """Return how the lab knows a profile that is written as `project/profile`; any other word is left as it is."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from spark_mode.engine.env_files import SEPARATOR, compose_settings
+from spark_mode.plain_file import is_file
 
 COMPOSE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 OVERRIDE_NAMES = ("compose.override.yml", "compose.override.yaml", "docker-compose.override.yml", "docker-compose.override.yaml")
@@ -13,8 +14,8 @@ OVERRIDE_NAMES = ("compose.override.yml", "compose.override.yaml", "docker-compo
 
 def usual_files(folder: Path) -> Sequence[str]:
     """Return the Compose files under their usual names, as Compose takes them where none is named."""
-    usual = [name for name in COMPOSE_NAMES if (folder / name).is_file()]
-    overrides = [name for name in OVERRIDE_NAMES if (folder / name).is_file()]
+    usual = [name for name in COMPOSE_NAMES if is_file(folder / name)]
+    overrides = [name for name in OVERRIDE_NAMES if is_file(folder / name)]
     return [*usual[:1], *overrides[:1]] if usual else ()
 
 
@@ -33,4 +34,4 @@ def own_env_files(directory: Path, folder: Path) -> tuple[str, ...]:
 
     It is the `.env` of the folder that Compose is called in, and the first Compose file's for what that one leaves open.
     """
-    return tuple(str(file) for file in dict.fromkeys((directory / ".env", folder / ".env")) if file.is_file())
+    return tuple(str(file) for file in dict.fromkeys((directory / ".env", folder / ".env")) if is_file(file))

@@ -14,7 +14,7 @@ from spark_mode.engine.env_files import FILE, NAME
 from spark_mode.errors import ConfigurationError, UsageFault
 from spark_mode.lab.files import RULES_NAME, LabFiles
 from spark_mode.lab.places import may_name_projects
-from spark_mode.plain_file import plain_text
+from spark_mode.plain_file import is_file, is_there, plain_text
 from spark_mode.session.compose_folder import own_env_files, settings_of, split_files, usual_files
 from spark_mode.session.set_lab import lab_setting, set_folder, set_lab_over
 from spark_mode.session.several import lab_of_rules
@@ -132,7 +132,7 @@ def _compose_files(flags: Flags, environment: Mapping[str, str], here: Path, nam
 def lab_folder(flags: Flags, environment: Mapping[str, str], here: Path) -> Path:
     """Return the directory of the lab where no Compose file is named. Raises ConfigurationError when there is none."""
     named, rules = named_env_files(flags, environment, here), _rules_named(flags, environment)
-    if not (rules or (here / RULES_NAME).is_file()) and (whole := set_lab_over([here], environment)):
+    if not (rules or is_file(here / RULES_NAME)) and (whole := set_lab_over([here], environment)):
         return whole
     if _in_folder(here, environment, named, rules):
         return here
@@ -180,7 +180,7 @@ def _in_folder(folder: Path, environment: Mapping[str, str], named: Sequence[str
     settings = settings_of(folder, named)
     if in_env := settings.get(FILE):
         return split_files(in_env, environment, settings)
-    if not rules and not (folder / RULES_NAME).is_file():
+    if not rules and not is_file(folder / RULES_NAME):
         return ()
     return usual_files(folder) or ([RULES_NAME] if may_name_projects(plain_text(folder / RULES_NAME) or "") else ())
 
@@ -188,13 +188,13 @@ def _in_folder(folder: Path, environment: Mapping[str, str], named: Sequence[str
 def _rules_there(first: Path, here: Path) -> str | None:
     """Return the rules file beside the first Compose file, in its parent or here, the first that is there."""
     places = (folder / RULES_NAME for folder in (first.parent, first.parent.parent, here))
-    return next((str(place) for place in places if place.is_file()), None)
+    return next((str(place) for place in places if is_file(place)), None)
 
 
 def _rules_beside(first: Path, here: Path) -> str:
     if found := _rules_there(first, here):
         return found
-    if not first.exists():
+    if not is_there(first):
         raise ConfigurationError(f"{first}: no such file", "name a Compose file that is there")
     raise ConfigurationError(
         f"no {RULES_NAME} beside {first}, in its parent or in {here}",

@@ -20,7 +20,7 @@ from spark_mode.lab.files import RULES_NAME, LabFiles
 from spark_mode.lab.places import Place
 from spark_mode.lab.rules_reading import read_rules
 from spark_mode.lab.size import GB
-from spark_mode.plain_file import read_plain
+from spark_mode.plain_file import is_file, is_folder, is_there, read_plain
 from spark_mode.session.discovery import Flags, find_project, require_unnamed
 from spark_mode.session.several import lab_of_places
 from spark_mode.sharing.directories import own_directory, shared_directories
@@ -51,9 +51,9 @@ def first_look(flags: Flags, paths: Sequence[str], environment: Mapping[str, str
     there is no `docker` command.
     """
     given = [Path(path) for path in paths]
-    if missing := next((path for path in given if not (here / path).exists()), None):
+    if missing := next((path for path in given if not is_there(here / path)), None):
         raise UsageFault(f"{missing} is not there", "name a directory with a Compose file, or Compose files")
-    folders = [path for path in given if (here / path).is_dir()]
+    folders = [path for path in given if is_folder(here / path)]
     if folders and len(folders) < len(given):
         raise UsageFault("these are directories and files", "name the directories of several projects, or the files of one")
     if len(folders) > 1:
@@ -134,11 +134,11 @@ def listed_by_host(ports: Sequence[str]) -> dict[str, int]:
 
 def _weights(path: Path) -> list[Path]:
     """Return the files of a model: all shards of one, or of a directory one format, and of a cache its present snapshot."""
-    if path.is_file():
+    if is_file(path):
         stem = _SHARD.sub("", path.name)
         shards = [one for one in path.parent.glob("*.gguf") if _SHARD.search(one.name) and _SHARD.sub("", one.name) == stem]
         return shards if _SHARD.search(path.name) else [path]
-    if (path / "snapshots").is_dir():
+    if is_folder(path / "snapshots"):
         path = path / "snapshots" / read_plain(path / "refs" / "main", most=100).decode(errors="replace").strip()
     return sorted(path.glob("*.safetensors")) or sorted(path.glob("*.gguf"))
 

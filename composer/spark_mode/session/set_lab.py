@@ -5,7 +5,7 @@ from pathlib import Path
 
 from spark_mode.errors import ConfigurationError
 from spark_mode.lab.files import RULES_NAME, LabFiles
-from spark_mode.plain_file import read_plain
+from spark_mode.plain_file import is_file, read_plain
 from spark_mode.session.several import lab_of_rules
 
 
@@ -17,7 +17,7 @@ def lab_setting(environment: Mapping[str, str]) -> Path:
 def set_folder(environment: Mapping[str, str]) -> Path | None:
     """Return the directory that the user has set, if one is. Raises ConfigurationError where it cannot be read, or is gone."""
     setting = lab_setting(environment)
-    if not setting.is_file():
+    if not is_file(setting):
         return None
     try:
         return Path(read_plain(setting).decode().strip()).resolve(strict=True)

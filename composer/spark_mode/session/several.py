@@ -8,7 +8,7 @@ from spark_mode.engine.env_files import FILE, NAME
 from spark_mode.errors import ConfigurationError
 from spark_mode.lab.files import LabFiles
 from spark_mode.lab.places import Place, places_in
-from spark_mode.plain_file import plain_text
+from spark_mode.plain_file import is_file, plain_text
 from spark_mode.session.compose_folder import COMPOSE_NAMES, own_env_files, settings_of, split_files, usual_files
 
 
@@ -25,7 +25,7 @@ def lab_of_places(places: Sequence[Place], rules: Path) -> LabFiles:
     known = [(one.compose, one.project_name) for one in each]
     for position, (place, files) in enumerate(zip(places, each, strict=True)):
         where = f"{rules.name}: projects/{position}"
-        if files.folder and Path(files.folder).is_file():
+        if files.folder and is_file(Path(files.folder)):
             way = f"name its folder, or the file as one: {{files: [{place.folder}]}}"
             raise ConfigurationError(f"{where}: {place.folder} is a file, and no folder", way)
         if (same := known.index(known[position])) < position:
