@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Read = TypeVar("Read")
 
 READ_SECONDS = 20.0
-NO_MORE, ALLOW_MORE = "no more processes are allowed here", "end some, or allow more: ulimit -u"
+ALLOW_MORE = "end some, or allow more: ulimit -u"
 TIMED_OUT = (124, 137, -9)  # timeout(1): it ended the command, or itself with it
 MOST_BYTES = 16 << 20
 """Of one answer; a project with a thousand services is resolved in two million bytes."""
@@ -106,13 +106,13 @@ def ask(
 
 def why_not(error: OSError) -> str:
     """Return why a process could not be started, and what helps."""
-    return f"{NO_MORE}; {ALLOW_MORE}" if error.errno == errno.EAGAIN else error.strerror or str(error)
+    return f"no more processes are allowed here; {ALLOW_MORE}" if error.errno == errno.EAGAIN else error.strerror or str(error)
 
 
 def no_start(what: str, error: OSError) -> EngineUnavailable:
     """Return what to raise where a command of Docker does not start."""
     if error.errno == errno.EAGAIN:
-        return EngineUnavailable(f"{what} did not start: {NO_MORE}", ALLOW_MORE)
+        return EngineUnavailable(f"{what} did not start: no more processes are allowed here", ALLOW_MORE)
     return EngineUnavailable("there is no `docker` command", "install Docker: https://docs.docker.com/engine/install/")
 
 
