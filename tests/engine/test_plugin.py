@@ -66,6 +66,7 @@ def test_the_exit_code_and_the_name_of_the_command_are_passed_on(plugged: Lab) -
         (("up", "whis"), {"whisper"}),
         (("plan", ""), {"audio", "training"}),
         (("budget", "training:l"), {"training:large"}),
+        (("training:",), {"training:small", "training:large"}),
     ],
 )
 def test_docker_completes_what_the_lab_knows(plugged: Lab, words: tuple[str, ...], expected: set[str]) -> None:
@@ -76,9 +77,9 @@ def test_docker_completes_what_the_lab_knows(plugged: Lab, words: tuple[str, ...
     assert directive == ":4"
 
 
-def completed_by_bash(lab: Lab, typed: str, folder: Path) -> Outcome:
-    """Return what bash offers after `typed audio om`."""
-    asked = f'COMP_WORDS=({typed} audio om); COMP_CWORD=2; _spark_mode_completion {typed}; echo "${{COMPREPLY[@]}}"'
+def completed_by_bash(lab: Lab, typed: str, folder: Path, pieces: tuple[str, str] = ("audio", "om")) -> Outcome:
+    """Return what bash offers after `typed audio om`, or after two other pieces as it parts words."""
+    asked = f'COMP_WORDS=({typed} {" ".join(pieces)}); COMP_CWORD=2; _spark_mode_completion {typed}; echo "${{COMPREPLY[@]}}"'
     read = ["bash", "-c", f"{lab.run('completion', 'bash').out}\n{asked}"]
     done = subprocess.run(read, check=False, cwd=folder, env=lab.environment, capture_output=True, text=True)
     return Outcome(done.returncode, done.stdout, done.stderr)
@@ -86,6 +87,7 @@ def completed_by_bash(lab: Lab, typed: str, folder: Path) -> Outcome:
 
 def test_bash_completes_the_plain_command(lab: Lab) -> None:
     assert completed_by_bash(lab, "spark-mode", ROOT).out.split() == ["omni"]
+    assert completed_by_bash(lab, "spark-mode", ROOT, ("training", ":")).out.split() == ["small", "mid", "large"]
 
 
 @pytest.mark.parametrize("typed", ["spark-mode", "./spark-mode"])

@@ -6,20 +6,26 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem, ShellComplete, get_completion_class
+from click.shell_completion import CompletionItem, ShellComplete, add_completion_class, get_completion_class
 
-from spark_mode.cli.context import CliOptions
+from spark_mode.cli.bash_words import BashWords
+from spark_mode.cli.context import VARIABLE, CliOptions
+from spark_mode.cli.glossary import glossary
 from spark_mode.enforcement.own_file import own_command
 from spark_mode.errors import SparkModeError
-from spark_mode.lab.verbs import SWITCHES
+from spark_mode.lab.verbs import SWITCHES, VERBS
+from spark_mode.planning.mode import services_of
 
 if TYPE_CHECKING:
     from spark_mode.lab.rules import Rules
     from spark_mode.session.session import Session
 
-VARIABLE = "_SPARK_MODE_COMPLETE"
+add_completion_class(BashWords)
 _CALL = re.compile(r"(=\w+_complete.*) (?:\$1|spark-mode)\)")
 """Where click's scripts call the program: by the word that was typed in bash, by its name elsewhere."""
+_REGISTER = "    compdef "
+_WITH_COMPINIT = "    (( $+functions[compdef] )) || { autoload -Uz compinit && compinit -i; }\n" + _REGISTER
+"""Where zsh is told, and what it needs for that: without its compinit a .zshrc completes file names alone."""
 _NO_FILES = 4
 """Cobra's directive that a shell shall not offer files where there is nothing else."""
 
@@ -28,17 +34,47 @@ def complete(kind: str, ctx: click.Context, incomplete: str) -> list[CompletionI
     """Return what an argument may be that begins so; nothing where the lab cannot be read."""
     cli_options = CliOptions.of(ctx.find_root().params)
     try:
-        if kind == "mode":
-            found: Sequence[str] = [*cli_options.modes()]
-        elif kind == "switch" and not ctx.params.get("switch"):
-            found = [*cli_options.modes(), *SWITCHES]
-        elif kind == "profile":
-            found = _profiles(ctx.params.get("mode") or ctx.info_name or "", cli_options.rules())
-        else:
-            found = _names(cli_options.session(need_project=False), startable=ctx.info_name != "budget")
+        found = _found(kind, ctx, cli_options, incomplete)
     except SparkModeError:
         return []
     return [CompletionItem(one) for one in found if one.startswith(incomplete)]
+
+
+def variants_of_mode(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    """Return the variants of the mode before a colon, each as it is typed; nothing where there is none, or no lab."""
+    return [one for one in complete("mode", ctx, incomplete) if ":" in one.value]
+
+
+def _found(kind: str, ctx: click.Context, cli_options: CliOptions, incomplete: str) -> Sequence[str]:
+    mode = ctx.params.get("mode") or ctx.info_name or ""
+    if kind == "word":
+        return [*cli_options.modes(), *VERBS, *(_typed(name) for name in glossary())]
+    if kind == "mode":
+        return [*(modes := [*cli_options.modes()]), *_with_variants(modes, incomplete, cli_options)]
+    if kind == "switch" and not ctx.params.get("switch"):
+        return [*(modes := [*cli_options.modes()]), *SWITCHES, *_with_variants(modes, incomplete, cli_options)]
+    if kind == "profile":
+        profiles = _profiles(mode, cli_options.rules())
+        return [*profiles, *_with_variants(profiles, incomplete, cli_options, mode)]
+    return _names(cli_options.session(need_project=False), startable=ctx.info_name != "budget")
+
+
+def _typed(name: str) -> str:
+    """Return a word of the glossary, which may have several names, as one word of a command line."""
+    return name.lower().partition(",")[0].replace(" ", "-")
+
+
+def _with_variants(names: Sequence[str], incomplete: str, cli_options: CliOptions, mode: str | None = None) -> Sequence[str]:
+    """Return the name before a colon with each variant that it has: a mode, or one of the profiles of a `mode`."""
+    name, colon, _ = incomplete.rpartition(":")
+    if not colon or name not in names:
+        return []
+    session = cli_options.session(need_project=False)
+    rules, project = session.rules, session.project
+    asked = rules.modes[mode or name]
+    services = [one for choice in ([name] if mode else asked.choices) for one in services_of(asked, choice, project)]
+    workloads = [workload for one in services if (workload := rules.of_service(one))]
+    return [f"{name}:{variant}" for variant in dict.fromkeys(variant for one in workloads for variant in one.variants)]
 
 
 def _profiles(mode: str, rules: "Rules") -> Sequence[str]:
@@ -64,7 +100,10 @@ def answer_docker(cli: click.Command, words: Sequence[str]) -> str:
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print what a SHELL needs to complete spark-mode: `eval "$(spark-mode completion bash)"`."""
+    """Print what a SHELL needs to complete spark-mode: in ~/.bashrc `eval "$(spark-mode completion bash)"`.
+
+    In ~/.zshrc the same with zsh, behind its compinit where that is called; in fish `spark-mode completion fish | source`.
+    """
     click.echo(completion_script(shell, ctx.find_root().command))
 
 
@@ -82,4 +121,4 @@ def _calling_us(script: str) -> str:
     calling, times = _CALL.subn(lambda found: f"{found[1]} {command})", script)
     if times != 1:
         raise click.ClickException("this version of click completes another way; please tell us")
-    return calling
+    return calling.replace(_REGISTER, _WITH_COMPINIT)

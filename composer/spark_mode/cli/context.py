@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 TYPED_IN = "spark_mode.typed_in"
 """What a context keeps: the directory in which the command was typed, where `-C` names another one."""
+VARIABLE = "_SPARK_MODE_COMPLETE"
+"""With what a shell asks what may come next."""
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 

@@ -17,7 +17,7 @@ import click
 from spark_mode import __version__
 from spark_mode.cli.anywhere import takes_value, to_the_front
 from spark_mode.cli.best_effort_stream import BestEffortStream
-from spark_mode.cli.context import TYPED_IN, CliOptions
+from spark_mode.cli.context import TYPED_IN, VARIABLE, CliOptions
 from spark_mode.cli.docker_plugin import own_arguments
 from spark_mode.errors import SparkModeError, UsageFault
 from spark_mode.lab.verbs import GROUPS, VERBS
@@ -25,6 +25,8 @@ from spark_mode.readable import readable
 from spark_mode.switching.interruption import LeftAtOnce
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from spark_mode.session.known_modes import KnownMode
 
 EXAMPLES = {
@@ -48,6 +50,12 @@ class Verbs(click.Group):
         left = super().parse_args(ctx, args)
         ctx.ensure_object(CliOptions).take(ctx.params)
         return left
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """Return what may come next; behind a colon that are the variants of a mode."""
+        from spark_mode.cli.completion import variants_of_mode
+
+        return [*super().shell_complete(ctx, incomplete), *variants_of_mode(ctx, incomplete)]
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*_modes(ctx), *VERBS]
@@ -152,6 +160,8 @@ def run() -> NoReturn:
 
             click.echo(answer_docker(cli, arguments))
             _leave(0)
+    if VARIABLE in os.environ:
+        import_module("spark_mode.cli.completion")  # which knows how bash asks
     _leave(code_of(arguments, name, cli_options))
 
 

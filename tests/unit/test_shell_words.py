@@ -1,0 +1,63 @@
+"""What shells ask and are told: a word with a colon is one, though bash makes pieces of it."""
+
+import pytest
+from click.shell_completion import CompletionItem, ShellComplete, get_completion_class
+
+from spark_mode.cli.bash_words import BashWords, joined
+from spark_mode.cli.completion import completion_script
+from spark_mode.cli.context import VARIABLE, CliOptions
+from spark_mode.cli.main import cli
+from spark_mode.lab.verbs import VERBS
+
+
+@pytest.mark.parametrize(
+    ("pieces", "words"),
+    [
+        ("audio omni", ["audio", "omni"]),
+        ("training : large", ["training:large"]),
+        ("up llama3.1 : 8b whisper", ["up", "llama3.1:8b", "whisper"]),
+        ("training :", ["training:"]),
+        ("up a : b c : d", ["up", "a:b", "c:d"]),
+        ("training:large", ["training:large"]),
+    ],
+)
+def test_what_bash_parts_at_colons_is_one_word(pieces: str, words: list[str]) -> None:
+    assert joined(pieces.split()) == words
+
+
+@pytest.mark.parametrize(
+    ("typed", "asked", "told"),
+    [
+        ("training : l", "training:l", "plain,large"),
+        ("training :", "training:", "plain,large"),
+        ("training:l", "training:l", "plain,training:large"),  # where somebody has told bash that colons part nothing
+    ],
+)
+def test_bash_is_told_what_comes_after_the_colon_where_it_parts_words_there(
+    typed: str, asked: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces = ["spark-mode", *typed.split()]
+    monkeypatch.setenv("COMP_WORDS", "\n".join(pieces))
+    monkeypatch.setenv("COMP_CWORD", str(len(pieces) - 1))
+    bash = BashWords(cli, {}, "spark-mode", VARIABLE)
+    assert bash.get_completion_args() == ([], asked)
+    assert bash.format_completion(CompletionItem("training:large")) == told
+
+
+def test_bash_is_answered_by_us() -> None:
+    assert get_completion_class("bash") is BashWords
+
+
+def test_zsh_gets_what_it_needs_to_complete_where_nothing_of_that_was_called_yet() -> None:
+    script = completion_script("zsh", cli)
+    assert script.startswith("#compdef spark-mode\n"), "what fpath has is read by its first line"
+    before, _, after = script.partition("compinit -i; }\n")
+    assert after.lstrip().startswith("compdef _spark_mode_completion spark-mode")
+    assert before.count("compinit") == 1, "and no other call of it, such as one where the function is loaded from fpath"
+
+
+def test_help_is_completed_with_commands_and_with_words_of_the_output() -> None:
+    found = ShellComplete(cli, {"obj": CliOptions()}, "spark-mode", VARIABLE).get_completions(["help"], "")
+    values = {str(one.value) for one in found}
+    assert values >= {*VERBS, "headroom", "oom-risk", "long-run"}
+    assert not any(" " in one for one in values)
