@@ -194,6 +194,27 @@ def test_a_switch_that_fails_before_its_first_effect_names_what_it_stopped_at_on
     assert set(one.running()) == {"omni"}
 
 
+@pytest.mark.parametrize("request_", [UpRequest(names=("xtts",)), XTTS], ids=str)
+def test_what_somebody_started_and_a_request_then_asks_for_stays_and_what_it_excludes_goes(
+    request_: Request, tmp_path: Path
+) -> None:
+    one = machine()
+    ask(one, tmp_path, OMNI)
+    one.put("xtts", "created")
+    one.outside_start("xtts")
+    one.acts.clear()
+    ask(one, tmp_path, request_)
+    assert ("stop omni", "enforced") in events(one, tmp_path)
+    assert "xtts" in one.running()
+    assert "omni" not in one.running()
+    assert not [act for act in one.acts if "xtts" in act]
+
+
+def test_what_a_rule_spares_goes_only_by_the_plan_whatever_a_request_asks_for(both: SimulatedMachine, tmp_path: Path) -> None:
+    ask(both, tmp_path, UpRequest(names=("omni",)))
+    assert ("stop omni", "enforced") in events(both, tmp_path)
+
+
 def test_a_switch_whose_journal_cannot_be_written_names_what_it_stopped_at_once(both: SimulatedMachine, tmp_path: Path) -> None:
     both.disk_full_at = both.effects
     with pytest.raises(ConfigurationError, match=f"cannot be written: .*; nothing else was touched: {WHY}"):

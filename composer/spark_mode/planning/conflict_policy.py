@@ -40,13 +40,19 @@ class _Side(NamedTuple):
     models: tuple[LoadedModel, ...]
     spared: bool
     held: bool
+    meant: bool
     kept: bool
     priority: int
     started: float
 
 
-def conflict_victims(observed: Observed, project: Project, rules: Rules, kept: tuple[str, ...]) -> tuple[Victim, ...]:
-    """Return what has to stop so that no rule is broken, in the order of stops; `kept` is what the last switch left.
+def conflict_victims(
+    observed: Observed, project: Project, rules: Rules, kept: tuple[str, ...], meant: tuple[str, ...] = ()
+) -> tuple[Victim, ...]:
+    """Return what has to stop so that no rule is broken, in the order of stops.
+
+    `kept` is what the last switch left, and stays in doubt; `meant` is what the present request is to have active: but for what
+    is spared or held, it is the other side that goes.
 
     Under `newcomer` it is what started later, under `lower-priority` what has the lower priority. What the rules spare,
     training unless they say otherwise, and what is held, goes only against its like; what is not the lab's never does. A model
@@ -54,7 +60,7 @@ def conflict_victims(observed: Observed, project: Project, rules: Rules, kept: t
     """
     found: dict[str, Victim] = {}
     left = observed
-    while more := {name: one for name, one in _clashing(left, rules, kept).items() if name not in found}:
+    while more := {name: one for name, one in _clashing(left, rules, kept, meant).items() if name not in found}:
         found |= more  # who stays may clash in turn: one goes at a time
         left = _without(found, observed)
     order = in_stop_order(found, project, rules, observed)
@@ -70,11 +76,11 @@ def _without(gone: Collection[str], observed: Observed) -> Observed:
     return observed.model_copy(update={"containers": containers, "loaded": loaded})
 
 
-def _clashing(observed: Observed, rules: Rules, kept: tuple[str, ...]) -> dict[str, Victim]:
+def _clashing(observed: Observed, rules: Rules, kept: tuple[str, ...], meant: tuple[str, ...]) -> dict[str, Victim]:
     """Return who goes of those that a rule names, unless one of them goes already."""
     found: dict[str, Victim] = {}
     for conflict in violations(observed, rules):
-        sides = [_side(each, observed, rules, kept) for each in conflict.sides]
+        sides = [_side(each, observed, rules, kept, meant) for each in conflict.sides]
         if any(side.name in found for side in sides):
             continue
         victim = _victim(sides, rules)
@@ -95,12 +101,12 @@ def _victim(sides: Sequence[_Side], rules: Rules) -> _Side:
         youth = 0.0 if together else -side.started
         policy = (side.priority, youth) if rules.guard.on_violation == "lower-priority" else (youth, side.kept, side.priority)
         stays = side.kept or not side.models
-        return (side.spared, side.held, stays, *policy, side.kept, side.name)
+        return (side.spared, side.held, side.meant, stays, *policy, side.kept, side.name)
 
     return min(movable or sides, key=claim)
 
 
-def _side(one: Member, observed: Observed, rules: Rules, kept: tuple[str, ...]) -> _Side:
+def _side(one: Member, observed: Observed, rules: Rules, kept: tuple[str, ...], meant: tuple[str, ...]) -> _Side:
     mine = [container for container in observed.active if container.service == one.name and container.state != LEASED]
     return _Side(
         name=one.name,
@@ -108,6 +114,7 @@ def _side(one: Member, observed: Observed, rules: Rules, kept: tuple[str, ...]) 
         models=loaded_outside(observed, rules).get(one.name, ()),
         spared=any(label in rules.spared for label in one.labels),
         held=observed.hold_of(one.name) is not None,
+        meant=one.name in meant,
         kept=one.name in kept,
         priority=max(_priorities(one, observed, rules), default=0),
         started=max((container.started_seconds for container in mine), default=0.0),

@@ -9,7 +9,7 @@ from spark_mode.journal.state import after, before_of
 from spark_mode.journal.understanding import require_understood
 from spark_mode.planning.observed import Observed
 from spark_mode.planning.plan import Plan
-from spark_mode.planning.replacing import replaced_by
+from spark_mode.planning.replacing import meant_by, replaced_by
 from spark_mode.planning.request import Request, StopRequest
 from spark_mode.session.session import Session
 from spark_mode.sharing.leases import POLL_SECONDS
@@ -180,7 +180,7 @@ class Transaction:
             asked = session.restore_request().without(self._left_out, session.rules)
             request = request.model_copy(update=asked.model_dump(include={"names", "extra", "variants", "beside"}))
         self._require_last()
-        before = self._one_side()
+        before = self._one_side(meant_by(request, session.project, session.rules))
         plan = admitted(session, request, before)
         self._agreement.require(plan)
         self._watcher.planned(plan)
@@ -222,13 +222,13 @@ class Transaction:
             message = f"{names} runs by now, and what ran before a command that has ended does not come back beside it"
             raise Refused(message, "to have it instead: spark-mode restore") from None
 
-    def _one_side(self, required: bool = False) -> Observed:
-        """Return what is there, once what the rules keep apart was ended by the guard's policy.
+    def _one_side(self, meant: tuple[str, ...] = (), required: bool = False) -> Observed:
+        """Return what is there, once what the rules keep apart was ended by the guard's policy: what is `meant` stays.
 
         Raises NeedsAttention where that is `required` and something that had to go will not die.
         """
         seen = self._session.observe()
-        ended = two_sides(self._session, self._attempt).end_in(seen)
+        ended = two_sides(self._session, self._attempt, meant).end_in(seen)
         now = self._session.observe() if ended else seen
         if required:
             require_gone(ended, now)

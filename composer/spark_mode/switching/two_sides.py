@@ -27,15 +27,17 @@ LOOK_SHARE = 10
 class TwoSides:
     """Looks again and again, while the lock is held, and stops what the guard's policy says has to go.
 
-    `kept` are the services and models that stay in doubt, `leaving` those that are being stopped anyway: nothing else has to go
-    because of them. What clients have daemons outside Docker load goes also for what is `coming`, the services that are about to
-    be started. What is not the lab's to stop is left, and with `on_violation: warn` everything is, with a warning. While a
-    stop takes its grace the holder of the lock only waits, so the guard may act.
+    `kept` are the services and models that stay in doubt, `meant` those that the request is to have active, `leaving` those that
+    are being stopped anyway: nothing else has to go because of them. What clients have daemons outside Docker load goes also for
+    what is `coming`, the services that are about to be started. What is not the lab's to stop is left, and with
+    `on_violation: warn` everything is, with a warning. While a stop takes its grace the holder of the lock only waits, so the
+    guard may act.
     """
 
     lab: Lab
     attempt: Attempt
     kept: tuple[str, ...] = ()
+    meant: tuple[str, ...] = ()
     leaving: frozenset[str] = frozenset()
     coming: tuple[str, ...] = ()
     _next_look: float = 0.0
@@ -59,7 +61,8 @@ class TwoSides:
         The look took so many `seconds`.
         """
         self._next_look = self._clock.now() + max(LOOK_SECONDS, seconds * LOOK_SHARE)
-        found = tuple(one for one in conflict_victims(seen, self.lab.project, self._rules, self.kept) if one.can_go)
+        victims = conflict_victims(seen, self.lab.project, self._rules, self.kept, self.meant)
+        found = tuple(one for one in victims if one.can_go)
         if self._rules.guard.on_violation == "warn":
             for one in found:
                 if one.service not in self._warned:
@@ -136,9 +139,9 @@ class TwoSides:
         raise StepFailed(f"{told}; what was started of them was stopped again: {', '.join(sorted(mine))}")
 
 
-def two_sides(session: Session, attempt: Attempt) -> TwoSides:
-    """Return who looks outside of a switch; in doubt stays what the last one left, as for the guard."""
-    return TwoSides(session.lab(), attempt, session.kept())
+def two_sides(session: Session, attempt: Attempt, meant: tuple[str, ...] = ()) -> TwoSides:
+    """Return who looks outside of a switch: what is `meant` stays, and in doubt what the last one left, as for the guard."""
+    return TwoSides(session.lab(), attempt, session.kept(), meant)
 
 
 def require_gone(ended: tuple[Victim, ...], seen: Observed) -> None:
