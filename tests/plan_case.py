@@ -101,6 +101,7 @@ class PlanCase(_Written):
     gpu_runtime: bool = True
     networks: dict[str, Part] = Field(default_factory=dict)
     volumes: dict[str, Part] = Field(default_factory=dict)
+    gone_networks: tuple[str, ...] = Field(default=(), description="of those in `networks` of what `differ`s")
 
     ask: str
     before: Before = Before()
@@ -177,6 +178,7 @@ class PlanCase(_Written):
             images={name: f"id of {name}" for name in images},
             networks=_made(self.networks),
             volumes=_made(self.volumes),
+            gone_networks=self.gone_networks,
             held=self.held,
         )
 

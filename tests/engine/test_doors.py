@@ -9,7 +9,7 @@ import pytest
 from spark_mode.engine.compose import ComposeVerbs
 from spark_mode.engine.compose_files import ComposeFiles
 from spark_mode.engine.docker import EngineApi
-from spark_mode.engine.doors import ChosenVariant, ComposeFailed
+from spark_mode.engine.doors import ChosenVariant, ComposeFailed, StartFailed
 from spark_mode.engine.local import local_socket
 from spark_mode.engine.project_cache import ProjectCache
 from spark_mode.errors import ConfigurationError, EngineUnavailable
@@ -100,6 +100,26 @@ def test_the_verbs_start_and_stop_what_they_are_told(files: LabFiles, tmp_path: 
     (container,) = engine.containers(PROJECT)
     assert engine.last_lines(container.id, 1) == ("whisper stopped",)
     assert (container.state, container.health) == ("exited", "none")
+
+
+def test_a_container_whose_network_is_gone_says_so_and_starts_only_once_it_is_made_anew(files: LabFiles, tmp_path: Path) -> None:
+    compose, engine = verbs(files, tmp_path), EngineApi(local_socket())
+    compose.create(["one"], {})
+    (made,) = engine.containers(PROJECT)
+    assert set(made.networks) == set(engine.networks(PROJECT))
+    engine.start(made.id)
+    engine.stop(made.id, 0)
+    (stopped,) = engine.containers(PROJECT)
+    assert set(stopped.networks) <= engine.network_names()
+    subprocess.run(["docker", "network", "rm", *stopped.networks], check=True, capture_output=True, timeout=60)
+    assert not set(stopped.networks) & engine.network_names()
+    compose.create(["one"], {})
+    with pytest.raises(StartFailed, match="not found"):
+        engine.start(made.id)
+    compose.create(["one"], {}, anew=True)
+    (anew,) = engine.containers(PROJECT)
+    engine.start(anew.id)
+    assert set(anew.networks) <= engine.network_names()
 
 
 def test_what_compose_complains_about_is_said_in_one_line(files: LabFiles, tmp_path: Path) -> None:

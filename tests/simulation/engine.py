@@ -133,6 +133,9 @@ class SimulatedEngine:
     def networks(self, project: str) -> dict[str, Made]:
         return {}
 
+    def network_names(self) -> frozenset[str]:
+        return frozenset({"there"})
+
     def volumes(self, project: str) -> dict[str, Made]:
         return {}
 
@@ -188,6 +191,8 @@ class SimulatedEngine:
             raise StartFailed(f"No such container: {id}")
         if one.state == "paused":
             raise StartFailed("cannot start a paused container, try unpause instead")
+        if lost := set(one.networks) - self.network_names():
+            raise StartFailed(f"failed to set up container networking: network {lost.pop()} not found")
         crashes = self.fault == "crash" and self.fail_at == len(self.acts)
         self._act(f"start {one.service}", one.service, "_up", one.service, crashes)
 
@@ -206,10 +211,10 @@ class SimulatedEngine:
 
     # What Compose does for it
 
-    def create(self, services: Sequence[str], variants: Mapping[str, ChosenVariant]) -> None:
+    def create(self, services: Sequence[str], variants: Mapping[str, ChosenVariant], anew: bool = False) -> None:
         if taken := next(filter(None, map(self._name_holder, services)), None):
             raise ComposeFailed(f"the container name {taken.name} is already in use by container {taken.id}")
-        self._act(f"create {' '.join(services)}", services[0], "_create", services, variants)
+        self._act(f"create {' '.join(services)}", services[0], "_create", services, variants, anew)
 
     def up(self, service: str) -> None:
         one = self.of(service)
@@ -349,13 +354,13 @@ class SimulatedEngine:
         if id in self._containers:
             self.change(id, restart_policy=policy, restart_retries=retries)
 
-    def _create(self, services: Sequence[str], variants: Mapping[str, ChosenVariant]) -> None:
+    def _create(self, services: Sequence[str], variants: Mapping[str, ChosenVariant], anew: bool) -> None:
         for service in services:
             old = self.of(service)
             assert old is None or not old.active, f"Compose would replace the running {service}"
             assert self._name_holder(service) is None, f"another container has the name of {service}"
             variant = variants[service].name if service in variants else None
-            if old and (old.config_hash, old.variant) == (self.project.services[service].config_hash, variant):
+            if old and not anew and (old.config_hash, old.variant) == (self.project.services[service].config_hash, variant):
                 continue
             if old:
                 del self._containers[old.id]

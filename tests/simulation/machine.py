@@ -192,8 +192,8 @@ class ComposeOf:
     def prepare(self) -> None:
         pass
 
-    def create(self, services: Sequence[str], variants: Mapping[str, ChosenVariant]) -> None:
-        self._engine.create(services, variants)
+    def create(self, services: Sequence[str], variants: Mapping[str, ChosenVariant], anew: bool = False) -> None:
+        self._engine.create(services, variants, anew)
 
     def start(self, *services: str) -> None:
         for service in services:

@@ -41,6 +41,16 @@ def test_every_pair_of_modes_ends_in_the_second_with_nothing_left_to_do(former: 
     assert switch(machine, request_).steps == ()
 
 
+def test_what_was_in_a_network_that_is_gone_is_made_anew_and_starts() -> None:
+    machine = machine_with(ModeRequest(mode="training"))
+    cut_off = machine.put("omni", "exited")
+    machine.change(cut_off.id, networks=("gone",))
+    switch(machine, ModeRequest(mode="audio", profile="omni"))
+    assert list(machine.running()) == ["omni"]
+    assert machine.container(cut_off.id) is None
+    assert machine.acts[0] == "create omni"
+
+
 @pytest.mark.parametrize("fault", ["compose", "crash"])
 @pytest.mark.parametrize("former", REQUESTS, ids=str)
 @pytest.mark.parametrize("request_", REQUESTS, ids=str)

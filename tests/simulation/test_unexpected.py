@@ -35,6 +35,7 @@ DEEP = os.environ.get("SPARK_MODE_DEEP") == "1"
 LOOKS = frozenset(
     (
         *(f"docker.{name}" for name in ("identity", "containers", "others", "container", "images", "networks", "volumes")),
+        "docker.network_names",
         *(f"journal.{name}" for name in ("records", "history")),
         *("machine.memory", "clock.now", "hosts.loaded", "gpu.processes", "gpu.read", "gpu.utilisation"),
     )

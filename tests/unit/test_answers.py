@@ -73,6 +73,7 @@ QUESTIONS = {
         lambda engine: engine.images(["omni:1"]),
     ),
     "networks": Question("/networks", [PART], lambda engine: engine.networks("lab")),
+    "all networks": Question("/networks", [PART | {"Id": ID}], lambda engine: engine.network_names()),
     "volumes": Question("/volumes", {"Volumes": [PART], "Warnings": None}, lambda engine: engine.volumes("lab")),
     "what it holds": Question(
         f"/containers/{ID}/stats",
@@ -93,6 +94,8 @@ def require_form(found: object) -> None:
     match found:
         case Frozen():
             type(found).model_validate(found.model_dump(), strict=True)
+        case frozenset():
+            assert all(isinstance(one, str) for one in found)
         case tuple():
             for one in found:
                 assert isinstance(one, Container | ForeignContainer)

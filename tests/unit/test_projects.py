@@ -211,8 +211,8 @@ class Recorded:
     def prepare(self) -> None:
         self._asked.append((self._name, "prepare"))
 
-    def create(self, services: Sequence[str], variants: Mapping[str, ChosenVariant]) -> None:
-        self._asked.append((self._name, "create", tuple(services), tuple(variants)))
+    def create(self, services: Sequence[str], variants: Mapping[str, ChosenVariant], anew: bool = False) -> None:
+        self._asked.append((self._name, "create", tuple(services), tuple(variants), anew))
 
     def start(self, *services: str) -> None:
         self._asked.append((self._name, "start", services))
@@ -224,12 +224,12 @@ class Recorded:
 def test_each_verb_goes_to_the_project_of_its_services_under_their_names_there() -> None:
     asked: list[tuple[object, ...]] = []
     verbs = ComposeOfSeveral(LAB, {name: Recorded(name, asked) for name in LAB.names})
-    verbs.create(("comfy/ui", "training", "comfyui"), {"comfyui": ChosenVariant("large", {})})
+    verbs.create(("comfy/ui", "training", "comfyui"), {"comfyui": ChosenVariant("large", {})}, True)
     verbs.start("training", "main/ui")
     verbs.stop("comfy/ui", 7)
     assert asked == [
-        ("comfy", "create", ("ui", "comfyui"), ("comfyui",)),
-        ("main", "create", ("training",), ()),
+        ("comfy", "create", ("ui", "comfyui"), ("comfyui",), True),
+        ("main", "create", ("training",), (), True),
         ("main", "start", ("training", "ui")),
         ("comfy", "stop", "ui", 7),
     ]

@@ -21,6 +21,7 @@ SERVICE = "com.docker.compose.service"
 VARIANT = "spark-mode.variant"
 _STATES = frozenset({"created", "running", "paused", "restarting", "removing", "exited", "dead"})
 _HEALTH: dict[str, Health] = {"starting": "starting", "healthy": "healthy", "unhealthy": "unhealthy"}
+_OWN_NETWORKS = frozenset({"bridge", "host", "none", "default"})
 RETRIES = 3
 """How many checks in a row must fail where the file does not say it: the engine's default."""
 
@@ -162,6 +163,7 @@ def read_container(raw: Any) -> Container:
         address=_address(raw) if running else None,
         checked=is_checked(raw),
         has_gpu=_has_gpu(_part(raw, "HostConfig"), config),
+        networks=_networks(raw),
     )
 
 
@@ -218,6 +220,21 @@ def _address(raw: dict[str, Any]) -> str | None:
     if "host" in networks:
         return "127.0.0.1"
     return next((address for name in networks if (address := _part(networks, name).get("IPAddress"))), None)
+
+
+def _networks(raw: dict[str, Any]) -> tuple[str, ...]:
+    """Return the networks by which the engine starts a container: by id, and by name before the first start (measured).
+
+    Its own ones, such as `bridge`, it always has, under an id of each of its own starts.
+    """
+    found = _part(_part(raw, "NetworkSettings"), "Networks")
+    return tuple(_said(_part(found, name).get("NetworkID")) or name for name in found if name not in _OWN_NETWORKS)
+
+
+def network_names(listed: Any) -> frozenset[str]:
+    """Return the ids and the names of the networks of a list."""
+    known = (one for one in _entries(listed) if isinstance(one, dict))
+    return frozenset(said for one in known for key in ("Id", "Name") if (said := _said(one.get(key))))
 
 
 def _entries(listed: Any) -> list[Any]:

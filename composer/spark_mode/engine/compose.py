@@ -44,17 +44,19 @@ class ComposeVerbs:
     def prepare(self) -> None:
         started(partial(import_module, "python_on_whales"))  # 250 ms, while something stops
 
-    def create(self, services: Sequence[str], variants: Mapping[str, ChosenVariant]) -> None:
+    def create(self, services: Sequence[str], variants: Mapping[str, ChosenVariant], anew: bool = False) -> None:
         override = [str(self._override(variants))] if variants else []
         for call in compose_calls(services, self._project):
-            self._create(call, override)
+            self._create(call, override, anew)
 
-    def _create(self, call: ComposeCall, override: Sequence[str]) -> None:
+    def _create(self, call: ComposeCall, override: Sequence[str], anew: bool) -> None:
         client = self._client(CREATE_SECONDS, call.profiles, override)
         _run(
             "create",
             CREATE_SECONDS,
-            lambda: client.compose.up(list(call.services), start=False, dependencies=False, no_build=True, quiet=True),
+            lambda: client.compose.up(
+                list(call.services), start=False, dependencies=False, no_build=True, force_recreate=anew, quiet=True
+            ),
         )
 
     def start(self, *services: str) -> None:

@@ -15,10 +15,10 @@ class ComposeOfSeveral:
     def prepare(self) -> None:
         next(iter(self._verbs.values())).prepare()
 
-    def create(self, services: Sequence[str], variants: Mapping[str, ChosenVariant]) -> None:
+    def create(self, services: Sequence[str], variants: Mapping[str, ChosenVariant], anew: bool = False) -> None:
         for project, names in self._by_project(services).items():
             chosen = {plain: variants[name] for name, plain in names.items() if name in variants}
-            self._verbs[project].create(tuple(names.values()), chosen)
+            self._verbs[project].create(tuple(names.values()), chosen, anew)
 
     def start(self, *services: str) -> None:
         for project, names in self._by_project(services).items():

@@ -97,6 +97,9 @@ class EngineApi:
     def networks(self, project: str) -> dict[str, Made]:
         return self._get("/networks", answers.made, {"label": [f"{PROJECT}={project}"]})
 
+    def network_names(self) -> frozenset[str]:
+        return self._get("/networks", answers.network_names)
+
     def volumes(self, project: str) -> dict[str, Made]:
         return self._get("/volumes", answers.volumes, {"label": [f"{PROJECT}={project}"]})
 

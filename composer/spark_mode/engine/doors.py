@@ -177,6 +177,9 @@ class Docker(Protocol):
     def networks(self, project: str) -> dict[str, Made]:
         """Return what Compose wrote on each of the project's networks, by full name."""
 
+    def network_names(self) -> frozenset[str]:
+        """Return the ids and the names of all networks that there are, whoever made them."""
+
     def volumes(self, project: str) -> dict[str, Made]:
         """Return what Compose wrote on each of the project's volumes, by full name."""
 
@@ -250,10 +253,11 @@ class Compose(Protocol):
     def prepare(self) -> None:
         """Get ready for the first verb, in the background."""
 
-    def create(self, services: Sequence[str], variants: Mapping[str, ChosenVariant]) -> None:
+    def create(self, services: Sequence[str], variants: Mapping[str, ChosenVariant], anew: bool = False) -> None:
         """Create the containers of these services without starting any; replaces outdated stopped ones, builds nothing.
 
-        `variants` are by service. The container of one carries the label `spark-mode.variant`.
+        `variants` are by service. The container of one carries the label `spark-mode.variant`. With `anew` all are replaced;
+        the volumes that have no name go over to their successors.
         """
 
     def start(self, *services: str) -> None:

@@ -28,6 +28,7 @@ class Container(Frozen):
     `shares` are the containers, by id, whose namespaces or volumes it uses. `project` is the Compose project that it is of,
     where the lab has several. `checked` says that a health check expects it to run on, be that of the files or of its image.
     It `has_gpu` as far as the engine says so: it was made with one.
+    `networks` are what the engine looks for to start it: ids, and names before its first start. No journal keeps them.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Container(Frozen):
     project: str | None = None
     checked: bool = False
     has_gpu: bool = False
+    networks: tuple[str, ...] = Field(default=(), exclude=True)
 
     @property
     def active(self) -> bool:
@@ -237,7 +239,8 @@ class Observed(Frozen):
     loaded. `loaded` has what each host that was asked has loaded, None for one that did not say; where nobody listens it is
     `absent`, and has nothing loaded. `images` has the id
     of each image by the name that a service uses for it, `networks` and `volumes` what Compose wrote
-    on them, by their full names; what does not exist is absent. `held` is what somebody protects and still runs. `endings`
+    on them, by their full names; what does not exist is absent. `gone_networks` are those of stopped containers that nobody has
+    any more. `held` is what somebody protects and still runs. `endings`
     says how containers ended, as far as a switch knows it. `others` are the active containers that are not the project's;
     `foreign` says which of them count.
     """
@@ -253,6 +256,7 @@ class Observed(Frozen):
     images: dict[str, str] = Field(default_factory=dict)
     networks: dict[str, Made] = Field(default_factory=dict)
     volumes: dict[str, Made] = Field(default_factory=dict)
+    gone_networks: tuple[str, ...] = ()
     held: tuple[Hold, ...] = ()
     endings: Endings = Endings()
     complete: bool = True

@@ -32,10 +32,14 @@ class _Step(Frozen):
 
 
 class Create(_Step):
-    """Create the containers of services that have no active one: bad files and missing images show up here."""
+    """Create the containers of services that have no active one: bad files and missing images show up here.
+
+    With `anew` those that are there are replaced, though Compose would keep them.
+    """
 
     services: tuple[str, ...]
     variants: dict[str, str] = Field(default_factory=dict)
+    anew: bool = False
     action: Literal["create"] = "create"
 
 

@@ -85,6 +85,15 @@ class PlanningProblem:
         """The services whose container is missing or no longer what the files say, or that are made anew while they run."""
         return tuple(name for name in self.to_start if name in self.renewed or name in self._outdated)
 
+    def is_cut_off(self, name: str) -> bool:
+        """Whether a stopped container joins a network that is gone: nothing starts it, and Compose would keep it."""
+        stopped = (one for one in self._replicas(name) if not one.active)
+        return any(not self._gone_networks.isdisjoint(one.networks) for one in stopped)
+
+    @cached_property
+    def _gone_networks(self) -> frozenset[str]:
+        return frozenset(self.observed.gone_networks)
+
     @cached_property
     def name_holders(self) -> dict[str, Container]:
         """The container that has the name of each service to create, where another service's has it."""
@@ -204,7 +213,7 @@ class PlanningProblem:
         container = found[0]
         if is_varied(name, self.target, self.rules, self.observed) or container.variant:
             return True
-        return not is_current(container, service, self.observed)
+        return self.is_cut_off(name) or not is_current(container, service, self.observed)
 
 
 def is_current(container: Container, service: Service, observed: Observed) -> bool:

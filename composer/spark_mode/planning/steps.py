@@ -258,8 +258,10 @@ def _create(services: tuple[str, ...], problem: PlanningProblem) -> Create:
         and (variant := variant_of(name, problem.target, problem.rules, problem.observed))
     }
     anew = [f"{name} is made anew to share with {owner}" for name in services if (owner := problem.parted_from(name))]
+    cut_off = [name for name in services if problem.is_cut_off(name)]
+    anew += [f"{name} is made anew: its network is gone" for name in cut_off]
     cause = "; ".join(["requested", *anew])
-    return Create(services=services, variants=variants, subject=", ".join(services), cause=cause)
+    return Create(services=services, variants=variants, subject=", ".join(services), cause=cause, anew=bool(cut_off))
 
 
 def _not_ready(container: Container | None) -> bool:

@@ -115,14 +115,21 @@ class Observer:
         """Return everything that a plan depends on."""
         own = self._project.names
         images = dict.fromkeys(service.image for service in self._project.services.values() if service.image)
-        return self.observe_running(all_hosts=True).model_copy(
+        seen = self.observe_running(all_hosts=True)
+        return seen.model_copy(
             update={
                 "gpu_runtime": self._docker.identity().gpu_runtime,
                 "images": self._docker.images(tuple(images)),
                 "networks": {key: one for name in own for key, one in self._docker.networks(name).items()},
                 "volumes": {key: one for name in own for key, one in self._docker.volumes(name).items()},
+                "gone_networks": self._gone_networks(seen.containers),
             }
         )
+
+    def _gone_networks(self, containers: tuple[Container, ...]) -> tuple[str, ...]:
+        """Return what stopped containers join and is not there: `down` removes a network that only they are left with."""
+        joined = {network for one in containers if not one.active for network in one.networks}
+        return tuple(sorted(joined - self._docker.network_names())) if joined else ()
 
     def address_of(self, name: str, observed: Observed) -> str | None:
         """Return where a host of models answers; None while its service does not run."""

@@ -17,7 +17,7 @@ def create(step: Create, lab: Lab) -> None:
     }
     require_stopped(step.services, lab.observer)
     try:
-        lab.doors.compose.create(step.services, variants)
+        lab.doors.compose.create(step.services, variants, step.anew)
     except ComposeFailed as error:
         raise StepFailed(f"{step.subject} could not be created: {error}") from None
     seen = lab.observer.observe_running()
