@@ -26,6 +26,8 @@ from spark_mode.lab.project import Project, Service, read_project
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.rules_of_project import with_project
 from spark_mode.lab.rules_reading import read_rules
+from spark_mode.planning.conflict_policy import conflict_victims
+from spark_mode.planning.mode import violations
 from spark_mode.planning.observed import Container, Memory, Observed
 from spark_mode.planning.plan import Plan
 from spark_mode.planning.planner import plan
@@ -142,6 +144,59 @@ def test_a_name_that_two_projects_have_is_told_so_where_rules_yaml_has_it(reques
     with pytest.raises(ConfigurationError, match="and several projects have one of that name") as refused:
         plan(request_, LAB, planned_with, seen(), 128 * GB)
     assert refused.value.hint == "name one of them in rules.yaml: main/ui, comfy/ui"
+
+
+BARE = """
+workloads:
+  training: {class: training, footprint: 1GB}
+  ui: {class: images, footprint: 2GB}
+  llama: {class: chat, footprint: 1GB, model: llama, host: cache}
+hosts: {cache: {service: cache}}
+rules: [{exclusive: [training, images]}, {exclusive: [training, chat]}]
+modes: {training: {services: [training]}, page: {class: images, profiles: [shared]}}
+"""
+ALIKE = joined((MAIN, project("comfy", {"ui": {"profiles": ["shared"]}, "cache": {}}), project("llm", {"cache": {}})))
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [ModeRequest(mode="training"), ModeRequest(mode="page"), UpRequest(names=("helper",)), RestoreRequest(names=("training",))],
+    ids=str,
+)
+def test_a_workloads_name_that_two_projects_have_refuses_every_switch_and_no_stop(request_: ModeRequest | UpRequest) -> None:
+    known, there = rules(BARE, ALIKE), seen(running("comfy", "ui", ALIKE), running("main", "training", ALIKE))
+    with pytest.raises(ConfigurationError, match=r'^ui: rules.yaml says .* "ui", and several projects have one') as refused:
+        plan(request_, ALIKE, known, there, 128 * GB)
+    assert refused.value.hint == "name one of them in rules.yaml: main/ui, comfy/ui"
+    stop = plan(StopRequest(), ALIKE, known, there, 128 * GB)
+    assert {step.subject for step in stop.steps} == {"comfy/ui", "training"}
+    with pytest.raises(UsageFault, match='several projects have a service "ui"'):
+        plan(StopRequest(names=("ui",)), ALIKE, known, there, 128 * GB)
+    one = plan(StopRequest(names=("comfy/ui",)), ALIKE, known, there, 128 * GB)
+    assert [step.subject for step in one.steps] == ["comfy/ui"]
+
+
+def test_a_hosts_name_that_two_projects_have_refuses_every_switch() -> None:
+    known = rules(BARE.replace("  ui:", "  main/ui:"), ALIKE)
+    with pytest.raises(ConfigurationError, match=r'^cache: rules.yaml says it runs in the service "cache"') as refused:
+        plan(ModeRequest(mode="training"), ALIKE, known, seen(), 128 * GB)
+    assert refused.value.hint == "name one of them in rules.yaml: comfy/cache, llm/cache"
+
+
+@pytest.mark.parametrize(("of", "service"), [("main", "ui"), ("comfy", "ui"), ("comfy", "cache"), ("llm", "cache")])
+def test_meanwhile_each_service_of_that_name_counts_as_what_is_named(of: str, service: str) -> None:
+    known, there = rules(BARE, ALIKE), seen(running(of, service, ALIKE), running("main", "training", ALIKE))
+    assert len(violations(there, known)) == 1
+    (victim,) = conflict_victims(there, ALIKE, known, kept=("training",))
+    assert victim.service == f"{of}/{service}"
+    assert [one.name for one in there.workloads(known)] == ["training", "ui"][: 1 + (service == "ui")]
+    assert not violations(seen(running("main", "ui", ALIKE), running("comfy", "ui", ALIKE)), known)
+
+
+def test_what_rules_yaml_names_with_its_project_is_that_one_alone() -> None:
+    known = rules(BARE.replace("  ui:", "  page: {class: chat, footprint: 1GB, service: comfy/ui}\n  ui:"), ALIKE)
+    names = [known.of_service(name) for name in ("comfy/ui", "main/ui", "helper")]
+    assert [one and one.name for one in names] == ["page", "ui", None]
 
 
 def test_what_is_written_with_its_project_is_understood_where_that_is_not_needed() -> None:

@@ -59,7 +59,7 @@ def test_check_tells_what_a_workload_names_that_is_nowhere_and_what_it_may_be_in
     assert findings(lab)["rules: workloads/tune"] == "correct one of the two; or, where it is a plain command: command: true"
     (lab / "comfy" / "compose.yaml").write_text("page")
     (lab / "main" / "rules.yaml").write_text(RULES.replace("comfyui:", "page:"))
-    assert findings(lab)["rules: workloads/page"] == "name one of them: the-main/page, the-comfy/page"
+    assert findings(lab)["rules: workloads/page"] == "name one of them in rules.yaml: the-main/page, the-comfy/page"
 
 
 def test_check_does_not_have_rules_corrected_for_a_project_that_cannot_be_read(lab: Path) -> None:

@@ -54,6 +54,7 @@ def with_lab_names(rules: Rules, project: Project) -> Rules:
             "hosts": {name: host(one) for name, one in rules.hosts.items()},
             "modes": {name: mode(one) for name, one in rules.modes.items()},
             "profiles": {project.profile_known_as(name): one for name, one in rules.profiles.items()},
+            "namesakes": {name: one.plain for name, one in project.services.items() if one.plain not in ("", name)},
         }
     )
 

@@ -225,6 +225,8 @@ class Rules(Strict):
     """No key of the file: the services of the Compose project that no workload describes and that ask for no GPU."""
     replicas: Annotated[dict[str, int], SkipJsonSchema()] = Field(default={}, exclude=True)
     """No key of the file: how many containers Compose starts of each service of which it starts several."""
+    namesakes: Annotated[dict[str, str], SkipJsonSchema()] = Field(default={}, exclude=True)
+    """No key of the file: the services that several projects have under one name, each with that name."""
 
     @model_validator(mode="before")
     @classmethod
@@ -250,8 +252,10 @@ class Rules(Strict):
         return workload.in_variant(variant) if workload and variant in workload.variants else None
 
     def of_service(self, service: str) -> Workload | None:
-        """Return the workload that a Compose service is."""
-        return next((workload for workload in self.workloads.values() if workload.service == service), None)
+        """Return the workload that a Compose service is, or may be, where several projects have one of the name that it has."""
+        exact = next((one for one in self.workloads.values() if one.service == service), None)
+        plain = self.namesakes.get(service)
+        return exact or (self.of_service(plain) if plain else None)
 
     def runs_to_end(self, workload: Workload | None) -> bool:
         """Whether a workload is a long run: it says so itself, or its class does. What has no class is none."""
@@ -272,8 +276,10 @@ class Rules(Strict):
         return self.default_footprint or (WITHOUT_GPU if service in self.without_gpu else None)
 
     def host_of_service(self, service: str) -> str | None:
-        """Return the name of the host that a Compose service is."""
-        return next((name for name, host in self.hosts.items() if host.service == service), None)
+        """Return the name of the host that a Compose service is, or may be, as with `of_service`."""
+        exact = next((name for name, host in self.hosts.items() if host.service == service), None)
+        plain = self.namesakes.get(service)
+        return exact or (self.host_of_service(plain) if plain else None)
 
     @property
     def units(self) -> dict[str, str]:

@@ -93,7 +93,7 @@ def _scale(value: object, name: str) -> Fraction:
 
 
 def _reserved(data: dict[str, Any]) -> Iterator[str]:
-    for key in ("without_gpu", "replicas"):
+    for key in ("without_gpu", "replicas", "namesakes"):
         if key in data:
             yield f'{key}: unknown key "{key}"'
     for section in ("workloads", "modes"):

@@ -9,7 +9,7 @@ from spark_mode.planning.observed import RELEASE, ForeignWorkload
 from spark_mode.planning.plan import Refusal
 from spark_mode.planning.problem import PlannedStop, PlanningProblem
 from spark_mode.planning.request import StopRequest
-from spark_mode.planning.resolve import find_named
+from spark_mode.planning.resolve import find_named, require_one
 
 
 def asked_for(problem: PlanningProblem, asked: Sequence[str]) -> tuple[PlannedStop, ...]:
@@ -96,7 +96,11 @@ def _meant(name: str, problem: PlanningProblem) -> Iterator[str]:
         plain = name.rpartition("/")[2]
         more = {one: {*service.profiles} - {plain, f"{service.project}/{plain}"} for one, service in project.services.items()}
         yield from (one for one in services if not more[one] or one == own)
-    elif workload or name in project.services or name in problem.observed.active_services or rules.daemon(name):
+    elif workload:
+        if workload.service:
+            require_one(own, project)
+        yield own
+    elif name in project.services or name in problem.observed.active_services or rules.daemon(name):
         yield own
     else:
         _require_no_mode(name, rules)

@@ -5,7 +5,6 @@ rest fits, and the steps that lead there. Every choice keeps the order of rules.
 plan.
 """
 
-from spark_mode.errors import ConfigurationError
 from spark_mode.lab.by_nature import with_nature
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
@@ -24,12 +23,7 @@ from spark_mode.planning.problem import PlanningProblem
 from spark_mode.planning.request import Request, in_lab_names
 from spark_mode.planning.resolve import resolve
 from spark_mode.planning.steps import steps
-from spark_mode.planning.target import (
-    RENAME_IT,
-    leave_out_excluded,
-    name_clash,
-    require_startable,
-)
+from spark_mode.planning.target import leave_out_excluded, require_names, require_startable
 
 
 def plan(request: Request, project: Project, rules: Rules, observed: Observed, capacity: int) -> Plan:
@@ -39,8 +33,8 @@ def plan(request: Request, project: Project, rules: Rules, observed: Observed, c
     for services that rules.yaml does not describe.
     """
     asked = str(request)
-    if request.verb != "stop" and (clash := name_clash(project, rules)):
-        raise ConfigurationError(clash, RENAME_IT)
+    if request.verb != "stop":
+        require_names(project, rules)
     rules, request = with_nature(rules, project), in_lab_names(request, project)
     problem = _problem(request, project, rules, observed, capacity)
     reckoned = _budget(problem, capacity)

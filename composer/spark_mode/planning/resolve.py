@@ -145,11 +145,16 @@ def _require_read(project: Project, name: str, said: str) -> None:
         raise ConfigurationError(f"{said}, which no other project has, and {unread}", hint)
 
 
+def require_one(service: str, project: Project) -> None:
+    """Raise UsageFault for the name of which several projects have a service, with how to write each."""
+    if service not in project.services and (meant := project.namesakes(service)):
+        raise UsageFault(f'several projects have a service "{service}"', f"name one of them: {', '.join(meant)}")
+
+
 def find_named(name: str, project: Project, rules: Rules, also: tuple[str, ...]) -> Workload:
     """Return the workload of a name, as `find_workload` does, and with how to write the service of one of several projects."""
-    if rules.find(name) is None and (meant := project.namesakes(name)):
-        raise UsageFault(f'several projects have a service "{name}"', f"name one of them: {', '.join(meant)}")
     if rules.find(name) is None:
+        require_one(name, project)
         _require_read(project, name, f'nothing is known of "{name}"')
     return find_workload(rules, name, also)
 

@@ -1,5 +1,6 @@
 """What a target means to the rules and the budget, beside what already runs."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from spark_mode.errors import ConfigurationError
@@ -14,6 +15,13 @@ RENAME_IT = "give that workload another name in rules.yaml"
 """What to do about a workload that is called like a service which it is not."""
 DESCRIBE_IT = "describe it under workloads in rules.yaml"
 """What to do about a service that has no workload."""
+
+
+class Fault(NamedTuple):
+    """What is wrong, and what mends it."""
+
+    message: str
+    fix: str
 
 
 def members(target: Target, rules: Rules) -> tuple[Member, ...]:
@@ -66,6 +74,23 @@ def name_clash(project: Project, rules: Rules) -> str | None:
     return None
 
 
+def ambiguous_names(project: Project, rules: Rules) -> Iterator[tuple[str, Fault]]:
+    """Yield where rules.yaml has a name of which several projects have a service: each of these counts as what it names."""
+    for section, entries in (("workloads", rules.workloads), ("hosts", rules.hosts)):
+        for name, entry in entries.items():
+            if entry.service and entry.service not in project.services and (meant := project.namesakes(entry.service)):
+                message = f'it runs in the service "{entry.service}", and several projects have one of that name'
+                yield f"{section}/{name}", Fault(message, f"name one of them in rules.yaml: {', '.join(meant)}")
+
+
+def require_names(project: Project, rules: Rules) -> None:
+    """Raise ConfigurationError where a name in rules.yaml may be that of another thing, for which the rules would hold."""
+    if clash := name_clash(project, rules):
+        raise ConfigurationError(clash, RENAME_IT)
+    for where, fault in ambiguous_names(project, rules):
+        raise ConfigurationError(f"{where.partition('/')[2]}: rules.yaml says {fault.message}", fault.fix)
+
+
 def require_startable(target: Target, project: Project, rules: Rules) -> None:
     """Raise ConfigurationError when a service of the target cannot be used, or what it takes is not known."""
     require_usable(target, project)
@@ -94,13 +119,6 @@ def require_together(target: Target, project: Project) -> None:
     for service in (project.services[name] for name in target.services):
         if found := fault_of_replicas(service):
             raise ConfigurationError(f"{service.name}: {found.message}", found.fix)
-
-
-class Fault(NamedTuple):
-    """What is wrong, and what mends it."""
-
-    message: str
-    fix: str
 
 
 def fault_of_replicas(service: Service) -> Fault | None:

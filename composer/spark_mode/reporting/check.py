@@ -22,7 +22,7 @@ from spark_mode.lab.workload import COMMAND
 from spark_mode.planning.advice import SHORT_GRACE
 from spark_mode.planning.conflicts import member
 from spark_mode.planning.observed import Observed
-from spark_mode.planning.target import RENAME_IT, fault_of_replicas, name_clash
+from spark_mode.planning.target import RENAME_IT, ambiguous_names, fault_of_replicas, name_clash
 from spark_mode.reporting.finding import Finding
 from spark_mode.reporting.health_checks import unchecked, without_own_check
 from spark_mode.reporting.machine_check import look
@@ -120,9 +120,11 @@ def _variables(files: LabFiles) -> Iterator[Finding]:
 
 
 def _names(session: Session) -> Iterator[Finding]:
-    """Look for a service and a workload that are two things with one name."""
+    """Look for a service and a workload that are two things with one name, and for names that several services have."""
     if clash := name_clash(session.project, session.rules):
         yield Finding(level="error", where="rules: workloads", message=clash, fix=RENAME_IT)
+    for where, fault in ambiguous_names(session.project, session.rules):
+        yield Finding(level="error", where=f"rules: {where}", message=fault.message, fix=fault.fix)
 
 
 def _unusable(session: Session) -> Iterator[Finding]:
@@ -153,13 +155,8 @@ def _modes(session: Session) -> Iterator[Finding]:
 
 
 def _no_service(session: Session, service: str, where: str, other: str) -> Iterator[Finding]:
-    """Say that there is no such service, or several; where a project cannot be read that may have it, that one is told alone."""
-    if service in session.project.services:
-        return
-    if meant := session.project.namesakes(service):
-        message = f"several projects have a service {service}"
-        yield Finding(level="warning", where=where, message=message, fix=f"name one of them: {', '.join(meant)}")
-    elif not session.project.unread:
+    """Say that there is no such service; where a project cannot be read that may have it, that one is told alone."""
+    if service not in session.project.services and not session.project.namesakes(service) and not session.project.unread:
         message = f"its service {service} is not in the Compose files"
         yield Finding(level="warning", where=where, message=message, fix=f"correct one of the two{other}")
 
