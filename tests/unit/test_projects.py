@@ -26,13 +26,14 @@ from spark_mode.lab.project import Project, Service, read_project
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.rules_of_project import with_project
 from spark_mode.lab.rules_reading import read_rules
+from spark_mode.planning.budget import Budget, budget
 from spark_mode.planning.conflict_policy import conflict_victims
 from spark_mode.planning.mode import violations
 from spark_mode.planning.observed import Container, Memory, Observed
 from spark_mode.planning.plan import Plan
 from spark_mode.planning.planner import plan
 from spark_mode.planning.request import ModeRequest, RestoreRequest, StopRequest, UpRequest
-from spark_mode.planning.together import named_workloads
+from spark_mode.planning.together import named_workloads, why_unknown
 from spark_mode.session.discovery import Flags, find_lab
 from spark_mode.session.foreign_workloads import named_in_lab
 from spark_mode.session.set_lab import lab_setting, second_lab
@@ -487,3 +488,29 @@ def test_an_extended_file_does_not_hand_its_projects_on() -> None:
 def test_a_service_without_a_lab_of_several_has_no_project() -> None:
     assert all((one.project, one.plain) == ("", "") for one in MAIN.services.values())
     assert Service(name="x").project == ""
+
+
+def reckoned(names: Sequence[str], of: Project, text: str = RULES) -> Budget:
+    """Return the budget of names as `budget` shows it."""
+    known = read_rules(text, "rules.yaml", lambda _: "")
+    named = named_workloads(names, known, of)
+    return budget(named, known, 128 * GB).unless_unknown(why_unknown(named, known, of))
+
+
+def test_a_budget_does_not_decide_for_what_cannot_be_started_as_the_files_are() -> None:
+    unread = joined((MAIN, Project(name="comfy", unusable={"": "compose.yaml is broken"})))
+    assert reckoned(["comfyui"], LAB).decision == "yes"
+    found = reckoned(["comfyui"], unread)
+    assert (found.decision, found.reasons[-1].because) == (
+        "unknown",
+        "comfyui cannot be started: Compose cannot read the project comfy: compose.yaml is broken",
+    )
+    assert reckoned(["training"], unread).decision == "yes"
+    assert reckoned(["training", "comfyui"], unread).decision == "no", "a rule forbids it whatever can be read"
+
+
+def test_a_budget_does_not_decide_for_a_service_that_several_projects_have() -> None:
+    found = reckoned(["ui"], LAB, RULES.replace("main/ui:", "ui:"))
+    assert found.decision == "unknown"
+    assert found.reasons[-1].because == "ui runs in the service ui, and several projects have it: main/ui or comfy/ui"
+    assert reckoned(["main/ui"], LAB).decision == "yes"

@@ -26,11 +26,12 @@ def budget(cli_options: CliOptions, names: tuple[str, ...]) -> None:
     from spark_mode.cli.show_budget import budget_text
     from spark_mode.lab.by_nature import with_nature
     from spark_mode.planning.budget import budget as reckon
-    from spark_mode.planning.together import named_workloads, of_profile_too
+    from spark_mode.planning.together import named_workloads, of_profile_too, why_unknown
     from spark_mode.session.rules_file import machine_capacity
 
     rules, project = cli_options.rules(), cli_options.project()
     rules = with_nature(rules, project) if project else rules
-    reckoned = reckon(named_workloads(names, rules, project), rules, machine_capacity(rules))
+    named = named_workloads(names, rules, project)
+    reckoned = reckon(named, rules, machine_capacity(rules)).unless_unknown(why_unknown(named, rules, project))
     notes = [f"note: {one}" for one in of_profile_too(names, rules, project)]
     cli_options.screen(reckoned.as_json(), lambda width: "\n".join([budget_text(reckoned, rules, width), *notes]))

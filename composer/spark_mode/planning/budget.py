@@ -12,7 +12,7 @@ from spark_mode.planning.conflicts import conflicts, member
 
 Verdict = Literal["fits-easily", "fits", "tight", "oom-risk", "does-not-fit"]
 Compute = Literal["yes", "careful", "no"]
-Decision = Literal["yes", "one-at-a-time", "no"]
+Decision = Literal["yes", "one-at-a-time", "no", "unknown"]
 
 
 OF_MEMORY = frozenset({"capacity", "limits/tight", "limits/headroom"})
@@ -33,7 +33,10 @@ class Reason(Frozen):
 
 
 class Budget(Frozen):
-    """The arithmetic of a set, in bytes, and the three judgements: memory, compute and the decision."""
+    """The arithmetic of a set, in bytes, and the three judgements: memory, compute and the decision.
+
+    The decision is `unknown` where nothing forbids the set, and one of it cannot be started by what the Compose files say.
+    """
 
     workloads: tuple[Workload, ...]
     overhead: int
@@ -46,6 +49,13 @@ class Budget(Frozen):
     compute: Compute
     decision: Decision
     reasons: tuple[Reason, ...]
+
+    def unless_unknown(self, why: str | None) -> "Budget":
+        """Return it undecided where there is a reason for that; what is forbidden stays so."""
+        if why is None or self.decision == "no":
+            return self
+        reasons = (*self.reasons, Reason(rule="compose", because=why))
+        return self.model_copy(update={"decision": "unknown", "reasons": reasons})
 
     def as_json(self) -> dict[str, object]:
         """Return the stable JSON form; sizes in GB."""

@@ -88,6 +88,19 @@ def named_workloads(names: Iterable[str], rules: Rules, project: Project | None)
     return tuple({one.name: one for one in found}.values())
 
 
+def why_unknown(named: Iterable[Workload], rules: Rules, project: Project | None) -> str | None:
+    """Return why one of these cannot be started: its service is one of several, or of what Compose cannot read."""
+    project = project or Project(name="")
+    rules = with_project(rules, project)
+    for one in named:
+        service = rules.service_of(rules.workloads.get(one.name, one))
+        if service and service not in project.services and (meant := project.namesakes(service)):
+            return f"{one.name} runs in the service {service}, and several projects have it: {' or '.join(meant)}"
+        if service and (fault := project.fault_of(service)):
+            return f"{one.name} cannot be started: {fault}"
+    return None
+
+
 def of_profile_too(names: Iterable[str], rules: Rules, project: Project | None) -> Iterator[str]:
     """Say of which names the workload alone is meant, where a profile has the name as well and starts more."""
     for name in names:
