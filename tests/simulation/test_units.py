@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from spark_mode.engine.beside_units import beside_units
+from spark_mode.engine.doors import UnitState
 from spark_mode.errors import ConfigurationError, SwitchFailed
 from spark_mode.lab.rules import ProfileNeeds
 from spark_mode.planning.request import ModeRequest, Request, RestoreRequest, StopRequest, UpRequest
+from spark_mode.reporting.status import status
 from spark_mode.switching.report import SwitchOptions
 from spark_mode.switching.transaction import Transaction
 from tests.nobody import Nobody
@@ -137,3 +140,25 @@ def test_a_plan_that_may_not_stop_a_unit_is_refused_before_anything_is_stopped(o
     assert on.acts == acts
     stop = session.plan(StopRequest())
     assert (stop.refusal, stop.warnings[-1]) == (None, "you may not stop served.service"), "a stop does what it can"
+
+
+@pytest.mark.parametrize("said", [UnitState(), UnitState("not-found", "inactive")], ids=["nothing", "no such unit"])
+def test_of_a_unit_that_systemd_says_nothing_of_it_is_said_that_nobody_knows_whether_it_runs(
+    said: UnitState, on: SimulatedMachine, tmp_path: Path
+) -> None:
+    class NotTold(SimulatedUnits):
+        def state(self, unit: str) -> UnitState:
+            return said
+
+    def note(session: SimulatedSession) -> list[str]:
+        session.docker = beside_units(on, NotTold(on), session.rules, session.project)
+        noted = [one for one in status(session).notes if "is not known" in one]
+        assert noted == [one for one in session.plan(TRAINING).warnings if "is not known" in one]
+        return noted
+
+    assert note(SimulatedSession(on, tmp_path)) == [], "somebody listens at its address"
+    on.unit_runs = False
+    assert note(SimulatedSession(on, tmp_path)) == [
+        "whether served runs is not known: systemd says nothing of served.service, and nobody listens at http://127.0.0.1:2; "
+        "it counts as stopped (why: spark-mode check)"
+    ]

@@ -49,6 +49,7 @@ def test_who_may_is_asked_without_a_change(systemd: FakeSystemd) -> None:
 
 def test_a_unit_that_is_not_there_or_masked_is_said_to_be(systemd: FakeSystemd) -> None:
     assert Systemd().fault("other.service", "start") == "systemd has no unit other.service"
+    assert (Systemd().state("other.service").is_known, Systemd().state(UNIT).is_known) == (False, True)
     systemd.is_("masked")
     assert Systemd().fault(UNIT, "start") == f"{UNIT} is masked"
 

@@ -59,6 +59,7 @@ class _BesideUnits:
             started_seconds=state.since,
             stop_seconds=GRACE_SECONDS,
             address=HERE if runs else None,
+            doubt=not runs and not state.is_known,
         )
 
     def stop(self, id: str, seconds: int) -> None:

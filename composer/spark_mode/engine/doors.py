@@ -99,6 +99,11 @@ class UnitState(NamedTuple):
         """Whether it runs, or may at any moment."""
         return self.active not in ("", "inactive", "failed")
 
+    @property
+    def is_known(self) -> bool:
+        """Whether systemd can be asked, and has such a unit."""
+        return self.load not in ("", "not-found")
+
 
 class UnitFailed(Exception):
     """systemd did not do what it was asked within its time; the message is its reason."""

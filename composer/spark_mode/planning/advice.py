@@ -7,6 +7,7 @@ from spark_mode.lab.rules import Rules
 from spark_mode.lab.size import gb_text
 from spark_mode.planning.admission import changed_parts, required_memory
 from spark_mode.planning.conflicts import exclusive, member
+from spark_mode.planning.doubts import doubts
 from spark_mode.planning.named_stops import left_running
 from spark_mode.planning.observed import Container, Observed
 from spark_mode.planning.orphans import orphans
@@ -37,6 +38,7 @@ def warnings(problem: PlanningProblem) -> Iterator[str]:
     for foreign in left_running(problem):
         yield f"{foreign}, and is not the lab's to stop: {foreign.how_to_stop}"
     yield from _never_again(problem)
+    yield from doubts(observed, rules)
     yield from _hosts(problem)
     yield from _page_cache(problem)
     yield from _made_otherwise(problem)

@@ -27,7 +27,7 @@ class Container(Frozen):
 
     `shares` are the containers, by id, whose namespaces or volumes it uses. `project` is the Compose project that it is of,
     where the lab has several. `checked` says that a health check expects it to run on, be that of the files or of its image.
-    It `has_gpu` as far as the engine says so: it was made with one.
+    It `has_gpu` as far as the engine says so: it was made with one. Of one in `doubt` nobody can say whether it runs.
     `networks` are what the engine looks for to start it: ids, and names before its first start. No journal keeps them.
     """
 
@@ -55,6 +55,7 @@ class Container(Frozen):
     checked: bool = False
     has_gpu: bool = False
     networks: tuple[str, ...] = Field(default=(), exclude=True)
+    doubt: bool = False
 
     @property
     def active(self) -> bool:

@@ -10,6 +10,7 @@ from spark_mode.lab.rules import Rules
 from spark_mode.lab.size import gb_text
 from spark_mode.planning.completion import completed_services
 from spark_mode.planning.conflicts import Conflict
+from spark_mode.planning.doubts import doubts
 from spark_mode.planning.mode import long_runs, mode_services, violations
 from spark_mode.planning.observed import Command, Container, Observed, running_workload
 from spark_mode.planning.orphans import orphans
@@ -59,6 +60,7 @@ def status(session: Session) -> Status:
             *notes(services, utilisation, long),
             *_unloads(session),
             *orphans(observed, session.project, rules),
+            *doubts(observed, rules),
         ),
         changes=tuple(_changes(session, observed, mode)),
         switching=who_switches(session.directories.locks),
