@@ -14,7 +14,7 @@ from documents.spark import Terminal, terminal
 
 MARK = re.compile(r"(?P<mark><!-- screen(?:: (?P<before>[^>]*?))? -->\n\n?)```console\n(?P<lines>.*?)```", re.DOTALL)
 GO_ON, OWN = "go on", "own"
-_RULES = re.compile(r"```yaml\n(workloads:\n.*?)```", re.DOTALL)
+_RULES = re.compile(r"```yaml\n((?:projects|workloads):.*?)```", re.DOTALL)
 
 
 def with_screens(text: str) -> str:

@@ -9,12 +9,12 @@ import re
 import shlex
 import time
 from collections.abc import Iterator
-from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout, suppress
+from contextlib import ExitStack, chdir, contextmanager, redirect_stderr, redirect_stdout, suppress
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Self
+from tempfile import TemporaryDirectory, TemporaryFile
+from typing import BinaryIO, Self
 
 from spark_mode import wall_time
 from spark_mode.cli.context import CliOptions
@@ -22,15 +22,20 @@ from spark_mode.cli.main import code_of
 from spark_mode.cli.tables import within
 from spark_mode.engine.docker import EngineApi
 from spark_mode.engine.doors import HostedModel
+from spark_mode.lab.joined import joined
+from spark_mode.lab.places import may_name_projects
 from spark_mode.lab.project import Dependency, Healthcheck, Project
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.rules_of_project import with_project
 from spark_mode.lab.rules_reading import read_rules
 from spark_mode.lab.size import GB, parse_size
-from spark_mode.planning.observed import Container, running_workload
+from spark_mode.planning.observed import Command, Container, running_workload
 from spark_mode.session.session import Session
 from spark_mode.sharing.lock import user_name
+from spark_mode.sharing.process import group_runs
+from tests.simulation.commands import SimulatedCommands
 from tests.simulation.engine import Killed
+from tests.simulation.guard import SimulatedGuard
 from tests.simulation.lab import POLICIES, PROJECT, RULES, SimulatedSession, service
 from tests.simulation.machine import Daemon, SimulatedMachine
 
@@ -68,6 +73,17 @@ OWN = Project(
     },
 )
 """The lab of README.md: a chat page, the Ollama that it talks to, and a run that tunes a model."""
+
+
+_HELPER = service("web-ui", healthcheck=None)
+SEVERAL = joined(
+    (
+        Project(name="main", services={"training": service("training", "training", healthcheck=None, stop_grace_seconds=300.0)}),
+        Project(name="comfy", services={"comfyui": service("comfyui")}),
+        Project(name="llm", services={"web-ui": _HELPER, **{name: service(name) for name in ("vllm-chat", "vllm-code")}}),
+    )
+)
+"""The lab of docs/projects.md."""
 
 
 class Spark(SimulatedMachine):
@@ -132,6 +148,14 @@ class Ollama(Daemon):
         self._spark.daemon[model] = known.footprint.planned if known else GB
 
 
+class Running(SimulatedCommands):
+    """The plain commands, whose processes are real."""
+
+    def live(self) -> tuple[Command, ...]:
+        self._machine.commands[:] = [one for one in super().live() if group_runs(one.pid, one.began)]
+        return tuple(self._machine.commands)
+
+
 class Opened(SimulatedSession):
     """A lab in hand there, which remembers what was measured."""
 
@@ -139,6 +163,10 @@ class Opened(SimulatedSession):
     def capacity(self) -> int:
         declared = self.rules.hardware.capacity
         return self.simulated.total if declared == "auto" else declared
+
+    @property
+    def commands(self) -> "Running":
+        return Running(self.simulated)
 
     @property
     def measurements_path(self) -> Path:
@@ -179,15 +207,11 @@ class Terminal:
         """Return all that a command line prints, without the user, the numbers of processes and the home of this machine."""
         name, *arguments = shlex.split(line, comments=True)
         assert name == "spark-mode", f"{line}: only spark-mode is typed here"
-        said: list[str] = []
-        with (
-            _there(self.spark, self._place, self._width, self._colour),
-            redirect_stdout(_Pen(said, True)),
-            redirect_stderr(_Pen(said, False)),
-            suppress(Killed),
-        ):
-            self.code = code_of(arguments, "spark-mode", Typed(self.spark, self._locks))
-        text = "".join(said)
+        with _there(self.spark, self._place, self._width, self._colour), _paper() as paper:
+            with redirect_stdout(_Pen(paper, True)), redirect_stderr(_Pen(paper, False)), suppress(Killed):
+                self.code = code_of(arguments, "spark-mode", Typed(self.spark, self._locks))
+            paper.seek(0)
+            text = paper.read().decode()
         if "--help" not in arguments:  # which names root, and nobody else
             text = re.sub(rf"(?<!\()\b{re.escape(user_name())}\b", "ann", text)
         text = text.replace("/var/run/nobody/", "/var/run/")
@@ -223,6 +247,17 @@ class Terminal:
         """Have so many minutes pass."""
         self.spark.sleep(60 * int(minutes))
 
+    def run_elsewhere(self, service: str, project: str) -> None:
+        """Have a service of the lab's files run as one of another project."""
+        other = Spark(self.spark.project.model_copy(update={"name": project}))
+        other.put(service, "running")
+        self.spark.neighbours = (other,)
+
+    def guard(self) -> None:
+        """Have a guard look once, and stop what it stops."""
+        with _there(self.spark, self._place, self._width, self._colour):
+            SimulatedGuard(self.spark, self._locks).look()
+
     def go_away(self) -> None:
         """Have the engine not answer."""
         self.spark.engine_answers = False
@@ -234,20 +269,34 @@ EVENTS = {
     r"somebody takes (\S+)": "take",
     r"the next one is killed at (\d+)": "kill_at",
     r"(\d+) minutes? pass(?:es)?": "wait",
+    r"(\S+) runs under the name (\S+)": "run_elsewhere",
+    r"the guard looks": "guard",
     r"Docker stops": "go_away",
 }
 
 
-class _Pen(io.StringIO):
-    """A stream that writes beside others on one paper."""
+@contextmanager
+def _paper() -> Iterator[BinaryIO]:
+    """Have all that is printed, by what a command runs as well, come on one paper in its order."""
+    with TemporaryFile() as paper, ExitStack() as stack:
+        for one in (1, 2):
+            former = os.dup(one)
+            stack.callback(os.close, former)
+            stack.callback(os.dup2, former, one)
+            os.dup2(paper.fileno(), one)
+        yield paper
 
-    def __init__(self, paper: list[str], is_terminal: bool) -> None:
+
+class _Pen(io.StringIO):
+    """A stream that writes on a paper, beside others."""
+
+    def __init__(self, paper: BinaryIO, is_terminal: bool) -> None:
         super().__init__()
         self._paper, self._is_terminal = paper, is_terminal
 
     def write(self, text: str) -> int:
         written = super().write(text)  # which takes no bytes, as no text does
-        self._paper.append(text)
+        os.write(self._paper.fileno(), text.encode())
         return written
 
     def isatty(self) -> bool:
@@ -291,6 +340,7 @@ def terminal(width: int = WIDTH, colour: bool = False, rules: str | None = None)
             place = Path(own)
             (place / "compose.yaml").write_text("services: {}\n")  # nothing but its place is asked for
             (place / "rules.yaml").write_text(rules)
-            read = with_project(read_rules(rules, "rules.yaml", str, lambda: MEMORY), OWN)
-            spark = Spark(OWN, read, "/home/ann/chat")
+            project = SEVERAL if may_name_projects(rules) else OWN
+            read = with_project(read_rules(rules, "rules.yaml", str, lambda: MEMORY), project)
+            spark = Spark(project, read, f"/home/ann/{project.names[0]}")
         yield Terminal(spark, Path(locks), place, width, colour)
