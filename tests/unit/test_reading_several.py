@@ -107,6 +107,26 @@ def test_a_stop_knows_the_projects_of_rules_that_are_wrong_further_on(lab: Path)
         opened(lab)
 
 
+A_UNIT = "hosts: {comfyui: {unit: comfyui.service, address: 'http://127.0.0.1:1'}}\n"
+TAKEN = r'rules.yaml: hosts/comfyui: it has a unit, and "comfyui" is a service of the Compose files'
+TWICE = "rules.yaml: projects: two of them have the name the-main"
+
+
+@pytest.mark.parametrize(("rules", "fault"), [(RULES + A_UNIT, TAKEN), (RULES.replace("../comfy", "../other/main"), TWICE)])
+def test_a_mistake_of_the_rules_that_only_the_projects_show_keeps_nothing_from_stopping(
+    rules: str, fault: str, lab: Path
+) -> None:
+    (lab / "other" / "main").mkdir(parents=True)
+    (lab / "other" / "main" / "compose.yaml").write_text("comfyui")
+    (lab / "main" / "rules.yaml").write_text(rules)
+    with pytest.raises(ConfigurationError, match=fault):
+        opened(lab)
+    session = Session.open(find_lab(Flags(), {}, lab / "main"), need_project=False, lenient=True)
+    assert [*session.forgiveness.faults] == [fault]
+    assert session.project.names[0] == "the-main"
+    assert [*session.project.services] == ["page", "comfyui"]
+
+
 def test_what_the_rules_say_of_the_projects_holds_once_they_say_it(lab: Path) -> None:
     session = opened(lab)
     (lab / "main" / "rules.yaml").write_text(RULES.replace("projects: [., ../comfy]", ""))
@@ -115,14 +135,6 @@ def test_what_the_rules_say_of_the_projects_holds_once_they_say_it(lab: Path) ->
     (lab / "main" / "rules.yaml").write_text(RULES)
     assert session.read_again()
     assert list(session.project.services) == ["page", "comfyui"]
-
-
-def test_two_projects_of_one_name_are_refused(lab: Path) -> None:
-    (lab / "other" / "main").mkdir(parents=True)
-    (lab / "other" / "main" / "compose.yaml").write_text("comfyui")
-    (lab / "main" / "rules.yaml").write_text(RULES.replace("../comfy", "../other/main"))
-    with pytest.raises(ConfigurationError, match=r"rules.yaml: projects: two of them have the name the-main"):
-        opened(lab)
 
 
 @pytest.mark.parametrize("folder", ["n" * 300, "/proc/1/cwd", "../comfy/compose.yaml/further"])

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -25,8 +25,17 @@ class ReadProjects(NamedTuple):
     fault: SparkModeError | None = None
 
 
-def read_projects(sources: Sequence[ComposeFiles], name: FindName, is_needed: bool) -> ReadProjects:
+def _raised(fault: ConfigurationError) -> None:
+    """Pass no fault over."""
+    raise fault
+
+
+def read_projects(
+    sources: Sequence[ComposeFiles], name: FindName, is_needed: bool, forgive: Callable[[ConfigurationError], None] = _raised
+) -> ReadProjects:
     """Read Compose's answers about all projects of a lab.
+
+    Two of one name go to `forgive`: where it raises nothing the first has what runs, and the other one nothing.
 
     Raises ConfigurationError and EngineUnavailable where nothing can be read and it `is_needed`, or nobody knows its name.
     """
@@ -42,7 +51,8 @@ def read_projects(sources: Sequence[ComposeFiles], name: FindName, is_needed: bo
             parts.append(_unread(source, name, fault, is_alone=len(sources) == 1))
     if twice := next((one for one, count in Counter(part.name for part in parts).items() if count > 1), None):
         message = f"{Path(sources[0].files.rules).name}: projects: two of them have the name {twice}"
-        raise ConfigurationError(message, "give one of them another: name: NAME in its Compose file")
+        forgive(ConfigurationError(message, "give one of them another: name: NAME in its Compose file"))
+        parts = list(_told_apart(parts))
     if len(faults) < len(parts):
         return ReadProjects(joined(parts), next(one.version for one in sources if one.version))
     if is_needed:
@@ -66,3 +76,10 @@ def _unread(source: ComposeFiles, name: FindName, fault: SparkModeError, is_alon
 def _by_default(folder: str) -> str:
     """Return the name that Compose gives a project in this folder where nothing else does (compose-go, loader)."""
     return re.sub(r"[^-_a-z0-9]", "", folder.lower()).lstrip("_-") or folder
+
+
+def _told_apart(parts: Sequence[Project]) -> Iterator[Project]:
+    """Yield projects, each that has an earlier one's name under one that Compose gives none, so that nothing runs of it."""
+    names = [one.name for one in parts]
+    for place, one in enumerate(parts):
+        yield one if one.name not in names[:place] else one.model_copy(update={"name": f"projects/{place}"})

@@ -17,11 +17,9 @@ from spark_mode.journal.journal_file import JournalFile
 from spark_mode.journal.names_of_now import in_names_of_now
 from spark_mode.journal.state import State
 from spark_mode.journal.understanding import require_understood
-from spark_mode.lab.by_nature import with_nature
 from spark_mode.lab.files import LabFiles
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
-from spark_mode.lab.units import with_units
 from spark_mode.lab.unsaid_long_run import SAY_IT, UNSAID, unsaid_long_run
 from spark_mode.planning.mode import current_mode, mode_services
 from spark_mode.planning.observed import Command, Container, MemoryUser, Observed
@@ -96,7 +94,6 @@ class Session:
         """Take over what is read, once all of it is."""
         found = read_lab(files.rules, asked, self._name_by_labels, need_project, self.forgiveness.forgive)
         self.rules, self.project, self.compose_version, self.project_fault, self.inputs = found
-        self.rules, self.project = with_units(with_nature(self.rules, self.project), self.project)
         self.docker = self._engine
         if self.rules.units:
             from spark_mode.engine.beside_units import beside_units  # which only a lab with a unit pays for
