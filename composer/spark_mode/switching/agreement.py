@@ -20,6 +20,13 @@ class Unasked(Exception):
         self.plan = plan
 
 
+def refused_unasked(plan: Plan) -> Refused:
+    """Return the refusal of what comes back by itself, where nobody asks or answers, and would stop a training."""
+    names = ", ".join(one.name for one in plan.stops_training)
+    message = f"{names} runs by now, and what ran before does not come back over it"
+    return Refused(message, "to have it instead: spark-mode restore")
+
+
 class Agreement:
     """What was agreed to for one request, which had `enforced` stopped at once before."""
 
@@ -49,8 +56,10 @@ class Agreement:
     def _unattended(self, plan: Plan, names: str) -> None:
         """Without a terminal a request goes ahead with what it was planned to stop, and with no more than that.
 
-        Not `up`, and nothing at all where no question was to be asked, and so none answered.
+        Not `up`, nor what comes back by itself, and nothing at all where no question was to be asked, and so none answered.
         """
+        if self._options.only_after:
+            raise refused_unasked(plan)
         if plan.request.startswith("up ") or self._options.no_input:
             raise Refused(f"{plan.request} would stop {names}, which runs", "add --yes to agree to that")
         if self._services is not None:

@@ -10,7 +10,7 @@ class SwitchOptions(Frozen):
     """How to switch. `wait_seconds` is how long to wait for the lock: 0 not at all, None without end.
 
     `hold` protects what then runs from other switches. `then` has what ran before come back when training has ended.
-    `only_after` is the switch that must be the last one still.
+    `only_after` is the switch that must be the last one still: this one follows it by itself, and nobody is asked.
     """
 
     wait_seconds: float | None = 0.0

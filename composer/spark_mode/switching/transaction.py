@@ -17,7 +17,7 @@ from spark_mode.sharing.lock import Lock, is_switching, switch_lock
 from spark_mode.sharing.waiting import Tell
 from spark_mode.switching.admitted import admitted
 from spark_mode.switching.aftermath import QUIET_SECONDS
-from spark_mode.switching.agreement import ROUNDS, Agreement, Unasked
+from spark_mode.switching.agreement import ROUNDS, Agreement, Unasked, refused_unasked
 from spark_mode.switching.attempt import Attempt
 from spark_mode.switching.brake import Brake
 from spark_mode.switching.holding import comes_back, goes_on, keep_in_force, require_known_before, restore_after
@@ -218,9 +218,7 @@ class Transaction:
         try:
             return other._under_lock(self._session.restore_request(), lock)
         except Unasked as unasked:
-            names = ", ".join(one.name for one in unasked.plan.stops_training)
-            message = f"{names} runs by now, and what ran before a command that has ended does not come back beside it"
-            raise Refused(message, "to have it instead: spark-mode restore") from None
+            raise refused_unasked(unasked.plan) from None
 
     def _one_side(self, meant: tuple[str, ...] = (), required: bool = False) -> Observed:
         """Return what is there, once what the rules keep apart was ended by the guard's policy: what is `meant` stays.
