@@ -13,7 +13,7 @@ PYTEST := PYTHONDONTWRITEBYTECODE= $(PYTHON) -m pytest
 TESTS := $(PYTEST) --numprocesses 5 --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine systemd debian stand-in torch demo test quick test-deep documents docs deb screens lint bench switch-to-training switch-to-audio status clean
+.PHONY: help setup engine systemd debian stand-in torch demo test quick test-deep documents docs deb lint bench switch-to-training switch-to-audio status clean
 
 help: ## Show these targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -56,7 +56,7 @@ quick: lint ## Lint, types, the unit tests and the smallest of the simulation, i
 test-deep: lint systemd debian stand-in torch ## The same with 10,000 histories and labs, every crash of every recovery, 100 kills and 20 minutes of everybody acting at once on a real engine; the better part of an hour
 	@export SPARK_MODE_DEEP=1 SPARK_MODE_HISTORIES=10000 SPARK_MODE_LABS=10000; $(TESTS)
 
-documents: setup ## Make anew what of the documents is made: screens, the keys of rules.yaml
+documents: setup ## Make anew what of the documents is made: screens, those of tests/screens too, the keys of rules.yaml
 	@$(PYTHON) -m documents
 
 docs: $(SITE)/.installed ## Build the documents as a site, build/site, with every link checked; needs no network but to install
@@ -79,9 +79,6 @@ lint: setup ## Style and types
 	@MYPYPATH=compose/stand-in $(VENV)/bin/mypy compose/stand-in
 	@$(VENV)/bin/mypy compose/images
 	@$(VENV)/bin/hadolint compose/images/*/Dockerfile compose/training/Dockerfile compose/stand-in/Dockerfile
-
-screens: setup ## Draw tests/screens anew, after a change of what people see
-	@$(PYTHON) -m tests.screen_examples
 
 bench: setup stand-in torch ## Compare with plain docker compose: ratios of one run; time the planner; let the trainer learn
 	@$(PYTHON) benchmarks/switch.py

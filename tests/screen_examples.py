@@ -1,17 +1,20 @@
-"""The screens as people see them, from the code that draws them, for terminals of three widths: `make screens`.
+"""The screens as people see them, from the code that draws them, for terminals of three widths: `make documents`.
 
 What is shown is fixed here, the time of day too; a test holds tests/screens to what comes out.
 """
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
+from documents.spark import terminal
 from spark_mode.cli.ending import addresses, summary
 from spark_mode.cli.local_time import local_times
 from spark_mode.cli.matrix import matrix_text
 from spark_mode.cli.show_budget import budget_text
 from spark_mode.cli.show_calibration import calibration_text
+from spark_mode.cli.show_check import check_text
 from spark_mode.cli.show_history import history_text
 from spark_mode.cli.show_map import map_text
 from spark_mode.cli.show_plan import plan_text
@@ -28,6 +31,7 @@ from spark_mode.planning.planner import plan
 from spark_mode.planning.resolve import find_workload
 from spark_mode.planning.rollback import rollback
 from spark_mode.planning.together import modes_together
+from spark_mode.reporting.finding import Finding
 from spark_mode.reporting.history import Event
 from spark_mode.reporting.resources import Addition, Item, Resources, sharing
 from spark_mode.reporting.status_model import ModeChange, ModelStatus, ServiceStatus, Status
@@ -243,7 +247,28 @@ def _map(width: int) -> str:
     return map_text(card, width)
 
 
-SCREENS: dict[str, tuple[str, Callable[[int], str]]] = {
+def _check(_: int) -> str:
+    found = [
+        Finding(level="ok", where="rules", message="12 workloads, 5 rules"),
+        Finding(level="ok", where="compose", message="project audio-lab, 7 services"),
+        Finding(
+            level="warning",
+            where="rules: workloads/whisper",
+            message="3.0 GB are declared, and it took 4.1 GB (median of 3 starts)",
+            fix="spark-mode calibrate",
+        ),
+        Finding(
+            level="error",
+            where="driver",
+            message="version 575.57; a DGX Spark should have 580 or later",
+            fix="update DGX OS in the DGX Dashboard, and reboot",
+        ),
+        Finding(level="info", where="rules: limits", message="assumed: headroom 20GB, floor 10GB"),
+    ]
+    return check_text(found)
+
+
+DRAWN: dict[str, tuple[str, Callable[[int], str]]] = {
     "plan": ("plan training", _plan),
     "plan-of-a-model": ("plan up f5 --with devstral", _plan_of_a_model),
     "switch": ("audio omni", _switch),
@@ -252,17 +277,41 @@ SCREENS: dict[str, tuple[str, Callable[[int], str]]] = {
     "status": ("status", _status),
     "status-when-things-are-wrong": ("status", _status_when_things_are_wrong),
     "history": ("history", _history),
+    "check": ("check", _check),
     "calibrate": ("calibrate", _calibrate),
     "matrix": ("matrix", _matrix),
     "budget": ("budget training:large omni devstral coder32b", _budget),
     "map": ("map", _map),
 }
-"""What is typed for each screen, and what it shows."""
+"""What is typed for each screen, and what draws it from what is fixed here."""
+TYPED: dict[str, tuple[tuple[str, ...], str]] = {
+    "help": ((), "--help"),
+    "help-of-a-command": ((), "plan --help"),
+    "help-of-a-word": ((), "help headroom"),
+    "status-of-nothing": ((), "status"),
+    "up-without-a-terminal": (("audio omni",), "up whisper"),
+    "restore-without-a-terminal": (("audio omni", "training"), "restore"),
+    "stop-without-a-terminal": (("audio xtts",), "stop"),
+    "held": (("training --hold",), "audio omni"),
+    "release": (("training --hold",), "release"),
+    "recover": (("audio omni", "the next one is killed at 7", "training"), "recover"),
+    "mistake": ((), "omni"),
+    "no-engine": (("Docker stops",), "status"),
+}
+"""What is typed for each screen at a simulated Spark, and what has happened there before."""
+SCREENS = (*DRAWN, *TYPED)
 
 
+@cache
 def screen(name: str, width: int) -> str:
     """Return a screen under the command that shows it, as a terminal of this width has it."""
-    typed, draw = SCREENS[name]
+    if name in TYPED:
+        before, line = TYPED[name]
+        with terminal(width) as spark:
+            for one in before:
+                spark.happens(one)
+            return f"$ spark-mode {line}\n{spark.type(f'spark-mode {line}').rstrip()}\n"
+    typed, draw = DRAWN[name]
     lab = [] if name == "refusal" else [within(LAB, width)]
     return "\n".join([f"$ spark-mode {typed}", *lab, within(local_times(draw(width), NOW), width), ""])
 
@@ -272,14 +321,10 @@ def path_of(name: str, width: int) -> Path:
     return FOLDER / f"{name}.{width}.txt"
 
 
-def main() -> None:
-    """Write all of them anew."""
+def draw_anew() -> None:
+    """Write all of them."""
     for former in FOLDER.glob("*.txt"):
         former.unlink()
     for name in SCREENS:
         for width in WIDTHS:
             path_of(name, width).write_text(screen(name, width))
-
-
-if __name__ == "__main__":
-    main()

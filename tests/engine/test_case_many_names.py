@@ -81,8 +81,8 @@ def test_every_screen_stays_within_the_terminal(lab: Lab, width: int) -> None:
 
 def test_a_plan_of_many_names_shows_a_few_and_its_data_has_all(lab: Lab) -> None:
     text, data = lab.run("plan", "helpers-0").out, lab.run("plan", "helpers-0", "--format", "json").json
-    verify = next(line for line in text.splitlines() if " verify " in line)
-    assert "and 15 more" in verify
+    check = next(line for line in text.splitlines() if " check " in line)
+    assert "and 15 more" in check
     assert len(data["target"]) == 18
     assert all(one["subject"] == ", ".join(data["target"]) for one in data["steps"] if one["action"] == "verify")
 

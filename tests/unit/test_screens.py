@@ -13,7 +13,7 @@ EACH = [(name, width) for name in SCREENS for width in WIDTHS]
 
 @pytest.mark.parametrize(("name", "width"), EACH)
 def test_a_kept_screen_is_what_the_code_draws(name: str, width: int) -> None:
-    assert path_of(name, width).read_text() == screen(name, width), "it changed: make screens, and read what comes out"
+    assert path_of(name, width).read_text() == screen(name, width), "it changed: make documents, and read what comes out"
 
 
 def test_no_screen_is_kept_that_nothing_draws() -> None:

@@ -22,11 +22,6 @@ class Event(Frozen):
         """How long it took, for people."""
         return "-" if self.seconds is None else f"{self.seconds:.1f} s"
 
-    @property
-    def said(self) -> str:
-        """The outcome, with the first line of what there is to say of it."""
-        return f"{self.outcome}: {self.note.splitlines()[0]}" if self.note else self.outcome
-
     def as_json(self) -> dict[str, object]:
         """Return the stable JSON form."""
         return self.model_dump()
