@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
+from spark_mode.cli.sign import ERASE
 from tests.engine.lab import DEADLINE, Lab
 
 HELPERS = [f"helper-service-{number:02}" for number in range(84)]
@@ -57,7 +58,7 @@ def shown(lab: Lab, width: int, *arguments: str) -> list[str]:
         text += chunk
     os.close(ours)
     command.wait(DEADLINE)
-    return text.decode().splitlines()
+    return [line.rpartition(ERASE)[2] for line in text.decode().splitlines()]  # of what is erased nothing stays
 
 
 def _read(terminal: int) -> bytes:
