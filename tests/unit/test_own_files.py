@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from spark_mode.cli.for_sudo import for_sudo
 from spark_mode.cli.installation import MARK, OwnFile, how_to_remove, own_files
 from spark_mode.cli.main import cli
 from spark_mode.enforcement.gate_file import NAME, PROGRAM
@@ -94,3 +95,17 @@ def test_a_list_of_gates_that_cannot_be_read_or_written_is_in_nobodys_way(tmp_pa
 )
 def test_the_program_itself_is_removed_by_what_has_installed_it(prefix: str, command: str) -> None:
     assert how_to_remove(Path(prefix)) == command
+
+
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        ("/home/ann/.local/bin/spark-mode", "first, once: sudo /home/ann/.local/bin/spark-mode setup --shared"),
+        ("/home/ann o/bin/spark-mode", "first, once: sudo '/home/ann o/bin/spark-mode' setup --shared"),
+        ("/work/spark_mode/cli/__main__.py", "first, once: sudo spark-mode setup --shared"),
+    ],
+)
+def test_advice_to_use_sudo_is_what_sudo_finds(program: str, said: str, tmp_path: Path) -> None:
+    assert for_sudo("first, once: sudo spark-mode setup --shared", program, str(tmp_path)) == said
+    (tmp_path / "spark-mode").touch(0o755)
+    assert "sudo spark-mode setup" in for_sudo("first, once: sudo spark-mode setup --shared", program, str(tmp_path))

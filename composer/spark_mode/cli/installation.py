@@ -1,6 +1,5 @@
 """What `setup` puts where Docker, shells and sudo look, and `uninstall` takes away again: a file each, with a mark of ours."""
 
-import os
 import shlex
 import shutil
 import sys
@@ -11,6 +10,7 @@ from typing import NamedTuple
 import click
 
 from spark_mode.cli.completion import completion_script
+from spark_mode.cli.for_sudo import SUDOS_PATH
 from spark_mode.cli.plugin import MARK as PLUGIN_MARK
 from spark_mode.cli.plugin import plugin_path, plugin_script
 from spark_mode.enforcement.own_file import own_command
@@ -18,8 +18,6 @@ from spark_mode.plain_file import plain_text
 
 MARK = "# Installed by: spark-mode setup"
 FOR_SUDO = Path("usr/local/bin/spark-mode")
-SUDOS_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-"""Where sudo looks for programs, by its usual secure_path (sudoers(5)): not where pipx and uv put them."""
 PACKAGED = Path("/usr/lib/spark-mode")
 """Where the Debian package keeps the program, with all else that `setup` would put in place."""
 OF_ALL = {
@@ -87,10 +85,3 @@ def how_to_remove(prefix: Path | None = None) -> str:
     if prefix.parts[-3:-1] == ("uv", "tools"):
         return "uv tool uninstall spark-mode"
     return f"{shlex.quote(str(prefix / 'bin/python'))} -m pip uninstall spark-mode"
-
-
-def as_root() -> str:
-    """Return how root is asked to run this program, found by sudo or not."""
-    found = shutil.which("spark-mode", path=SUDOS_PATH)
-    own = Path(sys.executable).with_name("spark-mode")
-    return "sudo spark-mode" if found or not os.access(own, os.X_OK) else f"sudo {shlex.quote(str(own))}"

@@ -30,7 +30,7 @@ def setup(ctx: click.Context, shared: bool, dry_run: bool, yes: bool) -> None:
     cli_options = ctx.ensure_object(CliOptions)
     if shared:
         data, lines = _share()
-        cli_options.show(data, lambda: "\n".join(lines))
+        cli_options.say(data, lambda: "\n".join(lines))
         return
     from spark_mode.cli.installation import own_files
 
@@ -41,12 +41,11 @@ def setup(ctx: click.Context, shared: bool, dry_run: bool, yes: bool) -> None:
     if planned and not dry_run:
         _carry_out(cli_options, files, planned, is_root, yes)
         return
-    cli_options.show({"files": _names(files), "done": False}, lambda: "\n".join(planned) or NOTHING)
+    cli_options.say({"files": _names(files), "done": False}, lambda: "\n".join(planned) or NOTHING)
 
 
 def _carry_out(cli_options: CliOptions, files: "Sequence[OwnFile]", planned: Sequence[str], is_root: bool, yes: bool) -> None:
     """Show what is put in place, have it agreed to, and put it there."""
-    from spark_mode.cli.installation import as_root
     from spark_mode.cli.questions import require_agreement
 
     click.echo("\n".join(["spark-mode puts in place:", *planned]), err=True)
@@ -55,8 +54,8 @@ def _carry_out(cli_options: CliOptions, files: "Sequence[OwnFile]", planned: Seq
     data, lines = _share() if is_root and _missing() else ({}, [])
     _put(files)
     lines += [ZSH] if not is_root and any(one.needs == "zsh" for one in files) else []
-    lines += [] if is_root else [f"for all users of this machine, and for sudo: {as_root()} setup"]
-    cli_options.show({"files": _names(files), "done": True, **data}, lambda: "\n".join(["done", *lines]))
+    lines += [] if is_root else ["for all users of this machine, and for sudo: sudo spark-mode setup"]
+    cli_options.say({"files": _names(files), "done": True, **data}, lambda: "\n".join(["done", *lines]))
 
 
 def _put(files: "Sequence[OwnFile]") -> None:

@@ -1,7 +1,7 @@
 """`spark-mode uninstall`: what was put on this machine goes away again."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -35,7 +35,7 @@ def uninstall(ctx: click.Context, shared: bool, with_state: bool, dry_run: bool,
 
     there = list(parts(ctx.find_root().command, with_state))
     if dry_run:
-        cli_options.show({"removed": [], "there": [one.what for one in there]}, lambda: _listed(there))
+        cli_options.say({"removed": [], "there": [one.what for one in there]}, lambda: _listed(there))
         return
     require_idle(with_state)
     policies = owed()
@@ -58,24 +58,33 @@ def _agree(there: "Sequence[Part]", yes: bool) -> None:
 
 def _take_away(cli_options: CliOptions, there: "Sequence[Part]", policies: Sequence[str]) -> None:
     """Take one after the other away; what cannot go stays, with its reason, and keeps nothing else from going."""
-    from spark_mode.cli.installation import as_root, how_to_remove
-
     left: list[dict[str, str | None]] = []
     for one in there:
         try:
             one.undo()
         except SparkModeError as error:
-            fix = f"{as_root()} uninstall" if error.hint == "use sudo" else error.hint
-            left.append({"what": one.what, "why": error.message, "fix": fix})
-    removed = [one.what for one in there if one.what not in {stays["what"] for stays in left}]
-    lines = [f"{what} is removed" for what in removed] + ([] if there else [NOTHING])
-    lines += [f"{one['what']} stays: {one['why']}" + (f"\n  → {one['fix']}" if one["fix"] else "") for one in left]
-    lines += [f"restarted by nothing from now on, unless: {'; '.join(policies)}"] if policies else []
-    is_on_its_way = "DPKG_MAINTSCRIPT_NAME" in os.environ  # the package is being removed (dpkg(1))
-    lines += [] if left or is_on_its_way else [f"the program itself: {how_to_remove()}"]
-    cli_options.exit_code = 3 if left else 0
+            fix = "sudo spark-mode uninstall" if error.hint == "use sudo" else error.hint
+            left.append({"what": one.what, "why": error.message.removeprefix(f"{one.what}: "), "fix": fix})
+    stays = {one["what"] for one in left}
+    removed = [one.what for one in there if one.what not in stays]
     data = {"removed": removed, "left": left, "restart_policies": list(policies)}
-    cli_options.show(data, lambda: "\n".join(lines))
+    cli_options.exit_code = 3 if left else 0
+    cli_options.say(data, lambda: "\n".join(_told(removed, left, policies)))
+
+
+def _told(removed: Sequence[str], left: Sequence[dict[str, str | None]], policies: Sequence[str]) -> Iterator[str]:
+    """Yield what has gone, what stays and why, and what is to be done about it."""
+    from spark_mode.cli.installation import how_to_remove
+
+    if not removed and not left:
+        yield NOTHING
+    yield from (f"{what} is removed" for what in removed)
+    yield from (f"{one['what']} stays: {one['why']}" for one in left)
+    yield from (f"  → {fix}" for fix in dict.fromkeys(one["fix"] for one in left) if fix)
+    if policies:
+        yield f"restarted by nothing from now on, unless: {'; '.join(policies)}"
+    if not left and "DPKG_MAINTSCRIPT_NAME" not in os.environ:  # which says that the package is on its way (dpkg(1))
+        yield f"the program itself: {how_to_remove()}"
 
 
 def _unshare(cli_options: CliOptions) -> None:
@@ -87,6 +96,6 @@ def _unshare(cli_options: CliOptions) -> None:
     said = f"each user has a lock and a journal again; the shared ones are kept in {kept_state()}"
     if owed:
         said += f"\nrestarted by nothing until the next setup --shared, or: {'; '.join(owed)}"
-    cli_options.show(
+    cli_options.say(
         {"kept": str(kept_state()) if there else None, "restart_policies": owed}, lambda: said if there else "nothing was shared"
     )

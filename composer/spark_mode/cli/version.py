@@ -38,7 +38,7 @@ def version(cli_options: CliOptions) -> None:
         f"lab         {found.lab or 'none here'}",
         f"guard       {_guard(found.guard)}",
     )
-    cli_options.show(data, lambda: "\n".join(lines))
+    cli_options.say(data, lambda: "\n".join(lines))
 
 
 def _versions(cli_options: CliOptions) -> Versions:
