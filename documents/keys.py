@@ -69,7 +69,7 @@ def _type(part: dict[str, Any], schema: dict[str, Any]) -> str:
     if "$ref" in part:
         name = part["$ref"].rpartition("/")[2]
         link = f"[{name_of(name)}](#{_anchor(HEADINGS[name])})"
-        return f"size, or {link}" if name == "Footprint" else link
+        return f"size, or {link}" if name in ("Footprint", "Workload") else link
     if kinds := part.get("anyOf") or part.get("oneOf"):
         return " or ".join(dict.fromkeys(_type(one, schema) for one in kinds if one.get("type") != "null"))
     if part.get("type") == "array":

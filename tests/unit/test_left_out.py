@@ -96,6 +96,34 @@ def test_a_class_that_is_almost_one_of_those_that_are_described_is_a_mistake() -
         read(classes={"audio": {}}, workloads={"a": {"class": "adio", "footprint": "1GB"}})
 
 
+def test_a_class_that_begins_as_another_one_is_no_mistake() -> None:
+    rules = read(classes={"audio-live": {}})
+    assert list(rules.classes) == ["audio-live", "audio"]
+
+
+def test_a_workload_that_is_but_a_size_is_a_service_with_a_class_of_its_own() -> None:
+    rules = read(workloads={"a": "1GB", "b": {"footprint": "2GB"}}, rules=[{"exclusive": ["a", "b"]}])
+    assert [(one.class_, one.service, one.footprint.planned) for one in rules.workloads.values()] == [
+        ("a", "a", GB),
+        ("b", "b", 2 * GB),
+    ]
+    assert list(rules.classes) == ["a", "b"]
+    assert read(scale="1/2", workloads={"a": "1GB"}).workloads["a"].footprint.planned == GB // 2
+    assert accepts(SCHEMA, {"workloads": {"a": "1GB", "b": {"footprint": "2GB"}}})
+    for wrong in ("1", 1, "a lot"):
+        with pytest.raises(ConfigurationError, match="workloads/a/footprint: write a size with its unit"):
+            read(workloads={"a": wrong})
+
+
+def test_an_overhead_of_nothing_needs_no_unit_and_one_of_something_does() -> None:
+    rules = read(overhead={"system": 0, "per_class": 0})
+    assert (rules.overhead.system, rules.overhead.per_class) == (0, 0)
+    assert accepts(SCHEMA, SMALLEST | {"overhead": {"system": 0}})
+    for wrong in (1, False):
+        with pytest.raises(ConfigurationError, match="overhead/system: write a size with its unit"):
+            read(overhead={"system": wrong})
+
+
 def test_a_workload_is_the_service_of_its_own_name_unless_it_says_what_it_is() -> None:
     rules = read(
         hosts={"h": {"service": "o"}},

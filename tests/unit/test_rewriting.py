@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.parametrize(
     ("before", "after"),
     [
+        ("a: 8GB # why", "a: {footprint: {planned: 7GB, low: 6GB, high: 9GB}} # why"),
         ("a: {class: x, footprint: 8GB} # why", "a: {class: x, footprint: {planned: 7GB, low: 6GB, high: 9GB}} # why"),
         (
             "a: {footprint: {high: 8GB, planned: 3GB}, class: x} # why",

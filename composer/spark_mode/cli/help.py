@@ -50,12 +50,12 @@ def _of_lab(word: str, ctx: click.Context) -> str:
     """Return what a word of the lab, or of another tool, is here. Raises UsageFault for one that nothing is known of."""
     from spark_mode.cli.glossary import glossary
     from spark_mode.cli.mistakes import meant
-    from spark_mode.lab.suggestion import nearest
+    from spark_mode.lab.suggestion import meant_by
 
     with suppress(SparkModeError):
         if said := meant(word, ctx):
             return said
     root = ctx.find_root()
     verbs = root.command.list_commands(root) if isinstance(root.command, click.Group) else []
-    near = nearest(word.lower(), [*map(str.lower, glossary()), *verbs])
+    near = meant_by(word.lower(), [*map(str.lower, glossary()), *verbs])
     raise UsageFault(f'nothing is known of "{word}"', f"spark-mode help {near}" if near else "the commands: spark-mode help")

@@ -12,7 +12,7 @@ from spark_mode.cli.context import CliOptions
 from spark_mode.errors import SparkModeError
 from spark_mode.lab.few import few
 from spark_mode.lab.rules_reading import suggest
-from spark_mode.lab.suggestion import nearest
+from spark_mode.lab.suggestion import meant_by
 from spark_mode.lab.verbs import SWITCHES
 from spark_mode.planning.request import split_variant
 from spark_mode.planning.resolve import taken_by, words_of
@@ -54,7 +54,7 @@ def meant(word: str, context: click.Context, names: Sequence[str] = (), plan: st
     wrong, but for a word of another tool, or one that is near a command.
     """
     root = context.find_root()
-    near_command = isinstance(root.command, click.Group) and nearest(word, root.command.list_commands(root))
+    near_command = isinstance(root.command, click.Group) and meant_by(word, root.command.list_commands(root))
     try:
         rules = CliOptions.of(root.params).rules()
     except SparkModeError:
@@ -66,7 +66,7 @@ def meant(word: str, context: click.Context, names: Sequence[str] = (), plan: st
         return f"{found.because}: spark-mode {plan}{found.request}"
     if hint := _elsewhere(word, names, plan, rules):
         return hint
-    near = None if near_command else nearest(word, words_of(rules))
+    near = None if near_command else meant_by(word, words_of(rules))
     found = taken_by(near, rules) if near else None
     return f"if {near} is meant, {found.because}: spark-mode {plan}{found.request}" if found else None
 

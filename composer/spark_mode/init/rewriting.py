@@ -33,7 +33,12 @@ def with_figures(text: str, figures: Mapping[str, Figures]) -> str:
     """
     root = yaml.compose(text, Loader=yaml.SafeLoader)
     workloads = _at(root, "workloads")
-    changes = [change for name, one in figures.items() for node in _footprints(workloads, name) for change in _changes(node, one)]
+    changes = [
+        change
+        for name, one in figures.items()
+        for node in _footprints(workloads, name)
+        for change in _changes(node, one, is_all=node is _at(workloads, name))
+    ]
     for start, end, new in sorted(changes, reverse=True):
         text = text[:start] + new + text[end:]
     for one in figures.values():
@@ -47,10 +52,15 @@ def described(text: str, name: str) -> bool:
 
 
 def _footprints(workloads: yaml.Node | None, name: str) -> Iterator[yaml.Node]:
-    """Yield the footprint of a workload, and of its default variant, which is the same; or that of another variant."""
+    """Yield the footprint of a workload, and of its default variant, which is the same; or that of another variant.
+
+    A bare size in the place of the workload's keys is its footprint.
+    """
     base, _, variant = name.rpartition(":")
     own = _at(workloads, name)
-    if own is not None:
+    if isinstance(own, yaml.ScalarNode):
+        yield own
+    elif own is not None:
         default = _at(own, "default_variant")
         shown = default.value if isinstance(default, yaml.ScalarNode) else ""
         yield from filter(None, (_at(own, "footprint"), _at(own, "variants", shown, "footprint")))
@@ -65,11 +75,12 @@ def _at(node: yaml.Node | None, *keys: str) -> yaml.Node | None:
     return node
 
 
-def _changes(node: yaml.Node, figures: Figures) -> Iterator[_Change]:
+def _changes(node: yaml.Node, figures: Figures, is_all: bool) -> Iterator[_Change]:
+    """Yield what is replaced of a footprint; where that `is_all` that stands there of the workload it gets its key."""
     sizes = {"planned": figures.planned, "low": figures.low, "high": figures.high}
     if not isinstance(node, yaml.MappingNode):
-        whole = ", ".join(f"{key}: {size}" for key, size in sizes.items())
-        yield _Change(node.start_mark.index, node.end_mark.index, f"{{{whole}}}")
+        whole = f"{{{', '.join(f'{key}: {size}' for key, size in sizes.items())}}}"
+        yield _Change(node.start_mark.index, node.end_mark.index, f"{{footprint: {whole}}}" if is_all else whole)
         return
     there = {key.value: value for key, value in node.value}
     for key, value in there.items():

@@ -28,6 +28,7 @@ FILLED_IN = {
     "Overhead": {*OVERHEAD},
     "Burst": {*BURST},
     "WorkloadClass": {"description"},
+    "Workload": {"class"},
     **{kind: {"name", "because"} for kind in ("Exclusive", "AtMost", "Careful", "Alternate")},
 }
 """The keys of each model that a file may leave out although the model needs them."""
@@ -60,8 +61,8 @@ def complete(data: Mapping[str, Any], machine_memory: Callable[[], int | None], 
         "hardware": lambda _, given: _with(given, HARDWARE),
         "limits": limits,
         "overhead": _overhead,
-        "classes": _classes,
         "workloads": _workloads,
+        "classes": _classes,
         "rules": _rules,
         "modes": _modes,
     }
@@ -106,9 +107,10 @@ def _size(text: object) -> int | None:
 
 
 def _overhead(_: Mapping[str, Any], given: Any) -> _Filled:
-    filled = _with(given, OVERHEAD)
+    if isinstance(given, dict):
+        given = {key: "0GB" if key in OVERHEAD and _is_zero(one) else one for key, one in given.items()}
+    filled = _with(given, OVERHEAD) or (given, "")
     if isinstance(given, dict) and isinstance(given.get("burst"), dict) and (burst := _with(given["burst"], BURST)):
-        filled = filled or (given, "")
         return {**filled[0], "burst": burst[0]}, ", ".join(filter(None, (filled[1], f"burst with {burst[1]}")))
     return filled
 
@@ -128,12 +130,27 @@ def _classes(whole: Mapping[str, Any], given: Any) -> _Filled:
 
 
 def _workloads(_: Mapping[str, Any], given: Any) -> _Filled:
-    """The service of its own name, for a workload that does not say what it is."""
-    by_name = [name for name, one in _entries(given) if not _SAYS_WHAT & one.keys() and _is_name(name)]
-    if not by_name:
+    """The service of its own name, for a workload that does not say what it is, and a class of its own; a size is a footprint."""
+    if not isinstance(given, dict):
         return None
-    named = ", ".join(by_name)
-    return {**given, **{name: {**given[name], "service": name} for name in by_name}}, f"the service of its own name: {named}"
+    whole = {name: {"footprint": one} if _is_bare(one) else one for name, one in given.items()}
+    named = [(name, one) for name, one in _entries(whole) if _is_name(name)]
+    services = [name for name, one in named if not _SAYS_WHAT & one.keys()]
+    classes = [name for name, one in named if "class" not in one]
+    own = {name: {key: name for key, names in (("service", services), ("class", classes)) if name in names} for name, _ in named}
+    words = {"the service of its own name": services, "a class of its own": classes}
+    assumed = "; ".join(f"{said}: {', '.join(names)}" for said, names in words.items() if names)
+    return {name: {**own.get(name, {}), **one} if isinstance(one, dict) else one for name, one in whole.items()}, assumed
+
+
+def _is_bare(entry: object) -> bool:
+    """Whether a size, right or wrong, stands where a workload's keys do."""
+    return isinstance(entry, str | int | float) and not isinstance(entry, bool)
+
+
+def _is_zero(entry: object) -> bool:
+    """Whether somebody has written a plain 0, which needs no unit."""
+    return type(entry) is int and entry == 0
 
 
 def _modes(_: Mapping[str, Any], given: Any) -> _Filled:

@@ -37,7 +37,8 @@ KEYS = {
             "those that workloads name",
         ),
         "workloads": Key(
-            "What has a footprint, by the name that you type. The one section that a file must have, unless it extends another.",
+            "What has a footprint, by the name that you type; a bare size, such as `web: 2GB`, is its footprint. The one section "
+            "that a file must have, unless it extends another.",
             "workloads: {omni: {class: audio, footprint: 8GB}}",
         ),
         "profiles": Key("The models that a Compose profile needs, by profile.", 'profiles: {f5: {models: ["llama3.1:8b"]}}'),
@@ -80,7 +81,7 @@ KEYS = {
         ),
     },
     "Overhead": {
-        "system": Key("What Linux and Docker take, once.", "system: 2GB"),
+        "system": Key("What Linux and Docker take, once; a plain `0` for nothing.", "system: 2GB"),
         "per_class": Key("What each class in a set adds.", "per_class: 2GB"),
         "burst": Key("What may come on top for moments; shown, never counted.", "burst: {kv_cache: {high: 6GB, low: 1GB}}"),
     },
@@ -101,7 +102,7 @@ KEYS = {
         ),
     },
     "Workload": {
-        "class": Key("Its kind: rules and modes speak of classes.", "class: audio"),
+        "class": Key("Its kind: rules and modes speak of classes.", "class: audio", "a class of its own name"),
         "footprint": Key("The memory that it holds.", "footprint: 8GB"),
         "service": Key("The Compose service that it is.", "service: omni-server", FROM_SERVICE),
         "model": Key("The model that it is, as its host names it; with `host`.", 'model: "llama3.1:8b"\nhost: ollama'),

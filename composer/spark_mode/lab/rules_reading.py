@@ -15,7 +15,7 @@ from spark_mode.lab.left_out import complete
 from spark_mode.lab.mistakes import in_our_words
 from spark_mode.lab.places import PROJECTS
 from spark_mode.lab.rules import RULE_KINDS, Alternate, AtMost, Careful, Exclusive, Rules
-from spark_mode.lab.suggestion import nearest
+from spark_mode.lab.suggestion import meant_by
 from spark_mode.lab.verbs import NO_MODES, VERBS
 from spark_mode.lab.workload import Workload
 
@@ -80,7 +80,7 @@ def _document(text: str, name: str, read_other: Callable[[str], str]) -> tuple[d
 
 def suggest(wrong: str, known: Iterable[str]) -> str:
     """Return `; did you mean "x"?` for the nearest known name, or nothing when none is near."""
-    near = nearest(wrong, known)
+    near = meant_by(wrong, known)
     return f'; did you mean "{near}"?' if near else ""
 
 

@@ -28,6 +28,11 @@ def rules_schema() -> dict[str, Any]:
     for section in ("hardware", "limits", "overhead", "classes"):
         schema["properties"][section] = _or_nothing(schema["properties"][section])
     schema["$defs"]["WorkloadClass"] = _or_nothing(schema["$defs"]["WorkloadClass"])
+    workload = schema["$defs"]["Workload"]
+    size = schema["$defs"]["Overhead"]["properties"]["system"]
+    schema["$defs"]["Workload"] = {"anyOf": [workload, {key: size[key] for key in ("type", "pattern")}]}
+    for key in ("system", "per_class"):
+        schema["$defs"]["Overhead"]["properties"][key] = _or_zero(schema["$defs"]["Overhead"]["properties"][key])
     return {"$schema": DIALECT, **_plain(schema)}
 
 
@@ -39,6 +44,12 @@ def as_mapping(model: dict[str, Any]) -> dict[str, Any]:
 def _or_nothing(part: dict[str, Any]) -> dict[str, Any]:
     """With nothing below it a key is as good as left out."""
     return {"anyOf": [part, {"type": "null"}]}
+
+
+def _or_zero(size: dict[str, Any]) -> dict[str, Any]:
+    """Nothing needs no unit."""
+    written = {key: size[key] for key in ("type", "pattern")}
+    return {**{key: one for key, one in size.items() if key not in written}, "anyOf": [written, {"enum": [0]}]}
 
 
 def _plain(part: Any) -> Any:
