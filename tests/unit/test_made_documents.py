@@ -85,6 +85,13 @@ def with_entry(model: str, entry: dict[str, Any]) -> dict[str, Any]:
     return {**base, **added, "workloads": {**base["workloads"], **(added.get("workloads") or {})}}
 
 
+@pytest.mark.parametrize(
+    "shown", [one for page in PAGES for one in re.findall(r"^```yaml\n(.*?)^```", page.read_text(), re.M | re.S)]
+)
+def test_every_part_of_rules_that_a_document_shows_is_read(shown: str) -> None:
+    read_rules(yaml.safe_dump({**yaml.safe_load(BASE), **(yaml.safe_load(shown) or {})}), "rules.yaml", str)
+
+
 def put(node: Any, entry: dict[str, Any]) -> Any:
     """Return what is in a file with the entry in its place."""
     if isinstance(node, dict):
