@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from spark_mode.lab.left_out import FILLED_IN, LIMITS, SHIPPED_CAPACITY
+from spark_mode.lab.left_out import BURST, FILLED_IN, HARDWARE, LIMITS, OVERHEAD, RELEASE, SHIPPED_CAPACITY
 from spark_mode.lab.rules_described import Key, described
 from spark_mode.lab.rules_schema import as_mapping, rules_schema
 from spark_mode.lab.size import GB
@@ -34,6 +34,10 @@ HEADINGS = {
 """The models in the order in which somebody who writes a file meets them."""
 
 
+LEFT_OUT: dict[str, dict[str, Any]] = {"Hardware": HARDWARE, "Limits": RELEASE, "Overhead": OVERHEAD, "Burst": BURST}
+"""What holds by the code where a file says nothing."""
+
+
 def keys() -> str:
     """Return a section for each part of the file."""
     schema = rules_schema()
@@ -56,6 +60,8 @@ def _without(model: str, name: str, key: Key, found: dict[str, Any]) -> str:
     if model == "Limits" and name in LIMITS:
         share = 100 * LIMITS[name] / SHIPPED_CAPACITY
         return f"{share:.3g} % of the capacity, {LIMITS[name] // GB}GB of {SHIPPED_CAPACITY // GB}GB"
+    if isinstance(said := LEFT_OUT.get(model, {}).get(name), str | int):
+        return f"`{said}`"
     if key.default:
         return key.default if name in FILLED_IN.get(model, ()) or " " in key.default else f"`{key.default}`"
     if name in found.get("required", ()) or (model, name) == ("Rules", "workloads"):

@@ -83,11 +83,13 @@ KEYS = {
     "Overhead": {
         "system": Key("What Linux and Docker take, once; a plain `0` for nothing.", "system: 2GB"),
         "per_class": Key("What each class in a set adds.", "per_class: 2GB"),
-        "burst": Key("What may come on top for moments; shown, never counted.", "burst: {kv_cache: {high: 6GB, low: 1GB}}"),
+        "burst": Key(
+            "What may come on top for moments; shown, never counted.", "burst: {kv_cache: {high: 6GB, low: 1GB}}", "as below"
+        ),
     },
     "Burst": {
-        "cuda_context": Key("For each process that uses the GPU.", "cuda_context: {low: 0.5GB, high: 1GB}"),
-        "kv_cache": Key("For each workload of a class with `kv_cache`.", "kv_cache: {low: 1GB, high: 8GB}"),
+        "cuda_context": Key("For each process that uses the GPU.", "cuda_context: {low: 0.5GB, high: 1GB}", "from 0.5GB to 1GB"),
+        "kv_cache": Key("For each workload of a class with `kv_cache`.", "kv_cache: {low: 1GB, high: 8GB}", "from 1GB to 8GB"),
     },
     "Range": {
         "low": Key("The least.", "low: 1GB\nhigh: 8GB"),
