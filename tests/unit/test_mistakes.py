@@ -81,6 +81,32 @@ def test_no_hint_of_a_mistake_agrees_to_a_loss() -> None:
     assert [case for cases in CASES.values() for case in cases if re.search(r"(-y|--yes|--force)\b", case.hint)] == []
 
 
+COMPOSE = """#!/bin/sh
+case "$*" in
+*--hash*) printf 'page 1\\nside 1\\n' ;;
+*version*) echo 2.40.3 ;;
+*) echo '{"name": "lab", "services": {"page": {"image": "it", "profiles": ["chat"]}, "side": {"image": "it"}}}' ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(("word", "kind"), [("chat", "profile"), ("side", "service")])
+@pytest.mark.parametrize("before", [(), ("plan",)])
+def test_a_name_that_only_the_compose_files_have_is_told_what_adds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str, kind: str, before: tuple[str, ...]
+) -> None:
+    (tmp_path / "docker").write_text(COMPOSE)
+    (tmp_path / "docker").chmod(0o755)
+    (tmp_path / "compose.yaml").write_text("services: {}\n")
+    (tmp_path / "rules.yaml").write_text("workloads: {page: 1GB}\n")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    line = " ".join((*before, "up", word))
+    assert told("--rules", "rules.yaml", *before, word)[1] == f"it is a {kind} of the Compose files: spark-mode {line}"
+
+
 def test_a_mistake_of_which_another_tool_knows_the_word_needs_no_lab() -> None:
     with pytest.raises(UsageFault) as fault:
         cli.main(["--rules", "/absent.yaml", "start", "omni"], prog_name="spark-mode", standalone_mode=False, obj=CliOptions())

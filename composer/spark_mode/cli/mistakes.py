@@ -66,9 +66,21 @@ def meant(word: str, context: click.Context, names: Sequence[str] = (), plan: st
         return f"{found.because}: spark-mode {plan}{found.request}"
     if hint := _elsewhere(word, names, plan, rules):
         return hint
-    near = None if near_command else meant_by(word, words_of(rules))
+    if near_command:
+        return None
+    if kind := _in_files(word, root):
+        return f"it is a {kind} of the Compose files: spark-mode {plan}up {word}"
+    near = meant_by(word, words_of(rules))
     found = taken_by(near, rules) if near else None
     return f"if {near} is meant, {found.because}: spark-mode {plan}{found.request}" if found else None
+
+
+def _in_files(word: str, root: click.Context) -> str | None:
+    """Return what the Compose files have of a name that rules.yaml does not: a mistake may take the time to read them."""
+    project = CliOptions.of(root.params).project()
+    if project is None:
+        return None
+    return "profile" if word in project.profiles else "service" if word in project.services else None
 
 
 def of_lab(word: str, context: click.Context) -> str | None:
