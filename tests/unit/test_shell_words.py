@@ -1,5 +1,9 @@
 """What shells ask and are told: a word with a colon is one, though bash makes pieces of it."""
 
+from contextlib import redirect_stderr
+from io import StringIO
+from pathlib import Path
+
 import pytest
 from click.shell_completion import CompletionItem, ShellComplete, get_completion_class
 
@@ -54,6 +58,22 @@ def test_zsh_gets_what_it_needs_to_complete_where_nothing_of_that_was_called_yet
     before, _, after = script.partition("compinit -i; }\n")
     assert after.lstrip().startswith("compdef _spark_mode_completion spark-mode")
     assert before.count("compinit") == 1, "and no other call of it, such as one where the function is loaded from fpath"
+
+
+class Terminal(StringIO):
+    """Standard error that somebody looks at."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_nothing_is_written_on_the_terminal_in_the_middle_of_somebodys_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with redirect_stderr(Terminal()) as terminal:
+        found = ShellComplete(cli, {"obj": CliOptions()}, "spark-mode", VARIABLE).get_completions(["up"], "")
+    assert (found, terminal.getvalue()) == ([], "")
 
 
 def test_help_is_completed_with_commands_and_with_words_of_the_output() -> None:

@@ -33,6 +33,7 @@ _NO_FILES = 4
 def complete(kind: str, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
     """Return what an argument may be that begins so; nothing where the lab cannot be read."""
     cli_options = CliOptions.of(ctx.find_root().params)
+    cli_options.quiet = True  # somebody is in the middle of a line
     try:
         found = _found(kind, ctx, cli_options, incomplete)
     except SparkModeError:

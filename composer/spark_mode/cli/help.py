@@ -32,7 +32,7 @@ def help(ctx: click.Context, words: tuple[str, ...]) -> None:  # noqa: A001 - a 
     name, said = found or (word, None)
     parts = [of_command, f"{name}: {said}" if said else None]
     data = {"word": name, "command": of_command, "meaning": said}
-    ctx.ensure_object(CliOptions).show(data, lambda: "\n\n".join(filter(None, parts)))
+    ctx.ensure_object(CliOptions).say(data, lambda: "\n\n".join(filter(None, parts)))
 
 
 def _of_command(words: tuple[str, ...], root: click.Context) -> str | None:

@@ -77,7 +77,9 @@ def meant(word: str, context: click.Context, names: Sequence[str] = (), plan: st
 
 def _in_files(word: str, root: click.Context) -> str | None:
     """Return what the Compose files have of a name that rules.yaml does not: a mistake may take the time to read them."""
-    project = CliOptions.of(root.params).project()
+    cli_options = CliOptions.of(root.params)
+    cli_options.quiet = True  # what is told in the end is told by another
+    project = cli_options.project()
     if project is None:
         return None
     return "profile" if word in project.profiles else "service" if word in project.services else None
