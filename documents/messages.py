@@ -10,9 +10,9 @@ from spark_mode import errors
 
 PACKAGE = ROOT / "composer/spark_mode"
 PAGE = ROOT / "docs/troubleshooting.md"
-ENDS = {name for name, one in inspect.getmembers(errors, inspect.isclass) if one.__module__ == errors.__name__} - {"StepFailed"}
-ENDS |= {"Refusal", "UsageError"}
-"""What is made of a message with which a command ends: an error, or the refusal of a plan."""
+ENDS = {name for name, one in inspect.getmembers(errors, inspect.isclass) if one.__module__ == errors.__name__}
+ENDS |= {"Refusal", "UsageError", "Judgement"}
+"""What is made of a message with which a command ends: an error, why a step of a switch failed, or the refusal of a plan."""
 LEAST = 12
 """So many characters say which message it is. What is shorter is the name of a file, and what the system says of it."""
 
@@ -62,7 +62,16 @@ def _messages(file: Path) -> Iterator[str]:
                 named.setdefault(one.targets[0].id, []).append(one.value)
         for call in (one for one in ast.walk(function) if isinstance(one, ast.Call)):
             called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-            given = [*call.args, *(one.value for one in call.keywords if one.arg == "message")]
-            for pieces in _literals(given[0], named) if called in ENDS and given else ():
+            for pieces in (one for node in _message(called, call) for one in _literals(node, named)):
                 if pieces and len(longest := max((" ".join(one.split()) for one in pieces), key=len)) >= LEAST:
                     yield longest
+
+
+def _message(called: str, call: ast.Call) -> list[ast.expr]:
+    """Return the argument that is the message, of a call that ends a command or a step; none of any other."""
+    match called, call.args:
+        case "Judgement", [ast.Constant(value="failed"), reason]:
+            return [reason]
+        case name, given if name in ENDS - {"Judgement"}:
+            return [*given, *(one.value for one in call.keywords if one.arg == "message")][:1]
+    return []
