@@ -49,14 +49,14 @@ def test_lintian_finds_no_error(package: Path) -> None:
 def use(tree: CleanTree, mode: str) -> None:
     """Switch as one user, look as another, and stop as root, each in the lab of the first."""
     light = "STAND_IN_LOAD=0 STAND_IN_MEMORY=1MB"
-    assert f"{mode}: done" in tree.run(f"cd /srv/lab && {light} spark-mode {mode}", "ann")
+    assert f"{mode} runs" in tree.run(f"cd /srv/lab && {light} spark-mode {mode}", "ann")
     assert json.loads(tree.run("cd /srv/lab && spark-mode status --format json", "bob"))["mode"] == mode
     assert "ann" in tree.run("cd /srv/lab && docker spark history", "bob")
     completed = "COMP_WORDS=(spark-mode audio om); COMP_CWORD=2; _spark_mode_completion spark-mode; echo $COMPREPLY"
     script = "/usr/share/bash-completion/completions/spark-mode"
     assert tree.run(f"cd /srv/lab && bash -c '. {script}; {completed}'", "bob") == "omni\n"
     assert "named in /srv/lab/.env" in tree.run("cd /srv/lab && spark-mode gate install")
-    assert "idle: done" in tree.run("cd /srv/lab && spark-mode stop --yes")
+    assert "everything of the lab is stopped" in tree.run("cd /srv/lab && spark-mode stop --yes")
 
 
 @pytest.fixture
