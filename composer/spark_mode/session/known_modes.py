@@ -1,5 +1,6 @@
 """The modes of a rules file as far as the command line needs them: nothing is checked, and nothing heavy is imported."""
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,9 +58,15 @@ def _whole(path: Path) -> dict[str, Any]:
 
 def _document(path: Path) -> dict[str, Any]:
     try:
-        found = parse_document(plain_text(path) or "", path.name)
+        return _parsed(plain_text(path) or "", path.name)
     except ConfigurationError:
         return {}
+
+
+@lru_cache(maxsize=2)
+def _parsed(text: str, name: str) -> dict[str, Any]:
+    """Return what is in a text, which one command may need again and again; nobody changes it."""
+    found = parse_document(text, name)
     return found if isinstance(found, dict) else {}
 
 
