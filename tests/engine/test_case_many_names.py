@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import struct
 import subprocess
 import termios
@@ -9,9 +10,10 @@ from collections.abc import Callable
 
 import pytest
 
-from spark_mode.cli.sign import ERASE
 from tests.engine.lab import DEADLINE, Lab
 
+PEN = re.compile(r".*\x1b\[K|\x1b\[[\d;]*m")
+"""What was erased, and what has no width."""
 HELPERS = [f"helper-service-{number:02}" for number in range(84)]
 SPEECH = [f"speech-{number:02}" for number in range(14)]
 MODELS = [f"model-{number:02}" for number in range(50)]
@@ -58,7 +60,7 @@ def shown(lab: Lab, width: int, *arguments: str) -> list[str]:
         text += chunk
     os.close(ours)
     command.wait(DEADLINE)
-    return [line.rpartition(ERASE)[2] for line in text.decode().splitlines()]  # of what is erased nothing stays
+    return [PEN.sub("", line) for line in text.decode().splitlines()]
 
 
 def _read(terminal: int) -> bytes:

@@ -3,12 +3,16 @@
 import re
 from datetime import UTC, datetime
 from io import StringIO
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import click
 import pytest
 
+from spark_mode.cli.completion import complete
 from spark_mode.cli.emphasis import emphasised
 from spark_mode.cli.local_time import day_of, local_times
+from spark_mode.cli.main import cli
 from spark_mode.cli.on_screen import on_screen
 from spark_mode.cli.sign import LOOKING, Sign
 
@@ -88,6 +92,18 @@ def test_the_sign_that_the_lab_is_looked_at_leaves_nothing_behind(monkeypatch: p
     sign.gone()
     sign.gone()
     assert out.getvalue() == f"{LOOKING}\r\x1b[K"
+
+
+def test_what_completes_a_line_writes_nothing_on_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text("services: {}\n")
+    (tmp_path / "rules.yaml").write_text("")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "")  # whoever asks Compose has no answer
+    out = Terminal()
+    monkeypatch.setattr("sys.stderr", out)
+    root = cli.make_context("spark-mode", ["up"], resilient_parsing=True)
+    assert complete("names", click.Context(click.Command("up"), parent=root), "") == []
+    assert out.getvalue() == ""
 
 
 def test_where_nobody_looks_there_is_no_sign(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,11 @@
 """What deserves a look in the status: memory that creeps, a training that leaves the GPU idle."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
 
+from documents.spark import terminal
 from spark_mode.cli.show_status import status_text
 from spark_mode.lab.size import GB
 from spark_mode.planning.observed import Container, ForeignContainer, ForeignWorkload, Memory, Observed
@@ -107,3 +109,33 @@ def test_many_containers_of_many_others_take_a_few_lines() -> None:
     lines = shown(*many)
     assert lines[0] == "  project p00  p00-s0, p00-s1, p00-s2, p00-s3, p00-s4 and 5 more"
     assert lines[5:] == ["  15 more      150 containers"]
+
+
+def test_a_mode_is_as_old_as_its_last_part_by_the_clock_of_its_services() -> None:
+    with terminal() as spark:
+        for one in ("audio omni", "5 minutes pass", "up whisper", "5 minutes pass"):
+            spark.happens(one)
+        assert "mode    none of rules.yaml: omni, whisper\n" in spark.type("spark-mode status")
+        spark.happens("stop whisper")
+        told = json.loads(spark.type("spark-mode status --format json"))
+        assert (told["mode"], [one["service"] for one in told["services"]]) == ("audio omni", ["omni"])
+        minutes = int(told["services"][0]["age_seconds"] // 60)
+        assert minutes > 9
+        assert f"mode    audio omni, for {minutes} min" in spark.type("spark-mode status")
+
+
+def test_what_breaks_a_rule_says_what_to_type_either_way_and_what_would_not_outlast_a_reboot_too() -> None:
+    with terminal() as spark:
+        for one in ("audio omni", "training", "somebody starts omni"):
+            spark.happens(one)
+        lines = spark.type("spark-mode status").splitlines()
+    assert "  → to keep omni: spark-mode stop training; to keep training: spark-mode stop omni" in lines
+    runs = lines.index("note: omni runs, and would not come back after a reboot")
+    assert lines[runs + 1] == "  → docker update --restart unless-stopped audio-lab-omni-1"
+
+
+def test_what_a_switch_stopped_is_said_to_stay_so_over_a_reboot() -> None:
+    with terminal() as spark:
+        for one in ("audio omni", "training"):
+            spark.happens(one)
+        assert "after a reboot stopped, as now, until you switch to it: omni" in spark.type("spark-mode status")

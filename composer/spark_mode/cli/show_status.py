@@ -98,7 +98,7 @@ def _visible(size: int | None) -> int | None:
 
 
 def _first(seen: Status, width: int | None) -> Iterator[str]:
-    since = seconds_since(seen.since) if seen.since else None
+    since = seconds_since(seen.since) if seen.since and seen.mode != "custom" else None
     yield f"mode    {_mode(seen)}" + (f", for {age(since)}" if since is not None else "")
     yield f"memory  {_memory(seen, width)}"
     yield f"planned {gb_text(seen.declared)} of the {gb_text(seen.capacity)} that rules.yaml reckons with"
