@@ -92,7 +92,7 @@ def test_what_is_no_command_is_refused_before_anything_stops(lab: Lab) -> None:
     assert "is there, and nothing that you may run" in lab.run("run", "--as", "training", "--", "/etc/passwd", expect=2).err
     assert 'no program "absent-program"' in lab.run("run", "--as", "training", "--", "absent-program", expect=2).err
     plan = lab.run("plan", "run", "--footprint", "1GB", "--", "python3", "--x", "train.py").out
-    assert "run     python3" in plan
+    assert "run   python3" in plan
     assert lab.running() == running
 
 
