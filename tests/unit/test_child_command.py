@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from spark_mode.engine.child_command import ChildCommand
-from spark_mode.sharing.command_processes import processes_of
+from spark_mode.sharing.command_processes import Leader, processes_of
 from spark_mode.sharing.process import group_runs, process_began
 
 DEADLINE = 20
@@ -38,7 +38,9 @@ def until(holds: Callable[[], bool]) -> None:
 def spawned(then: str, *words: str) -> Iterator["subprocess.Popen[str]"]:
     """Start a program that makes a command, says its process's number, and goes on as is said; it ends with the test."""
     program = textwrap.dedent(RUNS) + then
-    with subprocess.Popen([sys.executable, "-c", program, *words], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", program, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         try:
             yield process
         finally:
@@ -182,14 +184,49 @@ def test_what_works_in_a_session_of_its_own_counts_when_all_the_rest_has_ended(t
         began = process_began(pid) or 0
         until(left.exists)
         worker, without_environment = map(int, left.read_text().split())
-        assert processes_of(pid, began) >= {pid, worker, without_environment}
+        assert processes_of(Leader(pid, began)) >= {pid, worker, without_environment}
         os.kill(pid, signal.SIGKILL)
         assert process.wait(DEADLINE) == 137
     assert not group_runs(pid, began)
-    assert processes_of(pid, began) == {worker, without_environment}
-    assert processes_of(pid, began - 1) == set(), "another one that had its number"
+    assert processes_of(Leader(pid, began)) == {worker, without_environment}
+    assert processes_of(Leader(pid, began - 1)) == set(), "another one that had its number"
     os.killpg(worker, signal.SIGKILL)
-    until(lambda: not processes_of(pid, began))
+    until(lambda: not processes_of(Leader(pid, began)))
+
+
+ADOPTS = """
+    import subprocess
+    from spark_mode.engine.adopting import adopting
+    with adopting():
+        command.run()
+        print("ended", flush=True)
+        input()
+    print(subprocess.Popen(["sleep", "60"], start_new_session=True, stdout=subprocess.DEVNULL).pid, flush=True)
+    input()
+"""
+FORGETS = 'env -i setsid sh -c "sleep 60 & wait" >/dev/null & echo $!'
+
+
+def test_what_has_given_up_mark_session_and_parent_counts_while_run_waits_and_what_run_then_starts_does_not() -> None:
+    with spawned(textwrap.dedent(ADOPTS), "sh", "-c", FORGETS) as process:
+        runner, pid = process.pid, int(says(process))
+        began, runner_began = process_began(pid) or 0, process_began(process.pid) or 0
+        known = Leader(pid, began, runner, runner_began)
+        worker = int(says(process))
+        assert says(process) == "ended"
+        until(lambda: not group_runs(pid, began))
+        assert not processes_of(Leader(pid, began)), "neither its mark nor its parents tell it"
+        assert worker in processes_of(known)
+        assert not processes_of(known._replace(runner_began=runner_began - 1)), "another one that had its number"
+        os.killpg(worker, signal.SIGKILL)
+        until(lambda: not processes_of(known))
+        assert process.stdin
+        process.stdin.write("\n")
+        process.stdin.flush()
+        own = int(says(process))
+        assert group_runs(own, process_began(own) or 0)
+        assert not processes_of(known)
+        os.kill(own, signal.SIGKILL)
 
 
 class Terminal:

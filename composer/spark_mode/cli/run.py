@@ -52,6 +52,8 @@ def run(
 
     It has the terminal and the directory in which it is typed, and its exit code is the one of `run`. `--as training:large`
     counts as that workload; with `--footprint` alone it is the one that runs to its end.
+
+    All that it starts is its own, but not what it has a daemon start, as Docker or systemd-run: a container counts as itself.
     """
     from spark_mode.planning.commands import run_request
 

@@ -58,7 +58,9 @@ class ChildCommand:
         with passing_on(child.pid), _terminal(child.pid) as terminal:
             self._say(b"run")
             while True:
-                _, status = os.waitpid(child.pid, os.WUNTRACED)
+                pid, status = os.waitpid(-1, os.WUNTRACED)  # what was adopted as well: nobody else buries it
+                if pid != child.pid:
+                    continue
                 if not os.WIFSTOPPED(status):
                     break
                 if terminal is not None:

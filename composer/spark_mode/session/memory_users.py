@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from spark_mode.engine.doors import Docker, Gpu, Machine
 from spark_mode.planning.observed import Memory, MemoryUser, Observed
 from spark_mode.sharing.command_processes import processes_of
+from spark_mode.sharing.commands import leader_of
 
 SMALLEST_SHARE = 200
 """What holds less than one part in so many of the machine's memory is not worth naming."""
@@ -28,7 +29,7 @@ def find_memory_users(docker: Docker, machine: Machine, gpu: Gpu, observed: Obse
     others = {one.container.id: one for one in observed.others if one.container.id not in declared}
     gpu_of_container: Counter[str] = Counter()
     found: list[MemoryUser] = []
-    of_commands = {pid for one in observed.commands for pid in processes_of(one.pid, one.began)}
+    of_commands = {pid for one in observed.commands for pid in processes_of(leader_of(one))}
     for pid, one in large.items():
         if one.container in declared or pid in of_commands:
             continue

@@ -14,7 +14,7 @@ from spark_mode.atomic_file import replace_file
 from spark_mode.errors import ConfigurationError
 from spark_mode.plain_file import fault, read_plain
 from spark_mode.planning.observed import Command
-from spark_mode.sharing.command_processes import is_kept_from_us, processes_of
+from spark_mode.sharing.command_processes import Leader, is_kept_from_us, processes_of
 from spark_mode.sharing.process import group_runs
 from spark_mode.sharing.shared_file import MODE
 
@@ -50,10 +50,15 @@ class Commands:
             raise ConfigurationError(*fault(self._path, error, "make room, or make it writable")) from None
 
 
+def leader_of(command: Command) -> Leader:
+    """Return by which processes a command is known."""
+    return Leader(command.pid, command.began, command.runner, command.runner_began)
+
+
 def _running(command: Command) -> Command | None:
     """Return a command with what is left of it; None when all of it has ended."""
     if group_runs(command.pid, command.began):
         return command
-    left = processes_of(command.pid, command.began)
+    left = processes_of(leader_of(command))
     hidden = not left and is_kept_from_us(command.runner, command.runner_began)
     return command.model_copy(update={"left": tuple(sorted(left))}) if left or hidden else None

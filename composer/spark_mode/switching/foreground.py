@@ -1,9 +1,10 @@
 """`run`: a switch to a plain command, which then has the terminal, and what comes back after it."""
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from typing import NamedTuple
 
+from spark_mode.engine.adopting import adopting
 from spark_mode.engine.child_command import ChildCommand
 from spark_mode.engine.doors import PlainCommand
 from spark_mode.errors import Interrupted, NeedsAttention, Refused, SparkModeError
@@ -52,23 +53,27 @@ def run_in_foreground(
     Raises as a switch does, before the command runs; NeedsAttention where the journal cannot say what comes back after it.
     """
     session.command = command
-    try:
-        with follow() as watcher:
-            report = Transaction(session, options, watcher, confirm).switch(request)
-        _require_certain(session, options, report)
-        promised = session.journal_state.restores
-        begun = session.clock.now()
-        code = command.run()
-        _write_end(session, request, code, session.clock.now() - begun)
-    finally:
-        command.drop()
-    if not options.then:
-        return Ran(code, stopped=() if promised else _stopped(report))
-    try:
-        with follow() as watcher:
-            return Ran(code, _bring_back(session, command.group, watcher, promised))
-    except SparkModeError as error:
-        return Ran(code, fault=error)
+    with ExitStack() as adopted:
+        try:
+            with follow() as watcher:
+                report = Transaction(session, options, watcher, confirm).switch(request)
+            _require_certain(session, options, report)
+            promised = session.journal_state.restores
+            begun = session.clock.now()
+            adopted.enter_context(adopting())
+            code = command.run()
+            _write_end(session, request, code, session.clock.now() - begun)
+        finally:
+            command.drop()
+        if not options.then:
+            return Ran(code, stopped=() if promised else _stopped(report))
+        try:
+            with follow() as watcher:
+                _await_end(session, command.group, watcher)
+                adopted.close()  # from here on it has children of its own
+                return Ran(code, _bring_back(session, watcher, promised))
+        except SparkModeError as error:
+            return Ran(code, fault=error)
 
 
 def _require_certain(session: Session, options: SwitchOptions, report: Report) -> None:
@@ -91,13 +96,11 @@ def _stopped(report: Report) -> tuple[str, ...]:
     return tuple(dict.fromkeys(step.subject for step in report.steps if step.action in ("stop", "unload")))
 
 
-def _bring_back(session: Session, group: int, watcher: Watcher, promised: bool) -> Report | None:
-    """Wait until all of a command has ended, and bring back what ran before; None where nothing is to come back by now.
+def _bring_back(session: Session, watcher: Watcher, promised: bool) -> Report | None:
+    """Bring back what ran before; None where nothing is to come back by now.
 
-    Raises as a switch does, Refused where another switch ended what was `promised`, and Interrupted when a signal comes while
-    something of the command still runs.
+    Raises as a switch does, and Refused where another switch ended what was `promised`.
     """
-    _await_end(session, group, watcher)
     session.reload_journal()
     if promised and (ended_by := session.journal_state.ended_by):
         raise Refused(f"what ran before does not come back: {ended_by}, came meanwhile", "ask for what is to run now")
@@ -108,6 +111,7 @@ def _bring_back(session: Session, group: int, watcher: Watcher, promised: bool) 
 
 
 def _await_end(session: Session, group: int, watcher: Watcher) -> None:
+    """Wait until all of a command has ended. Raises Interrupted when a signal comes while something of it still runs."""
     interruption, told, pause = Interruption(), False, POLL_SECONDS
     with interruption.listening():
         while left := [one for one in session.own_commands if one.pid == group]:
