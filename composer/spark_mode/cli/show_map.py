@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from textwrap import wrap
 
 from spark_mode.lab.size import gb_text
+from spark_mode.planning.mode import mode_said
 from spark_mode.readable import readable
 from spark_mode.reporting.resources import Resources
 
@@ -45,7 +46,7 @@ def _lines(seen: Resources, inner: int) -> Iterator[str]:
     if models := seen.facts.get("available for models"):
         yield _leader("├── available for models", models)
     yield "│"
-    yield f"├── runs now: {seen.mode}"
+    yield f"├── runs now: {mode_said(seen.mode)}"
     for one in seen.running:
         yield _leader(f"│   {one.name}", gb_text(one.planned))
     if seen.running:

@@ -6,6 +6,7 @@ from spark_mode.cli.tables import age, columns
 from spark_mode.lab.few import few
 from spark_mode.lab.joined import untold
 from spark_mode.lab.size import GB, gb_text
+from spark_mode.planning.mode import mode_said
 from spark_mode.readable import readable
 from spark_mode.reporting.status_model import ModelStatus, ServiceStatus, Status
 from spark_mode.wall_time import seconds_since
@@ -126,7 +127,7 @@ def _mode(seen: Status) -> str:
     if seen.mode != "custom":
         return seen.mode
     names = [readable(one.service) for one in seen.services if one.age is not None]
-    return f"none of rules.yaml: {few(names, NAMES)}" if names else "none of rules.yaml"
+    return f"{mode_said(seen.mode)}: {few(names, NAMES)}" if names else mode_said(seen.mode)
 
 
 def _model(one: ModelStatus) -> tuple[str, ...]:

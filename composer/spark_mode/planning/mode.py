@@ -33,6 +33,11 @@ def current_mode(observed: Observed, project: Project, rules: Rules) -> str:
     return "custom" if has_footprint or matching else "idle"
 
 
+def mode_said(mode: str) -> str:
+    """Return a mode as `current_mode` names it, as people say it."""
+    return "none of rules.yaml" if mode == "custom" else mode
+
+
 class _On(NamedTuple):
     """A mode that may be on, and all that it runs: of several the one is on that has what the others have."""
 

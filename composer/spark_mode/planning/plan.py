@@ -1,4 +1,4 @@
-"""A plan is data: steps with their causes, the budget behind them, and what they cost. `str(plan)` is the dry run."""
+"""A plan is data: steps with their causes, the budget behind them, and what they cost. `str(plan)` has its own words."""
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType

@@ -6,6 +6,7 @@ Only the intent is remembered; what is there is observed. A recovery may be cut 
 from spark_mode.errors import ConfigurationError, Interrupted, NeedsAttention, SwitchFailed, UsageFault
 from spark_mode.journal.journal import UnfinishedSwitch
 from spark_mode.journal.state import State, after, before_of
+from spark_mode.planning.mode import mode_said
 from spark_mode.planning.observed import Observed
 from spark_mode.planning.plan import Plan, Stop
 from spark_mode.planning.steps import unhealthy, verify
@@ -75,7 +76,7 @@ class Recovery:
             if not switch.stuck:
                 raise
             self._attempt.record(self._attempt.ended_for(cut_off, "failed", error.message, self._left()))
-            message = f"{error.message}\nNow it is {self._mode()}, and nothing more is tried."
+            message = f"{error.message}\nNow it is {mode_said(self._mode())}, and nothing more is tried."
             raise NeedsAttention(message, "bring back what ran before, when it can run: spark-mode restore") from None
         finally:
             self._attempt.measured(switch.measured)
