@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 from typing import get_args
 
 import click
@@ -56,6 +57,15 @@ def test_the_examples_have_the_names_of_the_lab() -> None:
 def test_where_there_is_no_lab_the_examples_have_names_in_capitals() -> None:
     done = CliRunner().invoke(cli, ["--rules", "/absent.yaml", "up", "-h"], obj=CliOptions(), prog_name="spark-mode")
     assert "spark-mode up NAME  " in done.output
+
+
+def test_where_there_is_no_lab_help_says_how_to_come_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.delenv("COMPOSE_FILE", raising=False)
+    monkeypatch.delenv("SPARK_MODE_RULES", raising=False)
+    said = CliRunner().invoke(cli, ["--help"], obj=CliOptions(), prog_name="spark-mode").output
+    assert "none here: `spark-mode init` writes a first rules.yaml" in " ".join(said.split())
 
 
 def test_every_example_can_be_typed() -> None:

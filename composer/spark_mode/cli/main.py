@@ -36,6 +36,8 @@ EXAMPLES = {
     "help headroom": "What a word of the output means",
 }
 
+NO_MODES_HERE = "none here: `spark-mode init` writes a first rules.yaml, `spark-mode init --example` unpacks a lab to try"
+
 
 class Verbs(click.Group):
     """The verbs, each loaded from its own file when it is called."""
@@ -94,9 +96,11 @@ class Verbs(click.Group):
         click.Command.format_options(self, ctx, formatter)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        if modes := _modes(ctx):
-            with formatter.section("Modes of this lab"):
+        with formatter.section("Modes of this lab"):
+            if modes := _modes(ctx):
                 formatter.write_dl([(one.name, one.line) for one in modes.values()])
+            else:
+                formatter.write_text(NO_MODES_HERE)
         for title, verbs in GROUPS.items():
             with formatter.section(title):
                 formatter.write_dl(list(verbs.items()))
