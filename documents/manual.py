@@ -9,7 +9,7 @@ from spark_mode.lab.verbs import VERBS
 
 def manual() -> str:
     """Return spark-mode(1)."""
-    top = click.Context(cli, info_name="spark-mode")
+    top = click.Context(cli, info_name="spark-mode", **cli.context_settings)  # which each command keeps from its first context on
     verbs = [_verb(top, name) for name in VERBS]
     whole = [*_prose(cli.help), ".SH OPTIONS", *_options(cli, top), ".SH COMMANDS", *(line for verb in verbs for line in verb)]
     head = f'.TH SPARK-MODE 1 "" "spark-mode {__version__}" "User Commands"'
