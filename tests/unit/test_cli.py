@@ -84,6 +84,15 @@ def test_the_lab_that_was_set_is_used_from_anywhere_with_its_own_env_file(tmp_pa
     assert found.env_files == (str(lab / ".env"),)
 
 
+def test_a_set_lab_that_was_moved_is_named_with_both_ways_on(tmp_path: Path) -> None:
+    environment = set_lab(tmp_path / "set", tmp_path / "home")
+    (tmp_path / "set").rename(tmp_path / "moved")
+    (tmp_path / "elsewhere").mkdir()
+    with pytest.raises(ConfigurationError, match=f"{tmp_path}/set: No such file or directory") as refused:
+        find_lab(Flags(), environment, tmp_path / "elsewhere")
+    assert refused.value.hint == "set it anew: spark-mode lab DIR; or forget it: spark-mode lab --unset"
+
+
 def test_a_compose_file_without_rules_is_no_lab(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("services: {}\n")
     with pytest.raises(ConfigurationError, match=r"no rules\.yaml beside") as refused:

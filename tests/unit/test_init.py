@@ -21,6 +21,7 @@ from spark_mode.init.written import written
 from spark_mode.lab.rules import Exclusive
 from spark_mode.session.discovery import Flags, find_lab
 from spark_mode.session.first_look import weights_on_disk
+from spark_mode.session.set_lab import lab_setting
 from tests.unit.first import case, gpu, project, read_back, spark
 from tests.unit.test_cli import CtrlC
 
@@ -386,3 +387,21 @@ def test_a_variable_that_nobody_has_set_is_missed_by_those_alone_that_need_it(la
     assert code == 0
     assert read_back((lab / "rules.yaml").read_text()).modes.keys() == {"a"}
     assert "the profile b cannot be read, and is left out" in said
+
+
+def test_rules_in_the_folder_of_one_of_several_projects_are_told_as_a_lab_of_their_own(lab: Path) -> None:
+    (lab / "other").mkdir()
+    (lab / "other" / "compose.yaml").write_text("name: other\nservices: {web: {image: web}}\n")
+    (lab / "other" / "rules.yaml").write_text("workloads: {}\n")
+    assert f"note: {lab}/other/rules.yaml makes what is there a lab of its own" in run(".", "other")[1]
+
+
+def test_who_writes_rules_over_a_project_of_the_set_lab_is_led_back_to_that(lab: Path) -> None:
+    (lab / "main").mkdir()
+    (lab / "main" / "rules.yaml").write_text("projects: [..]\nworkloads: {}\n")
+    setting = lab_setting({"XDG_CONFIG_HOME": str(lab / "config")})
+    setting.parent.mkdir(parents=True)
+    setting.write_text(f"{lab}/main\n")
+    said = run()[1]
+    assert "use it as it is, without this file" in said
+    assert said.rstrip().endswith(f"next: rm {lab}/rules.yaml, then spark-mode -C {lab}/main status")

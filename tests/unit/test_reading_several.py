@@ -62,6 +62,15 @@ def test_check_tells_what_a_workload_names_that_is_nowhere_and_what_it_may_be_in
     assert findings(lab)["rules: workloads/page"] == "name one of them in rules.yaml: the-main/page, the-comfy/page"
 
 
+def test_check_tells_of_rules_in_the_folder_of_a_project_which_make_that_a_lab_of_its_own(lab: Path) -> None:
+    def told() -> list[str]:
+        return [one.message for one in check(opened(lab), "2.40.3") if "a lab of its own" in one.message]
+
+    assert told() == []
+    (lab / "comfy" / "rules.yaml").write_text("workloads: {}\n")
+    assert told() == [f"{lab}/comfy/rules.yaml makes what is there a lab of its own, too, and so it is planned twice"]
+
+
 def test_check_does_not_have_rules_corrected_for_a_project_that_cannot_be_read(lab: Path) -> None:
     (lab / "comfy" / "compose.yaml").write_text("broken")
     (lab / "main" / "rules.yaml").write_text(

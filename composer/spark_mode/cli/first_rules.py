@@ -21,14 +21,17 @@ from spark_mode.lab.size import gb
 from spark_mode.plain_file import plain_text
 from spark_mode.session.discovery import Flags
 from spark_mode.session.first_look import first_look, this_machine
-from spark_mode.session.set_lab import second_lab
+from spark_mode.session.set_lab import labs_within, second_lab, set_lab_apart
 
 _NAME = re.compile(r"^name[ \t]*:", re.MULTILINE)
 """The project's name in a Compose file as people write it."""
 
 
 class FirstRules(NamedTuple):
-    """What is proposed, the text of it, and what is said beside it. `model` is Compose's own, and is never shown."""
+    """What is proposed, the text of it, and what is said beside it. `model` is Compose's own, and is never shown.
+
+    `whole` is the folder of the set lab where that has these projects already.
+    """
 
     files: LabFiles
     model: Mapping[str, Any]
@@ -36,6 +39,7 @@ class FirstRules(NamedTuple):
     proposal: Proposal
     text: str
     notes: tuple[str, ...]
+    whole: Path | None = None
 
     def as_json(self, written: bool) -> dict[str, Any]:
         """Return what is said in a form for programs; sizes in GB."""
@@ -110,12 +114,13 @@ def first_rules(
         *notes(seen),
         *proposal.modes.said,
     )
-    return FirstRules(look.files, look.resolved.model, seen, proposal, text, said)
+    return FirstRules(look.files, look.resolved.model, seen, proposal, text, said, set_lab_apart(look.files, environment))
 
 
 def _second_lab(files: LabFiles, environment: Mapping[str, str]) -> Iterator[str]:
     if said := second_lab(files, environment):
-        yield f"{said}; use it as it is, without this file: spark-mode status"
+        yield f"{said}; use it as it is, without this file"
+    yield from (f"{one}; move it away" for one in labs_within(files))
 
 
 def _named_apart(files: LabFiles) -> Iterator[str]:

@@ -54,7 +54,11 @@ def findings(made: FirstRules, path: Path) -> list[str]:
 
 
 def _next(made: FirstRules, path: Path) -> str:
-    """Return the command that shows what the first mode would do, as it is typed from here."""
+    """Return the command that shows what the first mode would do, as it is typed from here; where the set lab has these
+    projects already, what leads back to that.
+    """
+    if made.whole:
+        return f"{shlex.join(['rm', str(path)])}, then {shlex.join(['spark-mode', '-C', str(made.whole), 'status'])}"
     mode = next(iter(made.proposal.modes.modes), None)
     if mode is None:
         words = ["up", made.proposal.workloads[0].name]

@@ -32,7 +32,7 @@ from spark_mode.reporting.undescribed import undescribed
 from spark_mode.session.foreign_workloads import hidden_from_others
 from spark_mode.session.rules_file import assumed_of_file
 from spark_mode.session.session import Session
-from spark_mode.session.set_lab import second_lab
+from spark_mode.session.set_lab import labs_within, second_lab
 from spark_mode.session.unit_rights import way_out
 from spark_mode.sharing.directories import SET_UP
 
@@ -100,6 +100,9 @@ def _second(session: Session) -> Iterator[Finding]:
     """Look for rules beside those of the lab that is set, over the same projects."""
     if said := second_lab(session.files, os.environ):
         yield Finding(level="warning", where="rules", message=said, fix=f"move {session.files.rules} away, or set the lab anew")
+    for said in labs_within(session.files):
+        fix = "move that away; in its folder this lab is used where it is set for everywhere: spark-mode lab DIR"
+        yield Finding(level="warning", where="rules", message=said, fix=fix)
 
 
 def _assumed(session: Session) -> Iterator[Finding]:

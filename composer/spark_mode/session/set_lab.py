@@ -1,6 +1,6 @@
 """The lab that the user has set to be used from anywhere, and the folders that are its own."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from spark_mode.errors import ConfigurationError
@@ -19,11 +19,14 @@ def set_folder(environment: Mapping[str, str]) -> Path | None:
     setting = lab_setting(environment)
     if not is_file(setting):
         return None
+    folder = ""
     try:
-        return Path(read_plain(setting).decode().strip()).resolve(strict=True)
+        folder = read_plain(setting).decode().strip()
+        return Path(folder).resolve(strict=True)
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "is not a path"
-        raise ConfigurationError(f"the lab that is set in {setting}: {reason}", "set it anew: spark-mode lab DIR") from None
+        reason = f"{folder[:200] or 'it'}: {error.strerror}" if isinstance(error, OSError) else "it is not a path"
+        hint = "set it anew: spark-mode lab DIR; or forget it: spark-mode lab --unset"
+        raise ConfigurationError(f"the lab that is set in {setting}: {reason}", hint) from None
 
 
 def set_lab_over(folders: Iterable[Path], environment: Mapping[str, str]) -> Path | None:
@@ -37,12 +40,24 @@ def set_lab_over(folders: Iterable[Path], environment: Mapping[str, str]) -> Pat
     return whole if theirs & {folder.resolve() for folder in folders} else None
 
 
+def set_lab_apart(files: LabFiles, environment: Mapping[str, str]) -> Path | None:
+    """Return the directory of the set lab where it is made of these files' projects, too, by other rules; else None."""
+    whole = set_lab_over(folders_of(files), environment)
+    return whole if whole and (whole / RULES_NAME).resolve() != Path(files.rules).resolve() else None
+
+
 def second_lab(files: LabFiles, environment: Mapping[str, str]) -> str | None:
     """Say that the set lab is made of these files' projects, too, by other rules; None where it is not."""
-    whole = set_lab_over(folders_of(files), environment)
-    if whole is None or (whole / RULES_NAME).resolve() == Path(files.rules).resolve():
-        return None
-    return f"the lab in {whole} has what is here among its projects already: with rules of its own it is planned twice"
+    whole = set_lab_apart(files, environment)
+    return whole and f"the lab in {whole} has what is here among its projects already: with rules of its own it is planned twice"
+
+
+def labs_within(files: LabFiles) -> Iterator[str]:
+    """Say which projects of a lab of several have rules of their own in their folders: who types there has another lab."""
+    whole = Path(files.rules).resolve()
+    for folder in sorted(folders_of(files)) if files.others else ():
+        if is_file(own := folder / RULES_NAME) and own.resolve() != whole:
+            yield f"{own} makes what is there a lab of its own, too, and so it is planned twice"
 
 
 def folders_of(files: LabFiles) -> set[Path]:
