@@ -49,7 +49,9 @@ def set_lab_apart(files: LabFiles, environment: Mapping[str, str]) -> Path | Non
 def second_lab(files: LabFiles, environment: Mapping[str, str]) -> str | None:
     """Say that the set lab is made of these files' projects, too, by other rules; None where it is not."""
     whole = set_lab_apart(files, environment)
-    return whole and f"the lab in {whole} has what is here among its projects already: with rules of its own it is planned twice"
+    if whole is None:
+        return None
+    return f"the lab in {whole} has what is here among its projects already: with rules of its own it is planned twice"
 
 
 def labs_within(files: LabFiles) -> Iterator[str]:
