@@ -5,6 +5,7 @@ So a screen in a document is what the program says, and the same on every machin
 
 import io
 import os
+import pwd
 import re
 import shlex
 import time
@@ -14,6 +15,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
+from types import SimpleNamespace
 from typing import BinaryIO, Self
 
 from spark_mode import wall_time
@@ -31,7 +33,7 @@ from spark_mode.lab.rules_reading import read_rules
 from spark_mode.lab.size import GB, parse_size
 from spark_mode.planning.observed import Command, Container, running_workload
 from spark_mode.session.session import Session
-from spark_mode.sharing.lock import user_name
+from spark_mode.sharing import lock
 from spark_mode.sharing.process import group_runs
 from tests.simulation.commands import SimulatedCommands
 from tests.simulation.engine import Killed
@@ -204,7 +206,7 @@ class Terminal:
         self.code = 0
 
     def type(self, line: str) -> str:
-        """Return all that a command line prints, without the user, the numbers of processes and the home of this machine."""
+        """Return all that a command line prints, without the numbers of processes here."""
         name, *arguments = shlex.split(line, comments=True)
         assert name == "spark-mode", f"{line}: only spark-mode is typed here"
         with _there(self.spark, self._place, self._width, self._colour), _paper() as paper:
@@ -212,8 +214,6 @@ class Terminal:
                 self.code = code_of(arguments, "spark-mode", Typed(self.spark, self._locks))
             paper.seek(0)
             text = paper.read().decode()
-        if "--help" not in arguments:  # which names root, and nobody else
-            text = re.sub(rf"(?<!\()\b{re.escape(user_name())}\b", "ann", text)
         text = text.replace("/var/run/nobody/", "/var/run/")
         return within(re.sub(r"\bprocess \d+", "process 4242", text), self._width)
 
@@ -321,11 +321,12 @@ def _there(spark: Spark, place: Path, width: int, colour: bool) -> Iterator[None
     os.environ |= {"COLUMNS": str(width), "LINES": "40", "TZ": "UTC", **paint}
     time.tzset()
     wall_time.datetime = Day  # type: ignore[attr-defined]  # what everybody asks for the time of day
+    lock.pwd = SimpleNamespace(getpwuid=lambda _: SimpleNamespace(pw_name="ann"))  # type: ignore[attr-defined,assignment]  # and who
     try:
         with chdir(place):
             yield
     finally:
-        wall_time.datetime = datetime  # type: ignore[attr-defined]  # as it was
+        wall_time.datetime, lock.pwd = datetime, pwd  # type: ignore[attr-defined]  # as they were
         os.environ.clear()
         os.environ.update(before)
         time.tzset()
