@@ -8,8 +8,9 @@ import yaml
 
 from spark_mode.lab.size import GB
 from spark_mode.planning.conflict_policy import conflict_victims
+from spark_mode.planning.foreign_conflicts import stop_it_yourself
 from spark_mode.planning.mode import violations
-from spark_mode.planning.observed import Container, ForeignContainer, ForeignWorkload, Observed
+from spark_mode.planning.observed import Command, Container, ForeignContainer, ForeignWorkload, Observed
 from spark_mode.session.foreign_workloads import foreign_workloads, hidden_from_others
 from tests.audio_lab import PROJECT, ROOT, RULES, container, rules_of, seen
 from tests.unit.test_admission import refusal
@@ -148,3 +149,14 @@ def test_every_service_of_the_shipped_lab_says_which_workload_it_is_and_every_st
     assert labels("stand-in.yaml") == {name: {"org.spark-mode.scope": "project"} for name in SERVICES}
     assert RULES.scope == "machine"
     assert rules_of((ROOT / "compose/stand-in.rules.yaml").read_text()).scope == "project"
+
+
+def test_who_is_refused_because_of_a_command_is_told_that_a_wait_for_switches_is_none_for_it() -> None:
+    command = Command(
+        workload="training", class_="training", variant=None, size=1, title="x", project="lab", by="ann", since="", pid=7, began=1
+    )
+    hint = stop_it_yourself([ForeignWorkload(name="training", container=command.as_container(), command=command)])
+    assert hint == (
+        "wait for its end, or end it: Ctrl-C at its terminal, or kill -- -7; "
+        "--wait waits for switches alone, and for this: tail --pid=7 -f /dev/null"
+    )

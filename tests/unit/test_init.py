@@ -405,3 +405,10 @@ def test_who_writes_rules_over_a_project_of_the_set_lab_is_led_back_to_that(lab:
     said = run()[1]
     assert "use it as it is, without this file" in said
     assert said.rstrip().endswith(f"next: rm {lab}/rules.yaml, then spark-mode -C {lab}/main status")
+
+
+def test_where_nothing_is_seen_to_use_the_gpu_the_lines_to_write_by_hand_are_shown(lab: Path) -> None:
+    (lab / "compose.yaml").write_text("name: lab\nservices: {web: {image: web}}\n")
+    code, said = run()
+    assert code == 3
+    assert "workloads: {SERVICE: {class: llm, footprint: 20GB}}" in said

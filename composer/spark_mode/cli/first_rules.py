@@ -23,6 +23,8 @@ from spark_mode.session.discovery import Flags
 from spark_mode.session.first_look import first_look, this_machine
 from spark_mode.session.set_lab import labs_within, second_lab, set_lab_apart
 
+BY_HAND = "where one uses the GPU all the same, write rules.yaml yourself: workloads: {SERVICE: {class: llm, footprint: 20GB}}"
+"""What to do about a service that is not seen to use the GPU."""
 _NAME = re.compile(r"^name[ \t]*:", re.MULTILINE)
 """The project's name in a Compose file as people write it."""
 
@@ -90,7 +92,7 @@ def first_rules(
     if not seen.sizes and not seen.models:
         where = ", ".join(one.compose[0] for one in look.files.each)
         message = f"nothing in {where} has a GPU, or is known to need one: there is nothing to keep apart"
-        raise ConfigurationError(message, "name other files: spark-mode init FILE…")
+        raise ConfigurationError(message, f"name other files: spark-mode init FILE…; or, {BY_HAND}")
     answers = NOTHING
     if asks(look.files):
         from spark_mode.cli.first_questions import answered  # which nobody else needs

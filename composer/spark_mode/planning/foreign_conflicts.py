@@ -25,7 +25,9 @@ def stop_it_yourself(found: Sequence[ForeignWorkload]) -> str | None:
     stop = how_to_stop(found)
     if stop is None or not all(one.command for one in found):
         return stop and f"spark-mode never stops what is not the lab's; stop it yourself: {stop}"
-    return f"wait for its end, or end it: Ctrl-C at its terminal, or {stop}"
+    pids = [pid for one in found if one.command for pid in one.command.left or (one.command.pid,)]
+    waits = f"; --wait waits for switches alone, and for this: tail --pid={pids[0]} -f /dev/null" if len(pids) == 1 else ""
+    return f"wait for its end, or end it: Ctrl-C at its terminal, or {stop}{waits}"
 
 
 def foreign_conflict(services: Collection[str], rules: Rules, observed: Observed) -> ForeignConflict | None:
