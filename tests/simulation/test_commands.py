@@ -87,6 +87,31 @@ def test_audio_stops_for_a_command_and_comes_back_when_it_has_ended(lab: Simulat
     assert lab.wrongs == []
 
 
+@pytest.mark.parametrize("then", [True, False])
+def test_what_ran_in_the_middle_of_a_command_is_no_mode_before(then: bool, lab: SimulatedMachine, folder: Path) -> None:
+    audio = lab.running()
+    run_command(lab, folder, then=then)
+    for _ in range(3):
+        ask(lab, folder, RestoreRequest())
+        assert lab.running() == audio
+
+
+def test_what_a_training_has_left_when_it_has_ended_is_no_mode_before(lab: SimulatedMachine, folder: Path) -> None:
+    audio = lab.running()
+    ask(lab, folder, ModeRequest(mode="training"), then=True)
+    lab.die("training", 0)
+    for _ in range(3):
+        ask(lab, folder, RestoreRequest())
+        assert lab.running() == audio
+
+
+def test_a_training_that_is_given_up_for_what_ran_before_can_be_restored(lab: SimulatedMachine, folder: Path) -> None:
+    ask(lab, folder, ModeRequest(mode="training"), then=True)
+    ask(lab, folder, RestoreRequest())
+    ask(lab, folder, RestoreRequest())
+    assert set(lab.running()) == {"training"}
+
+
 def test_without_then_nothing_comes_back_by_itself_and_restore_brings_it_back(lab: SimulatedMachine, folder: Path) -> None:
     audio = lab.running()
     assert run_command(lab, folder, then=False).back is None

@@ -24,13 +24,14 @@ def due_after(known: JournalState, rules: Rules, project: Project, request: Requ
     """Return what `restore` brings back after a request: what ran before it, or what is to come back still.
 
     So it is after a restore that left something out which did not run: because of a request that comes next, or as it is of a
-    project that Compose cannot read.
+    project that Compose cannot read. What is left when a command, or a training after which something comes back, has ended is
+    nothing to go back to: that was its middle.
     """
     former = known.state.before
     if former and request.verb == "restore":
         missing = {*former.services} - {*was.services}
         unread = missing - project.services.keys() if project.unread else set()
-        return former if unread or missing - {*request.names} else was
+        return former if unread or missing - {*request.names} or _is_middle(known, rules, was) else was
     if former is None or not still_due(known, rules, request, plan.steps):
         return was
     kept = still_to_come(former, plan)
@@ -39,6 +40,12 @@ def due_after(known: JournalState, rules: Rules, project: Project, request: Requ
     services, models = (tuple(dict.fromkeys(names)) for names in (kept.services + was.services, kept.models + was.models))
     variants, projects = {**was.variants, **kept.variants}, {**was.projects, **kept.projects}
     return kept.model_copy(update={"services": services, "models": models, "variants": variants, "projects": projects})
+
+
+def _is_middle(known: JournalState, rules: Rules, was: Before) -> bool:
+    """Whether what a restore has found is only what was left beside a command, or a training, that has ended."""
+    trains = any(rules.runs_to_end(rules.of_service(name)) for name in was.services)
+    return known.state.of_command or (known.restores and not trains)
 
 
 def with_end_said(known: JournalState, rules: Rules, request: Request, plan: Plan) -> Plan:

@@ -9,7 +9,7 @@ from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.planning.mode import current_mode, mode_services
 from spark_mode.planning.observed import LEASED, Endings, Observed
-from spark_mode.planning.plan import Plan, Stop
+from spark_mode.planning.plan import Plan, Run, Stop
 from spark_mode.wall_time import now
 
 
@@ -28,7 +28,10 @@ class Before(Frozen):
 
 
 class State(Frozen):
-    """The last request that succeeded, its mode and since when (ISO 8601, UTC), what ran before it, and how containers ended."""
+    """The last request that succeeded, its mode and since when (ISO 8601, UTC), what ran before it, and how containers ended.
+
+    `of_command` says that it made room for a plain command.
+    """
 
     request: str | None = None
     mode: str | None = None
@@ -36,6 +39,7 @@ class State(Frozen):
     models: tuple[str, ...] = ()
     variants: dict[str, str] = Field(default_factory=dict)
     before: Before | None = None
+    of_command: bool = False
     endings: Endings = Endings()
 
 
@@ -97,5 +101,6 @@ def after(state: State, plan: Plan, before: Before, mode: str, touched: bool, se
         models=plan.models,
         variants=plan.variants,
         before=before if touched else state.before,
+        of_command=any(isinstance(step, Run) for step in plan.steps) if touched else state.of_command,
         endings=seen.with_ended(stopped=stops).endings,
     )

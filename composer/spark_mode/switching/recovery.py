@@ -128,7 +128,9 @@ class Recovery:
         """Return the state in which `restore` brings back what ran before the switch."""
         session = self._session
         was = before_of(self._cut_off.began.before, session.project, session.rules)
-        return session.state.model_copy(update={"mode": self._mode(), "since": now(), "before": was})
+        of_command = self._cut_off.began.request.verb == "run"
+        update = {"mode": self._mode(), "since": now(), "before": was, "of_command": of_command}
+        return session.state.model_copy(update=update)
 
     def _recovered(self, note: str, state: State | None = None, plan: Plan | None = None, follow: bool = False) -> Report:
         """Write the end, and before it what was part of the intent; `follow` says that its training was started."""
