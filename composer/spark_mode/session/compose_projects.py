@@ -51,7 +51,11 @@ def read_projects(
             parts.append(_unread(source, name, fault, is_alone=len(sources) == 1))
     if twice := next((one for one, count in Counter(part.name for part in parts).items() if count > 1), None):
         message = f"{Path(sources[0].files.rules).name}: projects: two of them have the name {twice}"
-        forgive(ConfigurationError(message, "give one of them another: name: NAME in its Compose file"))
+        forgive(
+            ConfigurationError(
+                message, "give one of them another: name: NAME, in its Compose file or where rules.yaml names its files"
+            )
+        )
         parts = list(_told_apart(parts))
     if len(faults) < len(parts):
         return ReadProjects(joined(parts), next(one.version for one in sources if one.version))
