@@ -15,6 +15,7 @@ from tests.engine.lab import Lab, snapshot
 from tests.engine.labs import copy_of
 from tests.engine.outside import lab_in_folder
 from tests.engine.private import PrivateEngine
+from tests.known_plugin import configuration
 
 PROJECT = os.environ.get("SPARK_MODE_TEST_PROJECT", "spark-mode-test") + "-" + os.environ.get("PYTEST_XDIST_WORKER", "alone")
 """Processes that test beside each other on one engine have a project each; its name begins so."""
@@ -27,6 +28,12 @@ def others_are_untouched() -> Iterator[None]:
     yield
     after = snapshot()
     assert [one for one in before if one not in after] == []
+
+
+@pytest.fixture(autouse=True)
+def compose_costs_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a test itself asks Compose, as a `Lab` has it."""
+    monkeypatch.setenv("DOCKER_CONFIG", configuration())
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from tests.engine.api import Api
 from tests.engine.forked import run_forked
+from tests.known_plugin import configuration
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ("compose/audio-lab.yaml", "compose/stand-in.yaml")
@@ -54,6 +55,7 @@ class Lab:
             "STAND_IN_LOAD": "0",
             "STAND_IN_MEMORY": "1MB",
             "PYTHONPATH": str(ROOT),
+            "DOCKER_CONFIG": configuration(),
         }
         if host:
             self.environment["DOCKER_HOST"] = host

@@ -22,6 +22,7 @@ from spark_mode.lab.rules import Exclusive
 from spark_mode.session.discovery import Flags, find_lab
 from spark_mode.session.first_look import weights_on_disk
 from spark_mode.session.set_lab import lab_setting
+from tests.known_plugin import configuration
 from tests.unit.first import case, gpu, project, read_back, spark
 from tests.unit.test_cli import CtrlC
 
@@ -44,6 +45,7 @@ services:
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory with Compose files and no rules, which is the present one."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DOCKER_CONFIG", configuration())
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     (tmp_path / "compose.yaml").write_text(LAB)
