@@ -1,12 +1,14 @@
 """The stand-in lab under a project name of the tests' own, used through the command line only."""
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -151,7 +153,21 @@ class Lab:
             if process.poll() is None:
                 process.kill()
                 process.wait()
-        Api(self.environment.get("DOCKER_HOST")).remove(self.project)
+        api = Api(self.environment.get("DOCKER_HOST"))
+        api.remove(self.project)
+        with suppress(OSError), _opened(self.state_folder / "children.lock") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # a command that a killed switch left behind may be about to start something
+            api.remove(self.project)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    """Open a file, whatever it is."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def docker(*arguments: str, environment: Mapping[str, str] | None = None) -> str:
@@ -207,7 +223,7 @@ def asked_to_stop(lab: Lab, service: str) -> str:
 
 def wait_for_a_word(lab: Lab, folder: Path, service: str, **more: object) -> None:
     """Have a service get healthy at a word, so that a test has all the time it needs."""
-    check = {"test": ["CMD", "test", "-e", "/word"], "start_period": "10m", "start_interval": "100ms", **more}
+    check = {"test": ["CMD", "test", "-e", "/word"], "start_period": "10m", "start_interval": "500ms", **more}
     file = folder / f"{service}-waits.yaml"
     file.write_text(json.dumps({"services": {service: {"healthcheck": check}}}))
     lab.files = (*lab.files, str(file))

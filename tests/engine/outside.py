@@ -22,8 +22,10 @@ def furnish(folder: Path, project: str) -> None:
     (folder / "compose").mkdir(parents=True)
     shutil.copy(ROOT / "compose/audio-lab.yaml", folder / "compose")
     stand_in = (ROOT / "compose/stand-in.yaml").read_text().replace("start_interval: 100ms", "start_interval: 200ms")
+    stand_in = stand_in.replace("interval: 5s", "interval: 15s")
     for name in LIGHT:
-        stand_in = stand_in.replace(f"    command: [{name}]\n", f"    command: [{name}]\n    network_mode: none\n")
+        light = 'network_mode: none\n    security_opt: ["seccomp:unconfined"]'
+        stand_in = stand_in.replace(f"    command: [{name}]\n", f"    command: [{name}]\n    {light}\n")
     (folder / "compose/stand-in.yaml").write_text(stand_in)
     shutil.copy(ROOT / "rules.yaml", folder / "base.yaml")
     rules = (ROOT / "compose/stand-in.rules.yaml").read_text()

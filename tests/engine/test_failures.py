@@ -224,7 +224,9 @@ def health(lab: Lab, service: str) -> str:
     return lab.docker("inspect", "--format", "{{.State.Health.Status}}", lab.id_of(service)).strip()
 
 
-def test_what_was_paused_counts_as_ready_once_docker_calls_it_healthy(lab: Lab) -> None:
+def test_what_was_paused_counts_as_ready_once_docker_calls_it_healthy(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "often.yaml").write_text("services: {omni: {healthcheck: {interval: 1s}}}")
+    lab.files = (*lab.files, str(tmp_path / "often.yaml"))
     lab.run("audio", "omni")
     lab.docker("pause", lab.id_of("omni"))
     lab.run("audio", "omni")

@@ -99,7 +99,7 @@ def test_plain_compose_is_refused_in_the_middle_of_a_switch_and_after_one_that_w
 @pytest.fixture
 def slow(gated: Lab) -> Iterator["subprocess.Popen[str]"]:
     """A plain `docker compose up -d` of xtts, which waits until ollama is healthy; that it is at a word."""
-    check = {"test": ["CMD", "test", "-e", "/word"], "start_period": "10m", "start_interval": "100ms"}
+    check = {"test": ["CMD", "test", "-e", "/word"], "start_period": "10m", "start_interval": "500ms"}
     services = {"xtts": {"depends_on": {"ollama": {"condition": "service_healthy"}}}, "ollama": {"healthcheck": check}}
     (gated.folder / "slow.yaml").write_text(json.dumps({"services": services}))
     env = gated.folder / ".env"

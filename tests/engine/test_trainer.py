@@ -111,7 +111,7 @@ def test_a_training_that_switches_interrupt_learns_what_one_that_ran_through_lea
 ) -> None:
     instants = SystemRandom()
     uninterrupted.start(STEPS=str(STEPS))
-    lab.files = (*FILES, "compose/on-cpu.yaml")
+    lab.files = (*FILES, "compose/on-cpu.yaml", "tests/engine/asked_less.yaml")
     for _ in range(INTERRUPTIONS):
         lab.run("training", TRAINING_STEPS=str(STEPS))
         time.sleep(instants.uniform(0, 1.5))
@@ -309,7 +309,7 @@ def test_a_wrong_setting_is_named(trainer: Trainer, setting: dict[str, str], mes
 
 
 def test_a_training_that_has_no_step_left_ends_at_once_and_the_switch_says_so(lab: Lab) -> None:
-    lab.files = (*FILES, "compose/on-cpu.yaml")
+    lab.files = (*FILES, "compose/on-cpu.yaml", "tests/engine/asked_less.yaml")
     lab.run("training", TRAINING_STEPS="60")
     until(lambda: lab.running() == {})
     said = lab.run("training", TRAINING_STEPS="60")  # the same container: what the first run left is no sign of health

@@ -9,6 +9,7 @@ and what Compose makes of the files with it shows which profiles need it.
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from spark_mode.engine.endless import endless_files
@@ -69,9 +70,10 @@ def resolve_apart(flags: Sequence[str], socket: str, outline: Answer, fault: Con
     told = {profile: with_company(filter(None, [profile]), services) for profile in ("", *profiles)}
     unusable = _held_up(told, services, endless_files(drawn["services"]))
     told = {profile: company for profile, company in told.items() if profile not in unusable}
-    wanting = _wanting(flags, socket, told[""]) if "" in told else _Wanting({}, {})
+    wanting = _wanting(flags, socket, told[""]) if "" in told else _Wanting({}, {}, {})
+    left = {profile: company for profile, company in told.items() if profile not in wanting.answers}
     resolved: dict[str, Any] = {"name": drawn["name"], **{part: {} for part in _PARTS}}
-    for profile, answer in _answers(flags, socket, told, wanting.values):
+    for profile, answer in chain(wanting.answers.items(), _answers(flags, socket, left, wanting.values)):
         if said := wanting.needed_by(answer) or answer.complaint():
             unusable[profile] = said
         else:
@@ -93,10 +95,14 @@ def _held_up(told: Mapping[str, Sequence[str]], services: Mapping[str, Service],
 
 
 class _Wanting(NamedTuple):
-    """Variables that the files require and nobody has set: what Compose says of each, and a value that stands in for it."""
+    """Variables that the files require and nobody has set: what Compose says of each, and a value that stands in for it.
+
+    `answers` is how it resolves what has no profile, with all these values, where it was asked that.
+    """
 
     said: dict[str, str]
     values: dict[str, str]
+    answers: dict[str, Answer]
 
     def needed_by(self, answer: Answer) -> str | None:
         """Return what Compose said of the first variable whose stand-in an answer speaks of: what needs it cannot be used."""
@@ -106,13 +112,13 @@ class _Wanting(NamedTuple):
 
 def _wanting(flags: Sequence[str], socket: str, profiles: Sequence[str]) -> _Wanting:
     """Return the variables without which Compose resolves nothing, not even what does not need them."""
-    found = _Wanting({}, {})
+    found = _Wanting({}, {}, {})
     while len(found.said) < MOST_WANTING:
-        ((_, answer),) = _answers(flags, socket, {"": profiles}, found.values)
-        said = answer.complaint() or ""
+        asked = dict(_answers(flags, socket, {"": profiles}, found.values))
+        said = asked[""].complaint() or ""
         name = _REQUIRED.search(said)
         if name is None or name[1] in found.said:
-            break
+            return found._replace(answers=asked)
         found.said[name[1]] = said
         found.values[name[1]] = str(FIRST_STAND_IN + len(found.values))
     return found
