@@ -26,9 +26,9 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what has to be alone, and beside it with what needs no engine."""
+    """Begin with what has to be alone, and beside it with what needs no engine; what one process does all of precedes the rest."""
     turns = ("alone", "no engine", "private engine", "engine")
-    items.sort(key=lambda item: turns.index(_turn(item)))
+    items.sort(key=lambda item: (turns.index(_turn(item)), item.get_closest_marker("xdist_group") is None))
 
 
 def _turn(item: pytest.Item) -> str:
