@@ -26,7 +26,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what has to be alone, and beside it with what needs no engine; what one process does all of precedes the rest."""
+    """Begin with what is alone, and beside it with what needs no engine; what one process does all of precedes the rest."""
     turns = ("alone", "no engine", "private engine", "engine")
     items.sort(key=lambda item: (turns.index(_turn(item)), item.get_closest_marker("xdist_group") is None))
 

@@ -155,7 +155,7 @@ class Lab:
                 process.wait()
         api = Api(self.environment.get("DOCKER_HOST"))
         api.remove(self.project)
-        with suppress(OSError, KeyError), _opened(self.state_folder / "children.lock") as lock:  # some have no folder of their own
+        with suppress(OSError, KeyError), _opened(self.state_folder / "children.lock") as lock:  # some have no folder
             fcntl.flock(lock, fcntl.LOCK_EX)  # a command that a killed switch left behind may be about to start something
             api.remove(self.project)
 
