@@ -84,6 +84,7 @@ def engine() -> Iterator[PrivateEngine]:
 def kept_answer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What Compose answered about the stand-in lab: without it each test's first command asked anew, at 0.3 s of processor."""
     asked = Lab(PROJECT, tmp_path_factory.mktemp("asked"))
+    asked.down()
     asked.run("plan", "training")
     (answer,) = asked.state_folder.glob("compose-*.json")
     return answer

@@ -156,8 +156,16 @@ class Lab:
         api = Api(self.environment.get("DOCKER_HOST"))
         api.remove(self.project)
         with suppress(OSError, KeyError), _opened(self.state_folder / "children.lock") as lock:  # some have no folder
-            fcntl.flock(lock, fcntl.LOCK_EX)  # a command that a killed switch left behind may be about to start something
+            until(lambda: _is_free(lock))  # a command that a killed switch left behind may be about to start something
             api.remove(self.project)
+
+
+def _is_free(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @contextmanager
