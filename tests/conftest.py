@@ -3,6 +3,7 @@
 `make test` tries the same examples each time, `make test-deep` what is new.
 """
 
+import gc
 import os
 import signal
 from pathlib import Path
@@ -15,6 +16,8 @@ settings.load_profile("spark-mode")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # the tests run in the background
     signal.signal(signal.SIGINT, signal.default_int_handler)  # and what they start hears Ctrl-C, as at a terminal
+
+gc.set_threshold(50_000)  # what is simulated lives briefly: to collect it was a tenth of what the simulation takes
 
 ENGINE = Path(__file__).parent / "engine"
 

@@ -210,7 +210,7 @@ def test_calibrate_tells_what_the_stand_ins_hold(lab: Lab) -> None:
     for name, held in (("omni", OMNI), ("training", TRAINING)):
         assert abs(seen[name]["median_gb"] * 10**9 - held) <= max(held / 10, 50 * MB), seen
     table = lab.run("calibrate").out
-    assert "omni: {footprint: {planned: 0.5" in table
+    assert re.search(r"omni: \{footprint: (\{planned: )?0\.5", table), table  # a bare size where all starts took the same
     service = lab.run("status", "--format", "json").json["services"][0]
     assert service["service"] == "training"
     assert service["measured_gb"] is None or abs(service["measured_gb"] * 10**9 - TRAINING) <= TRAINING / 10
