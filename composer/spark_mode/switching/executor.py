@@ -81,6 +81,7 @@ class Executor:
         self._policies = RestartPolicies(self._doors.docker, self.attempt)
         self.sides = TwoSides(self.lab, self.attempt)
         self._models = HostedModels(self.lab, self._memory)
+        self._has_daemons = any(self._rules.daemon(name) for name in self._rules.hosts)  # what their clients load is unloaded
 
     @property
     def measured(self) -> tuple[Measurement, ...]:
@@ -101,7 +102,7 @@ class Executor:
         for beside in together(steps):
             if not any(isinstance(step, Create | Stop | Remove | Unload) for step in beside):  # which has gone by now
                 self.sides.coming = tuple(step.service for step in steps if isinstance(step, Start))
-            self._tick()
+            self._tick(hint=self._has_daemons and any(isinstance(step, Start) for step in beside))
             self.awaits = ""
             with self.attempt.steps(number, beside):
                 seen = self._carry_out(beside, seen)
