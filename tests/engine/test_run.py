@@ -128,7 +128,7 @@ def killed_once(who: str, lab: Lab, diary: Path, chance: random.Random) -> None:
     assert end.code in (code, 137 if who == "command" else -9), end
 
     def is_back() -> bool:
-        lab.run("recover", expect=None)  # refused while what was killed is seen to end: it is tried again
+        lab.run("recover")
         return set(lab.running()) == {"omni"}
 
     until(is_back)

@@ -28,7 +28,7 @@ class Trainer:
 
     def __init__(self, workshop: Workshop, name: str) -> None:
         self.workshop, self.name, self.folder = workshop, name, workshop.folder / name
-        self.there = f"/work/{name}"
+        self.there = f"/trainers/{name}"
         self._running: Running | None = None
         self.folder.mkdir()
 

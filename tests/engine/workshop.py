@@ -51,7 +51,7 @@ class Running:
 
 
 class Workshop:
-    """The container, by its name. What it has at /work is a folder of this machine."""
+    """The container, by its name. What it has at /trainers is a folder of this machine."""
 
     def __init__(self, name: str, folder: Path) -> None:
         self.name, self.folder = name, folder
@@ -65,7 +65,7 @@ class Workshop:
         """Start the trainer with a folder of the workshop, or a piece of Python in that folder."""
         log = self.folder / f"{self.number()}.log"
         log.touch()
-        there = f"/work/{folder}"
+        there = f"/trainers/{folder}"
         what = {} if code is None else {"code": code, "folder": there}
         request = {"environment": {"TRAINING_FOLDER": there} | environment, "log": log.name, **what}
         return Running(self, log, request)
@@ -90,7 +90,7 @@ class Workshop:
 def workshop(name: str) -> Iterator[Workshop]:
     """Have a workshop, of which nothing is left."""
     with tempfile.TemporaryDirectory(prefix="spark-mode-test-") as folder:
-        options = [*OFFLINE, *PROGRAM, *DISKS, "--init", "--env", "OMP_NUM_THREADS=1", "--volume", f"{folder}:/work"]
+        options = [*OFFLINE, *PROGRAM, *DISKS, "--init", "--env", "OMP_NUM_THREADS=1", "--volume", f"{folder}:/trainers"]
         program = f"{Path(__file__).with_name('workshop_program.py')}:/workshop.py:ro"
         try:
             docker("run", "--detach", "--name", name, *options, "--volume", program, IMAGE, "-W", "ignore", "/workshop.py")

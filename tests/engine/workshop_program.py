@@ -17,7 +17,7 @@ import torch
 import torch._dynamo  # which an optimiser imports
 import torch._inductor.config  # which deterministic algorithms import
 
-FOLDER = Path("/work")
+FOLDER = Path("/trainers")
 
 
 def run(request: dict[str, Any]) -> int:

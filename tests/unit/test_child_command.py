@@ -10,7 +10,8 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PosixPath
+from typing import Self
 
 import pytest
 
@@ -286,3 +287,19 @@ def test_in_a_shell_ctrl_z_stops_it_and_us_and_fg_continues_both(tmp_path: Path)
     shell.shows(b"code 4")
     shell.types(b"exit\n")
     shell.ends()
+
+
+def test_a_group_whose_dead_leader_is_buried_between_two_looks_does_not_run() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], process_group=0)
+    began = process_began(child.pid) or 0
+
+    class Buried(PosixPath):
+        """Shows the processes as they are once the dead one is buried."""
+
+        def iterdir(self) -> Iterator[Self]:
+            child.wait()
+            yield from super().iterdir()
+
+    child.kill()
+    until(lambda: process_began(child.pid) is None)  # a zombie, which the kernel knows its group by
+    assert not group_runs(child.pid, began, Buried("/proc"))

@@ -102,7 +102,7 @@ def test_the_program_itself_is_removed_by_what_has_installed_it(prefix: str, com
     [
         ("/home/ann/.local/bin/spark-mode", "first, once: sudo /home/ann/.local/bin/spark-mode setup --shared"),
         ("/home/ann o/bin/spark-mode", "first, once: sudo '/home/ann o/bin/spark-mode' setup --shared"),
-        ("/work/spark_mode/cli/__main__.py", "first, once: sudo spark-mode setup --shared"),
+        ("/elsewhere/spark_mode/cli/__main__.py", "first, once: sudo spark-mode setup --shared"),
     ],
 )
 def test_advice_to_use_sudo_is_what_sudo_finds(program: str, said: str, tmp_path: Path) -> None:

@@ -34,7 +34,9 @@ def group_runs(leader: int, began: int, processes: Path = PROCESSES) -> bool:
         return False
     seen = [fields for one in processes.iterdir() if one.name.isdigit() and (fields := stat_of(int(one.name), processes))]
     mine = [fields for fields in seen if int(fields[2]) == leader]
-    return any(fields[0] not in ("Z", "X") for fields in mine) or not mine  # where none can be seen they are another user's
+    if mine:
+        return any(fields[0] not in ("Z", "X") for fields in mine)
+    return _is_group(leader)  # where none can be seen they are another user's, or the last one was buried meanwhile
 
 
 def _is_group(leader: int) -> bool:
