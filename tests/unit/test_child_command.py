@@ -8,7 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PosixPath
 from typing import Self
@@ -296,7 +296,7 @@ def test_a_group_whose_dead_leader_is_buried_between_two_looks_does_not_run() ->
     class Buried(PosixPath):
         """Shows the processes as they are once the dead one is buried."""
 
-        def iterdir(self) -> Iterator[Self]:
+        def iterdir(self) -> Generator[Self, None, None]:
             child.wait()
             yield from super().iterdir()
 
