@@ -10,7 +10,6 @@ from pathlib import Path
 
 from documents.spark import terminal
 from spark_mode.cli.ending import addresses, summary
-from spark_mode.cli.local_time import local_times
 from spark_mode.cli.matrix import matrix_text
 from spark_mode.cli.show_budget import budget_text
 from spark_mode.cli.show_calibration import calibration_text
@@ -33,6 +32,7 @@ from spark_mode.planning.rollback import rollback
 from spark_mode.planning.together import modes_together
 from spark_mode.reporting.finding import Finding
 from spark_mode.reporting.history import Event
+from spark_mode.reporting.local_time import local_times
 from spark_mode.reporting.resources import Addition, Item, Resources, sharing
 from spark_mode.reporting.status_model import ModeChange, ModelStatus, ServiceStatus, Status
 from spark_mode.switching.report import Report

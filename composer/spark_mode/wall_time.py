@@ -15,3 +15,15 @@ def seconds_since(moment: str) -> float | None:
     except ValueError:
         return None
     return max(0.0, (datetime.now(UTC) - then).total_seconds()) if then.year > 1 else None
+
+
+def age(seconds: float) -> str:
+    """Write a span of time as people do: `42 s`, `5 min`, `3 h 10 min`, `2 d 4 h`."""
+    whole = int(max(0.0, seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min"
+    if whole < 86400:
+        return f"{whole // 3600} h {whole % 3600 // 60} min"
+    return f"{whole // 86400} d {whole % 86400 // 3600} h"

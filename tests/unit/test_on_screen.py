@@ -11,10 +11,10 @@ import pytest
 
 from spark_mode.cli.completion import complete
 from spark_mode.cli.emphasis import emphasised
-from spark_mode.cli.local_time import day_of, local_times
 from spark_mode.cli.main import cli
 from spark_mode.cli.on_screen import on_screen
 from spark_mode.cli.sign import LOOKING, Sign
+from spark_mode.reporting.local_time import day_of, local_times
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 7, 1, 0, 30, tzinfo=BERLIN)

@@ -4,9 +4,9 @@ from typing import TextIO
 
 from spark_mode.cli.emphasis import emphasised
 from spark_mode.cli.for_sudo import for_sudo
-from spark_mode.cli.local_time import local_times
 from spark_mode.cli.tables import terminal_width, within
 from spark_mode.readable import readable_lines
+from spark_mode.reporting.local_time import local_times
 
 
 def on_screen(text: str, stream: TextIO) -> str:

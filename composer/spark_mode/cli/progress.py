@@ -15,7 +15,7 @@ from spark_mode.cli.emphasis import emphasised
 from spark_mode.cli.on_screen import on_screen
 from spark_mode.cli.sign import ERASE, Sign
 from spark_mode.cli.step_rows import StepRows
-from spark_mode.cli.tables import age, shortened_to, terminal_width
+from spark_mode.cli.tables import shortened_to, terminal_width
 from spark_mode.errors import Interrupted
 from spark_mode.lab.size import gb_text
 from spark_mode.planning.plan import Plan, Step, StoppedTraining
@@ -23,7 +23,7 @@ from spark_mode.planning.step_words import action_said, subject_said
 from spark_mode.readable import readable, readable_lines
 from spark_mode.switching.report import Confirm
 from spark_mode.switching.watcher import Watcher
-from spark_mode.wall_time import seconds_since
+from spark_mode.wall_time import age, seconds_since
 
 if TYPE_CHECKING:
     from rich.status import Status

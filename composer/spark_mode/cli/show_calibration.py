@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from spark_mode.cli.local_time import day_of
 from spark_mode.cli.tables import columns
 from spark_mode.journal.measurements import Footprints
 from spark_mode.lab.size import gb_text
+from spark_mode.reporting.local_time import day_of
 
 STEP = 10**7
 """Sizes for rules.yaml are rounded up to so many bytes."""

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 
-from spark_mode.cli.tables import age, columns
+from spark_mode.cli.tables import columns
 from spark_mode.lab.few import few
 from spark_mode.lab.joined import untold
 from spark_mode.lab.size import GB, gb_text
 from spark_mode.planning.mode import mode_said
 from spark_mode.readable import readable
 from spark_mode.reporting.status_model import ModelStatus, ServiceStatus, Status
-from spark_mode.wall_time import seconds_since
+from spark_mode.wall_time import age, seconds_since
 
 LONGEST_BAR, SHORTEST_BAR = 40, 10
 PROJECTS, NAMES = 5, 5

@@ -133,15 +133,3 @@ def _broken(text: str, width: int, indent: str, words_stay_whole: bool = False) 
     from textwrap import wrap  # only where something is too long
 
     return wrap(text, width, subsequent_indent=indent, break_long_words=not words_stay_whole, break_on_hyphens=False)
-
-
-def age(seconds: float) -> str:
-    """Write a span of time as people do: `42 s`, `5 min`, `3 h 10 min`, `2 d 4 h`."""
-    whole = int(max(0.0, seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min"
-    if whole < 86400:
-        return f"{whole // 3600} h {whole % 3600 // 60} min"
-    return f"{whole // 86400} d {whole % 86400 // 3600} h"

@@ -14,6 +14,7 @@ from spark_mode.planning.doubts import doubts
 from spark_mode.planning.mode import long_runs, mode_services, violations
 from spark_mode.planning.observed import Command, Container, Observed, running_workload
 from spark_mode.planning.orphans import orphans
+from spark_mode.planning.pressure import frees
 from spark_mode.planning.request import Request, mode_requests
 from spark_mode.reporting.history import history
 from spark_mode.reporting.status_model import ModeChange, ModelStatus, ServiceStatus, Status
@@ -28,9 +29,9 @@ GROWN = 0.1
 """By what share of its planned memory a service may grow before it is worth a note."""
 
 
-def status(session: Session) -> Status:
-    """Look, and return what is there. Raises EngineUnavailable when the engine cannot be asked."""
-    observed = session.observe()
+def status(session: Session, observed: Observed | None = None) -> Status:
+    """Look, and return what is there; of what was `observed` where that is given. Raises EngineUnavailable."""
+    observed = observed or session.observe()
     rules, owed = session.rules, dict(_disarmed(session, observed))
     mode = session.mode(observed)
     records = read_measurements(session.measurements_path)
@@ -235,4 +236,13 @@ def _change(request: Request, session: Session, observed: Observed) -> ModeChang
         return ModeChange(request=str(request), refused=error.message)
     going = (*(one.name for one in plan.preemptions or ()), *(step.subject for step in plan.steps if step.action == "stop"))
     stops = tuple(dict.fromkeys(going))
-    return ModeChange(request=plan.request, stops=stops, refused=plan.refusal.message if plan.refusal else None)
+    refused = plan.refusal.message if plan.refusal else None
+    return ModeChange(request=plan.request, stops=stops, refused=refused, frees=_frees(stops, observed, session.rules))
+
+
+def _frees(stops: Sequence[str], observed: Observed, rules: Rules) -> int:
+    """Return the bytes that stops are expected to give back; a model that goes with its host counts once, with the host."""
+    services = [name for name in stops if name in observed.active_services]
+    hosts = {rules.host_of_service(name) for name in services}
+    models = [one for name in stops if (one := rules.workloads.get(name)) and one.model and one.host not in hosts]
+    return sum(frees(name, observed, rules) for name in services) + sum(one.footprint.planned for one in models)

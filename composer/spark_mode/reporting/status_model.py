@@ -44,11 +44,16 @@ class ModelStatus(Frozen):
 
 
 class ModeChange(Frozen):
-    """What another mode would do now: what it stops, or why it is refused."""
+    """What another mode would do now: what it stops and the bytes that this `frees`, or why it is refused."""
 
     request: str
     stops: tuple[str, ...] = ()
     refused: str | None = None
+    frees: int = 0
+
+    def as_json(self) -> dict[str, object]:
+        """Return the stable JSON form; sizes in GB."""
+        return {"request": self.request, "stops": self.stops, "refused": self.refused, "frees_gb": gb(self.frees)}
 
 
 class Status(Frozen):
@@ -132,7 +137,7 @@ class Status(Frozen):
             "violations": list(self.violations),
             "foreign": list(self.foreign),
             "others": sorted(name for names in self.others.values() for name in names),
-            "changes": [one.model_dump() for one in self.changes],
+            "changes": [one.as_json() for one in self.changes],
             "switching": self.switching,
             "interrupted": self.interrupted,
             "restores": self.restores,
