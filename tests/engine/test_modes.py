@@ -123,3 +123,19 @@ def test_the_witness_reckons_overlap_by_container(moments: list[tuple[int, str, 
     seen = [Moment(*one) for one in moments]
     assert overlap_ms(seen) == milliseconds
     assert starts(seen, "training") == 1
+
+
+def test_a_plan_that_was_confirmed_is_carried_out_and_no_other_one(lab: Lab) -> None:
+    lab.run("audio", "omni")
+    digest = lab.run("plan", "training", "--format", "json").json["digest"]
+    assert lab.run("plan", "training", "--format", "json").json["digest"] == digest
+    lab.compose("up", "--detach", "--no-deps", "whisper")
+    before = lab.running()
+    refused = lab.run("training", "--yes", "--expect", digest, expect=4)
+    assert "it stops omni, whisper; nothing was touched" in " ".join(refused.err.split())
+    lab.run("plan", "training", "--expect", digest, expect=4)
+    lab.run("training", "--expect", "none", expect=2)
+    assert lab.running() == before
+    now = lab.run("plan", "training", "--format", "json").json["digest"]
+    lab.run("training", "--yes", "--expect", now)
+    assert set(lab.running()) == {"training"}

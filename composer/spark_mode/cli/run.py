@@ -63,7 +63,7 @@ def run(
     if options["dry_run"]:
         from spark_mode.cli.show_plan import show_plan
 
-        show_plan(cli_options, session.plan(request))
+        show_plan(cli_options, session.plan(request), options["expect"])
         return
     folder = click.get_current_context().meta.get(TYPED_IN)
     _require_runnable(words, session, folder)

@@ -3,17 +3,21 @@
 from spark_mode.cli.context import CliOptions
 from spark_mode.cli.tables import columns
 from spark_mode.lab.size import gb_text
+from spark_mode.planning.digest import digest_of
 from spark_mode.planning.plan import Plan
 from spark_mode.planning.step_words import rows_said
 from spark_mode.switching.admitted import refuse
+from spark_mode.switching.agreement import Agreement
+from spark_mode.switching.report import SwitchOptions
 
 
-def show_plan(cli_options: CliOptions, plan: Plan) -> None:
-    """Print a plan. Raises the error of its refusal, after its JSON, so that a plan exits as the switch would."""
+def show_plan(cli_options: CliOptions, plan: Plan, expect: str | None = None) -> None:
+    """Print a plan. Raises what the switch would, after the plan: its refusal, or that it is not the one with this digest."""
     if plan.refusal is None or cli_options.format == "json":
-        cli_options.screen(plan.as_json(), lambda width: plan_text(plan, width))
+        cli_options.screen({**plan.as_json(), "digest": digest_of(plan)}, lambda width: plan_text(plan, width))
     if plan.refusal:
         raise refuse(plan.refusal)
+    Agreement(SwitchOptions(expect=expect), None, ()).require_expected(plan)
 
 
 def plan_text(plan: Plan, width: int | None = None) -> str:

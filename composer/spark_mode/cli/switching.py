@@ -1,5 +1,6 @@
 """What the verbs that switch have in common: their options, the one question, and how a switch is shown."""
 
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -23,6 +24,15 @@ _OF_REQUEST = {"force": "force", "drop_caches": "drop_caches", "ready_seconds": 
 """Fields of a request and the options that set them."""
 
 
+def _digest(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Return a digest as it was typed. Raises BadParameter for what is none."""
+    from spark_mode.planning.digest import FORM
+
+    if value is not None and not re.fullmatch(FORM, value):
+        raise click.BadParameter("this is no digest of a plan; spark-mode plan … --format json has it", ctx, param)
+    return value
+
+
 wait_option = click.option(
     "--wait",
     type=float,
@@ -42,6 +52,12 @@ _OPTIONS = {
         "and without this option only `up` refuses.",
     ),
     "--wait": wait_option,
+    "--expect": click.option(
+        "--expect",
+        metavar="DIGEST",
+        callback=_digest,
+        help="Only if the plan still has this digest, which `plan --format json` shows.",
+    ),
     "--with": click.option("--with", "extra", multiple=True, metavar="NAME", help="Also this workload or model."),
     "--hold": click.option("--hold", is_flag=True, help="Have no other switch stop it, until it ends or is released."),
     "--timeout": click.option(
@@ -56,7 +72,7 @@ _OPTIONS = {
         "--drop-caches", is_flag=True, help="Have the kernel give the page cache back before the start; needs root."
     ),
 }
-_EVERY = ("--dry-run", "--yes", "--no-input", "--wait")
+_EVERY = ("--dry-run", "--yes", "--no-input", "--wait", "--expect")
 ADDS = ("--with", "--hold")
 """Options of a switch to which something can be added, and which can be held."""
 STARTS = ("--timeout", "--no-restore", "--force", "--drop-caches")
@@ -82,7 +98,7 @@ def carry_out(cli_options: CliOptions, session: "Session", request: "Request", o
     if options["dry_run"]:
         from spark_mode.cli.show_plan import show_plan
 
-        show_plan(cli_options, session.plan(request))
+        show_plan(cli_options, session.plan(request), options["expect"])
         return
     from spark_mode.cli.progress import watcher_for
     from spark_mode.switching.transaction import Transaction
@@ -108,6 +124,7 @@ def switch_options_of(options: dict[str, Any]) -> "SwitchOptions":
         no_input=options["no_input"],
         hold=options.get("hold", False),
         then=bool(options.get("then")),
+        expect=options["expect"],
     )
 
 

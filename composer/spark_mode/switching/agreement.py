@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from spark_mode.errors import Interrupted, Refused
 from spark_mode.planning.conflict_policy import Victim
+from spark_mode.planning.digest import what_changed
 from spark_mode.planning.plan import Plan
 from spark_mode.switching.report import Confirm, SwitchOptions
 from spark_mode.switching.untouched import untouched
@@ -33,6 +34,7 @@ class Agreement:
     def __init__(self, options: SwitchOptions, confirm: Confirm | None, enforced: Sequence[Victim]) -> None:
         self._options, self._confirm, self._enforced = options, confirm, enforced
         self._services: frozenset[str] | None = None
+        self._expected = options.expect
 
     def ask(self, plan: Plan) -> None:
         """Agree to what a plan stops.
@@ -66,6 +68,18 @@ class Agreement:
             raise Refused(f"{names} started meanwhile and would be stopped", "look at it and ask again")
 
     def require(self, plan: Plan) -> None:
-        """See, under the lock, that a plan stops nothing more than was agreed to. Raises Unasked."""
+        """See, under the lock, that a plan is what was agreed to, and stops nothing more. Raises Unasked, and Refused.
+
+        What the rules had stopped at once has changed the plan, and what is done after it belongs to the same request.
+        """
+        if not self._enforced:
+            self.require_expected(plan)
         if not self._options.yes and any(one.service not in (self._services or ()) for one in plan.stops_training):
             raise Unasked(plan)
+        self._expected = None
+
+    def require_expected(self, plan: Plan) -> None:
+        """See that a plan is the one that was agreed to by its digest, where one was. Raises Refused, naming what changed."""
+        if self._expected and (changed := what_changed(self._expected, plan)):
+            message = f"the plan is another one by now: {changed}; {untouched(self._enforced, 'was touched')}"
+            raise Refused(message, f"see the new one: spark-mode plan {plan.request}")

@@ -11,6 +11,7 @@ class SwitchOptions(Frozen):
 
     `hold` protects what then runs from other switches. `then` has what ran before come back when training has ended.
     `only_after` is the switch that must be the last one still: this one follows it by itself, and nobody is asked.
+    `expect` is the digest of the plan that was agreed to: no other one is carried out.
     """
 
     wait_seconds: float | None = 0.0
@@ -20,6 +21,7 @@ class SwitchOptions(Frozen):
     hold: bool = False
     then: bool = False
     only_after: str | None = None
+    expect: str | None = None
 
 
 class Report(Frozen):

@@ -173,18 +173,35 @@ class Transaction:
         if session.read_again():
             self._watcher.warned("the Compose files or rules.yaml changed meanwhile, so the plan is made again")
         require_understood(session.journal_state, request)
+        if self._options.expect:
+            self._require_as_shown(request)
         if session.journal_state.unfinished and (report := self._recover_first(request, session.journal_state.unfinished, lock)):
             return report
         self._bring_back_first(request, lock)
-        if request.verb == "restore":
-            asked = session.restore_request().without(self._left_out, session.rules)
-            request = request.model_copy(update=asked.model_dump(include={"names", "extra", "variants", "beside"}))
+        request = self._as_of_now(request)
         self._require_last()
         before = self._one_side(meant_by(request, session.project, session.rules))
         plan = admitted(session, request, before)
         self._agreement.require(plan)
         self._watcher.planned(plan)
         return self._carry_out(request, plan, before) if plan.steps else self._unchanged(request, plan, before)
+
+    def _require_as_shown(self, request: Request) -> None:
+        """See, before anything is done, that the plan which was agreed to by its digest is all that would be. Raises Refused."""
+        session = self._session
+        if cut_off := session.journal_state.unfinished:
+            raise Refused(f"{cut_off}; that is recovered first, and nothing was touched", "recover it: spark-mode recover")
+        if request.verb != "restore" and session.owes_restore:
+            message = "a command has ended, and what ran before comes back first: nothing was touched"
+            raise Refused(message, "have it come back: spark-mode recover")
+        self._agreement.require_expected(admitted(session, self._as_of_now(request), session.observe()))
+
+    def _as_of_now(self, request: Request) -> Request:
+        """Return a request with what it means by now: to `restore` is what the last switch has ended."""
+        if request.verb != "restore":
+            return request
+        asked = self._session.restore_request().without(self._left_out, self._session.rules)
+        return request.model_copy(update=asked.model_dump(include={"names", "extra", "variants", "beside"}))
 
     def _bring_back_first(self, request: Request, lock: Lock) -> None:
         """Have what ran before a command come back that has ended and nobody saw to it: `restore` does just that by itself.
