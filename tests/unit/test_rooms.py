@@ -23,9 +23,12 @@ BELOW = {
     "switching": {"session", "journal", "sharing", "engine", "planning", "lab"},
     "reporting": {"session", "journal", "sharing", "engine", "planning", "init", "lab"},
     "enforcement": {"reporting", "switching", "session", "journal", "sharing", "engine", "planning", "lab"},
-    "cli": {"enforcement", "reporting", "switching", "session", "journal", "sharing", "planning", "init", "lab"},
+    "page": {"enforcement", "reporting", "switching", "session", "journal", "sharing", "planning", "init", "lab"},
+    "cli": {"page", "enforcement", "reporting", "switching", "session", "journal", "sharing", "planning", "init", "lab"},
 }
 """What each room may know, besides itself and what lies outside of all rooms."""
+WEB = {"starlette", "uvicorn", "jinja2", "h11"}
+"""What only the extra `page` brings."""
 PURE = {"errors", "frozen", "readable"}
 OUTSIDE = {*PURE, "__version__", "plain_file", "atomic_file", "wall_time"}
 
@@ -62,3 +65,12 @@ def test_a_pure_room_touches_nothing_and_reads_no_clock(path: Path) -> None:
 def test_no_import_goes_round_in_a_circle() -> None:
     modules = {".".join(("spark_mode", *path.relative_to(PACKAGE).with_suffix("").parts)): path for path in FILES}
     TopologicalSorter({name: imports(path) & modules.keys() for name, path in modules.items()}).prepare()
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_the_page_and_what_it_needs_are_imported_by_its_verb_alone(path: Path) -> None:
+    if path.parent.name == "page" or path == PACKAGE / "cli" / "page.py":
+        return
+    found = imports(path)
+    assert {name.split(".")[0] for name in found} & WEB == set()
+    assert not any(name.startswith("spark_mode.page") for name in found)

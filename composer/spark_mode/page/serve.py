@@ -1,0 +1,125 @@
+"""The page's server: where it listens, how long it waits for whom, and how it ends."""
+
+import asyncio
+import errno
+import os
+import signal
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import h11
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from spark_mode.page.door import HEADERS, LARGEST
+from spark_mode.page.peer import uid_of
+
+HEAD_SECONDS = 10.0
+"""How long a request's first lines may take, and how long a connection may say nothing."""
+END_SECONDS = 2
+"""How long what is still being answered may take once the page ends."""
+MOST = 64
+MOST_OF_OTHERS = 8
+"""Connections at once; those of other users, who are told that the page is not theirs, are counted apart."""
+
+
+class Connection(H11Protocol):
+    """A connection of which is known who holds the other end, and which does not wait for ever."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        super().connection_made(transport)
+        self.peer = uid_of(transport.get_extra_info("socket"))
+        self.app_state = {**self.app_state, "peer": self.peer}
+        self.is_ours = self.peer in (0, os.geteuid())
+        beside = [one for one in self.connections if isinstance(one, Connection) and one.is_ours == self.is_ours]
+        if len(beside) > (MOST if self.is_ours else MOST_OF_OTHERS):
+            transport.abort()
+        self._wait_for_a_request()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self.deadline.cancel()
+        self._wait_for_a_request()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP, as the door would."""
+        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            self.transport.close()  # it came in the middle of an answer
+            return
+        headers = [*HEADERS.items(), ("Content-Type", "text/plain; charset=utf-8"), ("Connection", "close")]
+        for event in (h11.Response(status_code=400, headers=headers), h11.Data(data=msg.encode()), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self.deadline.cancel()
+
+    def _wait_for_a_request(self) -> None:
+        self.deadline = self.loop.call_later(HEAD_SECONDS, self._close_if_nothing_is_asked)
+
+    def _close_if_nothing_is_asked(self) -> None:
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.close()
+
+
+class Server(uvicorn.Server):
+    """A server that sleeps until it is told to end, by SIGTERM or Ctrl-C, and ends as what went well."""
+
+    async def main_loop(self) -> None:
+        """Wait for the end; uvicorn's own looks ten times a second whether it has come."""
+        ending, loop = asyncio.Event(), asyncio.get_running_loop()
+        for one in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(one, ending.set)
+        await ending.wait()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def serve(page: ASGIApp, sockets: Sequence[socket.socket]) -> None:
+    """Serve the page at these sockets until SIGTERM or Ctrl-C. No request is logged: an address may hold a link's token."""
+    config = uvicorn.Config(
+        page,
+        http=Connection,
+        ws="none",
+        lifespan="on",
+        loop="asyncio",
+        log_config=None,
+        log_level="error",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,
+        timeout_graceful_shutdown=END_SECONDS,
+        h11_max_incomplete_event_size=LARGEST,
+    )
+    asyncio.run(Server(config).serve(list(sockets)))
+
+
+def loopback(port: int) -> list[socket.socket]:
+    """Listen at a port of both loopback addresses: at one that was left free somebody else could listen as `localhost`.
+
+    With port 0 the kernel chooses one that is free at the first.
+    """
+    first = _listening(socket.AF_INET, "127.0.0.1", port)
+    try:
+        return [first, _listening(socket.AF_INET6, "::1", first.getsockname()[1])]
+    except OSError as error:
+        if error.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):  # which a machine without IPv6 says
+            first.close()
+            raise
+        return [first]
+
+
+def _listening(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
+    listening = socket.socket(family)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if family == socket.AF_INET6:
+        listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    listening.bind((host, port))
+    listening.listen()
+    return listening
