@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,13 +27,14 @@ TYPED_IN = "spark_mode.typed_in"
 """What a context keeps: the directory in which the command was typed, where `-C` names another one."""
 VARIABLE = "_SPARK_MODE_COMPLETE"
 """With what a shell asks what may come next."""
+FORMATS = ("table", "json", "jsonl")
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 
 class CliOptions:
     """The global options. `exit_code` is what a verb that printed a result asks for; `lab` names the lab in hand in a line.
 
-    `sign` says meanwhile that something is done.
+    `sign` says meanwhile that something is done. `outcome` is how a switch ended, as the journal has it.
     """
 
     def __init__(self) -> None:
@@ -43,6 +44,7 @@ class CliOptions:
         self.exit_code = 0
         self.printed = False
         self.lab = ""
+        self.outcome: str | None = None
         self.sign = Sign()
 
     @classmethod
@@ -155,8 +157,17 @@ class CliOptions:
         """Print a result that is copied or read by programs: its JSON form, or the text that `text` makes, unbroken."""
         self._print(data, lambda: readable_lines(text()))
 
+    @property
+    def is_json(self) -> bool:
+        """Whether programs read what is printed."""
+        return self.format in ("json", "jsonl")
+
+    def as_json(self, data: Any) -> str:
+        """Return data as JSON; where events stand a line each, it is in a line, too."""
+        return json.dumps(data, indent=2 if self.format == "json" else None)
+
     def _print(self, data: Any, text: Callable[[], str]) -> None:
-        said = json.dumps(data, indent=2) if self.format == "json" else text()
+        said = self.as_json(data) if self.is_json else text()
         self.sign.gone()
         try:
             click.echo(said)
@@ -167,8 +178,12 @@ class CliOptions:
         self.printed = True
 
 
-def output_options(command: Verb) -> Verb:
+def output_options(command: Verb, formats: Sequence[str] = FORMATS[:2]) -> Verb:
     """Show --format and --quiet with the verb too; wherever they stand, they are read before it (`anywhere.py`)."""
-    formats = click.Choice(["table", "json"])
-    command = click.option("--format", type=formats, expose_value=False, help="How to print.")(command)
+    command = click.option("--format", type=click.Choice(formats), expose_value=False, help="How to print.")(command)
     return click.option("--quiet", is_flag=True, expose_value=False, help="No progress.")(command)
+
+
+def event_options(command: Verb) -> Verb:
+    """Show them with a verb that tells what happens as it happens."""
+    return output_options(command, FORMATS)

@@ -4,7 +4,6 @@
 """
 
 import gc
-import json
 import os
 import sys
 from contextlib import suppress
@@ -17,8 +16,9 @@ import click
 from spark_mode import __version__
 from spark_mode.cli.anywhere import takes_value, to_the_front
 from spark_mode.cli.best_effort_stream import BestEffortStream
-from spark_mode.cli.context import TYPED_IN, VARIABLE, CliOptions
+from spark_mode.cli.context import FORMATS, TYPED_IN, VARIABLE, CliOptions
 from spark_mode.cli.docker_plugin import own_arguments
+from spark_mode.cli.end_event import end_event
 from spark_mode.errors import SparkModeError, UsageFault
 from spark_mode.lab.verbs import GROUPS, VERBS
 from spark_mode.readable import readable
@@ -139,7 +139,7 @@ def _go_to(ctx: click.Context, param: click.Parameter, value: str | None) -> str
 @click.option("-p", "--project-name", metavar="NAME", help="Compose's project name.")
 @click.option("--env-file", "env_files", multiple=True, is_eager=True, metavar="FILE", help="An environment file for Compose.")
 @click.option("--rules", is_eager=True, metavar="FILE", help="The rules file; else rules.yaml near the Compose file.")
-@click.option("--format", "format", type=click.Choice(["table", "json"]), default="table", help="How to print results.")
+@click.option("--format", "format", type=click.Choice(FORMATS), default="table", help="How to print results.")
 @click.option("--quiet", is_flag=True, help="No progress; only results, warnings and errors.")
 @click.version_option(__version__, prog_name="spark-mode")
 def cli(**_: Any) -> None:
@@ -212,10 +212,11 @@ def _say(cli_options: CliOptions, message: str, hint: str | None, code: int) -> 
     cli_options.sign.gone()
     out.write(on_screen(f"spark-mode: {message}" + (f"\n  → {hint}" if hint else ""), sys.stderr) + "\n")
     out.flush()
-    if cli_options.format == "json" and not cli_options.printed:
-        BestEffortStream(sys.stdout).write(
-            f"{json.dumps({'error': {'message': message, 'hint': hint, 'exit_code': code}}, indent=2)}\n"
-        )
+    if cli_options.is_json and not cli_options.printed:
+        data: dict[str, Any] = {"error": {"message": message, "hint": hint, "exit_code": code}}
+        if cli_options.format == "jsonl":
+            data = end_event(code, data, cli_options.outcome)
+        BestEffortStream(sys.stdout).write(f"{cli_options.as_json(data)}\n")
 
 
 def _leave(code: int) -> NoReturn:

@@ -21,14 +21,11 @@ from spark_mode.lab.size import gb_text
 from spark_mode.planning.plan import Plan, Step, StoppedTraining
 from spark_mode.planning.step_words import action_said, subject_said
 from spark_mode.readable import readable, readable_lines
-from spark_mode.switching.report import Confirm
 from spark_mode.switching.watcher import Watcher
 from spark_mode.wall_time import age, seconds_since
 
 if TYPE_CHECKING:
     from rich.status import Status
-
-    from spark_mode.cli.context import CliOptions
 
 
 class Lines(Watcher):
@@ -143,9 +140,7 @@ class Screen(Lines):
 
     def failed(self, reason: str) -> None:
         """Leave the row of the step that failed, with its reason in the place of its cause."""
-        of = next((one for one, (step, _) in self._running.items() if reason.startswith(f"{step.subject} ")), None)
-        number = of or max(self._running, default=0)
-        if number:
+        if number := which_failed(reason, self._running):
             self._is_told, (step, _) = True, self._running[number]
             self._ended("✗", number, step, reason.splitlines()[0])
         self._running.clear()
@@ -167,17 +162,10 @@ class Screen(Lines):
             self._status = None
 
 
-def watcher_for(cli_options: "CliOptions") -> tuple[Lines, Confirm | None]:
-    """Return who follows a switch, and who answers the one question: nobody without a terminal."""
-    terminal = BestEffortStream(sys.stderr).isatty()
-    sign = cli_options.sign
-    watcher = Screen(sign) if terminal and not cli_options.quiet else Lines(cli_options.quiet, sign)
-
-    def confirm(training: tuple[StoppedTraining, ...]) -> bool:
-        sign.gone()
-        return ask(training)
-
-    return watcher, confirm if terminal and BestEffortStream(sys.stdin).isatty() else None
+def which_failed(reason: str, running: Mapping[int, tuple[Step, float]]) -> int:
+    """Return the number of the step that a reason tells of: it names what it is about; else the last one that runs, else 0."""
+    named = (number for number, (step, _) in running.items() if reason.startswith(f"{step.subject} "))
+    return next(named, max(running, default=0))
 
 
 def ask(training: tuple[StoppedTraining, ...]) -> bool:

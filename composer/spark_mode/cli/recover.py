@@ -2,18 +2,18 @@
 
 import click
 
-from spark_mode.cli.context import CliOptions, output_options
+from spark_mode.cli.context import CliOptions, event_options
 from spark_mode.cli.switching import WITHOUT_END, show_report, wait_option
 
 
 @click.command()
 @wait_option
-@output_options
+@event_options
 @click.pass_obj
 def recover(cli_options: CliOptions, wait: float) -> None:
     """Finish a switch that was cut off, or bring back what ran before it, whichever is safe."""
     session = cli_options.session()
-    from spark_mode.cli.progress import watcher_for  # after Compose was asked
+    from spark_mode.cli.follower import watcher_for  # after Compose was asked
     from spark_mode.switching.report import SwitchOptions
     from spark_mode.switching.transaction import Transaction
 

@@ -11,7 +11,7 @@ from spark_mode.cli.context import CliOptions, output_options
 def release(cli_options: CliOptions) -> None:
     """Let other switches stop what --hold protects."""
     session = cli_options.session(need_project=False)
-    from spark_mode.cli.progress import watcher_for  # after Compose was asked
+    from spark_mode.cli.follower import watcher_for  # after Compose was asked
     from spark_mode.switching.holding import release_holds
 
     watcher, _ = watcher_for(cli_options)

@@ -75,10 +75,10 @@ def _run(
 ) -> int:
     """Return the exit code of the command. What prevents that what ran before comes back is said, and changes nothing of it."""
     from spark_mode.cli.ending import summary
-    from spark_mode.cli.progress import watcher_for
+    from spark_mode.cli.follower import watcher_for
     from spark_mode.switching.foreground import LATER, child, run_in_foreground
 
-    watcher, confirm = watcher_for(cli_options)
+    watcher, confirm = watcher_for(cli_options, own_output=False)
     watcher.names(cli_options.lab)
     may_be_interrupted()
     ran = run_in_foreground(

@@ -13,7 +13,7 @@ from spark_mode.switching.report import SwitchOptions
 
 def show_plan(cli_options: CliOptions, plan: Plan, expect: str | None = None) -> None:
     """Print a plan. Raises what the switch would, after the plan: its refusal, or that it is not the one with this digest."""
-    if plan.refusal is None or cli_options.format == "json":
+    if plan.refusal is None or cli_options.is_json:
         cli_options.screen({**plan.as_json(), "digest": digest_of(plan)}, lambda width: plan_text(plan, width))
     if plan.refusal:
         raise refuse(plan.refusal)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spark_mode.cli.best_effort_stream import BestEffortStream
-from spark_mode.cli.context import CliOptions, Verb, output_options
+from spark_mode.cli.context import CliOptions, Verb, event_options
+from spark_mode.cli.end_event import end_event
 from spark_mode.errors import SparkModeError
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def switch_options(*more: str) -> Callable[[Verb], Verb]:
     """Add the options that every switch has, and those of `more` that mean something to this one."""
 
     def add(command: Verb) -> Verb:
-        command = output_options(command)
+        command = event_options(command)
         for name in reversed([one for one in _OPTIONS if one in (*_EVERY, *more)]):
             command = _OPTIONS[name](command)
         return command
@@ -100,7 +101,7 @@ def carry_out(cli_options: CliOptions, session: "Session", request: "Request", o
 
         show_plan(cli_options, session.plan(request), options["expect"])
         return
-    from spark_mode.cli.progress import watcher_for
+    from spark_mode.cli.follower import watcher_for
     from spark_mode.switching.transaction import Transaction
 
     watcher, confirm = watcher_for(cli_options)
@@ -153,6 +154,8 @@ def show_report(cli_options: CliOptions, report: "Report", project: "Project") -
 
     data = report.model_dump(include={"request", "outcome", "mode", "seconds", "note", "warnings"})
     data |= {"warnings": list(report.warnings), "steps": steps_as_json(report.steps)}
+    if cli_options.format == "jsonl":
+        data = end_event(0, data)
     try:
         cli_options.say(data, lambda: "\n".join([summary(report), *addresses(report, project)]))
     except SparkModeError as error:  # the switch is done, whether or not that can be written

@@ -138,6 +138,8 @@ class Attempt:
 
     def record(self, record: Record, quietly: bool = False) -> None:
         """Write what is true already; that it cannot be written is a warning."""
+        if isinstance(record, Ended):
+            self.watcher.ended(record.outcome)
         try:
             self.session.journal.append(record)
         except JournalFailed as error:

@@ -1,5 +1,6 @@
 """Who follows a switch: a terminal, plain lines, the guard's log, or nobody."""
 
+from spark_mode.journal.records import Outcome
 from spark_mode.planning.plan import Plan, Step
 
 
@@ -35,3 +36,6 @@ class Watcher:
 
     def rolling_back(self, reason: str, steps: tuple[Step, ...]) -> None:
         """A step failed; these steps bring back what ran before, and are reported like the plan's."""
+
+    def ended(self, outcome: Outcome) -> None:
+        """How a request ended is written down: the last one is the one that was asked for."""
