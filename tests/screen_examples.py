@@ -31,6 +31,7 @@ from spark_mode.planning.resolve import find_workload
 from spark_mode.planning.rollback import rollback
 from spark_mode.planning.together import modes_together
 from spark_mode.reporting.finding import Finding
+from spark_mode.reporting.gpu_load import GpuLoad
 from spark_mode.reporting.history import Event
 from spark_mode.reporting.local_time import local_times
 from spark_mode.reporting.resources import Addition, Item, Resources, sharing
@@ -143,6 +144,7 @@ def _status_of(**more: object) -> Status:
         "others": {},
         "memory_users": (),
         "utilisation": None,
+        "gpu": GpuLoad(utilisation=38, celsius=54, watts=31.5, megahertz=2405),
         "notes": (),
         "changes": (
             *(ModeChange(request=f"audio {name}", stops=("chatterbox",)) for name in ("xtts", "qwen", "f5")),

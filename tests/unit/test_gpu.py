@@ -54,6 +54,10 @@ class Recorded:
         self.nvmlSystemGetCudaDriverVersion_v2 = answers.get("cuda", lambda: 13000)
         self.nvmlDeviceGetMemoryInfo = answers.get("memory", not_supported)
         self.nvmlDeviceGetUtilizationRates = answers.get("rates", lambda _: Rates(96, 0))
+        self.nvmlDeviceGetTemperature = answers.get("heat", not_supported)
+        self.nvmlDeviceGetPowerUsage = answers.get("power", not_supported)
+        self.nvmlDeviceGetClockInfo = answers.get("clock", not_supported)
+        self.nvmlDeviceGetCurrentClocksEventReasons = answers.get("reasons", not_supported)
         self.nvmlDeviceGetComputeRunningProcesses_v3 = answers.get("running", lambda _: [Running(7, 741326848)])
 
 
@@ -66,6 +70,42 @@ def test_on_a_gb10_memory_is_unknown_and_processes_and_utilisation_are_told() ->
 def test_a_driver_that_gives_the_hosts_total_is_believed() -> None:
     seen = NvidiaGpu(Recorded(memory=lambda _: Memory(TOTAL, TOTAL - 5, 5))).read()
     assert (seen.total, seen.used) == (TOTAL, 5)
+
+
+def test_what_a_gb10_tells_of_this_moment_is_read_in_its_units() -> None:
+    nvml = Recorded(heat=lambda *_: 71, power=lambda _: 62_340, clock=lambda *_: 2405, reasons=lambda _: 1)
+    seen = NvidiaGpu(nvml).read()
+    assert (seen.celsius, seen.watts, seen.megahertz, seen.slowed) == (71, 62.3, 2405, frozenset())
+
+
+def test_of_several_gpus_the_hottest_and_the_fastest_count_and_all_of_their_power() -> None:
+    seen = NvidiaGpu(
+        Recorded(
+            devices=2,
+            heat=lambda one, _: 60 + one,
+            power=lambda one: 10_000 + one,
+            clock=lambda one, _: 2000 - one,
+            reasons=lambda one: 0x4 << one,
+        )
+    ).read()
+    assert (seen.celsius, seen.watts, seen.megahertz, seen.slowed) == (61, 20.0, 2000, frozenset({"power", "hardware"}))
+
+
+@pytest.mark.parametrize(
+    ("bits", "why"),
+    [
+        (0x0, ""),
+        (0x1, ""),
+        (0x2, "limit"),
+        (0x4, "power"),
+        (0x8, "hardware"),
+        (0x8 | 0x40, "heat"),
+        (0x20, "heat"),
+        (0x8 | 0x80, "supply"),
+    ],
+)
+def test_why_a_clock_is_held_down_is_read_from_the_reasons_and_being_idle_is_none(bits: int, why: str) -> None:
+    assert " ".join(NvidiaGpu(Recorded(reasons=lambda _: bits)).read().slowed or ()) == why
 
 
 def test_zeros_are_unknown() -> None:

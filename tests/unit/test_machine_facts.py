@@ -113,6 +113,10 @@ GOOD = MachineFacts(is_gb10=True, dgx_os="7.6.0", driver="580.178.04", toolkit="
         (GOOD.model_copy(update={"dgx_os": "7.4.0"}), GPU, MEMORY, "DGX OS", "warning", "DGX Dashboard"),
         (GOOD.model_copy(update={"killers": ()}), GPU, MEMORY, "out of memory", "warning", "-s 100"),
         (GOOD.model_copy(update={"killers": ("earlyoom -m 5",)}), GPU, MEMORY, "out of memory", "warning", "-s 100"),
+        (GOOD, GPU._replace(slowed=frozenset({"heat"})), MEMORY, "GPU clock", "warning", "give it air"),
+        (GOOD, GPU._replace(slowed=frozenset({"power", "supply"})), MEMORY, "GPU clock", "warning", "adapter"),
+        (GOOD, GPU._replace(slowed=frozenset({"limit"})), MEMORY, "GPU clock", "warning", "nvidia-smi -rgc"),
+        (GOOD, GPU._replace(slowed=frozenset({"hardware"})), MEMORY, "GPU clock", "warning", "nvidia-smi -q"),
         (GOOD, GPU, MEMORY.model_copy(update={"swap_free": 2 * GB}), "swap", "warning", "swapoff"),
         (GOOD, GPU, MEMORY.model_copy(update={"total": 120 * GB}), "memory", "warning", "capacity: auto"),
         (GOOD, GPU, MEMORY.model_copy(update={"total": None}), "memory", "warning", "capacity"),
@@ -142,3 +146,17 @@ def test_a_machine_that_is_no_spark_and_has_less_than_budgets_reckon_with_is_war
     (seen,) = found(MachineFacts(), memory=MEMORY.model_copy(update={"total": 25 * GB})).values()
     assert (seen.where, seen.level) == ("machine", "warning")
     assert "capacity: auto" in (seen.fix or "")
+
+
+def test_a_clock_that_is_held_down_is_explained_and_power_alone_is_no_fault() -> None:
+    seen = found(GOOD, GPU._replace(slowed=frozenset({"power"}), megahertz=2100))["GPU clock"]
+    assert (seen.level, seen.fix) == ("ok", None)
+    assert seen.message.startswith("the clock of 2100 MHz is held down: it uses all the power that it may")
+    free = found(GOOD, GPU._replace(slowed=frozenset(), megahertz=2405))["GPU clock"]
+    assert (free.level, free.message) == ("ok", "nothing holds the clock of 2405 MHz down")
+    both = found(GOOD, GPU._replace(slowed=frozenset({"heat", "limit"})))["GPU clock"]
+    assert both.message == "the clock is held down: it is too hot; somebody has set a limit"
+
+
+def test_where_nvml_says_nothing_of_the_clock_nothing_is_said() -> None:
+    assert "GPU clock" not in found(GOOD)

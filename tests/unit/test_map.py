@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from spark_mode.cli.show_map import map_text
 from spark_mode.lab.size import GB
 from spark_mode.planning.observed import Memory
+from spark_mode.reporting.gpu_load import GpuLoad
 from spark_mode.reporting.resources import Addition, Item, Resources, Sharing
 
 SEEN = Resources(
@@ -53,3 +54,11 @@ def test_the_card_has_the_machine_what_runs_and_what_could_be_added(says: str) -
 def test_without_an_engine_what_runs_is_not_known() -> None:
     seen = SEEN.model_copy(update={"mode": "unknown", "running": (), "addable": (), "memory": Memory(total=None, available=None)})
     assert "what runs is not known" in map_text(seen, 80)
+
+
+def test_what_the_gpu_does_now_stands_on_the_card_where_it_is_known() -> None:
+    seen = SEEN.model_copy(update={"gpu": GpuLoad(utilisation=97, celsius=71, watts=62.3, megahertz=2405)})
+    assert "the GPU now" not in map_text(SEEN, 80)
+    assert "97 % busy, 71 °C, 62 W, 2405 MHz" in map_text(seen, 80)
+    assert "97 % busy" in map_text(seen.model_copy(update={"sharing": ()}), 80)
+    assert seen.as_json()["gpu"] == {"utilisation": 97, "celsius": 71, "watts": 62.3, "megahertz": 2405}

@@ -9,6 +9,7 @@ from documents.spark import terminal
 from spark_mode.cli.show_status import status_text
 from spark_mode.lab.size import GB
 from spark_mode.planning.observed import Container, ForeignContainer, ForeignWorkload, Memory, Observed
+from spark_mode.reporting.gpu_load import GpuLoad
 from spark_mode.reporting.status import SAMPLES, busy, notes, others_by_project
 from spark_mode.reporting.status_model import ServiceStatus, Status
 from tests.simulation.lab import PROJECT, RULES
@@ -139,3 +140,10 @@ def test_what_a_switch_stopped_is_said_to_stay_so_over_a_reboot() -> None:
         for one in ("audio omni", "training"):
             spark.happens(one)
         assert "after a reboot stopped, as now, until you switch to it: omni" in spark.type("spark-mode status")
+
+
+def test_what_the_gpu_does_now_has_a_line_where_any_of_it_is_known() -> None:
+    nothing, some = status_of(), status_of().model_copy(update={"gpu": GpuLoad(celsius=35, watts=11.2)})
+    assert "gpu " not in status_text(nothing)
+    assert "gpu     35 °C, 11 W" in status_text(some).splitlines()
+    assert some.as_json()["gpu"] == {"utilisation": None, "celsius": 35, "watts": 11.2, "megahertz": None}

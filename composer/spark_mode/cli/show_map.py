@@ -54,9 +54,11 @@ def _lines(seen: Resources, inner: int) -> Iterator[str]:
         yield _leader("│   with its overhead", gb_text(declared))
     yield "│"
     yield from _additions(seen)
-    if seen.sharing:
+    if seen.sharing or seen.gpu.is_known:
         yield ""
         yield f"COMPUTE ({seen.facts['GPU']})" if "GPU" in seen.facts else "COMPUTE"
+    if seen.gpu.is_known:
+        yield _leader("├── the GPU now" if seen.sharing else "└── the GPU now", str(seen.gpu))
     for number, rule in enumerate(seen.sharing, 1):
         branch = "└──" if number == len(seen.sharing) else "├──"
         yield f"{branch} {rule.who}: {rule.how}"

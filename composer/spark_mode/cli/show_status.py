@@ -102,6 +102,8 @@ def _first(seen: Status, width: int | None) -> Iterator[str]:
     since = seconds_since(seen.since) if seen.since and seen.mode != "custom" else None
     yield f"mode    {_mode(seen)}" + (f", for {age(since)}" if since is not None else "")
     yield f"memory  {_memory(seen, width)}"
+    if seen.gpu.is_known:
+        yield f"gpu     {seen.gpu}"
     yield f"planned {gb_text(seen.declared)} of the {gb_text(seen.capacity)} that rules.yaml reckons with"
     yield from (f"held    {readable(held)}" for held in seen.held)
     if seen.switching:

@@ -28,8 +28,16 @@ class GpuProcess(NamedTuple):
     used: int | None = None
 
 
+Slowed = Literal["limit", "power", "supply", "heat", "hardware"]
+"""Why a GPU's clock is held down: a limit that somebody set, its power limit, the power supply, heat, or what else its hardware
+found."""
+
+
 class GpuReading(NamedTuple):
-    """What the GPU says: utilisation in percent, memory in bytes. None is unknown, never zero."""
+    """What the GPU says: utilisation in percent, memory in bytes, heat in °C, power in W, the clock of its cores in MHz.
+
+    None is unknown, never zero. `slowed` is why it does not run as fast as it could; empty where nothing slows it.
+    """
 
     name: str | None = None
     driver: str | None = None
@@ -38,6 +46,10 @@ class GpuReading(NamedTuple):
     used: int | None = None
     total: int | None = None
     processes: tuple[GpuProcess, ...] | None = None
+    celsius: int | None = None
+    watts: float | None = None
+    megahertz: int | None = None
+    slowed: frozenset[Slowed] | None = None
 
 
 class Process(NamedTuple):

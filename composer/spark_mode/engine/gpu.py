@@ -12,10 +12,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from spark_mode.engine.doors import GpuProcess, GpuReading
+from spark_mode.engine.doors import GpuProcess, GpuReading, Slowed
 
 _UNKNOWN_BYTES = 0xFFFF_FFFF_FFFF_FFFF
 """NVML's way of saying that a process's memory is not available."""
+_SENSOR, _CORES = 0, 1
+"""NVML's names for the sensor of the GPU itself, and for the clock of its multiprocessors."""
+_SLOWED: dict[int, Slowed] = {0x2: "limit", 0x4: "power", 0x8: "hardware", 0x20: "heat", 0x40: "heat", 0x80: "supply"}
+"""What the bits of NVML's clocks event reasons say; that it is idle, or paces others, is no reason to be told of."""
 _CONTAINER = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 
 Answer = TypeVar("Answer")
@@ -44,6 +48,10 @@ class NvidiaGpu:
             total=total,
             used=int(memory.used) if memory and total else None,
             processes=self._processes(devices),
+            celsius=max(self._each(devices, lambda one: nvml.nvmlDeviceGetTemperature(one, _SENSOR)), default=None),
+            watts=_watts(self._each(devices, nvml.nvmlDeviceGetPowerUsage)),
+            megahertz=max(self._each(devices, lambda one: nvml.nvmlDeviceGetClockInfo(one, _CORES)), default=None),
+            slowed=_slowed(self._each(devices, nvml.nvmlDeviceGetCurrentClocksEventReasons)),
         )
 
     def utilisation(self) -> int | None:
@@ -57,6 +65,11 @@ class NvidiaGpu:
     def _highest(self, devices: list[Any]) -> int | None:
         rates = [self._ask(partial(self._nvml.nvmlDeviceGetUtilizationRates, device)) for device in devices]
         return max((int(rate.gpu) for rate in rates if rate is not None), default=None)
+
+    def _each(self, devices: list[Any], question: Callable[[Any], int]) -> list[int]:
+        """Return the answers of those that answer: of several GPUs the hottest and the fastest count, and all of their power."""
+        answers = [self._ask(partial(question, device)) for device in devices]
+        return [int(one) for one in answers if one is not None]
 
     def _processes(self, devices: list[Any]) -> tuple[GpuProcess, ...] | None:
         # The name without a version turns a driver that lacks the function into an error that is not an NVMLError.
@@ -115,6 +128,18 @@ def _cuda(number: int | None) -> str | None:
 
 def _bytes(used: int | None) -> int | None:
     return None if used is None or used == _UNKNOWN_BYTES else int(used)
+
+
+def _watts(milliwatts: list[int]) -> float | None:
+    return round(sum(milliwatts) / 1000, 1) if milliwatts else None
+
+
+def _slowed(reasons: list[int]) -> frozenset[Slowed] | None:
+    """Return why clocks are held down; what the hardware does is named by its cause where that is told as well."""
+    if not reasons:
+        return None
+    found = frozenset(said for bit, said in _SLOWED.items() if any(one & bit for one in reasons))
+    return found - {"hardware"} if found & {"heat", "supply"} else found
 
 
 def _text(value: str | bytes | None) -> str | None:

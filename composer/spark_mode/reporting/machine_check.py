@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from spark_mode.engine.doors import GpuReading
+from spark_mode.engine.doors import GpuReading, Slowed
 from spark_mode.engine.machine_facts import MachineFacts
 from spark_mode.engine.versions import numbers
 from spark_mode.lab.size import gb_text
@@ -38,6 +38,7 @@ def look(host: MachineFacts, gpu: GpuReading, memory: Memory, capacity: int) -> 
     yield _least("DGX OS", host.dgx_os, "7.5", "warning", UPDATE)
     yield _least("driver", host.driver, "580", "error", UPDATE)
     yield _least("CUDA", gpu.cuda, "13.0", "error" if gpu.cuda else "warning", UPDATE if gpu.cuda else CUDA)
+    yield from _clock(gpu)
     yield _least("container toolkit", host.toolkit, "1.17.7", "warning", TOOLKIT)
     yield _swap(memory)
     yield _killer(host, memory)
@@ -57,6 +58,31 @@ def _least(where: str, version: str | None, least: str, level: Level, fix: str) 
         return Finding(level="ok", where=where, message=f"version {version}")
     seen = f"version {version}" if version else "not found"
     return Finding(level=level, where=where, message=f"{seen}; a DGX Spark should have {least} or later", fix=fix)
+
+
+SLOWED: dict[Slowed, tuple[str, Level, str | None]] = {
+    "heat": ("it is too hot", "warning", "give it air: nothing on it or behind it, and a room below 30 °C"),
+    "supply": (
+        "its power supply does not give it enough",
+        "warning",
+        "use the adapter that came with it (240 W) in a wall socket; if it stays slow, shut down and unplug it for a minute",
+    ),
+    "hardware": ("its hardware holds it back", "warning", "see why: nvidia-smi -q -d PERFORMANCE"),
+    "limit": ("somebody has set a limit", "warning", "lift it: sudo nvidia-smi -rgc; sudo nvidia-smi -rac"),
+    "power": ("it uses all the power that it may, which is as it should be under load", "ok", None),
+}
+"""Why the clock of a GPU is held down, how bad that is and what to do, the worst first."""
+
+
+def _clock(gpu: GpuReading) -> Iterator[Finding]:
+    """Tell what holds the clock of the GPU down, where NVML says that: a run is then slow for no fault of its own."""
+    if gpu.slowed is None:
+        return
+    clock = "the clock" if gpu.megahertz is None else f"the clock of {gpu.megahertz} MHz"
+    reasons = [SLOWED[one] for one in SLOWED if one in gpu.slowed]
+    _, level, fix = reasons[0] if reasons else ("", "ok", None)
+    message = f"{clock} is held down: {'; '.join(said for said, *_ in reasons)}" if reasons else f"nothing holds {clock} down"
+    yield Finding(level=level, where="GPU clock", message=message, fix=fix)
 
 
 def _swap(memory: Memory) -> Finding:

@@ -10,6 +10,7 @@ from spark_mode.planning.budget import overhead
 from spark_mode.planning.observed import Memory, Observed
 from spark_mode.planning.plan import Plan
 from spark_mode.planning.request import UpRequest
+from spark_mode.reporting.gpu_load import GpuLoad, gpu_load
 from spark_mode.session.session import Session
 
 
@@ -53,6 +54,7 @@ class Resources(Frozen):
     addable: tuple[Addition, ...]
     sharing: tuple[Sharing, ...]
     facts: dict[str, str]
+    gpu: GpuLoad = GpuLoad()
 
     def as_json(self) -> dict[str, object]:
         """Return the JSON form; sizes in GB."""
@@ -74,6 +76,7 @@ class Resources(Frozen):
             ],
             "sharing": [one.model_dump() for one in self.sharing],
             "facts": self.facts,
+            "gpu": self.gpu.as_json(),
         }
 
 
@@ -98,6 +101,7 @@ def resources(session: Session) -> Resources:
         addable=tuple(_addable(session, observed)) if observed.complete else (),
         sharing=tuple(sharing(rules)),
         facts=rules.hardware.facts,
+        gpu=gpu_load(session.gpu.read()),
     )
 
 

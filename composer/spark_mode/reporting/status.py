@@ -16,6 +16,7 @@ from spark_mode.planning.observed import Command, Container, Observed, running_w
 from spark_mode.planning.orphans import orphans
 from spark_mode.planning.pressure import frees
 from spark_mode.planning.request import Request, mode_requests
+from spark_mode.reporting.gpu_load import gpu_load
 from spark_mode.reporting.history import history
 from spark_mode.reporting.status_model import ModeChange, ModelStatus, ServiceStatus, Status
 from spark_mode.session.session import Session
@@ -56,6 +57,7 @@ def status(session: Session, observed: Observed | None = None) -> Status:
         others=others_by_project(observed),
         memory_users=session.memory_users(observed),
         utilisation=utilisation,
+        gpu=gpu_load(session.gpu.read()),
         notes=(
             *_unread(session),
             *notes(services, utilisation, long),

@@ -5,6 +5,7 @@ from pydantic import Field
 from spark_mode.frozen import Frozen
 from spark_mode.lab.size import gb
 from spark_mode.planning.observed import Command, Memory, MemoryUser
+from spark_mode.reporting.gpu_load import GpuLoad
 
 
 class ServiceStatus(Frozen):
@@ -59,6 +60,7 @@ class ModeChange(Frozen):
 class Status(Frozen):
     """One look at the lab and the machine. Sizes in bytes; `since` is ISO 8601: when the last part of the mode started.
 
+    `utilisation` is the highest of a few looks at the GPU, for a long run alone; `gpu` is one look.
     `others` are the containers that the rules say nothing of, by their project, "" for those of none.
     `switching` is a switch that runs now, `interrupted` one that was cut off, `held` what others may not stop,
     `disarmed` restart policies to give back, `unlasting` which of these containers run, by service; `remedies` are what to type
@@ -78,6 +80,7 @@ class Status(Frozen):
     others: dict[str, tuple[str, ...]]
     memory_users: tuple[MemoryUser, ...]
     utilisation: int | None
+    gpu: GpuLoad = GpuLoad()
     notes: tuple[str, ...]
     changes: tuple[ModeChange, ...]
     switching: str | None = None
@@ -133,6 +136,7 @@ class Status(Frozen):
             },
             "holders": [{"name": one.name, "owner": one.owner, "size_gb": gb(one.size)} for one in self.memory_users],
             "gpu_utilisation": self.utilisation,
+            "gpu": self.gpu.as_json(),
             "notes": list(self.notes),
             "violations": list(self.violations),
             "foreign": list(self.foreign),
