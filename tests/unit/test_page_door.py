@@ -119,6 +119,12 @@ def test_a_form_of_the_session_is_read_and_no_other(page: Page) -> None:
     assert page.browser.post("/switch", json=sent, headers=OURS).status_code == 415
 
 
+def test_who_comes_from_another_page_finds_the_way_in_wherever_a_proxy_shows_it(page: Page) -> None:
+    """The cookie is not sent with a link that another page has, and is with this one."""
+    for path, root in (("/", "./"), ("/map", "./"), ("/services/x", "../"), ("/a/b/c", "../../")):
+        assert f'<a href="{root}">' in page.browser.get(path).text
+
+
 def test_a_session_that_only_looks_sends_nothing(page: Page) -> None:
     token = page.opens(read_only=True)
     assert page.browser.get("/").text.startswith("True")

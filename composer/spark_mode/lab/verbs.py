@@ -15,6 +15,7 @@ GROUPS = {
         "plan": "Show what a switch would do, and change nothing",
         "budget": "Show the memory arithmetic of exactly the named set",
         "matrix": "Show which sets and modes may run together",
+        "page": "Show the machine in a browser, and switch from there",
         "map": "Show the machine on one card: what runs, what could be added",
         "history": "Show what was switched, by whom, and how it ended",
         "check": "Look for mistakes in the lab, the engine and this machine",

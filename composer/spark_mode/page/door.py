@@ -37,7 +37,7 @@ DENIED = """<!doctype html>
 <title>{status}: {message}</title>
 <main><h1>{message}</h1><p>{hint}</p>{again}</main></html>
 """
-AGAIN = '<p><a href="./">Go to the page</a></p>'
+AGAIN = '<p><a href="{root}">Go to the page</a></p>'
 """Who follows a link out of another page is sent without the cookie (SameSite), and has it by this one."""
 
 
@@ -74,7 +74,7 @@ class Door:
             try:
                 inside = await self._come_in(Request(scope, receive))
             except Denied as denied:
-                inside = _said(denied)
+                inside = _said(denied, "../" * (scope["path"].count("/") - 1) or "./")
             await inside(scope, receive, answer)
 
     async def _come_in(self, request: Request) -> ASGIApp:
@@ -143,13 +143,16 @@ async def _form(request: Request) -> dict[str, list[str]]:
         raise Denied(400, "This form cannot be read.", "Go back to the page.") from None
 
 
-def _said(denied: Denied) -> Response:
-    """Return the answer to who is not let in. The connection ends with it: what else comes on it is read by nobody."""
+def _said(denied: Denied, root: str) -> Response:
+    """Return the answer to who is not let in, with the way to the `root` of the page, wherever a proxy shows it.
+
+    The connection ends with it: what else comes on it is read by nobody.
+    """
     text = DENIED.format(
         status=denied.status,
         message=escape(denied.message),
         hint=escape(denied.hint),
-        again=AGAIN if denied.status == 401 else "",
+        again=AGAIN.format(root=root) if denied.status == 401 else "",
     )
     return HTMLResponse(text, denied.status, {"Connection": "close"})
 

@@ -1,12 +1,11 @@
 """The page's server: where it listens, how long it waits for whom, and how it ends."""
 
 import asyncio
-import errno
 import os
 import signal
 import socket
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 
 import h11
 import uvicorn
@@ -66,22 +65,30 @@ class Connection(H11Protocol):
 
 
 class Server(uvicorn.Server):
-    """A server that sleeps until it is told to end, by SIGTERM or Ctrl-C, and ends as what went well."""
+    """A server that sleeps until it is told to end, and ends as what went well."""
+
+    def __init__(self, config: uvicorn.Config, beside: AbstractAsyncContextManager[None]) -> None:
+        super().__init__(config)
+        self._beside = beside
 
     async def main_loop(self) -> None:
         """Wait for the end; uvicorn's own looks ten times a second whether it has come."""
         ending, loop = asyncio.Event(), asyncio.get_running_loop()
-        for one in (signal.SIGTERM, signal.SIGINT):
+        for one in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(one, ending.set)
-        await ending.wait()
+        async with self._beside:
+            await ending.wait()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
 
-def serve(page: ASGIApp, sockets: Sequence[socket.socket]) -> None:
-    """Serve the page at these sockets until SIGTERM or Ctrl-C. No request is logged: an address may hold a link's token."""
+def serve(page: ASGIApp, sockets: Sequence[socket.socket], beside: AbstractAsyncContextManager[None]) -> None:
+    """Serve the page at these sockets until SIGTERM, SIGHUP or Ctrl-C, and be in `beside` meanwhile.
+
+    No request is logged: an address may hold a link's token.
+    """
     config = uvicorn.Config(
         page,
         http=Connection,
@@ -97,29 +104,4 @@ def serve(page: ASGIApp, sockets: Sequence[socket.socket]) -> None:
         timeout_graceful_shutdown=END_SECONDS,
         h11_max_incomplete_event_size=LARGEST,
     )
-    asyncio.run(Server(config).serve(list(sockets)))
-
-
-def loopback(port: int) -> list[socket.socket]:
-    """Listen at a port of both loopback addresses: at one that was left free somebody else could listen as `localhost`.
-
-    With port 0 the kernel chooses one that is free at the first.
-    """
-    first = _listening(socket.AF_INET, "127.0.0.1", port)
-    try:
-        return [first, _listening(socket.AF_INET6, "::1", first.getsockname()[1])]
-    except OSError as error:
-        if error.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):  # which a machine without IPv6 says
-            first.close()
-            raise
-        return [first]
-
-
-def _listening(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
-    listening = socket.socket(family)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if family == socket.AF_INET6:
-        listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-    listening.bind((host, port))
-    listening.listen()
-    return listening
+    asyncio.run(Server(config, beside).serve(list(sockets)))

@@ -1,0 +1,99 @@
+"""`spark-mode page`: the machine in a browser."""
+
+import os
+import pwd
+import socket
+import sys
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from spark_mode.cli.best_effort_stream import BestEffortStream
+from spark_mode.cli.context import CliOptions, output_options
+from spark_mode.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from spark_mode.page.links import Link
+    from spark_mode.page.places import Place
+
+NEEDS = ("jinja2", "starlette", "uvicorn")
+PORT = 8710
+HERE = ("127.0.0.1", "::1", "localhost")
+ANOTHER = "spark-mode page link"
+
+
+@click.command()
+@click.argument("action", required=False, type=click.Choice(["link"]))
+@click.option("--port", type=click.IntRange(0, 65535), metavar="PORT", help="At which port of this machine alone; else 8710.")
+@click.option("--socket", "path", metavar="PATH", type=click.Path(path_type=Path), help="At a socket that you alone may open.")
+@click.option("--read-only", is_flag=True, help="Show, and switch nothing.")
+@click.option("--behind", metavar="https://NAME", help="The name of a proxy that leads here, such as tailscale serve.")
+@click.option("--listen", hidden=True)
+@output_options
+@click.pass_obj
+def page(
+    cli_options: CliOptions,
+    action: str | None,
+    port: int | None,
+    path: Path | None,
+    read_only: bool,
+    behind: str | None,
+    listen: str | None,
+) -> None:
+    """Show the machine in a browser, and switch from there; until Ctrl-C.
+
+    It opens with a link that works once. `link` prints another one for a page that runs.
+    """
+    if listen is not None and listen not in HERE:
+        message = f"the page listens at no {listen}: whoever may use it is root, so it is reached through this machine alone"
+        raise ConfigurationError(message, f"{_tunnel(str(port or 8710))}, or a proxy: --behind https://NAME")
+    if port is not None and path is not None:
+        raise click.UsageError("give either --port or --socket")
+    from spark_mode.page.places import Place
+
+    named = Place(PORT if port is None else port, path.absolute() if path else None)
+    if action == "link":
+        _link(cli_options, named if port is not None or path else None, read_only)
+    else:
+        _run(cli_options, named, read_only, behind)
+
+
+def _link(cli_options: CliOptions, place: "Place | None", read_only: bool) -> None:
+    from spark_mode.page.links import ask_for_link
+
+    link = ask_for_link(place, read_only)
+    cli_options.show({"place": link.place, "url": link.url}, lambda: link.url)
+
+
+def _run(cli_options: CliOptions, place: "Place", read_only: bool, behind: str | None) -> None:
+    if any(find_spec(one) is None for one in NEEDS):
+        message = "the page needs packages that are not installed"
+        raise ConfigurationError(message, "into the environment of spark-mode: pip install 'spark-mode[page]'")
+    from spark_mode.page.hosts import behind as proxy_of
+    from spark_mode.page.running import run
+    from spark_mode.session.discovery import find_lab, here
+
+    find_lab(cli_options.flags, os.environ, here())  # a lab that is not there is said now
+    run(place, proxy_of(behind) if behind else None, read_only, partial(_ready, cli_options))
+
+
+def _ready(cli_options: CliOptions, link: "Link") -> None:
+    """Say how the page is opened. A link is for eyes: what goes into a file or a log has none."""
+    if not BestEffortStream(sys.stdout).isatty():
+        cli_options.say({"place": link.place}, lambda: f"the page is at {link.place}, and opens with: spark-mode page link")
+        return
+    said = [
+        link.url,
+        f"  → opens once, within ten minutes; another one: {ANOTHER}",
+        f"  → from another machine: {_tunnel(link.place)}",
+    ]
+    cli_options.show({"place": link.place, "url": link.url}, lambda: "\n".join(said))
+
+
+def _tunnel(place: str) -> str:
+    """Return what to type on another machine, so that a link opens there as here."""
+    port, end = (str(PORT), place) if "/" in place else (place, f"127.0.0.1:{place}")
+    return f"ssh -L {port}:{end} {pwd.getpwuid(os.geteuid()).pw_name}@{socket.gethostname()}"
