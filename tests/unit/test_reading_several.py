@@ -15,7 +15,9 @@ for word; do [ "$before" = --file ] && file=$word; before=$word; done
 case "$*" in
 *--hash*) echo "$(cat $file) 1" ;;
 *version*) echo 2.40.3 ;;
-*) grep -q broken $file && { echo "$file is broken" >&2; exit 1; }
+*"--project-name LLM X "*) echo 'invalid project name "LLM X": must consist of other characters' >&2; exit 1 ;;
+*) [ -e $file ] || { echo "open $file: no such file or directory" >&2; exit 1; }
+   grep -q broken $file && { echo "$file is broken" >&2; exit 1; }
    echo "{\\"name\\": \\"the-$(basename $(dirname $file))\\", \\"services\\": {\\"$(cat $file)\\": {\\"image\\": \\"it\\"}}}" ;;
 esac
 """
@@ -92,10 +94,40 @@ def test_one_that_cannot_be_read_keeps_its_name_and_the_other_works(broken: str,
     (lab / broken / "compose.yaml").write_text("broken")
     session = opened(lab)
     assert session.project.names == ("the-main", "the-comfy")
-    assert session.project.unread == f"Compose cannot read the project the-{broken}: {lab}/{broken}/compose.yaml: " + (
-        f"{lab}/{broken}/compose.yaml is broken"
-    )
+    where = f"{lab}/{broken}/compose.yaml"
+    assert session.project.unread == f"Compose cannot read the project the-{broken}: {where} is broken", "the path is said once"
     assert list(session.project.services) == (["comfyui"] if broken == "main" else ["page"])
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("../comfi", 'no such file or directory (did you mean "../comfy"?)'),
+        ("{files: [../comfi/compose.yaml]}", 'no such file or directory (did you mean "../comfy"?)'),
+        ("../vllm", "no such file or directory"),
+        ("../../there/is/none", "no such file or directory"),
+    ],
+)
+def test_a_folder_that_is_not_there_is_told_with_the_one_beside_it_that_may_be_meant(entry: str, said: str, lab: Path) -> None:
+    (lab / "comfort").mkdir()  # has no Compose file
+    (lab / "main" / "rules.yaml").write_text(RULES.replace("../comfy", entry))
+    assert f"{opened(lab).project.unread}".endswith(f"/compose.yaml: {said}")
+
+
+def test_a_folder_that_the_lab_has_already_is_not_meant_by_one_that_is_not_there(lab: Path) -> None:
+    (lab / "main" / "rules.yaml").write_text(RULES.replace("../comfy", "../comfy, ../comfi"))
+    assert f"{opened(lab).project.unread}".endswith("/compose.yaml: no such file or directory")
+
+
+def test_a_name_that_compose_does_not_take_is_told_as_what_rules_yaml_says(lab: Path) -> None:
+    entry = '{files: [../comfy/compose.yaml], name: "LLM X"}'
+    (lab / "main" / "rules.yaml").write_text(RULES.replace("../comfy", entry))
+    said = 'rules.yaml: projects/1/name: invalid project name "LLM X": must consist of other characters'
+    assert opened(lab).project.unread == f"Compose cannot read the project LLM X: {said}"
+    (lab / "comfy" / ".env").write_text('COMPOSE_PROJECT_NAME="LLM X"\n')
+    (lab / "main" / "rules.yaml").write_text(RULES)
+    said = f'{lab}/comfy/.env: invalid project name "LLM X": must consist of other characters'
+    assert opened(lab).project.unread == f"Compose cannot read the project LLM X: {said}"
 
 
 def test_where_none_can_be_read_only_what_needs_no_files_goes_on(lab: Path) -> None:

@@ -67,7 +67,8 @@ class Answer(NamedTuple):
             message = f"{where}: Compose files from elsewhere are not used, and it includes or extends one"
             raise ConfigurationError(message, "copy it here, and read it first")
         if said:
-            raise ConfigurationError(f"{where}: {said.removeprefix(f'open {where}: ')}", fix)
+            said = said.removeprefix(f"open {where}: ")
+            raise ConfigurationError(said if where in said else f"{where}: {said}", fix)
         return self.output
 
     def complaint(self) -> str | None:

@@ -12,6 +12,7 @@ from spark_mode.errors import ConfigurationError, EngineUnavailable, SparkModeEr
 from spark_mode.lab.files import LabFiles
 from spark_mode.lab.joined import joined
 from spark_mode.lab.project import Project
+from spark_mode.session.why_unread import why_unread
 
 FindName = Callable[[LabFiles], str | None]
 """Finds the name of a project that Compose cannot tell; None where nobody knows it."""
@@ -41,14 +42,14 @@ def read_projects(
     """
     parts: list[Project] = []
     faults: list[SparkModeError] = []
-    for source in sources:
+    for position, source in enumerate(sources):
         try:
             parts.append(source.read())
         except SparkModeError as fault:
             if is_needed and (len(sources) == 1 or isinstance(fault, EngineUnavailable)):
                 raise
             faults.append(fault)
-            parts.append(_unread(source, name, fault, is_alone=len(sources) == 1))
+            parts.append(_alone(source, name, fault) if len(sources) == 1 else _unread(sources, position, name, fault))
     if twice := next((one for one, count in Counter(part.name for part in parts).items() if count > 1), None):
         message = f"{Path(sources[0].files.rules).name}: projects: two of them have the name {twice}"
         forgive(
@@ -64,17 +65,22 @@ def read_projects(
     return ReadProjects(joined(parts), fault=faults[0])
 
 
-def _unread(source: ComposeFiles, name: FindName, fault: SparkModeError, is_alone: bool) -> Project:
+def _alone(source: ComposeFiles, name: FindName, fault: SparkModeError) -> Project:
+    """Return the only project, which Compose cannot read, with its name; raise the fault where nobody knows that."""
+    if (found := name(source.files)) is None:
+        raise fault
+    return Project(name=found)
+
+
+def _unread(sources: Sequence[ComposeFiles], position: int, name: FindName, fault: SparkModeError) -> Project:
     """Return a project that Compose cannot read: with its last name, or that which Compose would give it, and the reason."""
-    if is_alone:
-        if (found := name(source.files)) is None:
-            raise fault
-        return Project(name=found)
+    source = sources[position]
     found = source.files.project_name or source.last_name()
     if found is None:
         with suppress(EngineUnavailable):
             found = name(source.files)
-    return Project(name=found or _by_default(Path(source.files.compose[0]).parent.name), unusable={"": fault.message})
+    why = why_unread([one.files for one in sources], position, fault)
+    return Project(name=found or _by_default(Path(source.files.compose[0]).parent.name), unusable={"": why})
 
 
 def _by_default(folder: str) -> str:
