@@ -58,7 +58,11 @@ def findings(lab: Path) -> dict[str, str]:
 
 def test_check_tells_what_a_workload_names_that_is_nowhere_and_what_it_may_be_instead(lab: Path) -> None:
     (lab / "main" / "rules.yaml").write_text(RULES.replace("{comfyui", "{tune: {class: t, footprint: 1GB}, comfyui"))
-    assert findings(lab)["rules: workloads/tune"] == "correct one of the two; or, where it is a plain command: command: true"
+    or_ = "; or, where it is a plain command: command: true"
+    elsewhere = "; where another project has it, name that one under projects"
+    assert findings(lab)["rules: workloads/tune"] == f"correct one of the two{or_}{elsewhere}"
+    (lab / "main" / "rules.yaml").write_text(RULES.replace("comfyui:", "comfyiu:"))
+    assert findings(lab)["rules: workloads/comfyiu"] == f"correct one of the two{or_}", "that is no other one"
     (lab / "comfy" / "compose.yaml").write_text("page")
     (lab / "main" / "rules.yaml").write_text(RULES.replace("comfyui:", "page:"))
     assert findings(lab)["rules: workloads/page"] == "name one of them in rules.yaml: the-main/page, the-comfy/page"

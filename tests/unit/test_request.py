@@ -95,7 +95,15 @@ def test_a_profile_that_the_compose_files_do_not_have_is_a_configuration_error()
     services = {name: service for name, service in PROJECT.services.items() if name != "omni"}
     with pytest.raises(ConfigurationError, match='profile "omni" is not in the Compose files') as found:
         resolve(request("audio omni"), PROJECT.model_copy(update={"services": services}), RULES)
-    assert found.value.hint == "the Compose files have chatterbox, xtts, qwen, f5, training; correct modes in rules.yaml"
+    has = "the Compose files have chatterbox, xtts, qwen, f5, training; correct modes in rules.yaml"
+    assert found.value.hint == f"{has}; where another project has it, name that one under projects"
+
+
+def test_what_has_a_name_near_to_one_that_is_there_is_not_looked_for_in_another_project() -> None:
+    services = {name: service.model_copy(update={"profiles": ("omn",)}) for name, service in PROJECT.services.items()}
+    with pytest.raises(ConfigurationError, match='did you mean "omn"') as found:
+        resolve(request("audio omni"), PROJECT.model_copy(update={"services": services}), RULES)
+    assert found.value.hint == "the Compose files have omn; correct modes in rules.yaml"
 
 
 def test_a_service_that_the_compose_files_do_not_have_is_a_configuration_error() -> None:

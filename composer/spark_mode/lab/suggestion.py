@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from spark_mode.lab.places import PROJECTS
+
 BEGINNING = 3
 """From how many letters on a name is taken for the beginning of another."""
 
@@ -20,3 +22,8 @@ def nearest(wrong: str, known: Iterable[str], alike: float = 0.6) -> str | None:
     from difflib import get_close_matches  # a mistake may take its time
 
     return next(iter(get_close_matches(wrong, names, n=1, cutoff=alike)), None)
+
+
+def or_elsewhere(wrong: str, known: Iterable[str]) -> str:
+    """Return what else to do about a service or a profile that no known one is like: another project may have it."""
+    return "" if meant_by(wrong, known) else f"; where another project has it, name that one under {PROJECTS}"

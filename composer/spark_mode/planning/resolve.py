@@ -13,6 +13,7 @@ from spark_mode.lab.replicas import of_one
 from spark_mode.lab.rules import Mode, Rules
 from spark_mode.lab.rules_of_project import absent_services, classes_of_mode, classes_of_target, rule_about
 from spark_mode.lab.rules_reading import suggest
+from spark_mode.lab.suggestion import or_elsewhere
 from spark_mode.lab.workload import COMMAND, Workload
 from spark_mode.planning.mode import base_services, mode_text
 from spark_mode.planning.observed import of_size
@@ -97,7 +98,8 @@ class _Collector:
             other = f", or, for a plain command, {COMMAND} in its place" if where in self.rules.workloads else ""
             raise ConfigurationError(
                 f"{said}which the Compose files do not have{suggest(name, self.project.services)}",
-                f"correct the service in rules.yaml, or add it to the Compose files{other}",
+                f"correct the service in rules.yaml, or add it to the Compose files{other}"
+                f"{or_elsewhere(name, self.project.services)}",
             )
         self.services.append(name)
 
@@ -165,7 +167,8 @@ def _require_profile(profile: str, project: Project) -> None:
         _require_read(project, profile, f"the mode has the profile {profile}")
         raise ConfigurationError(
             f'the mode\'s profile "{profile}" is not in the Compose files{suggest(profile, project.profiles)}',
-            f"the Compose files have {', '.join(project.profiles) or 'no profiles'}; correct modes in rules.yaml",
+            f"the Compose files have {', '.join(project.profiles) or 'no profiles'}; correct modes in rules.yaml"
+            f"{or_elsewhere(profile, project.profiles)}",
         )
 
 

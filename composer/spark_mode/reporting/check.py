@@ -17,6 +17,7 @@ from spark_mode.lab.project import SCOPE
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.rules_of_project import rule_about
 from spark_mode.lab.size import gb_text
+from spark_mode.lab.suggestion import or_elsewhere
 from spark_mode.lab.unsaid_long_run import SAY_IT, UNSAID, unsaid_long_run
 from spark_mode.lab.workload import COMMAND
 from spark_mode.planning.advice import SHORT_GRACE
@@ -150,7 +151,8 @@ def _modes(session: Session) -> Iterator[Finding]:
         for profile in mode.profiles:
             if profile not in session.project.profiles and not session.project.unread:
                 message = f"the profile {profile} is not in the Compose files"
-                yield Finding(level="error", where=f"rules: modes/{name}", message=message, fix="correct one of the two")
+                fix = f"correct one of the two{or_elsewhere(profile, session.project.profiles)}"
+                yield Finding(level="error", where=f"rules: modes/{name}", message=message, fix=fix)
     for name, workload in session.rules.workloads.items():
         if runs_in := session.rules.service_of(workload):
             other = f"; or, where it is a plain command: {COMMAND}" if workload.service else ""
@@ -161,7 +163,8 @@ def _no_service(session: Session, service: str, where: str, other: str) -> Itera
     """Say that there is no such service; where a project cannot be read that may have it, that one is told alone."""
     if service not in session.project.services and not session.project.namesakes(service) and not session.project.unread:
         message = f"its service {service} is not in the Compose files"
-        yield Finding(level="warning", where=where, message=message, fix=f"correct one of the two{other}")
+        fix = f"correct one of the two{other}{or_elsewhere(service, session.project.services)}"
+        yield Finding(level="warning", where=where, message=message, fix=fix)
 
 
 def _services(session: Session) -> Iterator[Finding]:
