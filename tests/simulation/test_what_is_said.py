@@ -123,8 +123,17 @@ def test_a_signal_at_a_stop_says_which_step_ends_first() -> None:
     (said,) = heard(ran(OMNI), STOP, "stop omni", signal.SIGINT)
     assert said == (
         "interrupted: waits for this step to end: stop omni, it has up to 10 s to end; then what was not stopped yet runs on. "
-        "A second Ctrl-C leaves at once"
+        "A second Ctrl-C leaves at once; then: spark-mode recover"
     )
+
+
+@pytest.mark.parametrize(("request_", "during"), [(TRAINING, "stop omni"), (STOP, "stop omni")], ids=str)
+def test_what_a_second_signal_has_left_is_said_with_what_finishes_it(request_: Request, during: str) -> None:
+    on = ran(OMNI)
+    with pytest.raises(Interrupted, match=f"left at once, during: {during}") as left:
+        switching(on, request_, Signalled(on, during, signal.SIGINT, signal.SIGINT), Nobody())(True)
+    assert left.value.hint
+    assert left.value.hint.endswith("finish it or bring back what ran before: spark-mode recover")
 
 
 @pytest.mark.parametrize(("request_", "during"), [(TRAINING, "stop omni"), (STOP, "stop omni")], ids=str)

@@ -80,18 +80,28 @@ def status_of(others: tuple[ForeignContainer, ...] = (), foreign: tuple[ForeignW
     )
 
 
-def test_a_project_is_shown_beside_the_services_whose_names_do_not_tell_it() -> None:
-    names = [("comfy/web", "comfy"), ("comfyui", "comfy"), ("served", None)]
+def shown_of(*names: tuple[str, str | None]) -> list[list[str]]:
+    """Return how the table of services begins that shows services of these projects."""
     services = tuple(
         ServiceStatus(service=name, project=project, class_="x", state="running", health="none", age=None, planned=None)
         for name, project in names
     )
     lines = status_text(status_of().model_copy(update={"services": services})).splitlines()
     first = next(place for place, line in enumerate(lines) if line.startswith("SERVICE"))
-    assert [line.split()[:2] for line in lines[first + 1 : first + 4]] == [
-        ["comfy/web", "x"],
+    return [line.split()[:2] for line in lines[first : first + 1 + len(names)]]
+
+
+def test_the_project_of_each_service_is_shown_where_not_all_of_their_names_tell_it() -> None:
+    assert shown_of(("comfy/web", "comfy"), ("comfyui", "comfy"), ("served", None)) == [
+        ["SERVICE", "PROJECT"],
+        ["comfy/web", "comfy"],
         ["comfyui", "comfy"],
         ["served", "-"],
+    ]
+    assert shown_of(("comfy/web", "comfy"), ("main/web", "main")) == [
+        ["SERVICE", "CLASS"],
+        ["comfy/web", "x"],
+        ["main/web", "x"],
     ]
 
 

@@ -50,10 +50,10 @@ def _lines(seen: Status, width: int | None) -> Iterator[str]:
 
 
 def _services(services: Sequence[ServiceStatus], width: int | None) -> str:
-    """Return the table of services; the project and the address where one of them has such a thing."""
+    """Return the table of services; the address where one has such a thing, the project where a name does not tell it."""
     said = {
         "SERVICE": [readable(one.service) for one in services],
-        "PROJECT": [readable(untold(one.service, one.project or "-")) for one in services],
+        "PROJECT": [readable(one.project or "-") for one in services],
         "CLASS": [one.class_ for one in services],
         "STATE": [one.state for one in services],
         "HEALTH": ["-" if one.health == "none" else one.health for one in services],
@@ -63,7 +63,7 @@ def _services(services: Sequence[ServiceStatus], width: int | None) -> str:
         "GROWN": [_size(_visible(one.grown)) for one in services],
         "ADDRESS": [one.address or "-" for one in services],
     }
-    absent = {"PROJECT": not any(one.project for one in services), "ADDRESS": not any(one.address for one in services)}
+    absent = {"PROJECT": not any(untold(one.service, one.project) for one in services), "ADDRESS": not any(one.address for one in services)}
     shown = [name for name in said if not absent.get(name)]
     rows = [shown, *zip(*(said[name] for name in shown), strict=True)]
     places = {name: place for place, name in enumerate(shown)}

@@ -113,7 +113,7 @@ class Switch:
                 raise Interrupted("interrupted: what was not stopped yet runs on", "see what runs: spark-mode status") from None
             except LeftAtOnce:
                 self._attempt.signalled(at_once=True)
-                raise Interrupted(f"left at once, during: {self._attempt.step_now}", "see what runs: spark-mode status") from None
+                raise Interrupted(f"left at once, during: {self._attempt.step_now}", LOOK) from None
         return tuple(failed)
 
     def _braked(self, number: int, steps: tuple[Step, ...]) -> tuple[str, ...]:
@@ -143,7 +143,7 @@ class Switch:
             at_once = "A second Ctrl-C leaves at once; then: spark-mode recover"
             said = f"it goes back already. It {first} the way back goes on. {at_once}"
         elif self._braking:
-            said = f"interrupted: {first} what was not stopped yet runs on. A second Ctrl-C leaves at once"
+            said = f"interrupted: {first} what was not stopped yet runs on. A second Ctrl-C leaves at once; then: spark-mode recover"
         else:
             at_once = "A second Ctrl-C leaves at once and brings nothing back; then: spark-mode recover"
             said = f"interrupted: {first} {self._afterwards}. {at_once}"
