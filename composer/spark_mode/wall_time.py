@@ -1,11 +1,16 @@
 """The time of day, which is for people: deadlines and leases use the monotonic clock."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 
 def now() -> str:
     """Return the wall time for people, ISO 8601 in UTC."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return ago(0.0)
+
+
+def ago(seconds: float) -> str:
+    """Return the wall time of so many seconds ago, as `now` does."""
+    return (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat(timespec="seconds")
 
 
 def seconds_since(moment: str) -> float | None:

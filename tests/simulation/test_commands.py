@@ -12,6 +12,7 @@ from spark_mode.journal.journal import journal_state
 from spark_mode.lab.size import GB
 from spark_mode.planning.request import ModeRequest, RestoreRequest, RunRequest, StopRequest, UpRequest
 from spark_mode.reporting.status import status
+from spark_mode.wall_time import seconds_since
 from tests.simulation.commands import killed_while_it_runs
 from tests.simulation.engine import Killed
 from tests.simulation.guard import SimulatedGuard
@@ -158,6 +159,17 @@ def test_the_history_has_the_end_of_a_command_and_what_came_back_by_itself(lab: 
         (str(TRAIN), "applied", None),
         (str(TRAIN), "ended", "exit code 0"),
     ]
+
+
+def test_the_history_has_when_a_command_began_and_how_long_it_took(lab: SimulatedMachine, folder: Path) -> None:
+    def trains() -> int:
+        lab.sleep(3600.0)
+        return 0
+
+    run_command(lab, folder, then=False, meanwhile=trains)
+    ended = journal_state(lab.journal.history()).ended[-1]
+    began = seconds_since(ended.at)
+    assert (ended.outcome, ended.seconds, began is not None and began >= 3600) == ("ended", 3600.0, True)
 
 
 def test_the_end_of_a_command_says_what_stays_stopped(lab: SimulatedMachine, folder: Path) -> None:

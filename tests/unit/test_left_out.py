@@ -257,6 +257,8 @@ def test_only_a_class_called_training_that_says_nothing_is_told_of() -> None:
     assert unsaid({})
     assert not unsaid({"runs_to_end": True})
     assert not unsaid({}, runs_to_end=False)
+    assert not unsaid({}, command=True), "a plain command is never stopped"
+    assert not unsaid({}, outside=[{"name": "trainer"}]), "nor is what is only known outside"
     assert not unsaid_long_run(read())
     assert not unsaid_long_run(SHIPPED)
 

@@ -137,3 +137,11 @@ def test_where_what_was_asked_for_is_reached_stands_below_the_end() -> None:
 def test_the_history_says_how_it_ended_and_nothing_twice(outcome: str, note: str | None, said: str) -> None:
     event = Event(at="2026-11-28T10:00:00+00:00", request="up omni", by="ann", outcome=outcome, seconds=1.0, note=note)
     assert history_text([event]).endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0.04, "0.0 s"), (599.94, "599.9 s"), (600.0, "10 min"), (8040.0, "2 h 14 min"), (None, "-")]
+)
+def test_the_history_says_how_long_something_took_in_the_units_that_people_use(seconds: float | None, said: str) -> None:
+    event = Event(at="2026-11-28T10:00:00+00:00", request="stop", by="ann", outcome="applied", seconds=seconds)
+    assert f"  {said}  done" in history_text([event])

@@ -1,7 +1,8 @@
 """How a switch ended, in a sentence, and where what runs now is reached."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
+from spark_mode.lab.few import agreeing
 from spark_mode.lab.project import Project
 from spark_mode.switching.report import Report
 
@@ -30,19 +31,15 @@ def _what_is_done(report: Report) -> str:
     names = list(dict.fromkeys(typed))
     match verb:
         case "stop":
-            return f"{', '.join(names)} {_are(names)} stopped" if names else "everything of the lab is stopped"
+            return f"{', '.join(names)} {agreeing(names, 'is', 'are')} stopped" if names else "everything of the lab is stopped"
         case "restore" if report.mode == "idle":
             return "nothing runs, as before"
         case "restore":
             return "what ran before runs again" if report.mode in NAMELESS else f"{report.mode} runs again"
         case "up":
-            return f"{', '.join(names)} {'runs' if len(names) == 1 else 'run'}"
+            return f"{', '.join(names)} {agreeing(names, 'runs', 'run')}"
         case _:
             return f"{report.request.replace(' --with ', ' with ', 1).replace(' --with ', ', ')} runs"
-
-
-def _are(names: Sequence[str]) -> str:
-    return "is" if len(names) == 1 else "are"
 
 
 def addresses(report: Report, project: Project) -> Iterator[str]:

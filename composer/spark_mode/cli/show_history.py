@@ -10,7 +10,7 @@ from spark_mode.reporting.local_time import local_times
 
 
 def history_text(events: Sequence[Event], width: int | None = None, now: datetime | None = None) -> str:
-    """Return the table, oldest first; `now` is any time of today, for whoever is not here now."""
+    """Return the table, what ended first at the top; `now` is any time of today, for whoever is not here now."""
     if not events:
         return "nothing was switched here yet"
     head = ("WHEN", "REQUEST", "BY", "TOOK", "OUTCOME")

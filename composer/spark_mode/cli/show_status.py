@@ -63,7 +63,10 @@ def _services(services: Sequence[ServiceStatus], width: int | None) -> str:
         "GROWN": [_size(_visible(one.grown)) for one in services],
         "ADDRESS": [one.address or "-" for one in services],
     }
-    absent = {"PROJECT": not any(untold(one.service, one.project) for one in services), "ADDRESS": not any(one.address for one in services)}
+    absent = {
+        "PROJECT": not any(untold(one.service, one.project) for one in services),
+        "ADDRESS": not any(one.address for one in services),
+    }
     shown = [name for name in said if not absent.get(name)]
     rows = [shown, *zip(*(said[name] for name in shown), strict=True)]
     places = {name: place for place, name in enumerate(shown)}

@@ -25,7 +25,7 @@ from spark_mode.switching.report import SwitchOptions
 from spark_mode.switching.restart_policies import RestartPolicies
 from spark_mode.switching.transaction import Transaction
 from spark_mode.switching.watcher import Watcher
-from spark_mode.wall_time import now
+from spark_mode.wall_time import ago
 
 PATIENCE_SECONDS = 600.0
 """Within how long the stops of a service that somebody starts again and again are counted, until it is left, loudly."""
@@ -198,7 +198,7 @@ class GuardActions:
         """Write into the history what was done, and why."""
         entry = Ended(
             switch=os.urandom(6).hex(),
-            at=now(),
+            at=ago(seconds),
             by="guard",
             request=request,
             outcome=outcome,

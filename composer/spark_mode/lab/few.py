@@ -1,6 +1,6 @@
-"""Many names in a line that somebody reads: a few of them, and how many more there are."""
+"""Names in a line that somebody reads: of many a few, and how many more there are; and the verb after them."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 
 
 def few(names: Sequence[str], most: int) -> str:
@@ -8,3 +8,8 @@ def few(names: Sequence[str], most: int) -> str:
     if len(names) <= most + 1:
         return ", ".join(names)
     return f"{', '.join(names[:most])} and {len(names) - most} more"
+
+
+def agreeing(names: Sized, one: str, several: str) -> str:
+    """Return the form of a verb that goes with these names: that of one, or of several."""
+    return one if len(names) == 1 else several

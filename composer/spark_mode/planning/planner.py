@@ -6,6 +6,7 @@ plan.
 """
 
 from spark_mode.lab.by_nature import with_nature
+from spark_mode.lab.few import agreeing
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.planning import admission
@@ -147,10 +148,11 @@ def _why_nothing(problem: PlanningProblem) -> str:
     completed = [name for name in target.services if name in problem.completed]
     run = [name for name in target.services if name not in completed]
     if not hosts.issuperset(target.services):
-        said = [f"{', '.join(run)} {'runs' if len(run) == 1 else 'run'} already"] * bool(run) + said
+        said = [f"{', '.join(run)} {agreeing(run, 'runs', 'run')} already"] * bool(run) + said
         said += [f"{', '.join(completed)}: completed"] * bool(completed)
     if kept := [name for name in observed.active_services if name not in target.services]:
-        said.append(f"beside it stays {', '.join(kept)}")
+        it = agreeing(run or admitted, "it", "them")
+        said.append(f"beside {it} {agreeing(kept, 'stays', 'stay')} {', '.join(kept)}")
     return "; ".join(said) or "nothing ran before, and nothing runs now"
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
+from spark_mode.lab.few import agreeing
 from spark_mode.planning.plan import Create, Step, Stop, Verify
 
 ACTIONS = {"await-release": "wait", "verify": "check", "drop-caches": "drop", "start-container": "start"}
@@ -62,7 +63,7 @@ def _state(step: Verify) -> Iterator[str]:
     if step.completed:
         yield f"{', '.join(step.completed)} ended well"
     if step.unhealthy:
-        yield f"{', '.join(step.unhealthy)} {_verb(step.unhealthy, 'is', 'are')} unhealthy as before"
+        yield f"{', '.join(step.unhealthy)} {agreeing(step.unhealthy, 'is', 'are')} unhealthy as before"
     if rest := len(step.services) - len(step.completed) - len(step.unhealthy):
         them = "the rest" if rest < len(step.services) else "it" if rest == 1 else "all"
         yield f"{them} {'is' if rest == 1 or them == 'the rest' else 'are'} healthy"
@@ -71,10 +72,6 @@ def _state(step: Verify) -> Iterator[str]:
 def _absent(step: Verify) -> Iterator[str]:
     if step.apart:
         yield f"nothing of {' or '.join(step.apart)} runs"
-
-
-def _verb(names: Sequence[str], one: str, several: str) -> str:
-    return one if len(names) == 1 else several
 
 
 def _listed(parts: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""What was switched, from the journal: oldest first."""
+"""What was switched, from the journal: in the order in which it ended."""
 
 from pydantic import Field
 
@@ -7,15 +7,21 @@ from spark_mode.frozen import Frozen
 from spark_mode.journal.journal import JournalFailed, journal_state
 from spark_mode.journal.records import Ended
 from spark_mode.session.session import Session
+from spark_mode.wall_time import age
 
 ENDS = {"applied": "done", "unchanged": "nothing to do", "rolled-back": "went back"}
 """How an outcome is said, where its own word in JSON is not what people say."""
+LONG = 600
+"""From how many seconds on what something took is said in minutes and hours."""
 DECLINED = "you said no"
 """How the note begins of what was refused by an answer."""
 
 
 class Event(Frozen):
-    """A request and how it ended. `at` is ISO 8601; `seconds` is None for a switch that was cut off, `switch` names it here."""
+    """A request and how it ended. `at` is when it began, ISO 8601; `seconds` is None for a switch that was cut off.
+
+    `switch` names it here.
+    """
 
     at: str
     request: str
@@ -28,7 +34,9 @@ class Event(Frozen):
     @property
     def took(self) -> str:
         """How long it took, for people."""
-        return "-" if self.seconds is None else f"{self.seconds:.1f} s"
+        if self.seconds is None:
+            return "-"
+        return f"{self.seconds:.1f} s" if self.seconds < LONG else age(self.seconds)
 
     def as_json(self) -> dict[str, object]:
         """Return the stable JSON form."""
@@ -36,7 +44,10 @@ class Event(Frozen):
 
 
 def history(session: Session) -> list[Event]:
-    """Return all that the journal has, a switch that was cut off last. Raises EngineUnavailable, ConfigurationError."""
+    """Return all that the journal has, what ended first at the beginning, a switch that was cut off last.
+
+    Raises EngineUnavailable, ConfigurationError.
+    """
     found = [
         Event(**one.model_dump(include={"at", "request", "by", "outcome", "seconds", "note", "switch"}))
         for one in _ended(session)

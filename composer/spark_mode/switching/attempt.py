@@ -31,7 +31,7 @@ from spark_mode.sharing.lock import Lock, user_name
 from spark_mode.switching.report import SwitchOptions
 from spark_mode.switching.untouched import untouched
 from spark_mode.switching.watcher import Watcher
-from spark_mode.wall_time import now
+from spark_mode.wall_time import ago, now
 
 STARTING = frozenset({"create", "remove", "unpause", "start", "start-container", "load", "run"})
 """The actions that are never done unrecorded, a removal among them; stopping goes on without a journal, because it can only
@@ -200,7 +200,7 @@ class Attempt:
         self._write(
             Ended(
                 switch=os.urandom(6).hex(),
-                at=now(),
+                at=ago(seconds),
                 by=self.by,
                 request=f"{'unload' if one.models else 'stop'} {one.service}",
                 outcome="warned" if still else "enforced",

@@ -8,6 +8,7 @@ from typing import Literal
 from spark_mode.errors import ConfigurationError, Interrupted, SwitchFailed
 from spark_mode.journal.records import Outcome
 from spark_mode.journal.state import after, still_to_come
+from spark_mode.lab.few import agreeing
 from spark_mode.planning.observed import LEASED, Container, Observed
 from spark_mode.planning.plan import Plan, Stop
 from spark_mode.planning.request import Request, StopRequest
@@ -76,11 +77,11 @@ class Brake:
     ) -> SwitchFailed:
         """Write and return what is left, why, and whether others are at it: then no other stop would do better."""
         names = ", ".join(one.name for one in left)
-        said = [f"{names} still {'runs' if len(left) == 1 else 'run'}" if left else "not everything was unloaded", *failed]
+        said = [f"{names} still {agreeing(left, 'runs', 'run')}" if left else "not everything was unloaded", *failed]
         known = {(one.id, one.started_at) for one in before.active}
         again = [one.name for one in left if (one.id, one.started_at) not in known]
         if again:
-            said.append(f"{', '.join(again)} {'is' if len(again) == 1 else 'are'} started again by others")
+            said.append(f"{', '.join(again)} {agreeing(again, 'is', 'are')} started again by others")
         self._end(request, plan, before, "failed", "\n".join(said))
         who = " ".join(f"--filter container={name}" for name in again)
         message = "\n".join([*said, "Everything else that was to be stopped is."])

@@ -15,6 +15,7 @@ from spark_mode.switching.interruption import Interruption
 from spark_mode.switching.report import Confirm, Report, SwitchOptions
 from spark_mode.switching.transaction import Transaction
 from spark_mode.switching.watcher import Watcher
+from spark_mode.wall_time import ago
 
 POLL_SECONDS, SLOW_POLL_SECONDS = 0.1, 1.0
 """How often is looked whether all of a command has ended: at first, and when something of it goes on."""
@@ -86,10 +87,10 @@ def _require_certain(session: Session, options: SwitchOptions, report: Report) -
 
 
 def _write_end(session: Session, request: RunRequest, code: int, seconds: float) -> None:
-    """Have the history say how a command ended, after how long."""
+    """Have the history say how a command ended that began so many `seconds` ago."""
     attempt = Attempt(session, Watcher())
     said = attempt.ended(str(request), "ended", f"exit code {code}")
-    attempt.record(said.model_copy(update={"seconds": round(seconds, 3)}), quietly=True)
+    attempt.record(said.model_copy(update={"at": ago(seconds), "seconds": round(seconds, 3)}), quietly=True)
 
 
 def _stopped(report: Report) -> tuple[str, ...]:

@@ -137,13 +137,13 @@ class Switch:
         """Say at once what a signal does, and what is awaited first."""
         awaited = f"{self._attempt.step_now}, {self._executor.awaits}" if self._executor.awaits else self._attempt.step_now
         first = f"waits for this step to end: {awaited}; then"
+        at_once = "A second Ctrl-C leaves at once; then: spark-mode recover"
         if number == SIGTSTP:
             said = f"a switch is not held up in the middle (now: {awaited}); Ctrl-C interrupts it"
         elif self._going_back:
-            at_once = "A second Ctrl-C leaves at once; then: spark-mode recover"
             said = f"it goes back already. It {first} the way back goes on. {at_once}"
         elif self._braking:
-            said = f"interrupted: {first} what was not stopped yet runs on. A second Ctrl-C leaves at once; then: spark-mode recover"
+            said = f"interrupted: {first} what was not stopped yet runs on. {at_once}"
         else:
             at_once = "A second Ctrl-C leaves at once and brings nothing back; then: spark-mode recover"
             said = f"interrupted: {first} {self._afterwards}. {at_once}"
