@@ -29,7 +29,7 @@ HEADERS = {
 }
 """On every answer, whatever it is. There is none that lets another origin read (CORS), and none is ever added."""
 LARGEST = 16 * 1024
-BODY_SECONDS = 10.0
+BODY_SECONDS = 5.0
 MOST_FIELDS = 200
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
 DENIED = """<!doctype html>

@@ -4,13 +4,13 @@ import errno
 import hashlib
 import os
 import socket
+import stat
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from spark_mode.errors import ConfigurationError
-from spark_mode.plain_file import is_there
 from spark_mode.sharing.directories import own_directory
 
 PREFIX = "page-"
@@ -82,8 +82,10 @@ def removed_at_the_end(path: Path | None) -> Iterator[None]:
 
 
 def _make_way(path: Path) -> None:
-    if not is_there(path):
+    if not os.path.lexists(path):
         return
+    if not stat.S_ISSOCK(path.lstat().st_mode):  # to which a connection is refused as well
+        raise ConfigurationError(f"{path} is not a socket", "move it away, or name another path")
     with closing(socket.socket(socket.AF_UNIX)) as asking:
         try:
             asking.connect(str(path))

@@ -15,8 +15,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from spark_mode.page.door import HEADERS, LARGEST
 from spark_mode.page.peer import uid_of
 
-HEAD_SECONDS = 10.0
-"""How long a request's first lines may take, and how long a connection may say nothing."""
+HEAD_SECONDS = 5
+"""How long a request's first lines may take, and how long a connection may say nothing, before its first one and between two."""
 END_SECONDS = 2
 """How long what is still being answered may take once the page ends."""
 MOST = 64
@@ -101,6 +101,7 @@ def serve(page: ASGIApp, sockets: Sequence[socket.socket], beside: AbstractAsync
         proxy_headers=False,
         server_header=False,
         date_header=False,
+        timeout_keep_alive=HEAD_SECONDS,
         timeout_graceful_shutdown=END_SECONDS,
         h11_max_incomplete_event_size=LARGEST,
     )

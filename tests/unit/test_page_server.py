@@ -1,0 +1,306 @@
+"""The page as a process of its own, asked by plain sockets: what the kernel, the server and the door make of it together."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+import pytest
+import uvicorn
+from uvicorn.server import ServerState
+
+from spark_mode.errors import ConfigurationError
+from spark_mode.page.access import Access
+from spark_mode.page.door import HEADERS, guarded
+from spark_mode.page.peer import uid_of
+from spark_mode.page.places import Place, listen, listen_at
+from spark_mode.page.serve import MOST, Connection
+from tests.audio_lab import ROOT
+
+
+def has_six() -> bool:
+    """Whether this machine has the loopback address of IPv6."""
+    try:
+        with socket.socket(socket.AF_INET6) as tried:
+            tried.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+SECONDS = 60.0
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="root alone can be somebody else")
+SIX = has_six()
+AS_NOBODY = """
+import os, socket, sys
+"".encode("idna")  # the names of hosts need it, and it is out of reach afterwards
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+for line in sys.stdin:
+    host, port = line.split()
+    asking = socket.create_connection((host, int(port)))
+    asking.sendall(bytes.fromhex(sys.stdin.readline()))
+    print(asking.makefile("rb").read().hex(), flush=True)
+"""
+
+
+class Answer:
+    """What came back: the status, headers by their names in small letters, and the rest."""
+
+    def __init__(self, text: str) -> None:
+        head, _, self.body = text.partition("\r\n\r\n")
+        first, *lines = head.split("\r\n")
+        self.status = int(first.split()[1])
+        self.headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+
+
+class Running:
+    """A page that runs, and the link's cookie once it was opened."""
+
+    def __init__(self, process: subprocess.Popen[str], place: str, environment: dict[str, str]) -> None:
+        self.process, self.place, self._environment = process, place, environment
+        self.cookie = ""
+
+    def connected(self, host: str = "127.0.0.1") -> socket.socket:
+        if "/" not in self.place:
+            return socket.create_connection((host, int(self.place)), SECONDS)
+        asking = socket.socket(socket.AF_UNIX)
+        asking.settimeout(SECONDS)
+        asking.connect(self.place)
+        return asking
+
+    def sends(self, text: str, host: str = "127.0.0.1") -> Answer:
+        """Send what may be no HTTP at all, and read until the page has no more to say."""
+        with closing(self.connected(host)) as asking:
+            asking.sendall(text.encode("latin-1"))
+            return Answer(asking.makefile("rb").read().decode("latin-1"))
+
+    def request(self, path: str = "/", method: str = "GET", body: str = "", **headers: str) -> str:
+        """Return a request, with the cookie where there is one."""
+        sent = {"Host": "localhost:1", "Cookie": f"spark-mode-1={self.cookie}", "Connection": "close"}
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        sent |= {"Content-Length": str(len(body))} if body else {}
+        lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in sent.items() if value)]
+        return "\r\n".join([*lines, "", body])
+
+    def get(self, path: str = "/", **headers: str) -> Answer:
+        return self.sends(self.request(path, **headers))
+
+    def link(self, *arguments: str) -> str:
+        """Have another one printed; return its address."""
+        command = [sys.executable, "-m", "spark_mode.cli", "page", "link", "--format", "json", *arguments]
+        done = subprocess.run(command, env=self._environment, check=True, capture_output=True, text=True, timeout=SECONDS)
+        return str(json.loads(done.stdout)["url"])
+
+    def opens(self, link: str) -> Answer:
+        """Follow a link, and keep its cookie."""
+        answer = self.get("/link?" + link.partition("?")[2])
+        self.cookie = answer.headers["set-cookie"].partition("=")[2].partition(";")[0]
+        return answer
+
+
+@contextmanager
+def running(*arguments: str) -> Iterator[Running]:
+    """Have a page run in a state of its own. What it says is kept out of sight until it has ended."""
+    with tempfile.TemporaryDirectory(prefix="spark-mode-test-") as state:  # a socket's path is short
+        environment = os.environ | {"XDG_STATE_HOME": state}
+        command = [sys.executable, "-m", "spark_mode.cli", "-C", str(ROOT), "page", *arguments, "--format", "json"]
+        with subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=state
+        ) as process:
+            assert process.stdout is not None
+            said = "".join(iter(process.stdout.readline, "}\n")) + "}"
+            try:
+                yield Running(process, json.loads(said)["place"], environment)
+            finally:
+                process.kill()
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Running]:
+    with running("--port", "0") as page:
+        page.opens(page.link())
+        yield page
+
+
+def listened_at(port: int) -> set[str]:
+    """Return at which addresses this machine listens at a port, as the kernel writes them."""
+    rows = [line.split() for table in ("tcp", "tcp6") for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]]
+    return {row[1].partition(":")[0] for row in rows if row[1].endswith(f":{port:04X}") and row[3] == "0A"}
+
+
+def written(host: str) -> str:
+    """Return an address as the kernel writes it."""
+    packed = socket.inet_pton(socket.AF_INET6 if ":" in host else socket.AF_INET, host)
+    return "".join(f"{int.from_bytes(packed[at : at + 4], sys.byteorder):08X}" for at in range(0, len(packed), 4))
+
+
+def test_it_listens_at_loopback_alone_and_at_all_of_it(page: Running) -> None:
+    assert listened_at(int(page.place)) == {written("127.0.0.1"), *([written("::1")] if SIX else [])}
+
+
+def test_a_link_that_is_printed_opens_the_page_once(page: Running) -> None:
+    link = page.link()
+    assert link.startswith(f"http://127.0.0.1:{page.place}/link?token=")
+    path = "/link?" + link.partition("?")[2]
+    assert [page.get(path).status for _ in range(2)] == [303, 401]
+
+
+@as_root
+def test_another_user_is_denied_with_the_cookie_and_root_is_not(page: Running) -> None:
+    with subprocess.Popen([sys.executable, "-c", AS_NOBODY], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as nobody:
+        assert nobody.stdin is not None
+        assert nobody.stdout is not None
+        for host in ("127.0.0.1", *(["::1", "::ffff:127.0.0.1"] if SIX else [])):
+            asked = page.request()
+            assert page.sends(asked, host).status == 200, host
+            nobody.stdin.write(f"{host} {page.place}\n{asked.encode().hex()}\n")
+            nobody.stdin.flush()
+            assert Answer(bytes.fromhex(nobody.stdout.readline()).decode()).status == 403, host
+        nobody.stdin.close()
+
+
+def test_who_has_gone_meanwhile_is_not_taken_for_root() -> None:
+    """A socket that nobody has open stands in the kernel's table as root's."""
+    with ExitStack() as ends:
+        listening, *_ = (ends.enter_context(one) for one in listen(Place(0)))
+        listening.settimeout(SECONDS)
+        asking = socket.create_connection(listening.getsockname())
+        asking.sendall(b"POST /stop HTTP/1.1\r\n")
+        there, _ = listening.accept()
+        with closing(there):
+            assert uid_of(there) == os.geteuid()
+            asking.close()
+            assert there.recv(100) and there.recv(100) == b""
+            assert uid_of(there) is None
+
+
+@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.1.nip.io:80", "[::]", "192.168.1.5"])
+def test_a_foreign_name_is_denied(page: Running, host: str) -> None:
+    assert page.get(Host=host).status == 403
+    sent = page.request("/switch", "POST", "a=b", Host=host, Sec_Fetch_Site="same-origin")
+    assert page.sends(sent).status == 403
+
+
+NO_REQUESTS = {
+    "no HTTP": "hello\r\n\r\n",
+    "no name": "GET / HTTP/1.1\r\n\r\n",
+    "no name in the older form": "GET / HTTP/1.0\r\n\r\n",
+    "two names": "GET / HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n",
+    "a name in the address": "GET http://localhost/ HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n",
+    "two lengths": "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\na",
+    "headers without end": "GET / HTTP/1.1\r\nHost: localhost\r\nX: " + "x" * 40_000,
+    "a body without end": "POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+}
+
+
+@pytest.mark.parametrize("text", NO_REQUESTS.values(), ids=NO_REQUESTS)
+def test_what_is_no_request_is_refused_and_has_the_headers_that_protect_an_answer(page: Running, text: str) -> None:
+    answer = page.sends(text)
+    assert answer.status in (400, 403)
+    assert {name: answer.headers.get(name.lower()) for name in HEADERS} == HEADERS
+    assert page.get().status == 200, "the page is there for all others"
+
+
+def test_nothing_that_is_asked_is_logged_and_a_link_is_for_eyes_alone() -> None:
+    with running("--port", "0") as page:
+        link = page.link()
+        page.opens(link)
+        assert page.get("/?canary").status == 200
+        page.sends("hello\r\n\r\n")
+        page.process.terminate()
+        assert page.process.stdout is not None
+        assert page.process.stdout.read() == ""
+        assert page.process.wait(SECONDS) == 0
+
+
+def test_who_takes_his_time_is_not_waited_for(page: Running) -> None:
+    """Each of these keeps a connection, of which there are only so many."""
+    form = page.request(
+        "/", "POST", "form_token=", Sec_Fetch_Site="same-origin", Content_Type="application/x-www-form-urlencoded"
+    )
+    slow = ["", "GET / HTTP/1.1\r\nHost: loc", form.replace("Content-Length: 11", "Content-Length: 9000")]
+    with ExitStack() as ends:
+        kept = [ends.enter_context(page.connected()) for _ in slow]
+        for one, text in zip(kept, slow, strict=True):
+            one.sendall(text.encode())
+        said = [one.makefile("rb").read().decode() for one in kept]
+    assert said[:2] == ["", ""]
+    assert Answer(said[2]).status == 408
+
+
+class Counted(asyncio.Transport):
+    """The transport of one of many connections, which says whether it was refused."""
+
+    def __init__(self, end: socket.socket) -> None:
+        super().__init__({"socket": end})
+        self.is_refused = False
+
+    def abort(self) -> None:
+        self.is_refused = True
+
+
+def test_of_all_connections_only_so_many_are_kept() -> None:
+    async def refused() -> list[bool]:
+        config, state = uvicorn.Config(guarded((), Access(os.geteuid()))), ServerState()
+        transports = [Counted(ours) for _ in range(MOST + 3)]
+        for one in transports:
+            Connection(config, state, {}).connection_made(one)
+        return [one.is_refused for one in transports]
+
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        assert asyncio.run(refused()) == [False] * MOST + [True] * 3
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_it_ends_well_when_it_is_told_to_and_leaves_nothing(how: signal.Signals) -> None:
+    with tempfile.TemporaryDirectory(prefix="spark-mode-test-") as folder, running("--socket", f"{folder}/page") as page:
+        assert Path(page.place).stat().st_mode & 0o777 == 0o600
+        page.opens(page.link())
+        with closing(page.connected()):  # which asks for nothing, and keeps nothing from ending
+            page.process.send_signal(how)
+            assert page.process.wait(SECONDS) == 0
+        assert list(Path(folder).iterdir()) == []
+
+
+def test_a_socket_that_a_killed_page_left_is_taken_over() -> None:
+    with tempfile.TemporaryDirectory(prefix="spark-mode-test-") as folder:
+        path = Path(folder) / "page"
+        with running("--socket", str(path)) as killed:
+            killed.process.kill()
+            killed.process.wait(SECONDS)
+            assert path.is_socket()
+        with running("--socket", str(path)) as page:
+            page.opens(page.link())
+            assert page.get().status == 200
+
+
+def test_where_a_page_listens_no_other_one_does_and_what_is_no_socket_stays(page: Running) -> None:
+    with pytest.raises(ConfigurationError, match=f"port {page.place} of this machine cannot be listened at"):
+        listen(Place(int(page.place)))
+    with tempfile.TemporaryDirectory(prefix="spark-mode-test-") as folder:
+        path = Path(folder) / "page"
+        with closing(listen_at(path)), pytest.raises(ConfigurationError, match=r"a page listens at .* already"):
+            listen_at(path)
+        file = Path(folder) / "file"
+        file.write_text("kept")
+        with pytest.raises(ConfigurationError, match="is not a socket"):
+            listen_at(file)
+        assert file.read_text() == "kept"
+
+
+@pytest.mark.skipif(not SIX, reason="this machine has no ::1")
+def test_another_page_may_be_localhost_at_no_port_of_ours() -> None:
+    """Where one of the two addresses is taken, none is listened at."""
+    with closing(socket.create_server(("::1", 0), family=socket.AF_INET6)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(ConfigurationError, match=f"port {port} of this machine"):
+            listen(Place(port))
+        assert listened_at(port) == {written("::1")}
