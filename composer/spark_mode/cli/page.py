@@ -16,6 +16,7 @@ from spark_mode.cli.context import CliOptions, output_options
 from spark_mode.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from spark_mode.lab.files import LabFiles
     from spark_mode.page.links import Link
     from spark_mode.page.places import Place
 
@@ -26,7 +27,7 @@ ANOTHER = "spark-mode page link"
 
 
 @click.command()
-@click.argument("action", required=False, type=click.Choice(["link"]))
+@click.argument("action", required=False, type=click.Choice(["link", "install", "uninstall"]))
 @click.option("--port", type=click.IntRange(0, 65535), metavar="PORT", help="At which port of this machine alone; else 8710.")
 @click.option("--socket", "path", metavar="PATH", type=click.Path(path_type=Path), help="At a socket that you alone may open.")
 @click.option("--read-only", is_flag=True, help="Show, and switch nothing.")
@@ -45,7 +46,8 @@ def page(
 ) -> None:
     """Show the machine in a browser, and switch from there; until Ctrl-C.
 
-    It opens with a link that works once. `link` prints another one for a page that runs.
+    It opens with a link that works once. `link` prints another one for a page that runs. `install` has systemd run it for you
+    whenever you are logged in, `uninstall` no more.
     """
     if listen is not None and listen not in HERE:
         message = f"the page listens at no {listen}: whoever may use it is root, so it is reached through this machine alone"
@@ -55,10 +57,15 @@ def page(
     from spark_mode.page.places import Place
 
     named = Place(PORT if port is None else port, path.absolute() if path else None)
-    if action == "link":
-        _link(cli_options, named if port is not None or path else None, read_only)
-    else:
-        _run(cli_options, named, read_only, behind)
+    match action:
+        case "link":
+            _link(cli_options, named if port is not None or path else None, read_only)
+        case "install":
+            _install(cli_options, named, read_only, behind)
+        case "uninstall":
+            _uninstall(cli_options)
+        case _:
+            _run(cli_options, named, read_only, behind)
 
 
 def _link(cli_options: CliOptions, place: "Place | None", read_only: bool) -> None:
@@ -69,15 +76,44 @@ def _link(cli_options: CliOptions, place: "Place | None", read_only: bool) -> No
 
 
 def _run(cli_options: CliOptions, place: "Place", read_only: bool, behind: str | None) -> None:
+    _require_installed()
+    from spark_mode.page.hosts import behind as proxy_of
+    from spark_mode.page.running import run
+
+    _files(cli_options)  # a lab that is not there is said now
+    run(place, proxy_of(behind) if behind else None, read_only, partial(_ready, cli_options))
+
+
+def _install(cli_options: CliOptions, place: "Place", read_only: bool, behind: str | None) -> None:
+    _require_installed()
+    from spark_mode.cli.page_unit import NAME, install
+    from spark_mode.page.hosts import behind as proxy_of
+
+    where = ["--socket", str(place.path)] if place.path else ["--port", str(place.port)]
+    name = ["--behind", f"https://{proxy_of(behind)}"] if behind else []
+    path = install(_files(cli_options), [*where, *name, *["--read-only"] * read_only])
+    said = [f"{path} is in place, and starts the page whenever you log in: {ANOTHER}"]
+    said += [f"  → at every boot, too: loginctl enable-linger {_user()}", f"  → how it goes: systemctl --user status {NAME}"]
+    cli_options.show({"unit": str(path)}, lambda: "\n".join(said))
+
+
+def _uninstall(cli_options: CliOptions) -> None:
+    from spark_mode.cli.page_unit import NAME, uninstall
+
+    said = f"{NAME} is removed" if uninstall() else "no page was installed"
+    cli_options.show({"unit": None}, lambda: said)
+
+
+def _require_installed() -> None:
     if any(find_spec(one) is None for one in NEEDS):
         message = "the page needs packages that are not installed"
         raise ConfigurationError(message, "into the environment of spark-mode: pip install 'spark-mode[page]'")
-    from spark_mode.page.hosts import behind as proxy_of
-    from spark_mode.page.running import run
+
+
+def _files(cli_options: CliOptions) -> "LabFiles":
     from spark_mode.session.discovery import find_lab, here
 
-    find_lab(cli_options.flags, os.environ, here())  # a lab that is not there is said now
-    run(place, proxy_of(behind) if behind else None, read_only, partial(_ready, cli_options))
+    return find_lab(cli_options.flags, os.environ, here())
 
 
 def _ready(cli_options: CliOptions, link: "Link") -> None:
@@ -96,4 +132,8 @@ def _ready(cli_options: CliOptions, link: "Link") -> None:
 def _tunnel(place: str) -> str:
     """Return what to type on another machine, so that a link opens there as here."""
     port, end = (str(PORT), place) if "/" in place else (place, f"127.0.0.1:{place}")
-    return f"ssh -L {port}:{end} {pwd.getpwuid(os.geteuid()).pw_name}@{socket.gethostname()}"
+    return f"ssh -L {port}:{end} {_user()}@{socket.gethostname()}"
+
+
+def _user() -> str:
+    return pwd.getpwuid(os.geteuid()).pw_name

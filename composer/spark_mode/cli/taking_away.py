@@ -1,7 +1,7 @@
 """What an installation has put on this machine, in the order in which it is taken away again.
 
 Gates first: without their program every plain `up` of their labs would fail. Then guards, which act; then what only offers
-itself, the plugin and completions; and the state last, because all of the others are remembered there.
+itself, the page, the plugin and completions; and the state last, because all of the others are remembered there.
 """
 
 import os
@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import click
 
+from spark_mode.cli import page_unit
 from spark_mode.cli.installation import is_packaged, own_files
 from spark_mode.enforcement import gate_file, shared, unit
 from spark_mode.enforcement.known_gates import known_gates
@@ -38,6 +39,8 @@ def parts(cli: click.Command, with_state: bool) -> Iterator[Part]:
         yield Part(f"the gate of {folder}", partial(gate_file.uninstall, folder))
     for name, undo in unit.installed():
         yield Part(f"the guard {name}", undo)
+    if page_unit.is_installed():
+        yield Part(f"the page {page_unit.NAME}", page_unit.uninstall)
     for system in (False, True):
         for one in own_files(system, cli):
             if one.is_there:

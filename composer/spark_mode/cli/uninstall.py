@@ -23,7 +23,7 @@ NOTHING = "nothing is installed beside the program itself"
 @output_options
 @click.pass_context
 def uninstall(ctx: click.Context, shared: bool, with_state: bool, dry_run: bool, yes: bool) -> None:
-    """Take away what was put on this machine: gates, guards, the Docker plugin, completions, what all users share.
+    """Take away what was put on this machine: gates, guards, the page, the Docker plugin, completions, what all users share.
 
     The program itself goes last, by what installed it; the last line says how. As root that of all users, else your own.
     """

@@ -89,20 +89,27 @@ def unit_text(files: LabFiles, project: str, folder: Path) -> str:
 
     Raises ConfigurationError for a name that a unit's lines cannot hold.
     """
-    command = [*own_command(), *_flags(files, project), "guard"]
-    unwritable = [word for word in (*command, str(folder)) if not word.isprintable()]
-    if unwritable:
-        raise ConfigurationError(f"{unwritable[0]!r} cannot stand in a unit", "give it a name without control characters")
     return UNIT.format(
         mark=MARK,
         project=project,
-        command=" ".join(map(_word, command)),
+        command=command_line([*own_command(), *lab_flags(files, project), "guard"], str(folder)),
         folder=str(folder).replace("%", "%%"),
         shared=" ".join(f"-{path}" for path in shared_directories()),
     )
 
 
-def _flags(files: LabFiles, project: str) -> Sequence[str]:
+def command_line(words: Sequence[str], folder: str) -> str:
+    """Return a command for a unit that runs it in this folder.
+
+    Raises ConfigurationError for a name that a unit's lines cannot hold.
+    """
+    unwritable = [one for one in (*words, folder) if not one.isprintable()]
+    if unwritable:
+        raise ConfigurationError(f"{unwritable[0]!r} cannot stand in a unit", "give it a name without control characters")
+    return " ".join(map(word, words))
+
+
+def lab_flags(files: LabFiles, project: str | None) -> Sequence[str]:
     """Return the flags that name a lab wherever they are given: everything that found it this time, written out.
 
     Rules that name several projects name all of it.
@@ -112,10 +119,12 @@ def _flags(files: LabFiles, project: str) -> Sequence[str]:
     flags = [("--file", file) for file in files.compose] + [("--env-file", file) for file in files.env_files]
     if files.project_directory:
         flags.append(("--project-directory", files.project_directory))
-    return [word for flag in (*flags, ("--project-name", project), ("--rules", files.rules)) for word in flag]
+    if project:
+        flags.append(("--project-name", project))
+    return [one for flag in (*flags, ("--rules", files.rules)) for one in flag]
 
 
-def _word(text: str) -> str:
+def word(text: str) -> str:
     """Return a text as one word of a command line of systemd (systemd.service(5)): `%` and `$` mean something there."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
     return f'"{escaped}"'
@@ -141,15 +150,15 @@ def install(files: LabFiles, project: str, folder: Path, root: Path = ROOT, unit
 
     Raises ConfigurationError where there is no systemd, or nothing may be written.
     """
-    _require_systemd(root)
+    require_systemd(root)
     name = unit_name(project)
     path = root / FOLDER / name
     require_ours(path, MARK)
     put(path, unit_text(files, project, folder), 0o644, "use sudo")
     _grant(project, units, root)
-    _systemctl("daemon-reload")
-    _systemctl("enable", name)
-    _systemctl("restart", name)
+    systemctl("daemon-reload")
+    systemctl("enable", name)
+    systemctl("restart", name)
     return path
 
 
@@ -158,7 +167,7 @@ def uninstall(project: str | None, root: Path = ROOT) -> str | None:
 
     Raises UsageFault where there are several and none is named, and ConfigurationError as `install` does.
     """
-    _require_systemd(root)
+    require_systemd(root)
     there = [path.name for path in sorted((root / FOLDER).glob(f"{PREFIX}*{SUFFIX}"))]
     names = [one for one in there if project is None or one == unit_name(project)]
     if not names:
@@ -171,8 +180,8 @@ def uninstall(project: str | None, root: Path = ROOT) -> str | None:
 
 def restart(name: str) -> None:
     """Have systemd run a guard anew, by the program that is installed now. Raises ConfigurationError as `install` does."""
-    _require_systemd(ROOT)
-    _systemctl("restart", name)
+    require_systemd(ROOT)
+    systemctl("restart", name)
 
 
 def installed(root: Path = ROOT) -> Iterator[tuple[str, Callable[[], None]]]:
@@ -181,7 +190,7 @@ def installed(root: Path = ROOT) -> Iterator[tuple[str, Callable[[], None]]]:
     Where systemd does not run, as in the tree of a container, there is nothing to stop.
     """
     for path in sorted((root / FOLDER).glob(f"{PREFIX}*{SUFFIX}")):
-        if _word(sys.executable) in (plain_text(path) or ""):
+        if word(sys.executable) in (plain_text(path) or ""):
             yield path.name, partial(_take_away, path, root)
 
 
@@ -189,22 +198,23 @@ def _take_away(path: Path, root: Path) -> None:
     require_ours(path, MARK)
     is_running = (root / RUNNING).is_dir()
     if is_running:
-        _systemctl("disable", "--now", path.name)
+        systemctl("disable", "--now", path.name)
     else:
         (path.parent / WANTS / path.name).unlink(missing_ok=True)
     remove(path, MARK, "use sudo")
     _grant(path.name.removeprefix(PREFIX).removesuffix(SUFFIX), (), root)
     if is_running:
-        _systemctl("daemon-reload")
+        systemctl("daemon-reload")
 
 
-def _require_systemd(root: Path) -> None:
+def require_systemd(root: Path, hint: str = "run the guard in the foreground: spark-mode guard") -> None:
+    """Raise ConfigurationError, with this hint, where systemd does not run the machine."""
     if not (root / RUNNING).is_dir():
-        raise ConfigurationError("systemd does not run this machine", "run the guard in the foreground: spark-mode guard")
+        raise ConfigurationError("systemd does not run this machine", hint)
 
 
-def _systemctl(verb: str, *arguments: str) -> None:
-    hint = f"systemctl status '{PREFIX}*'"
+def systemctl(verb: str, *arguments: str, hint: str = f"systemctl status '{PREFIX}*'") -> None:
+    """Have systemd do something. Raises ConfigurationError where it does not, and EngineUnavailable where it does not answer."""
     try:
         done = subprocess.run(["systemctl", verb, *arguments], check=False, capture_output=True, text=True, timeout=SECONDS)
     except subprocess.TimeoutExpired:
