@@ -18,6 +18,7 @@ from spark_mode.errors import ConfigurationError
 if TYPE_CHECKING:
     from spark_mode.lab.files import LabFiles
     from spark_mode.page.links import Link
+    from spark_mode.page.page_lab import PageLab
     from spark_mode.page.places import Place
 
 NEEDS = ("jinja2", "starlette", "uvicorn")
@@ -80,8 +81,7 @@ def _run(cli_options: CliOptions, place: "Place", read_only: bool, behind: str |
     from spark_mode.page.hosts import behind as proxy_of
     from spark_mode.page.running import run
 
-    _files(cli_options)  # a lab that is not there is said now
-    run(place, proxy_of(behind) if behind else None, read_only, partial(_ready, cli_options))
+    run(_lab(cli_options), place, proxy_of(behind) if behind else None, read_only, partial(_ready, cli_options))
 
 
 def _install(cli_options: CliOptions, place: "Place", read_only: bool, behind: str | None) -> None:
@@ -114,6 +114,16 @@ def _files(cli_options: CliOptions) -> "LabFiles":
     from spark_mode.session.discovery import find_lab, here
 
     return find_lab(cli_options.flags, os.environ, here())
+
+
+def _lab(cli_options: CliOptions) -> "PageLab":
+    """Return the lab of these options, whose files are looked for at each look. Raises ConfigurationError where there is none."""
+    from spark_mode.page.page_lab import PageLab
+    from spark_mode.session.opening import open_lab
+
+    folder = Path(_files(cli_options).rules).parent
+    ours = [sys.executable, "-P", *(["-E"] if sys.flags.ignore_environment else []), "-m", "spark_mode.cli"]
+    return PageLab(lambda: open_lab(_files(cli_options)), (*ours, *cli_options.flags.words), str(folder))
 
 
 def _ready(cli_options: CliOptions, link: "Link") -> None:

@@ -9,13 +9,14 @@ from spark_mode.page.access import Access
 from spark_mode.page.door import guarded
 from spark_mode.page.hosts import Address
 from spark_mode.page.links import Link, answering
+from spark_mode.page.page_lab import PageLab
 from spark_mode.page.places import Place, listen, listen_at, removed_at_the_end
 from spark_mode.page.routes import routes
 from spark_mode.page.serve import serve
 
 
-def run(place: Place, proxy: Address | None, read_only: bool, ready: Callable[[Link], None]) -> None:
-    """Run the page at a place until SIGTERM, SIGHUP or Ctrl-C; `ready` is told the first link once it can be opened.
+def run(lab: PageLab, place: Place, proxy: Address | None, read_only: bool, ready: Callable[[Link], None]) -> None:
+    """Run the page of a lab at a place until SIGTERM, SIGHUP or Ctrl-C; `ready` is told the first link once it can be opened.
 
     Raises ConfigurationError where the place is taken, or may not be listened at.
     """
@@ -33,4 +34,4 @@ def run(place: Place, proxy: Address | None, read_only: bool, ready: Callable[[L
             return Link(f"{origin}/link?token={token}", str(place.path or place.port))
 
         ready(link_of(access.new_link(time.monotonic())))
-        serve(guarded(routes(), access), sockets, answering(for_links, access, link_of))
+        serve(guarded(routes(lab), access), sockets, answering(for_links, access, link_of))

@@ -35,6 +35,13 @@ class Flags(NamedTuple):
     rules: str | None = None
     directory: str | None = None
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The options that name the same lab, for a command in the same directory."""
+        given = [*(f"--file={file}" for file in self.files), *(f"--env-file={file}" for file in self.env_files)]
+        named = {"--project-directory": self.project_directory, "--project-name": self.project_name, "--rules": self.rules}
+        return (*given, *(f"{option}={value}" for option, value in named.items() if value))
+
 
 def here() -> Path:
     """Return the working directory. Raises ConfigurationError when it was removed."""

@@ -1,0 +1,176 @@
+"""One look at the lab, for all who look at the page: nothing here acts, takes a lock or writes anything."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from spark_mode.enforcement.presence import guard_runs
+from spark_mode.errors import SparkModeError
+from spark_mode.frozen import Frozen
+from spark_mode.journal.journal import UnfinishedSwitch
+from spark_mode.page.asked import asked_for_mode
+from spark_mode.page.page_lab import PageLab
+from spark_mode.page.steps import Running, running
+from spark_mode.planning.mode import long_runs, violations
+from spark_mode.planning.observed import Hold, Memory, Observed
+from spark_mode.planning.pressure import memory_victims
+from spark_mode.planning.request import mode_requests
+from spark_mode.reporting.history import Event, history
+from spark_mode.reporting.status import status
+from spark_mode.reporting.status_model import Status
+from spark_mode.session.session import Session
+from spark_mode.sharing.lock import NAME, is_switching, lock_holder, user_name
+
+LAST = 10
+"""How many requests of the history are shown at once."""
+
+
+class Fault(Frozen):
+    """Why there is nothing to show, in the command's own words; `code` is the exit code that belongs to it."""
+
+    message: str
+    hint: str | None
+    code: int
+
+
+class ModeOffer(Frozen):
+    """A mode: how it is asked for, what it would stop and free in bytes, or why not."""
+
+    request: str
+    query: str
+    current: bool = False
+    stops: tuple[str, ...] = ()
+    frees: int = 0
+    refused: str | None = None
+
+
+class Violation(Frozen):
+    """What runs against the rules, and what may be stopped to end that."""
+
+    text: str
+    ways: tuple[str, ...]
+
+
+class Look(Frozen):
+    """What was seen. With a `fault` only the memory is known, and perhaps who switches. Sizes in bytes.
+
+    `victims` is what a guard would stop first if memory ran out, `guarded` whether one runs.
+    """
+
+    lab: str
+    memory: Memory
+    fault: Fault | None = None
+    status: Status | None = None
+    modes: tuple[ModeOffer, ...] = ()
+    workloads: tuple[str, ...] = ()
+    history: tuple[Event, ...] = ()
+    running: Running | None = None
+    cut_off: UnfinishedSwitch | None = None
+    violations: tuple[Violation, ...] = ()
+    holds: tuple[Hold, ...] = ()
+    headroom: int = 0
+    floor: int = 0
+    victims: tuple[str, ...] = ()
+    guarded: bool = False
+    long_runs: tuple[str, ...] = ()
+    can_restore: bool = False
+
+    @property
+    def mine(self) -> bool:
+        """Whether all that is held is held by the user of this page."""
+        return bool(self.holds) and all(one.by == user_name() and one.process is None for one in self.holds)
+
+
+class Seen(NamedTuple):
+    """What was seen, and the lab as it was opened for that; None where it could not be."""
+
+    look: Look
+    session: Session | None
+
+
+def look(lab: PageLab) -> Seen:
+    """Open the lab and look; what prevents it is in the look."""
+    try:
+        session = lab.open()
+    except SparkModeError as error:
+        return Seen(Look(lab=lab.folder, memory=Memory(total=None, available=None), fault=fault_of(error)), None)
+    try:
+        return Seen(_look(session, lab), session)
+    except SparkModeError as error:
+        found = Look(lab=lab.folder, memory=session.machine.memory(), fault=fault_of(error), running=_running(session))
+        return Seen(found, session)
+
+
+def is_switching_now(session: Session) -> bool:
+    """Whether somebody holds the lock; not known is no."""
+    try:
+        return is_switching(session.directories.locks)
+    except SparkModeError:
+        return False
+
+
+def fault_of(error: SparkModeError) -> Fault:
+    """Return an error as a page shows it."""
+    return Fault(message=error.message, hint=error.hint, code=error.exit_code)
+
+
+def _look(session: Session, lab: PageLab) -> Look:
+    switching = is_switching(session.directories.locks)
+    observed = session.observe()
+    seen, rules = status(session, observed), session.rules
+    known = session.journal_state
+    return Look(
+        lab=f"{lab.folder} ({', '.join(session.project.names)})",
+        memory=observed.memory,
+        status=seen,
+        modes=tuple(_modes(session, seen)),
+        workloads=tuple(rules.workloads),
+        history=tuple(history(session)[-LAST:]),
+        running=_running(session) if switching else None,
+        cut_off=None if switching else session.cut_off,
+        violations=tuple(_violations(observed, session)),
+        holds=observed.held,
+        headroom=rules.limits.headroom,
+        floor=rules.limits.floor,
+        victims=tuple(one.service for one in memory_victims(observed, session.project, rules, 1, ())),
+        guarded=guard_runs(session),
+        long_runs=long_runs(observed.active, rules),
+        can_restore=known.state.before is not None,
+    )
+
+
+def _running(session: Session) -> Running | None:
+    """Return the switch that runs, with its steps where its journal can be read."""
+    locks: Path = session.directories.locks
+    try:
+        said = lock_holder(locks / NAME)
+    except SparkModeError:
+        return None
+    if said is None:
+        return None
+    try:
+        session.reload_journal()
+        return running(said, session.journal_state.unfinished)
+    except SparkModeError:
+        return running(said, None)
+
+
+def _modes(session: Session, seen: Status) -> Iterator[ModeOffer]:
+    costs = {one.request: one for one in seen.changes}
+    there = (None, *session.project.profiles)
+    for profile, request in mode_requests(session.rules):
+        text = str(request)
+        if profile not in there:
+            continue
+        query = asked_for_mode(request, session).query
+        cost = costs.get(text)
+        if cost is None:
+            yield ModeOffer(request=text, query=query, current=True)
+        else:
+            yield ModeOffer(request=text, query=query, stops=cost.stops, frees=cost.frees, refused=cost.refused)
+
+
+def _violations(observed: Observed, session: Session) -> Iterator[Violation]:
+    for one in violations(observed, session.rules):
+        names = (one.one.name, one.other.name)
+        yield Violation(text=str(one), ways=tuple(name for name in names if name in observed.active_services))
