@@ -8,8 +8,9 @@ import random
 import statistics
 import time
 
-from spark_mode.lab.project import Project, Service
+from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
+from spark_mode.lab.service import Service
 from spark_mode.lab.size import GB
 from spark_mode.planning.observed import Container, Memory, Observed
 from spark_mode.planning.planner import plan

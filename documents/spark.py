@@ -26,10 +26,11 @@ from spark_mode.engine.docker import EngineApi
 from spark_mode.engine.doors import HostedModel
 from spark_mode.lab.joined import joined
 from spark_mode.lab.places import may_name_projects
-from spark_mode.lab.project import Dependency, Healthcheck, Project
+from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.rules_of_project import with_project
 from spark_mode.lab.rules_reading import read_rules
+from spark_mode.lab.service import Dependency, Healthcheck
 from spark_mode.lab.size import GB, parse_size
 from spark_mode.planning.observed import Command, Container, running_workload
 from spark_mode.session.session import Session

@@ -5,7 +5,8 @@ from typing import Any
 
 import yaml
 
-from spark_mode.lab.project import Project, read_project
+from spark_mode.lab.project import Project
+from spark_mode.lab.project_reading import read_project
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.rules_reading import read_rules
 from spark_mode.lab.size import GB

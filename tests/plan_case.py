@@ -13,7 +13,8 @@ from pydantic import ConfigDict, Field
 from spark_mode.errors import SparkModeError
 from spark_mode.frozen import Frozen
 from spark_mode.lab.document import parse_document
-from spark_mode.lab.project import Project, read_project
+from spark_mode.lab.project import Project
+from spark_mode.lab.project_reading import read_project
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.rules_of_project import with_project
 from spark_mode.lab.size import GB

@@ -4,7 +4,8 @@ from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
-from spark_mode.lab.project import Project, read_project
+from spark_mode.lab.project import Project
+from spark_mode.lab.project_reading import read_project
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.size import GB
 from spark_mode.planning.observed import Container, ForeignWorkload, Hold, LoadedModel, Memory, Observed

@@ -21,7 +21,8 @@ from spark_mode.cli.show_status import status_text
 from spark_mode.cli.step_rows import StepRows
 from spark_mode.cli.tables import within
 from spark_mode.journal.measurements import Footprints
-from spark_mode.lab.project import Project, read_project
+from spark_mode.lab.project import Project
+from spark_mode.lab.project_reading import read_project
 from spark_mode.lab.size import GB
 from spark_mode.planning.budget import Budget, budget
 from spark_mode.planning.observed import Memory, MemoryUser, Observed

@@ -10,7 +10,8 @@ from spark_mode.engine.compose_files import ComposeFiles
 from spark_mode.engine.resolved import resolved
 from spark_mode.errors import ConfigurationError
 from spark_mode.lab.files import LabFiles
-from spark_mode.lab.project import SCOPE, Project
+from spark_mode.lab.project import Project
+from spark_mode.lab.service import SCOPE
 
 LAB = """name: spark-mode-test-apart
 services:

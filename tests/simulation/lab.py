@@ -11,9 +11,10 @@ from spark_mode.engine.doors import Compose, Gpu, Identity
 from spark_mode.journal.journal import Journal
 from spark_mode.lab.files import LabFiles
 from spark_mode.lab.joined import joined
-from spark_mode.lab.project import Dependency, Healthcheck, Project, Service
+from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.rules_reading import read_rules
+from spark_mode.lab.service import Dependency, Healthcheck, Service
 from spark_mode.lab.size import GB
 from spark_mode.lab.units import with_units
 from spark_mode.planning.plan import StoppedTraining

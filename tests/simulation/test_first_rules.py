@@ -9,7 +9,7 @@ import pytest
 
 from spark_mode.engine.resolved import resolved
 from spark_mode.lab.files import LabFiles
-from spark_mode.lab.project import read_project
+from spark_mode.lab.project_reading import read_project
 from spark_mode.lab.rules_of_project import with_project
 from spark_mode.planning.mode import current_mode, mode_text
 from spark_mode.planning.planner import plan as make_plan

@@ -8,7 +8,8 @@ import pytest
 
 from spark_mode.errors import EngineUnavailable, Interrupted, SwitchFailed
 from spark_mode.journal.journal import journal_state
-from spark_mode.lab.project import Dependency, Project
+from spark_mode.lab.project import Project
+from spark_mode.lab.service import Dependency
 from spark_mode.lab.size import GB
 from spark_mode.lab.workload import Footprint, Workload
 from spark_mode.planning.observed import Container

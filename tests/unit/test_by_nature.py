@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from spark_mode.lab.by_nature import is_by_nature, with_nature, without_nature
-from spark_mode.lab.project import Project, read_project
+from spark_mode.lab.project import Project
+from spark_mode.lab.project_reading import read_project
 from spark_mode.lab.replicas import of_one
 from spark_mode.planning.budget import budget
 from spark_mode.planning.conflicts import conflicts, member

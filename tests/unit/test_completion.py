@@ -3,7 +3,8 @@
 import pytest
 
 from spark_mode.engine.answers import read_container
-from spark_mode.lab.project import Dependency, Project, Service
+from spark_mode.lab.project import Project
+from spark_mode.lab.service import Dependency, Service
 from spark_mode.planning.completion import has_ended, is_end_of
 from spark_mode.planning.observed import Container, Observed
 from tests.audio_lab import RULES

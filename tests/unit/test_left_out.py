@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_mode.errors import ConfigurationError
-from spark_mode.lab.project import Project, Service
+from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.rules_of_project import assumed_of_project, with_project
 from spark_mode.lab.rules_reading import read_rules, read_rules_and_assumed
 from spark_mode.lab.rules_writing import as_document, as_text
+from spark_mode.lab.service import Service
 from spark_mode.lab.unsaid_long_run import unsaid_long_run
 from spark_mode.planning.request import ModeRequest
 from spark_mode.planning.resolve import resolve

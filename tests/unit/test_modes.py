@@ -10,8 +10,9 @@ from spark_mode.cli.context import CliOptions
 from spark_mode.cli.main import cli
 from spark_mode.cli.mistakes import explained
 from spark_mode.errors import ConfigurationError, UsageFault
-from spark_mode.lab.project import Project, Service
+from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
+from spark_mode.lab.service import Service
 from spark_mode.lab.verbs import NO_MODES, VERBS
 from spark_mode.planning.mode import base_services, mode_text
 from spark_mode.planning.request import ModeRequest, Request, mode_requests, to_mode

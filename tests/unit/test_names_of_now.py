@@ -7,7 +7,8 @@ from spark_mode.journal.names_of_now import in_names_of_now
 from spark_mode.journal.records import Began, Policy
 from spark_mode.journal.state import Before, State
 from spark_mode.lab.joined import joined
-from spark_mode.lab.project import Project, read_project
+from spark_mode.lab.project import Project
+from spark_mode.lab.project_reading import read_project
 from spark_mode.planning.observed import Container, Hold, Memory, Observed
 from spark_mode.planning.plan import Create, Start, StartContainer, Stop, Verify
 from spark_mode.planning.request import UpRequest

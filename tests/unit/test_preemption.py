@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_mode.errors import UsageFault
-from spark_mode.lab.project import Dependency, Project
+from spark_mode.lab.project import Project
+from spark_mode.lab.service import Dependency
 from spark_mode.planning.mode import current_mode, known_models, violations
 from spark_mode.planning.plan import Plan, Start, Stop
 from spark_mode.planning.planner import plan

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_mode.lab.project import Dependency, Project, Service
+from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
+from spark_mode.lab.service import Dependency, Service
 from spark_mode.lab.size import GB
 from spark_mode.planning.observed import Hold, LoadedModel, Observed
 from spark_mode.planning.pressure import AHEAD_SECONDS, Releases, Sample, memory_victims, shortfall, trend

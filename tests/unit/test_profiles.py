@@ -6,7 +6,8 @@ import pytest
 
 from spark_mode.errors import ConfigurationError
 from spark_mode.lab.profiles import ComposeCall, compose_calls, with_company
-from spark_mode.lab.project import Project, read_project
+from spark_mode.lab.project import Project
+from spark_mode.lab.project_reading import read_project
 from spark_mode.planning.resolve import Target
 from spark_mode.planning.target import require_usable
 

@@ -9,7 +9,8 @@ import pytest
 from spark_mode.cli.ending import addresses, summary
 from spark_mode.cli.progress import Lines, Screen
 from spark_mode.cli.show_history import history_text
-from spark_mode.lab.project import Port, Project, Service
+from spark_mode.lab.project import Project
+from spark_mode.lab.service import Port, Service
 from spark_mode.planning.plan import Plan
 from spark_mode.planning.planner import plan
 from spark_mode.planning.step_words import doing, rows_said

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from spark_mode.lab.project import Project, read_project
+from spark_mode.lab.project import Project
+from spark_mode.lab.project_reading import read_project
 from tests.audio_lab import PROJECT, SPEECH
 
 

@@ -22,10 +22,12 @@ from spark_mode.init.survey import survey
 from spark_mode.init.written import written
 from spark_mode.lab.joined import joined
 from spark_mode.lab.places import Place, places_in
-from spark_mode.lab.project import Project, Service, read_project
+from spark_mode.lab.project import Project
+from spark_mode.lab.project_reading import read_project
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.rules_of_project import with_project
 from spark_mode.lab.rules_reading import read_rules
+from spark_mode.lab.service import Service
 from spark_mode.planning.budget import Budget, budget
 from spark_mode.planning.conflict_policy import conflict_victims
 from spark_mode.planning.mode import violations

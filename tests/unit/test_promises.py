@@ -2,7 +2,7 @@
 
 import pytest
 
-from spark_mode.lab.project import read_project
+from spark_mode.lab.project_reading import read_project
 from spark_mode.lab.rules_of_project import with_project
 from spark_mode.reporting.finding import Finding
 from spark_mode.reporting.promises import above_what_is_planned, impossible_modes

@@ -1,6 +1,7 @@
 """The way back makes anew what shares with something that it makes anew, through however many others it does so."""
 
-from spark_mode.lab.project import Project, read_project
+from spark_mode.lab.project import Project
+from spark_mode.lab.project_reading import read_project
 from spark_mode.planning.observed import Container, Observed
 from spark_mode.planning.plan import Create, Remove, Stop
 from spark_mode.planning.rollback import rollback

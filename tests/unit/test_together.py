@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from spark_mode.errors import UsageFault
-from spark_mode.lab.project import Project, read_project
+from spark_mode.lab.project import Project
+from spark_mode.lab.project_reading import read_project
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.size import GB
 from spark_mode.planning.request import UpRequest

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from spark_mode.lab.project import read_project
+from spark_mode.lab.project_reading import read_project
 from spark_mode.lab.rules_of_project import with_project
 from spark_mode.reporting.undescribed import undescribed
 from tests.unit.first import gpu, project, read_back

@@ -6,7 +6,8 @@ import pytest
 
 from spark_mode.enforcement.gate_file import gate_text, without_gate
 from spark_mode.errors import ConfigurationError
-from spark_mode.lab.project import Project, Service
+from spark_mode.lab.project import Project
+from spark_mode.lab.service import Service
 from spark_mode.lab.units import id_of_unit, with_units
 from spark_mode.planning.mode import base_services
 from spark_mode.planning.observed import Container

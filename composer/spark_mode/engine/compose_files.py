@@ -117,7 +117,7 @@ class ComposeFiles:
 
     def _together(self, answers: dict[str, Answer], first: str) -> "Project":
         """Return the project as Compose resolves all profiles together, or else each apart."""
-        from spark_mode.lab.project import read_project
+        from spark_mode.lab.project_reading import read_project
 
         flags, compose = compose_flags(self.files), release(self.version)
         try:

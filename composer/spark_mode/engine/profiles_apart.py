@@ -17,7 +17,9 @@ from spark_mode.engine.hashes import hashes_of
 from spark_mode.engine.questions import Answer, ask, collect, understood
 from spark_mode.errors import ConfigurationError
 from spark_mode.lab.profiles import with_company
-from spark_mode.lab.project import Project, Service, read_project
+from spark_mode.lab.project import Project
+from spark_mode.lab.project_reading import read_project
+from spark_mode.lab.service import Service
 
 AT_ONCE = 8
 """Questions that are asked together: each takes 50 MB of memory while it is answered."""

@@ -32,7 +32,7 @@ _PLUGINS = ("/usr/local/lib", "/usr/local/libexec", "/usr/lib", "/usr/libexec")
 _PLUGINS_ELSEWHERE = "cliPluginsExtraDirs"
 FAULT_SECONDS = 600
 """How long an answer counts that says what cannot be used: what kept Compose from reading it may have been no file."""
-_READER = Path(__file__).parents[1] / "lab" / "project.py"
+_READERS = [Path(__file__).parents[1] / "lab" / name for name in ("project_reading.py", "project.py", "service.py")]
 
 
 class Kept(NamedTuple):
@@ -112,7 +112,7 @@ class ProjectCache:
         docker = {name for name in os.environ if name.startswith("DOCKER_")}
         variables = sorted((name, os.environ[name]) for name in (words | docker | {"HOME"}) & os.environ.keys())
         files = [self._files.project_directory, self._files.project_name, self._files.env_files]
-        reader = (__version__, _identity(_READER))
+        reader = (__version__, *map(_identity, _READERS))
         return _digest(reader, self._socket, str(Path.cwd()), files, list(texts.items()), variables, programs)
 
 

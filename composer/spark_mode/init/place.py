@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from spark_mode.init.tables import AUDIO, CLASSES, OTHER, OTHER_HARDWARE, SUPPORT, TRAINING, Takes, found
 from spark_mode.init.traces import Traces, untagged
-from spark_mode.lab.project import Project, Service
+from spark_mode.lab.project import Project
+from spark_mode.lab.service import Service
 
 
 class Placed(NamedTuple):

@@ -10,7 +10,8 @@ from spark_mode.init.place import Placed, for_other_hardware, place
 from spark_mode.init.sizing import Size, WeightsAt, size_of
 from spark_mode.init.tables import MORE_THAN_WEIGHTS
 from spark_mode.init.traces import traces
-from spark_mode.lab.project import Project, read_project
+from spark_mode.lab.project import Project
+from spark_mode.lab.project_reading import read_project
 from spark_mode.lab.rules import WITHOUT_GPU, Rules
 from spark_mode.lab.workload import LONGEST_NAME, NAME
 

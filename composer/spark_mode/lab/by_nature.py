@@ -5,9 +5,10 @@ They stand after those of rules.yaml, and speak of services: in `planning/confli
 
 from collections.abc import Iterable, Iterator
 
-from spark_mode.lab.project import Port, Project, Service
+from spark_mode.lab.project import Project
 from spark_mode.lab.replicas import all_of_it
 from spark_mode.lab.rules import Exclusive, Rules
+from spark_mode.lab.service import Port, Service
 
 _NAMED = "by nature: "
 """How the name of such a rule begins, and no other does: a name in rules.yaml has no space."""

@@ -7,8 +7,9 @@ project alone. What is written so is understood everywhere. Dependencies and sha
 from collections import Counter
 from collections.abc import Sequence
 
-from spark_mode.lab.project import Project, Service
+from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Host, Mode, Rules
+from spark_mode.lab.service import Service
 from spark_mode.lab.workload import Workload
 
 

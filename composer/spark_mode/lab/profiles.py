@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import NamedTuple
 
-from spark_mode.lab.project import Project, Service
+from spark_mode.lab.project import Project
+from spark_mode.lab.service import Service
 
 
 class ComposeCall(NamedTuple):

@@ -1,8 +1,9 @@
 """Model hosts that systemd runs, as services of the lab: planned, started, stopped and brought back as those of Compose are."""
 
 from spark_mode.errors import ConfigurationError
-from spark_mode.lab.project import Healthcheck, Project, Service
+from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
+from spark_mode.lab.service import Healthcheck, Service
 
 GRACE_SECONDS = 90
 """How long systemd gives a unit to end before it kills it, where nobody says otherwise (DefaultTimeoutStopSec)."""

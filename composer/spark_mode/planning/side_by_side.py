@@ -6,8 +6,9 @@ All others start one after another, each ready before the next: models that load
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import groupby
 
-from spark_mode.lab.project import Project, Service
+from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
+from spark_mode.lab.service import Service
 from spark_mode.lab.size import GB
 from spark_mode.planning.observed import Observed
 from spark_mode.planning.plan import Awaited, Start, Step, Stop

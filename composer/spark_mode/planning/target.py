@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from spark_mode.errors import ConfigurationError
-from spark_mode.lab.project import Project, Service
+from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
+from spark_mode.lab.service import Service
 from spark_mode.lab.workload import Workload
 from spark_mode.planning.conflicts import Member, conflict_with, foreign_member, member
 from spark_mode.planning.observed import Observed, running_workload

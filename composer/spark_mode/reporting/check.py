@@ -13,9 +13,9 @@ from spark_mode.journal.measurements import footprints, read_measurements
 from spark_mode.journal.understanding import UNDERSTOOD
 from spark_mode.lab.by_nature import is_by_nature
 from spark_mode.lab.files import LabFiles
-from spark_mode.lab.project import SCOPE
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.rules_of_project import rule_about
+from spark_mode.lab.service import SCOPE
 from spark_mode.lab.size import gb_text
 from spark_mode.lab.suggestion import or_elsewhere
 from spark_mode.lab.unsaid_long_run import SAY_IT, UNSAID, unsaid_long_run

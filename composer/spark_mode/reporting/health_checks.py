@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from spark_mode.lab.few import few
-from spark_mode.lab.project import Project, Service
+from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
+from spark_mode.lab.service import Service
 from spark_mode.reporting.finding import Finding
 
 NAMED = 5

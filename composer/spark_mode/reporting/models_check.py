@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from spark_mode.lab.few import few
-from spark_mode.lab.project import GATE, Project, Service
+from spark_mode.lab.project import GATE, Project
 from spark_mode.lab.rules import Rules
+from spark_mode.lab.service import Service
 from spark_mode.lab.size import gb_text
 from spark_mode.lab.workload import Workload
 from spark_mode.planning.budget import budget

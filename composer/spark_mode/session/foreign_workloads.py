@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os.path import realpath
 
 from spark_mode.engine.answers import PROJECT
-from spark_mode.lab.project import SCOPE, Project
+from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
+from spark_mode.lab.service import SCOPE
 from spark_mode.lab.units import unit_of_id
 from spark_mode.lab.workload import ForeignPattern
 from spark_mode.planning.mode import needed_models
