@@ -12,7 +12,8 @@ from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.service import Service
 from spark_mode.lab.size import GB
-from spark_mode.planning.observed import Container, Memory, Observed
+from spark_mode.planning.container import Container
+from spark_mode.planning.observed import Memory, Observed
 from spark_mode.planning.planner import plan
 from spark_mode.planning.request import ModeRequest, Request, UpRequest
 from tests.audio_lab import CAPACITY, PROJECT, RULES, seen

@@ -32,7 +32,9 @@ from spark_mode.lab.rules_of_project import with_project
 from spark_mode.lab.rules_reading import read_rules
 from spark_mode.lab.service import Dependency, Healthcheck
 from spark_mode.lab.size import GB, parse_size
-from spark_mode.planning.observed import Command, Container, running_workload
+from spark_mode.planning.container import Container
+from spark_mode.planning.foreign_workload import Command
+from spark_mode.planning.observed import running_workload
 from spark_mode.session.session import Session
 from spark_mode.sharing import lock
 from spark_mode.sharing.process import group_runs

@@ -10,7 +10,9 @@ from spark_mode.lab.project_reading import read_project
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.rules_reading import read_rules
 from spark_mode.lab.size import GB
-from spark_mode.planning.observed import Container, ForeignWorkload, Memory, Observed
+from spark_mode.planning.container import Container
+from spark_mode.planning.foreign_workload import ForeignWorkload
+from spark_mode.planning.observed import Memory, Observed
 from spark_mode.planning.request import Request, RestoreRequest, StopRequest, UpRequest, to_mode
 
 ROOT = Path(__file__).parents[1]

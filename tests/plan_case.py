@@ -18,7 +18,9 @@ from spark_mode.lab.project_reading import read_project
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.rules_of_project import with_project
 from spark_mode.lab.size import GB
-from spark_mode.planning.observed import Container, ForeignWorkload, Hold, LoadedModel, Made, Memory, Observed
+from spark_mode.planning.container import Container
+from spark_mode.planning.foreign_workload import ForeignWorkload
+from spark_mode.planning.observed import Hold, LoadedModel, Made, Memory, Observed
 from spark_mode.planning.plan import Plan
 from spark_mode.planning.planner import plan
 from spark_mode.planning.request import Request

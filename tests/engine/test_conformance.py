@@ -12,7 +12,7 @@ from spark_mode.engine.docker import EngineApi
 from spark_mode.engine.doors import Compose, ComposeFailed, Docker, StartFailed
 from spark_mode.lab.files import LabFiles
 from spark_mode.lab.project import Project
-from spark_mode.planning.observed import Container
+from spark_mode.planning.container import Container
 from tests.engine.lab import until
 from tests.engine.private import PrivateEngine
 from tests.simulation.engine import SimulatedEngine

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from spark_mode.planning.observed import Command
+from spark_mode.planning.foreign_workload import Command
 from spark_mode.sharing.commands import Commands
 from tests.simulation.engine import Killed
 from tests.simulation.machine import SimulatedMachine

@@ -13,7 +13,9 @@ from spark_mode.engine.doors import ChosenVariant, ComposeFailed, Identity, Star
 from spark_mode.errors import EngineUnavailable
 from spark_mode.lab.by_nature import names_of
 from spark_mode.lab.project import Project
-from spark_mode.planning.observed import Container, ForeignContainer, Made
+from spark_mode.planning.container import Container
+from spark_mode.planning.foreign_workload import ForeignContainer
+from spark_mode.planning.observed import Made
 
 FILE = "/lab/compose.yaml"
 """The Compose file from which every project of a simulated engine is made."""

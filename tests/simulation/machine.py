@@ -17,7 +17,9 @@ from spark_mode.engine.doors import (
 from spark_mode.journal.journal_file import JournalFile
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
-from spark_mode.planning.observed import Command, Container, Memory, running_workload
+from spark_mode.planning.container import Container
+from spark_mode.planning.foreign_workload import Command
+from spark_mode.planning.observed import Memory, running_workload
 from tests.simulation.disk import SimulatedDisk, forget
 from tests.simulation.engine import SimulatedEngine
 

@@ -12,7 +12,8 @@ from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Host
 from spark_mode.lab.size import GB
 from spark_mode.lab.workload import Footprint, Workload
-from spark_mode.planning.observed import Container, ForeignContainer
+from spark_mode.planning.container import Container
+from spark_mode.planning.foreign_workload import ForeignContainer
 from spark_mode.planning.request import ModeRequest, StopRequest
 from spark_mode.reporting.status import status
 from spark_mode.session.observe import Observer

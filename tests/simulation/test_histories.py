@@ -12,7 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from spark_mode.errors import SparkModeError
 from spark_mode.journal.journal import journal_state
 from spark_mode.lab.size import GB
-from spark_mode.planning.observed import Container, ForeignContainer
+from spark_mode.planning.container import Container
+from spark_mode.planning.foreign_workload import ForeignContainer
 from spark_mode.planning.request import Request, RestoreRequest, RunRequest, UpRequest
 from tests.simulation.broken import BROKEN, Broken, broken
 from tests.simulation.engine import WHEN, Killed, When

@@ -10,7 +10,7 @@ from spark_mode.errors import ConfigurationError, Interrupted, LockBusy, NeedsAt
 from spark_mode.journal.journal import journal_state
 from spark_mode.journal.records import StepEnded
 from spark_mode.lab.project import Project
-from spark_mode.planning.observed import LEASED
+from spark_mode.planning.container import LEASED
 from spark_mode.planning.request import ModeRequest, Request, RestoreRequest, StopRequest, UpRequest
 from spark_mode.planning.steps import READY_SECONDS
 from spark_mode.reporting.history import history

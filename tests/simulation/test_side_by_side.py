@@ -12,7 +12,7 @@ from spark_mode.lab.project import Project
 from spark_mode.lab.service import Dependency
 from spark_mode.lab.size import GB
 from spark_mode.lab.workload import Footprint, Workload
-from spark_mode.planning.observed import Container
+from spark_mode.planning.container import Container
 from spark_mode.planning.plan import Start
 from spark_mode.planning.request import ModeRequest, Request, StopRequest, UpRequest
 from spark_mode.switching.side_by_side import AT_ONCE

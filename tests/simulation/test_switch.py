@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from spark_mode.errors import EngineUnavailable, NeedsAttention, SparkModeError, SwitchFailed
 from spark_mode.lab.size import GB
-from spark_mode.planning.observed import Container, ForeignContainer
+from spark_mode.planning.container import Container
+from spark_mode.planning.foreign_workload import ForeignContainer
 from spark_mode.planning.plan import Plan, Step
 from spark_mode.planning.planner import plan as make_plan
 from spark_mode.planning.request import ModeRequest, Request

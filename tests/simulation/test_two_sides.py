@@ -8,7 +8,8 @@ import pytest
 
 from spark_mode.errors import ConfigurationError, Interrupted, NeedsAttention, Refused, SparkModeError, SwitchFailed
 from spark_mode.lab.rules import AtMost, GuardPolicy
-from spark_mode.planning.observed import Container, ForeignContainer
+from spark_mode.planning.container import Container
+from spark_mode.planning.foreign_workload import ForeignContainer
 from spark_mode.planning.plan import StoppedTraining
 from spark_mode.planning.request import ModeRequest, Request, UpRequest
 from spark_mode.reporting.history import history

@@ -6,7 +6,8 @@ import pytest
 
 from spark_mode.errors import ConfigurationError
 from spark_mode.lab.size import GB
-from spark_mode.planning.observed import Container, Made, Memory, Observed
+from spark_mode.planning.container import Container
+from spark_mode.planning.observed import Made, Memory, Observed
 from spark_mode.planning.plan import Refusal
 from spark_mode.planning.planner import plan
 from tests.audio_lab import CAPACITY, PROJECT, RULES, request, seen

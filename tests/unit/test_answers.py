@@ -12,7 +12,9 @@ from spark_mode.engine.docker import EngineApi
 from spark_mode.engine.doors import Identity
 from spark_mode.errors import EngineUnavailable
 from spark_mode.frozen import Frozen
-from spark_mode.planning.observed import Container, ForeignContainer, Made
+from spark_mode.planning.container import Container
+from spark_mode.planning.foreign_workload import ForeignContainer
+from spark_mode.planning.observed import Made
 from tests.fake_engine import FakeEngine, fake_engine
 from tests.mutated import STRANGE, mutated
 

@@ -10,8 +10,9 @@ from spark_mode.lab.project_reading import read_project
 from spark_mode.lab.replicas import of_one
 from spark_mode.planning.budget import budget
 from spark_mode.planning.conflicts import conflicts, member
+from spark_mode.planning.foreign_workload import ForeignWorkload
 from spark_mode.planning.mode import violations
-from spark_mode.planning.observed import ForeignWorkload, Observed
+from spark_mode.planning.observed import Observed
 from tests.audio_lab import CAPACITY, PROJECT, RULES, container
 
 EVERY_IPV4 = "0.0.0.0"  # noqa: S104 - nothing is bound

@@ -2,7 +2,7 @@
 
 import pytest
 
-from spark_mode.planning.observed import Container
+from spark_mode.planning.container import Container
 from spark_mode.switching.checkpoint import lost_checkpoint
 
 

@@ -12,7 +12,7 @@ import pytest
 from spark_mode.errors import ConfigurationError, UsageFault
 from spark_mode.lab.size import GB
 from spark_mode.planning.commands import run_request, title
-from spark_mode.planning.observed import Command
+from spark_mode.planning.foreign_workload import Command
 from spark_mode.planning.planner import plan
 from spark_mode.session.foreign_workloads import commanded_workloads
 from spark_mode.sharing.command_processes import VARIABLE, mark

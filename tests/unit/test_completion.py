@@ -6,7 +6,8 @@ from spark_mode.engine.answers import read_container
 from spark_mode.lab.project import Project
 from spark_mode.lab.service import Dependency, Service
 from spark_mode.planning.completion import has_ended, is_end_of
-from spark_mode.planning.observed import Container, Observed
+from spark_mode.planning.container import Container
+from spark_mode.planning.observed import Observed
 from tests.audio_lab import RULES
 
 LAB = Project(

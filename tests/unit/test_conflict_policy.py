@@ -6,8 +6,9 @@ import pytest
 
 from spark_mode.lab.rules import AtMost, Exclusive, GuardPolicy, Rules
 from spark_mode.planning.conflict_policy import conflict_victims
+from spark_mode.planning.container import Container
 from spark_mode.planning.mode import mode_services
-from spark_mode.planning.observed import Container, Hold, Observed
+from spark_mode.planning.observed import Hold, Observed
 from tests.audio_lab import PROJECT, RULES, container, foreign, seen
 
 

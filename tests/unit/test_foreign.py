@@ -8,9 +8,11 @@ import yaml
 
 from spark_mode.lab.size import GB
 from spark_mode.planning.conflict_policy import conflict_victims
+from spark_mode.planning.container import Container
 from spark_mode.planning.foreign_conflicts import stop_it_yourself
+from spark_mode.planning.foreign_workload import Command, ForeignContainer, ForeignWorkload
 from spark_mode.planning.mode import violations
-from spark_mode.planning.observed import Command, Container, ForeignContainer, ForeignWorkload, Observed
+from spark_mode.planning.observed import Observed
 from spark_mode.session.foreign_workloads import foreign_workloads, hidden_from_others
 from tests.audio_lab import PROJECT, ROOT, RULES, container, rules_of, seen
 from tests.unit.test_admission import refusal

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from spark_mode.errors import ConfigurationError, EngineUnavailable
-from spark_mode.planning.observed import Container
+from spark_mode.planning.container import Container
 from spark_mode.sharing.leases import LOCK_SECONDS, PASSING_SECONDS, SETTLE_SECONDS, Lease, Leases
 from spark_mode.sharing.process import is_running, process_began
 from tests.clock import PassingClock

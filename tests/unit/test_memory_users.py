@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 from spark_mode.engine.doors import GpuProcess, Process
-from spark_mode.planning.observed import Container, ForeignContainer, LoadedModel, Memory, MemoryUser, Observed
+from spark_mode.planning.container import Container
+from spark_mode.planning.foreign_workload import ForeignContainer
+from spark_mode.planning.observed import LoadedModel, Memory, MemoryUser, Observed
 from spark_mode.session.memory_users import find_memory_users, memory_of_containers, memory_users_text
 from tests.simulation.lab import PROJECT, RULES
 from tests.simulation.machine import NoGpu, SimulatedMachine

@@ -4,8 +4,9 @@ import pytest
 
 from spark_mode.lab.rules import Mode
 from spark_mode.lab.service import Service
+from spark_mode.planning.container import Container
 from spark_mode.planning.mode import current_mode, known_models, violations
-from spark_mode.planning.observed import Container, Observed
+from spark_mode.planning.observed import Observed
 from tests.audio_lab import PROJECT, ROOT, RULES, SPEECH, foreign, rules_of, seen
 
 HELPED = SPEECH[1:]

@@ -9,7 +9,8 @@ from spark_mode.journal.state import Before, State
 from spark_mode.lab.joined import joined
 from spark_mode.lab.project import Project
 from spark_mode.lab.project_reading import read_project
-from spark_mode.planning.observed import Container, Hold, Memory, Observed
+from spark_mode.planning.container import Container
+from spark_mode.planning.observed import Hold, Memory, Observed
 from spark_mode.planning.plan import Create, Start, StartContainer, Stop, Verify
 from spark_mode.planning.request import UpRequest
 

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_mode.lab.size import GB
+from spark_mode.planning.container import Container
 from spark_mode.planning.mode import current_mode
-from spark_mode.planning.observed import Container, Memory, Observed
+from spark_mode.planning.observed import Memory, Observed
 from spark_mode.planning.plan import Create, Plan, Start, Stop
 from spark_mode.planning.planner import plan as make_plan
 from spark_mode.planning.request import ModeRequest, Request, StopRequest, UpRequest

@@ -30,8 +30,9 @@ from spark_mode.lab.rules_reading import read_rules
 from spark_mode.lab.service import Service
 from spark_mode.planning.budget import Budget, budget
 from spark_mode.planning.conflict_policy import conflict_victims
+from spark_mode.planning.container import Container
 from spark_mode.planning.mode import violations
-from spark_mode.planning.observed import Container, Memory, Observed
+from spark_mode.planning.observed import Memory, Observed
 from spark_mode.planning.plan import Plan
 from spark_mode.planning.planner import plan
 from spark_mode.planning.request import ModeRequest, RestoreRequest, StopRequest, UpRequest

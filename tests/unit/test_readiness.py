@@ -8,7 +8,7 @@ import pytest
 from spark_mode.engine.answers import is_checked
 from spark_mode.engine.events import EventStream
 from spark_mode.engine.machine import SystemClock
-from spark_mode.planning.observed import Container
+from spark_mode.planning.container import Container
 from spark_mode.planning.side_by_side import SETTLE_SECONDS
 from spark_mode.switching.readiness import await_ready, judge
 from tests.clock import PassingClock

@@ -1,7 +1,8 @@
 """Several containers of one service: they go and come back together."""
 
 from spark_mode.lab.project import Project
-from spark_mode.planning.observed import Container, Observed
+from spark_mode.planning.container import Container
+from spark_mode.planning.observed import Observed
 from spark_mode.planning.plan import Start, Stop
 from spark_mode.planning.rollback import rollback
 from tests.audio_lab import PROJECT, RULES, container

@@ -2,7 +2,8 @@
 
 from spark_mode.lab.project import Project
 from spark_mode.lab.project_reading import read_project
-from spark_mode.planning.observed import Container, Observed
+from spark_mode.planning.container import Container
+from spark_mode.planning.observed import Observed
 from spark_mode.planning.plan import Create, Remove, Stop
 from spark_mode.planning.rollback import rollback
 from tests.audio_lab import RULES, container

@@ -8,7 +8,9 @@ import pytest
 from documents.spark import terminal
 from spark_mode.cli.show_status import status_text
 from spark_mode.lab.size import GB
-from spark_mode.planning.observed import Container, ForeignContainer, ForeignWorkload, Memory, Observed
+from spark_mode.planning.container import Container
+from spark_mode.planning.foreign_workload import ForeignContainer, ForeignWorkload
+from spark_mode.planning.observed import Memory, Observed
 from spark_mode.reporting.gpu_load import GpuLoad
 from spark_mode.reporting.status import SAMPLES, busy, notes, others_by_project
 from spark_mode.reporting.status_model import ServiceStatus, Status

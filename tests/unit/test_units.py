@@ -9,8 +9,8 @@ from spark_mode.errors import ConfigurationError
 from spark_mode.lab.project import Project
 from spark_mode.lab.service import Service
 from spark_mode.lab.units import id_of_unit, with_units
+from spark_mode.planning.container import Container
 from spark_mode.planning.mode import base_services
-from spark_mode.planning.observed import Container
 from spark_mode.session.foreign_workloads import named_in_lab
 from tests.simulation.lab import PROJECT, UNIT, WITH_DAEMON
 

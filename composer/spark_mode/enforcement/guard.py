@@ -20,7 +20,8 @@ from spark_mode.enforcement.trust import require_trusted
 from spark_mode.engine.doors import Changes
 from spark_mode.errors import ConfigurationError, EngineUnavailable, Interrupted, LockBusy, SparkModeError
 from spark_mode.journal.understanding import UNDERSTOOD
-from spark_mode.planning.observed import Command, Observed
+from spark_mode.planning.foreign_workload import Command
+from spark_mode.planning.observed import Observed
 from spark_mode.planning.pressure import Sample, shortfall
 from spark_mode.session.session import Session
 from spark_mode.switching.interruption import Interruption, LeftAtOnce

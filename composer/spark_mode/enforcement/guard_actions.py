@@ -15,8 +15,9 @@ from spark_mode.journal.journal import JournalFailed
 from spark_mode.journal.records import Ended, Outcome
 from spark_mode.lab.size import gb_text
 from spark_mode.planning.conflict_policy import Victim, conflict_victims
+from spark_mode.planning.container import Container
 from spark_mode.planning.mode import long_runs
-from spark_mode.planning.observed import Container, Observed
+from spark_mode.planning.observed import Observed
 from spark_mode.planning.pressure import MemoryVictim, Releases, frees, memory_victims
 from spark_mode.session.session import Session
 from spark_mode.switching.attempt import Attempt

@@ -11,7 +11,9 @@ from typing import Any, TypeGuard
 
 from spark_mode.engine.doors import Identity
 from spark_mode.engine.versions import release
-from spark_mode.planning.observed import Container, ForeignContainer, Health, Made
+from spark_mode.planning.container import Container, Health
+from spark_mode.planning.foreign_workload import ForeignContainer
+from spark_mode.planning.observed import Made
 
 OTHER_FORM = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 """What reading an answer raises that has another form than the engine's; pydantic's errors are ValueErrors."""

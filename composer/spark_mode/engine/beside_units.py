@@ -8,7 +8,7 @@ from spark_mode.engine.doors import Docker, StartFailed, UnitFailed, Units
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.units import GRACE_SECONDS, id_of_unit, unit_of_id
-from spark_mode.planning.observed import Container
+from spark_mode.planning.container import Container
 
 MARGIN_SECONDS = 15
 START_SECONDS = 90.0

@@ -28,7 +28,9 @@ from spark_mode.engine.pace import Pace
 from spark_mode.engine.sweep import MOST_BYTES, TooLong, swept
 from spark_mode.engine.threads import started
 from spark_mode.errors import EngineUnavailable
-from spark_mode.planning.observed import Container, ForeignContainer, Made
+from spark_mode.planning.container import Container
+from spark_mode.planning.foreign_workload import ForeignContainer
+from spark_mode.planning.observed import Made
 from spark_mode.readable import readable
 
 Read = TypeVar("Read")

@@ -10,7 +10,9 @@ from contextlib import AbstractContextManager
 from typing import Literal, NamedTuple, Protocol
 
 from spark_mode.frozen import Frozen
-from spark_mode.planning.observed import Container, ForeignContainer, Made, Memory
+from spark_mode.planning.container import Container
+from spark_mode.planning.foreign_workload import ForeignContainer
+from spark_mode.planning.observed import Made, Memory
 
 
 class Identity(Frozen):

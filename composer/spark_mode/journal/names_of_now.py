@@ -11,7 +11,7 @@ from spark_mode.journal.journal import JournalState, UnfinishedSwitch
 from spark_mode.journal.records import AnyStep
 from spark_mode.journal.state import Before
 from spark_mode.lab.project import Project
-from spark_mode.planning.observed import Container
+from spark_mode.planning.container import Container
 from spark_mode.planning.plan import Create, Remove, Start, Stop, Unpause, Verify
 from spark_mode.planning.request import Request, RestoreRequest, StopRequest, UpRequest
 

@@ -7,8 +7,9 @@ from pydantic import Field
 from spark_mode.frozen import Frozen
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
+from spark_mode.planning.container import LEASED
 from spark_mode.planning.mode import current_mode, mode_services
-from spark_mode.planning.observed import LEASED, Endings, Observed
+from spark_mode.planning.observed import Endings, Observed
 from spark_mode.planning.plan import Plan, Run, Stop
 from spark_mode.wall_time import now
 

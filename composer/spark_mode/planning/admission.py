@@ -9,8 +9,9 @@ from spark_mode.planning.beside_by_nature import name_refusal
 from spark_mode.planning.budget import Budget, overhead
 from spark_mode.planning.choice import Shortfall
 from spark_mode.planning.conflicts import Member, conflicts, exclusive, foreign_member, member
+from spark_mode.planning.container import LEASED
 from spark_mode.planning.foreign_conflicts import foreign_conflicts, stop_it_yourself
-from spark_mode.planning.observed import LEASED, Observed
+from spark_mode.planning.observed import Observed
 from spark_mode.planning.plan import Refusal
 from spark_mode.planning.problem import PlanningProblem
 from spark_mode.planning.request import Request

@@ -7,9 +7,10 @@ from spark_mode.lab.rules import Rules
 from spark_mode.lab.size import gb_text
 from spark_mode.planning.admission import changed_parts, required_memory
 from spark_mode.planning.conflicts import exclusive, member
+from spark_mode.planning.container import Container
 from spark_mode.planning.doubts import doubts
 from spark_mode.planning.named_stops import left_running
-from spark_mode.planning.observed import Container, Observed
+from spark_mode.planning.observed import Observed
 from spark_mode.planning.orphans import orphans
 from spark_mode.planning.problem import PlanningProblem
 from spark_mode.planning.resolve import Target

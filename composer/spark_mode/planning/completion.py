@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
-from spark_mode.planning.observed import Container, Observed
+from spark_mode.planning.container import Container
+from spark_mode.planning.observed import Observed
 
 
 def ends_well(names: Iterable[str], project: Project, rules: Rules) -> frozenset[str]:

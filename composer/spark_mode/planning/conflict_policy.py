@@ -6,8 +6,9 @@ from typing import NamedTuple
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.planning.conflicts import Member
+from spark_mode.planning.container import LEASED
 from spark_mode.planning.mode import loaded_outside, violations
-from spark_mode.planning.observed import LEASED, LoadedModel, Observed
+from spark_mode.planning.observed import LoadedModel, Observed
 from spark_mode.planning.steps import in_stop_order
 
 TOGETHER_SECONDS = 10.0

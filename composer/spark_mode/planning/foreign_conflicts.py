@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from spark_mode.lab.rules import Rules
 from spark_mode.planning.conflicts import Member, conflicts, foreign_member, member
-from spark_mode.planning.observed import ForeignWorkload, Observed, how_to_stop
+from spark_mode.planning.foreign_workload import ForeignWorkload, how_to_stop
+from spark_mode.planning.observed import Observed
 
 OUTSIDE = ", started outside this lab"
 

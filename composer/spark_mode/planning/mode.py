@@ -7,7 +7,8 @@ from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Mode, Rules
 from spark_mode.planning.completion import completed_services
 from spark_mode.planning.conflicts import Conflict, conflicts, foreign_member
-from spark_mode.planning.observed import Container, LoadedModel, Observed
+from spark_mode.planning.container import Container
+from spark_mode.planning.observed import LoadedModel, Observed
 
 
 def current_mode(observed: Observed, project: Project, rules: Rules) -> str:

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from spark_mode.errors import UsageFault
 from spark_mode.lab.rules import Rules
 from spark_mode.planning.foreign_conflicts import OUTSIDE, stop_it_yourself
-from spark_mode.planning.observed import RELEASE, ForeignWorkload
+from spark_mode.planning.foreign_workload import ForeignWorkload
+from spark_mode.planning.observed import RELEASE
 from spark_mode.planning.plan import Refusal
 from spark_mode.planning.problem import PlannedStop, PlanningProblem
 from spark_mode.planning.request import StopRequest

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from spark_mode.lab.by_nature import names_of
 from spark_mode.lab.project import Project
-from spark_mode.planning.observed import Container, Observed
+from spark_mode.planning.container import Container
+from spark_mode.planning.observed import Observed
 from spark_mode.planning.plan import Remove
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterable
 from functools import cache
-from typing import Literal
 
 from pydantic import Field
 
@@ -11,61 +10,11 @@ from spark_mode.lab.replicas import of_one, times
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.size import gb_text
 from spark_mode.lab.workload import Footprint, Workload
+from spark_mode.planning.container import Container
+from spark_mode.planning.foreign_workload import Command, ForeignContainer, ForeignWorkload
 
 RELEASE = "wait until it ends, or release it: spark-mode release"
 """What to do about something that is held."""
-LEASED = "leased"
-"""The state of a container that somebody else was allowed to start and has not started yet."""
-ACTIVE_STATES = frozenset({"running", "paused", "restarting", "removing", "unknown", LEASED})
-"""A paused container holds its memory and a restarting one takes it again; what cannot be told counts as active."""
-
-Health = Literal["none", "starting", "healthy", "unhealthy"]
-
-
-class Container(Frozen):
-    """A container as the engine reported it. Times are the engine's: ISO 8601, and seconds since the epoch to compare them.
-
-    `shares` are the containers, by id, whose namespaces or volumes it uses. `project` is the Compose project that it is of,
-    where the lab has several. `checked` says that a health check expects it to run on, be that of the files or of its image.
-    It `has_gpu` as far as the engine says so: it was made with one. Of one in `doubt` nobody can say whether it runs.
-    `networks` are what the engine looks for to start it: ids, and names before its first start. No journal keeps them.
-    """
-
-    id: str
-    name: str
-    state: str
-    service: str | None = None
-    health: Health = "none"
-    exit_code: int = 0
-    oom_killed: bool = False
-    restart_count: int = 0
-    started_at: str = ""
-    started_seconds: float = 0.0
-    one_off: bool = False
-    variant: str | None = None
-    config_hash: str | None = None
-    image_id: str | None = None
-    depends_on: tuple[str, ...] = ()
-    stop_seconds: int = 10
-    restart_policy: str = "no"
-    restart_retries: int = 0
-    address: str | None = None
-    shares: tuple[str, ...] = ()
-    project: str | None = None
-    checked: bool = False
-    has_gpu: bool = False
-    networks: tuple[str, ...] = Field(default=(), exclude=True)
-    doubt: bool = False
-
-    @property
-    def active(self) -> bool:
-        """Whether it holds memory, or may hold it at any moment."""
-        return self.state in ACTIVE_STATES
-
-    @property
-    def condition(self) -> str:
-        """Its state, in words of a sentence."""
-        return "about to start" if self.state == LEASED else self.state
 
 
 class Made(Frozen):
@@ -73,96 +22,6 @@ class Made(Frozen):
 
     config_hash: str
     compose: str = ""
-
-
-class ForeignContainer(Frozen):
-    """An active container that is not of the lab's project, with what rules may know it by."""
-
-    container: Container
-    image: str
-    labels: dict[str, str]
-    project: str | None = None
-
-
-class Command(Frozen):
-    """A plain command that `run` has in the foreground of somebody's terminal: a workload while anything that it started runs.
-
-    `workload` and `class_` are what it counts as, in a variant; `size` is what it is planned with, bytes. `title` is the command
-    for people, without options, which may hold secrets. `pid` is the process that leads its group, `began` when that one began,
-    in the kernel's ticks since boot; `since` is ISO 8601. `project` is the lab that runs it. `runner` is the `run` that waits
-    for it, and `left` what runs of it once its group has ended.
-    """
-
-    workload: str
-    class_: str
-    variant: str | None
-    size: int
-    title: str
-    project: str
-    by: str
-    since: str
-    pid: int
-    began: int
-    runner: int = 0
-    runner_began: int = 0
-    left: tuple[int, ...] = ()
-
-    def __str__(self) -> str:
-        if self.left:
-            left = f"process{'es' * (len(self.left) > 1)} {', '.join(map(str, self.left))}"
-            return f'"{self.title}" of {self.by}, of which {left} is left, is running since {self.since}'
-        return f'"{self.title}" of {self.by} (process {self.pid}) is running since {self.since}'
-
-    @property
-    def how_to_stop(self) -> str:
-        """What its owner types to end it, with all that it started."""
-        return f"kill {' '.join(map(str, self.left)) or f'-- -{self.pid}'}"
-
-    def as_json(self) -> dict[str, object]:
-        """Return the stable JSON form: who runs it, and since when."""
-        return {"title": self.title, "by": self.by, "pid": self.pid, "since": self.since}
-
-    def as_container(self) -> Container:
-        """Return what counts as active while it runs."""
-        id_ = f"command {self.pid} {self.began}"
-        return Container(id=id_, name=self.title, state="running", variant=self.variant, started_at=self.since)
-
-
-class ForeignWorkload(Frozen):
-    """What is active, is not of the lab's project, and the rules speak of: a container, or a command. Never stopped, it counts.
-
-    `name` is a workload, a model that the container may serve, or the service of a host or of what rules.yaml leaves out.
-    `project` is the one that Compose started it for. A `command` counts as a container that is called as it is.
-    """
-
-    name: str
-    container: Container
-    project: str | None = None
-    command: Command | None = None
-
-    def __str__(self) -> str:
-        if self.command:
-            return f"the command {self.command}"
-        whose = f"of the project {self.project}" if self.project else "outside this lab"
-        return f'the container "{self.container.name}" {whose} is {self.container.condition}'
-
-    @property
-    def is_about_to_start(self) -> bool:
-        """Whether it is what somebody was allowed to start, and there is nothing to stop yet."""
-        return self.container.state == LEASED
-
-    @property
-    def how_to_stop(self) -> str:
-        """What its owner types to end it: with a command all that it started goes."""
-        return self.command.how_to_stop if self.command else f"docker stop {self.container.name}"
-
-
-def how_to_stop(found: Iterable[ForeignWorkload]) -> str | None:
-    """Return what to type to end all of these, None where nothing of them runs yet."""
-    there = [one for one in found if not one.is_about_to_start]
-    containers = " ".join(dict.fromkeys(one.container.name for one in there if not one.command))
-    commands = dict.fromkeys(one.how_to_stop for one in there if one.command)
-    return "; ".join([*([f"docker stop {containers}"] if containers else []), *commands]) or None
 
 
 class Memory(Frozen):

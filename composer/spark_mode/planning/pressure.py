@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
-from spark_mode.planning.observed import LEASED, Container, Observed, running_workload
+from spark_mode.planning.container import LEASED, Container
+from spark_mode.planning.observed import Observed, running_workload
 from spark_mode.planning.steps import in_stop_order
 
 AHEAD_SECONDS = 10.0

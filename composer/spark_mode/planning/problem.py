@@ -11,8 +11,9 @@ from spark_mode.lab.rules import Rules
 from spark_mode.lab.service import Service
 from spark_mode.lab.workload import Workload
 from spark_mode.planning.completion import completed_of, ends_well
+from spark_mode.planning.container import Container
 from spark_mode.planning.naming import name_holders
-from spark_mode.planning.observed import Container, Observed
+from spark_mode.planning.observed import Observed
 from spark_mode.planning.plan import Preemption
 from spark_mode.planning.request import Request
 from spark_mode.planning.resolve import Target

@@ -12,9 +12,10 @@ from spark_mode.lab.rules import Rules
 from spark_mode.lab.workload import Workload
 from spark_mode.planning.completion import ends_well
 from spark_mode.planning.conflict_policy import Victim, conflict_victims
+from spark_mode.planning.container import Container
 from spark_mode.planning.foreign_conflicts import foreign_conflict
 from spark_mode.planning.naming import name_holders, removals, why_never_again
-from spark_mode.planning.observed import Container, Observed, running_workload
+from spark_mode.planning.observed import Observed, running_workload
 from spark_mode.planning.plan import Create, Load, Start, StartContainer, Step, Stop, Unload
 from spark_mode.planning.shared_parts import parted_from
 from spark_mode.planning.steps import await_release, has_stop_hook, in_stop_order, starts, verify

@@ -14,8 +14,9 @@ from spark_mode.lab.size import gb_text
 from spark_mode.lab.workload import Workload
 from spark_mode.planning.admission import required_memory
 from spark_mode.planning.conflicts import Member, exclusive, member
+from spark_mode.planning.container import Container
 from spark_mode.planning.naming import removals
-from spark_mode.planning.observed import Container, Memory, Observed
+from spark_mode.planning.observed import Memory, Observed
 from spark_mode.planning.plan import FEW, AwaitRelease, Create, DropCaches, Load, Run, Start, Step, Stop, Unload, Unpause, Verify
 from spark_mode.planning.problem import PlanningProblem, is_varied
 from spark_mode.planning.request import RunRequest

@@ -10,9 +10,11 @@ from spark_mode.lab.rules import Rules
 from spark_mode.lab.size import gb_text
 from spark_mode.planning.completion import completed_services
 from spark_mode.planning.conflicts import Conflict
+from spark_mode.planning.container import Container
 from spark_mode.planning.doubts import doubts
+from spark_mode.planning.foreign_workload import Command
 from spark_mode.planning.mode import long_runs, mode_services, violations
-from spark_mode.planning.observed import Command, Container, Observed, running_workload
+from spark_mode.planning.observed import Observed, running_workload
 from spark_mode.planning.orphans import orphans
 from spark_mode.planning.pressure import frees
 from spark_mode.planning.request import Request, mode_requests

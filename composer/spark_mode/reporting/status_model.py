@@ -4,7 +4,8 @@ from pydantic import Field
 
 from spark_mode.frozen import Frozen
 from spark_mode.lab.size import gb
-from spark_mode.planning.observed import Command, Memory, MemoryUser
+from spark_mode.planning.foreign_workload import Command
+from spark_mode.planning.observed import Memory, MemoryUser
 from spark_mode.reporting.gpu_load import GpuLoad
 
 

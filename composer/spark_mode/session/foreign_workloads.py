@@ -9,8 +9,9 @@ from spark_mode.lab.rules import Rules
 from spark_mode.lab.service import SCOPE
 from spark_mode.lab.units import unit_of_id
 from spark_mode.lab.workload import ForeignPattern
+from spark_mode.planning.container import Container
+from spark_mode.planning.foreign_workload import Command, ForeignContainer, ForeignWorkload
 from spark_mode.planning.mode import needed_models
-from spark_mode.planning.observed import Command, Container, ForeignContainer, ForeignWorkload
 from spark_mode.sharing.leases import Lease
 
 WORKLOAD = "org.spark-mode.workload"

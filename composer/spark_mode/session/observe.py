@@ -7,8 +7,10 @@ from types import MappingProxyType
 from spark_mode.engine.doors import Docker, HostAbsent, HostFailed, Machine, ModelHost
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
+from spark_mode.planning.container import Container
+from spark_mode.planning.foreign_workload import Command
 from spark_mode.planning.mode import known_models
-from spark_mode.planning.observed import Command, Container, Endings, Hold, LoadedModel, Observed
+from spark_mode.planning.observed import Endings, Hold, LoadedModel, Observed
 from spark_mode.session.foreign_workloads import commanded_workloads, foreign_workloads, leased_workloads, named_in_lab
 from spark_mode.sharing.leases import Lease
 

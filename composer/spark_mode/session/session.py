@@ -21,8 +21,10 @@ from spark_mode.lab.files import LabFiles
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.unsaid_long_run import SAY_IT, UNSAID, unsaid_long_run
+from spark_mode.planning.container import Container
+from spark_mode.planning.foreign_workload import Command
 from spark_mode.planning.mode import current_mode, mode_services
-from spark_mode.planning.observed import Command, Container, MemoryUser, Observed
+from spark_mode.planning.observed import MemoryUser, Observed
 from spark_mode.planning.plan import Plan
 from spark_mode.planning.planner import plan as make_plan
 from spark_mode.planning.request import Request, RestoreRequest

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from spark_mode.atomic_file import replace_file
 from spark_mode.errors import ConfigurationError
 from spark_mode.plain_file import fault, read_plain
-from spark_mode.planning.observed import Command
+from spark_mode.planning.foreign_workload import Command
 from spark_mode.sharing.command_processes import Leader, is_kept_from_us, processes_of
 from spark_mode.sharing.process import group_runs
 from spark_mode.sharing.shared_file import MODE

@@ -23,7 +23,8 @@ from spark_mode.errors import ConfigurationError, EngineUnavailable
 from spark_mode.frozen import Frozen
 from spark_mode.lab.project import Project
 from spark_mode.plain_file import fault, read_plain
-from spark_mode.planning.observed import LEASED, Container, Hold
+from spark_mode.planning.container import LEASED, Container
+from spark_mode.planning.observed import Hold
 from spark_mode.sharing.process import is_running
 from spark_mode.sharing.shared_file import MODE, locked, open_lock, takes
 from spark_mode.wall_time import now

@@ -22,7 +22,8 @@ from spark_mode.journal.records import (
 )
 from spark_mode.journal.state import State
 from spark_mode.planning.conflict_policy import Victim
-from spark_mode.planning.observed import LEASED, Container, Observed
+from spark_mode.planning.container import LEASED, Container
+from spark_mode.planning.observed import Observed
 from spark_mode.planning.plan import Step
 from spark_mode.planning.request import Request
 from spark_mode.planning.step_words import doing

@@ -9,7 +9,8 @@ from spark_mode.errors import ConfigurationError, Interrupted, SwitchFailed
 from spark_mode.journal.records import Outcome
 from spark_mode.journal.state import after, still_to_come
 from spark_mode.lab.few import agreeing
-from spark_mode.planning.observed import LEASED, Container, Observed
+from spark_mode.planning.container import LEASED, Container
+from spark_mode.planning.observed import Observed
 from spark_mode.planning.plan import Plan, Stop
 from spark_mode.planning.request import Request, StopRequest
 from spark_mode.session.session import Session

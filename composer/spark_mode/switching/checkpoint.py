@@ -1,6 +1,6 @@
 """Whether a training that was stopped had the time to write its checkpoint: the one place that judges it."""
 
-from spark_mode.planning.observed import Container
+from spark_mode.planning.container import Container
 
 ENDED_WELL = frozenset({0, 143})
 """Done, and ended by the SIGTERM that asked for it."""

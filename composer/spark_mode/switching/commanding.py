@@ -4,7 +4,7 @@ import os
 
 from spark_mode.errors import StepFailed
 from spark_mode.planning.conflicts import foreign_member
-from spark_mode.planning.observed import Command
+from spark_mode.planning.foreign_workload import Command
 from spark_mode.planning.plan import Run
 from spark_mode.session.lab import Lab
 from spark_mode.sharing.lock import user_name

@@ -13,7 +13,8 @@ from spark_mode.engine.doors import ComposeFailed, StartFailed
 from spark_mode.errors import StepFailed
 from spark_mode.journal.measurements import Measurement
 from spark_mode.planning.completion import has_ended, is_end_of
-from spark_mode.planning.observed import Container, Observed
+from spark_mode.planning.container import Container
+from spark_mode.planning.observed import Observed
 from spark_mode.planning.plan import (
     AwaitRelease,
     Create,

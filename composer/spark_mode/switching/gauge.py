@@ -3,7 +3,8 @@
 from spark_mode.engine.doors import Docker, Gpu, Machine
 from spark_mode.journal.measurements import Measurement
 from spark_mode.lab.rules import Rules
-from spark_mode.planning.observed import Container, running_workload
+from spark_mode.planning.container import Container
+from spark_mode.planning.observed import running_workload
 from spark_mode.session.memory_users import memory_of_containers
 from spark_mode.wall_time import now
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 from spark_mode.engine.doors import Changes, Clock
-from spark_mode.planning.observed import Container
+from spark_mode.planning.container import Container
 from spark_mode.planning.side_by_side import SETTLE_SECONDS
 
 POLL_SECONDS = 0.1

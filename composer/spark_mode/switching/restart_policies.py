@@ -4,7 +4,7 @@
 """
 
 from spark_mode.engine.doors import Docker
-from spark_mode.planning.observed import Container
+from spark_mode.planning.container import Container
 from spark_mode.switching.attempt import Attempt
 
 

@@ -7,7 +7,8 @@ from typing import NamedTuple, NoReturn
 from spark_mode.engine.doors import ComposeFailed
 from spark_mode.errors import StepFailed
 from spark_mode.planning.completion import is_end_of
-from spark_mode.planning.observed import Container, Observed
+from spark_mode.planning.container import Container
+from spark_mode.planning.observed import Observed
 from spark_mode.planning.plan import Start
 from spark_mode.session.lab import Lab
 from spark_mode.switching.last_look import require_clear_in

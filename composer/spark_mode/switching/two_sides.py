@@ -8,8 +8,9 @@ from spark_mode.engine.doors import HostFailed
 from spark_mode.errors import NeedsAttention, StepFailed
 from spark_mode.planning.conflict_policy import Victim, conflict_victims
 from spark_mode.planning.conflicts import exclusive, member
+from spark_mode.planning.container import LEASED
 from spark_mode.planning.mode import loaded_outside, violations
-from spark_mode.planning.observed import LEASED, LoadedModel, Observed
+from spark_mode.planning.observed import LoadedModel, Observed
 from spark_mode.session.lab import Lab
 from spark_mode.session.session import Session
 from spark_mode.session.unloading import unload
