@@ -25,10 +25,10 @@ from spark_mode.lab.project import Project
 from spark_mode.lab.project_reading import read_project
 from spark_mode.lab.size import GB
 from spark_mode.planning.budget import Budget, budget
+from spark_mode.planning.named_workload import find_workload
 from spark_mode.planning.observed import Memory, MemoryUser, Observed
 from spark_mode.planning.plan import Plan
 from spark_mode.planning.planner import plan
-from spark_mode.planning.resolve import find_workload
 from spark_mode.planning.rollback import rollback
 from spark_mode.planning.together import modes_together
 from spark_mode.reporting.finding import Finding

@@ -8,8 +8,7 @@ from spark_mode.errors import ConfigurationError
 from spark_mode.lab.profiles import ComposeCall, compose_calls, with_company
 from spark_mode.lab.project import Project
 from spark_mode.lab.project_reading import read_project
-from spark_mode.planning.resolve import Target
-from spark_mode.planning.target import require_usable
+from spark_mode.planning.target import Target, require_usable
 
 
 def project(**services: dict[str, Any]) -> Project:

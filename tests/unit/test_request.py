@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from spark_mode.errors import ConfigurationError, UsageFault
 from spark_mode.lab.service import Service
 from spark_mode.planning.request import ModeRequest, Request, RestoreRequest, UpRequest
-from spark_mode.planning.resolve import Target, resolve
+from spark_mode.planning.resolve import resolve
+from spark_mode.planning.target import Target
 from tests.audio_lab import PROJECT, RULES, SPEECH, request
 
 

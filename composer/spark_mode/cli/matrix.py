@@ -36,7 +36,7 @@ def matrix(cli_options: CliOptions) -> None:
 
 def _sets(rules: "Rules", capacity: int) -> Iterator[tuple[str, str, "Budget"]]:
     from spark_mode.planning.budget import budget
-    from spark_mode.planning.resolve import find_workload
+    from spark_mode.planning.named_workload import find_workload
 
     for one in rules.sets:
         yield one.name, one.wish, budget([find_workload(rules, name) for name in one.workloads], rules, capacity)

@@ -15,7 +15,7 @@ from spark_mode.lab.rules_reading import suggest
 from spark_mode.lab.suggestion import meant_by
 from spark_mode.lab.verbs import SWITCHES
 from spark_mode.planning.request import split_variant
-from spark_mode.planning.resolve import taken_by, words_of
+from spark_mode.planning.taken import taken_by, words_of
 
 if TYPE_CHECKING:
     from spark_mode.lab.rules import Rules

@@ -15,8 +15,7 @@ from spark_mode.planning.observed import Observed
 from spark_mode.planning.plan import Refusal
 from spark_mode.planning.problem import PlanningProblem
 from spark_mode.planning.request import Request
-from spark_mode.planning.resolve import Target
-from spark_mode.planning.target import DESCRIBE_IT, is_described, members
+from spark_mode.planning.target import DESCRIBE_IT, Target, is_described, members
 
 
 def required_memory(starting: tuple[Workload, ...], rules: Rules, force: bool) -> int:

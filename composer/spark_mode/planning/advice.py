@@ -13,8 +13,7 @@ from spark_mode.planning.named_stops import left_running
 from spark_mode.planning.observed import Observed
 from spark_mode.planning.orphans import orphans
 from spark_mode.planning.problem import PlanningProblem
-from spark_mode.planning.resolve import Target
-from spark_mode.planning.target import members, variant_of
+from spark_mode.planning.target import Target, members, variant_of
 
 SHORT_GRACE = 60
 """Seconds; a training that gets less to write its checkpoint may lose it."""

@@ -6,11 +6,11 @@ from spark_mode.errors import UsageFault
 from spark_mode.lab.rules import Rules
 from spark_mode.planning.foreign_conflicts import OUTSIDE, stop_it_yourself
 from spark_mode.planning.foreign_workload import ForeignWorkload
+from spark_mode.planning.named_workload import find_named, require_one
 from spark_mode.planning.observed import RELEASE
 from spark_mode.planning.plan import Refusal
 from spark_mode.planning.problem import PlannedStop, PlanningProblem
 from spark_mode.planning.request import StopRequest
-from spark_mode.planning.resolve import find_named, require_one
 
 
 def asked_for(problem: PlanningProblem, asked: Sequence[str]) -> tuple[PlannedStop, ...]:

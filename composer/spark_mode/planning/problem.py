@@ -16,9 +16,8 @@ from spark_mode.planning.naming import name_holders
 from spark_mode.planning.observed import Observed
 from spark_mode.planning.plan import Preemption
 from spark_mode.planning.request import Request
-from spark_mode.planning.resolve import Target
 from spark_mode.planning.shared_parts import adrift, parted_from
-from spark_mode.planning.target import is_other_variant, variant_of, workloads
+from spark_mode.planning.target import Target, is_other_variant, variant_of, workloads
 
 
 class PlannedStop(NamedTuple):

@@ -7,8 +7,8 @@ from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.planning.conflicts import conflict_with, member
 from spark_mode.planning.request import Request, in_lab_names
-from spark_mode.planning.resolve import Target, resolve
-from spark_mode.planning.target import leave_out_excluded, members
+from spark_mode.planning.resolve import resolve
+from spark_mode.planning.target import Target, leave_out_excluded, members
 
 
 def meant_by(request: Request, project: Project, rules: Rules) -> tuple[str, ...]:

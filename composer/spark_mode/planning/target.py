@@ -1,21 +1,44 @@
-"""What a target means to the rules and the budget, beside what already runs."""
+"""A target, and what it means to the rules and the budget, beside what already runs."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from pydantic import Field
+
 from spark_mode.errors import ConfigurationError
+from spark_mode.frozen import Frozen
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.service import Service
 from spark_mode.lab.workload import Workload
 from spark_mode.planning.conflicts import Member, conflict_with, foreign_member, member
 from spark_mode.planning.observed import Observed, running_workload
-from spark_mode.planning.resolve import Target
 
 RENAME_IT = "give that workload another name in rules.yaml"
 """What to do about a workload that is called like a service which it is not."""
 DESCRIBE_IT = "describe it under workloads in rules.yaml"
 """What to do about a service that has no workload."""
+
+
+class Target(Frozen):
+    """What shall be active: services in start order, the models that are admitted, and variants by service.
+
+    `scope` names the classes that shall be exactly this and nothing more; None means every class. `named` are the
+    services that were asked for and must never be left out; the rest came along because they have no profile. `only_outside`
+    are the workloads asked for that are never the lab's to start, `beside` what may stay of
+    a class that is to be exact. `command` is the workload that a plain command is to be.
+    """
+
+    services: tuple[str, ...]
+    named: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    variants: dict[str, str] = Field(default_factory=dict)
+    scope: frozenset[str] | None = frozenset()
+    mode: str | None = None
+    only_outside: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+    command: Workload | None = None
+    warnings: tuple[str, ...] = ()
 
 
 class Fault(NamedTuple):

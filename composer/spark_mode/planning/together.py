@@ -14,10 +14,11 @@ from spark_mode.lab.workload import Workload
 from spark_mode.planning.budget import BUDGET_KEYS, OF_MEMORY, Budget, Reason, budget
 from spark_mode.planning.conflicts import conflicts
 from spark_mode.planning.mode import base_services, mode_text
+from spark_mode.planning.named_workload import find_named
 from spark_mode.planning.observed import Observed
 from spark_mode.planning.request import ModeRequest
-from spark_mode.planning.resolve import Target, find_named, resolve
-from spark_mode.planning.target import leave_out_excluded, members, require_described, require_startable, workloads
+from spark_mode.planning.resolve import resolve
+from spark_mode.planning.target import Target, leave_out_excluded, members, require_described, require_startable, workloads
 
 NAMED = 5
 """How many workloads of a profile are named in a line."""

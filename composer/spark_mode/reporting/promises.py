@@ -14,10 +14,11 @@ from spark_mode.lab.rules_of_project import classes_of_target
 from spark_mode.lab.size import gb_text
 from spark_mode.planning.budget import Budget
 from spark_mode.planning.mode import mode_text
+from spark_mode.planning.mode_target import class_fix
 from spark_mode.planning.observed import Observed
 from spark_mode.planning.planner import plan
 from spark_mode.planning.request import to_mode
-from spark_mode.planning.resolve import class_fix, resolve
+from spark_mode.planning.resolve import resolve
 from spark_mode.reporting.finding import Finding
 from spark_mode.session.session import Session
 
