@@ -142,9 +142,9 @@ def test_a_name_that_two_projects_have_is_refused_with_how_to_write_it(request_:
     assert refused.value.hint == "name one of them: main/ui, comfy/ui"
 
 
-@pytest.mark.parametrize("request_", [UpRequest(names=("ui",)), ModeRequest(mode="page")], ids=str)
+@pytest.mark.parametrize("request_", [UpRequest(names=("ui",)), ModeRequest(mode="site")], ids=str)
 def test_a_name_that_two_projects_have_is_told_so_where_rules_yaml_has_it(request_: UpRequest | ModeRequest) -> None:
-    planned_with = rules(RULES.replace("main/ui", "ui").replace("modes: {", "modes: {page: {services: [ui]}, "))
+    planned_with = rules(RULES.replace("main/ui", "ui").replace("modes: {", "modes: {site: {services: [ui]}, "))
     with pytest.raises(ConfigurationError, match="and several projects have one of that name") as refused:
         plan(request_, LAB, planned_with, seen(), 128 * GB)
     assert refused.value.hint == "name one of them in rules.yaml: main/ui, comfy/ui"
@@ -157,14 +157,14 @@ workloads:
   llama: {class: chat, footprint: 1GB, model: llama, host: cache}
 hosts: {cache: {service: cache}}
 rules: [{exclusive: [training, images]}, {exclusive: [training, chat]}]
-modes: {training: {services: [training]}, page: {class: images, profiles: [shared]}}
+modes: {training: {services: [training]}, site: {class: images, profiles: [shared]}}
 """
 ALIKE = joined((MAIN, project("comfy", {"ui": {"profiles": ["shared"]}, "cache": {}}), project("llm", {"cache": {}})))
 
 
 @pytest.mark.parametrize(
     "request_",
-    [ModeRequest(mode="training"), ModeRequest(mode="page"), UpRequest(names=("helper",)), RestoreRequest(names=("training",))],
+    [ModeRequest(mode="training"), ModeRequest(mode="site"), UpRequest(names=("helper",)), RestoreRequest(names=("training",))],
     ids=str,
 )
 def test_a_workloads_name_that_two_projects_have_refuses_every_switch_and_no_stop(request_: ModeRequest | UpRequest) -> None:
@@ -238,14 +238,14 @@ def test_where_two_cannot_be_read_only_what_may_matter_is_said() -> None:
 @pytest.mark.parametrize(
     ("request_", "said"),
     [
-        (ModeRequest(mode="page"), "the mode page runs in the service vllm"),
+        (ModeRequest(mode="site"), "the mode site runs in the service vllm"),
         (UpRequest(names=("vllm",)), 'nothing is known of "vllm"'),
         (RestoreRequest(names=("vllm",)), "vllm ran before"),
     ],
     ids=str,
 )
 def test_what_no_project_has_is_not_laid_to_the_one_that_cannot_be_read(request_: ModeRequest, said: str) -> None:
-    planned_with = rules(RULES.replace("modes: {", "modes: {page: {services: [vllm]}, "), BROKEN)
+    planned_with = rules(RULES.replace("modes: {", "modes: {site: {services: [vllm]}, "), BROKEN)
     with pytest.raises(ConfigurationError, match=f"{said}, which no other project has, and Compose cannot read") as refused:
         plan(request_, BROKEN, planned_with, seen(), 128 * GB)
     assert "where it is of no project there, name its own under projects" in (refused.value.hint or "")
