@@ -21,8 +21,9 @@ from spark_mode.page.access import Access
 from spark_mode.page.door import HEADERS, guarded
 from spark_mode.page.peer import uid_of
 from spark_mode.page.places import Place, listen, listen_at
-from spark_mode.page.serve import MOST, Connection
+from spark_mode.page.serve import MOST, MOST_OF_OTHERS, Connection
 from tests.audio_lab import ROOT
+from tests.page_client import SECONDS, Answer, connected, request, sends
 
 
 def has_six() -> bool:
@@ -35,7 +36,6 @@ def has_six() -> bool:
     return True
 
 
-SECONDS = 60.0
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="root alone can be somebody else")
 SIX = has_six()
 AS_NOBODY = """
@@ -50,16 +50,6 @@ for line in sys.stdin:
 """
 
 
-class Answer:
-    """What came back: the status, headers by their names in small letters, and the rest."""
-
-    def __init__(self, text: str) -> None:
-        head, _, self.body = text.partition("\r\n\r\n")
-        first, *lines = head.split("\r\n")
-        self.status = int(first.split()[1])
-        self.headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-
-
 class Running:
     """A page that runs, and the link's cookie once it was opened."""
 
@@ -67,27 +57,15 @@ class Running:
         self.process, self.place, self._environment = process, place, environment
         self.cookie = ""
 
-    def connected(self, host: str = "127.0.0.1") -> socket.socket:
-        if "/" not in self.place:
-            return socket.create_connection((host, int(self.place)), SECONDS)
-        asking = socket.socket(socket.AF_UNIX)
-        asking.settimeout(SECONDS)
-        asking.connect(self.place)
-        return asking
+    def connected(self) -> socket.socket:
+        return connected(self.place)
 
     def sends(self, text: str, host: str = "127.0.0.1") -> Answer:
-        """Send what may be no HTTP at all, and read until the page has no more to say."""
-        with closing(self.connected(host)) as asking:
-            asking.sendall(text.encode("latin-1"))
-            return Answer(asking.makefile("rb").read().decode("latin-1"))
+        return sends(self.place, text, host)
 
     def request(self, path: str = "/", method: str = "GET", body: str = "", **headers: str) -> str:
         """Return a request, with the cookie where there is one."""
-        sent = {"Host": "localhost:1", "Cookie": f"spark-mode-1={self.cookie}", "Connection": "close"}
-        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
-        sent |= {"Content-Length": str(len(body))} if body else {}
-        lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in sent.items() if value)]
-        return "\r\n".join([*lines, "", body])
+        return request(path, method, body, Cookie=f"spark-mode-1={self.cookie}", **headers)
 
     def get(self, path: str = "/", **headers: str) -> Answer:
         return self.sends(self.request(path, **headers))
@@ -246,17 +224,25 @@ class Counted(asyncio.Transport):
         self.is_refused = True
 
 
-def test_of_all_connections_only_so_many_are_kept() -> None:
-    async def refused() -> list[bool]:
+def refused(end: socket.socket, number: int) -> list[bool]:
+    """Return which of so many connections, all with this end, are refused."""
+
+    async def connect() -> list[bool]:
         config, state = uvicorn.Config(guarded((), Access(os.geteuid()))), ServerState()
-        transports = [Counted(ours) for _ in range(MOST + 3)]
+        transports = [Counted(end) for _ in range(number)]
         for one in transports:
             Connection(config, state, {}).connection_made(one)
         return [one.is_refused for one in transports]
 
+    return asyncio.run(connect())
+
+
+def test_of_all_connections_only_so_many_are_kept_and_fewer_of_others() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        assert asyncio.run(refused()) == [False] * MOST + [True] * 3
+        assert refused(ours, MOST + 3) == [False] * MOST + [True] * 3
+    with socket.socket() as nobodys:
+        assert refused(nobodys, MOST_OF_OTHERS + 3) == [False] * MOST_OF_OTHERS + [True] * 3
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
