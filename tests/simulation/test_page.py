@@ -106,7 +106,7 @@ STATES: dict[str, tuple[Callable[[SimulatedMachine, Path], None], str, list[str]
         "Docker does not answer; what runs is not known",
         ["No mode can be asked for", "What runs is not known."],
     ),
-    "two sides": (two_sides, "Two sides run: ", ["Stop omni", "Stop training"]),
+    "two sides": (two_sides, "Two sides run: omni beside training", ["Stop omni", "Stop training"]),
     "low memory": (little_memory, "15.0 GB of memory left", ["no guard runs", "omni would go first"]),
     "held": (held, "audio omni", ["audio omni is held by", "Release it", "refused: "]),
 }

@@ -45,16 +45,17 @@ class ModeOffer(Frozen):
 
 
 class Violation(Frozen):
-    """What runs against the rules, and what may be stopped to end that."""
+    """What runs against the rules, and the two that do."""
 
     text: str
-    ways: tuple[str, ...]
+    names: tuple[str, str]
 
 
 class Look(Frozen):
     """What was seen. With a `fault` only the memory is known, and perhaps who switches. Sizes in bytes.
 
-    `victims` is what a guard would stop first if memory ran out, `guarded` whether one runs.
+    `stoppable` are the services that the lab may stop; `victims` is what a guard would stop first if memory ran out, `guarded`
+    whether one runs.
     """
 
     lab: str
@@ -67,6 +68,7 @@ class Look(Frozen):
     running: Running | None = None
     cut_off: UnfinishedSwitch | None = None
     violations: tuple[Violation, ...] = ()
+    stoppable: tuple[str, ...] = ()
     holds: tuple[Hold, ...] = ()
     headroom: int = 0
     floor: int = 0
@@ -97,8 +99,23 @@ def look(lab: PageLab) -> Seen:
     try:
         return Seen(_look(session, lab), session)
     except SparkModeError as error:
-        found = Look(lab=lab.folder, memory=session.machine.memory(), fault=fault_of(error), running=_running(session))
-        return Seen(found, session)
+        return Seen(_without_engine(session, lab, fault_of(error)), session)
+
+
+def _without_engine(session: Session, lab: PageLab, fault: Fault) -> Look:
+    """Return what is known of a lab all the same: its modes, which cannot be asked for, the memory, and who switches."""
+    there = (None, *session.project.profiles)
+    requests = [request for profile, request in mode_requests(session.rules) if profile in there]
+    return Look(
+        lab=lab.folder,
+        memory=session.machine.memory(),
+        fault=fault,
+        modes=tuple(ModeOffer(request=str(one), query=asked_for_mode(one, session).query) for one in requests),
+        workloads=tuple(session.rules.workloads),
+        headroom=session.rules.limits.headroom,
+        floor=session.rules.limits.floor,
+        running=_running(session),
+    )
 
 
 def is_switching_now(session: Session) -> bool:
@@ -129,6 +146,7 @@ def _look(session: Session, lab: PageLab) -> Look:
         running=_running(session) if switching else None,
         cut_off=None if switching else session.cut_off,
         violations=tuple(_violations(observed, session)),
+        stoppable=observed.active_services,
         holds=observed.held,
         headroom=rules.limits.headroom,
         floor=rules.limits.floor,
@@ -172,5 +190,4 @@ def _modes(session: Session, seen: Status) -> Iterator[ModeOffer]:
 
 def _violations(observed: Observed, session: Session) -> Iterator[Violation]:
     for one in violations(observed, session.rules):
-        names = (one.one.name, one.other.name)
-        yield Violation(text=str(one), ways=tuple(name for name in names if name in observed.active_services))
+        yield Violation(text=str(one), names=(one.one.name, one.other.name))

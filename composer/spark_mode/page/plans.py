@@ -47,7 +47,8 @@ class Proposal(NamedTuple):
         steps = rows_said(self.plan.steps, self.plan.projects) if self.plan else []
         rows = [{"number": one[0], "action": one[1], "subject": one[2], "cause": one[3], "mark": "to come"} for one in steps]
         words = {"title": TITLES[verb].format(names), "button": BUTTONS[verb], "action": ACTIONS[verb]}
-        return {**self._asdict(), **words, "rows": rows}
+        asks = {one.service for one in self.plan.stops_training} if self.plan else set()
+        return {**self._asdict(), **words, "rows": rows, "asks": asks}
 
 
 def proposal(lab: PageLab, asked: AskedSwitch) -> Proposal:

@@ -9,7 +9,7 @@ from spark_mode.journal.journal import NO_CHANGE
 from spark_mode.lab.few import few
 from spark_mode.lab.size import gb_text
 from spark_mode.page.asked import AskedSwitch
-from spark_mode.page.look import Fault, Look
+from spark_mode.page.look import Fault, Look, Violation
 from spark_mode.page.steps import Running
 from spark_mode.planning.mode import mode_said
 from spark_mode.planning.step_words import doing
@@ -116,17 +116,26 @@ def _cut_off(look: Look) -> Heading:
 
 
 def _violation(look: Look) -> Heading:
-    notices = tuple(
-        Notice(
-            tone="bad",
-            title=one.text,
-            lines=() if one.ways else ("neither is the lab's to stop",),
-            offers=tuple(Offer(text=f"Stop {name}", query=AskedSwitch("stop", (name,)).query) for name in one.ways),
-        )
-        for one in look.violations
+    """Return that two sides run, with the two ways to end that: one for each side, where there are just two."""
+    sides = _sides(look.violations)
+    ways = tuple(
+        Offer(text=f"Stop {few(side, NAMES)}", query=AskedSwitch("stop", tuple(side)).query)
+        for side in sides
+        if all(name in look.stoppable for name in side)
     )
-    text = f"Two sides run: {look.violations[0].text}"
-    return Heading(state="violation", tone="bad", text=text, notices=notices)
+    lines = tuple(dict.fromkeys(one.text for one in look.violations))
+    notice = Notice(tone="bad", title="It has to be one of them:", lines=lines, offers=ways)
+    if not ways:
+        notice = notice.model_copy(update={"title": "None of it is the lab's to stop:"})
+    text = f"Two sides run: {' beside '.join(few(side, NAMES) for side in sides)}"
+    return Heading(state="violation", tone="bad", text=text, notices=(notice,))
+
+
+def _sides(found: tuple[Violation, ...]) -> tuple[list[str], list[str]]:
+    """Return what runs against the rules in two parts: what is in every conflict, or else in the first, and all else."""
+    names = list(dict.fromkeys(name for one in found for name in one.names))
+    common = [name for name in names if all(name in one.names for one in found)][:1] or [names[0]]
+    return common, [name for name in names if name not in common]
 
 
 def _failed(look: Look) -> Heading | None:

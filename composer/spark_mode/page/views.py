@@ -12,7 +12,8 @@ from spark_mode.page.page_lab import PageLab
 from spark_mode.page.states import cause_and_log
 from spark_mode.page.steps import StepRow, step_rows
 from spark_mode.planning.budget import budget as reckon
-from spark_mode.planning.observed import Container, running_workload
+from spark_mode.planning.container import Container
+from spark_mode.planning.observed import running_workload
 from spark_mode.planning.together import named_workloads, of_profile_too, why_unknown
 from spark_mode.reporting.history import Event, history
 from spark_mode.reporting.resources import resources
