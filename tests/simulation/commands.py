@@ -30,10 +30,13 @@ class SimulatedCommands(Commands):
 
 
 class SimulatedCommand:
-    """A command; `meanwhile` is what happens while it runs, and gives its exit code. Its process is one that is there."""
+    """A command; `meanwhile` is what happens while it runs, and gives its exit code. Its process is one that is there.
 
-    def __init__(self, machine: SimulatedMachine, meanwhile: Callable[[], int]) -> None:
-        self._machine, self._meanwhile = machine, meanwhile
+    Of one that `leaves` something that runs on.
+    """
+
+    def __init__(self, machine: SimulatedMachine, meanwhile: Callable[[], int], leaves: bool = False) -> None:
+        self._machine, self._meanwhile, self._leaves = machine, meanwhile, leaves
         self._before, self._runs = len(machine.commands), False
 
     @property
@@ -51,5 +54,6 @@ class SimulatedCommand:
         self._machine.effect("_let_go")
         self._runs = True
         code = self._meanwhile()
-        del self._machine.commands[self._before :]
+        if not self._leaves:
+            del self._machine.commands[self._before :]
         return code

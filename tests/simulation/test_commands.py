@@ -1,7 +1,8 @@
 """A plain command is a workload: it holds the machine, and what ran before comes back whoever dies, and whenever."""
 
+import signal
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,11 @@ from spark_mode.journal.journal import journal_state
 from spark_mode.lab.size import GB
 from spark_mode.planning.request import ModeRequest, RestoreRequest, RunRequest, StopRequest, UpRequest
 from spark_mode.reporting.status import status
+from spark_mode.switching.foreground import run_in_foreground
+from spark_mode.switching.report import SwitchOptions
 from spark_mode.wall_time import seconds_since
-from tests.simulation.commands import killed_while_it_runs
+from tests.nobody import Nobody
+from tests.simulation.commands import SimulatedCommand, killed_while_it_runs
 from tests.simulation.engine import Killed
 from tests.simulation.guard import SimulatedGuard
 from tests.simulation.lab import TRAIN, SimulatedSession, ask, machine, recover, run_command
@@ -159,6 +163,33 @@ def test_the_history_has_the_end_of_a_command_and_what_came_back_by_itself(lab: 
         (str(TRAIN), "applied", None),
         (str(TRAIN), "ended", "exit code 0"),
     ]
+
+
+class Impatient(Nobody):
+    """Presses Ctrl-C at once, and so often, when it hears what is waited for."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self._times = times
+
+    def waiting(self, holder: str) -> None:
+        assert TRAIN.title in holder
+        for _ in range(self._times):
+            signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.usefixtures("in_the_foreground")
+@pytest.mark.parametrize("times", [1, 2])
+def test_the_exit_code_of_a_command_is_its_own_however_often_the_wait_for_what_it_left_is_interrupted(
+    times: int, lab: SimulatedMachine, folder: Path
+) -> None:
+    session, command = SimulatedSession(lab, folder), SimulatedCommand(lab, lambda: 7, leaves=True)
+    how = SwitchOptions(yes=True, then=True)
+    ran = run_in_foreground(session, TRAIN, command, how, lambda: nullcontext(Impatient(times)))
+    assert (ran.code, ran.back) == (7, None)
+    assert ran.fault
+    assert ran.fault.message.startswith("what the command has started goes on: ")
+    assert f"{ran.fault.hint}".endswith("brings back what ran before; now: spark-mode recover")
 
 
 def test_the_history_has_when_a_command_began_and_how_long_it_took(lab: SimulatedMachine, folder: Path) -> None:

@@ -68,7 +68,12 @@ def test_what_a_command_counts_as_has_to_be_said() -> None:
     with pytest.raises(UsageFault, match="2 workloads that run to their end") as fault:
         run_request(["train.py"], None, 30 * GB, two)
     assert fault.value.hint == "--as training or --as tuning"
+    apart = {"class_": "t", "service": None, "runs_to_end": None}
     none = RULES.model_copy(update={"workloads": {"omni": RULES.workloads["omni"]}})
+    plain = none.model_copy(update={"workloads": {"tune": tuning.model_copy(update={"name": "tune", "command": True, **apart})}})
+    with pytest.raises(UsageFault, match="no workload that runs to its end") as fault:
+        run_request(["train.py"], None, 30 * GB, plain)
+    assert fault.value.hint == "name the one that it is: --as tune"
     with pytest.raises(UsageFault, match="no workload that runs to its end") as fault:
         run_request(["train.py"], None, 30 * GB, none)
     line = (fault.value.hint or "").removeprefix("give it one: ")

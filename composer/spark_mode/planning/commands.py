@@ -10,6 +10,7 @@ from spark_mode.planning.request import RunRequest
 
 WORDS, LONGEST = 3, 60
 """How many words of a command are shown, and how many characters."""
+UNKNOWN = "rules.yaml has no workload that runs to its end, for the command to count as"
 
 
 def run_request(words: Sequence[str], name: str | None, size: int | None, rules: Rules) -> RunRequest:
@@ -24,9 +25,11 @@ def run_request(words: Sequence[str], name: str | None, size: int | None, rules:
 
 def _the_long_run(rules: Rules) -> str:
     names = [one.name for one in rules.workloads.values() if rules.runs_to_end(one) and not one.model]
+    if not names and (commands := [one.name for one in rules.workloads.values() if one.command]):
+        raise UsageFault(UNKNOWN, f"name the one that it is: --as {' or --as '.join(commands)}")
     if not names:
         line = "workloads: training: {class: training, footprint: 30GB, runs_to_end: true, command: true}"
-        raise UsageFault("rules.yaml has no workload that runs to its end, for the command to count as", f"give it one: {line}")
+        raise UsageFault(UNKNOWN, f"give it one: {line}")
     if len(names) > 1:
         message = f"rules.yaml has {len(names)} workloads that run to their end, so the command counts as which?"
         raise UsageFault(message, f"--as {' or --as '.join(names)}")

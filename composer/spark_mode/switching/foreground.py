@@ -8,10 +8,11 @@ from spark_mode.engine.adopting import adopting
 from spark_mode.engine.child_command import ChildCommand
 from spark_mode.engine.doors import PlainCommand
 from spark_mode.errors import Interrupted, NeedsAttention, Refused, SparkModeError
+from spark_mode.planning.foreign_workload import Command
 from spark_mode.planning.request import RunRequest
 from spark_mode.session.session import Session
 from spark_mode.switching.attempt import Attempt
-from spark_mode.switching.interruption import Interruption
+from spark_mode.switching.interruption import Interruption, LeftAtOnce
 from spark_mode.switching.report import Confirm, Report, SwitchOptions
 from spark_mode.switching.transaction import Transaction
 from spark_mode.switching.watcher import Watcher
@@ -113,13 +114,16 @@ def _bring_back(session: Session, watcher: Watcher, promised: bool) -> Report | 
 
 def _await_end(session: Session, group: int, watcher: Watcher) -> None:
     """Wait until all of a command has ended. Raises Interrupted when a signal comes while something of it still runs."""
-    interruption, told, pause = Interruption(), False, POLL_SECONDS
-    with interruption.listening():
-        while left := [one for one in session.own_commands if one.pid == group]:
-            if not told:
-                watcher.waiting(f"the command {left[0]}; when all that it has started has ended, what ran before comes back")
-                told = True
-            if interruption.requested:
-                raise Interrupted(f"what the command has started goes on: {left[0]}", f"when it has ended, {LATER}")
-            session.clock.sleep(pause)
-            pause = min(pause * 1.5, SLOW_POLL_SECONDS)
+    interruption, left, told, pause = Interruption(), list[Command](), False, POLL_SECONDS
+    try:
+        with interruption.listening():
+            while left := [one for one in session.own_commands if one.pid == group]:
+                if not told:
+                    watcher.waiting(f"the command {left[0]}; when all that it has started has ended, what ran before comes back")
+                    told = True
+                interruption.check()
+                session.clock.sleep(pause)
+                pause = min(pause * 1.5, SLOW_POLL_SECONDS)
+    except (Interrupted, LeftAtOnce):  # a second signal changes nothing: this is left as soon as it can be
+        goes_on = ", ".join(map(str, left)) or "see spark-mode status"
+        raise Interrupted(f"what the command has started goes on: {goes_on}", f"when it has ended, {LATER}") from None
