@@ -1,10 +1,11 @@
 """What every request to the page passes, tried with Starlette's own client: no socket is opened."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
@@ -31,7 +32,21 @@ async def broken(_: Request) -> Response:
     raise RuntimeError("canary")
 
 
+async def endless(request: Request) -> Response:
+    """Answer for as long as somebody listens; where it is the last answer, the page ends in the middle of it."""
+
+    async def parts() -> AsyncIterator[str]:
+        yield "first"
+        if request.url.path == "/last":
+            request.app.state.door.over.come()
+        await asyncio.Event().wait()
+
+    return StreamingResponse(parts())
+
+
 ROUTES = (
+    Route("/events", endless),
+    Route("/last", endless),
     Route("/", who),
     Route("/switch", who, methods=["POST"]),
     Route("/static/page.css", static),
@@ -45,8 +60,9 @@ class Page:
 
     def __init__(self) -> None:
         self.access, self.clock, self.uid = Access(OWNER), PassingClock(), OWNER
-        app = guarded(ROUTES, self.access, peer=lambda _: self.uid, now=self.clock.now)
-        self.browser = TestClient(app, base_url=HOST, follow_redirects=False, raise_server_exceptions=False)
+        self.door = guarded(ROUTES, self.access, peer=lambda _: self.uid, now=self.clock.now)
+        self.door.page.state.door = self.door
+        self.browser = TestClient(self.door, base_url=HOST, follow_redirects=False, raise_server_exceptions=False)
 
     def opens(self, read_only: bool = False) -> str:
         """Have the browser open a link; return the token for its forms."""
@@ -94,6 +110,17 @@ def test_a_session_ends_though_the_browser_keeps_the_cookie(page: Page) -> None:
     cookies = dict(page.browser.cookies)
     page.clock.sleep(12 * 3600)
     assert page.browser.get("/", headers={"Cookie": "; ".join("=".join(one) for one in cookies.items())}).status_code == 401
+
+
+def test_a_stream_ends_with_the_session_that_asked_for_it(page: Page) -> None:
+    page.opens()
+    page.clock.sleep(12 * 3600 - 0.01)
+    assert page.browser.get("/events").status_code == 200
+
+
+def test_a_stream_ends_with_the_page(page: Page) -> None:
+    page.opens()
+    assert page.browser.get("/last").text == "first"
 
 
 def test_a_cookie_is_no_use_to_another_user(page: Page) -> None:

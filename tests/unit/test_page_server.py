@@ -250,9 +250,16 @@ def test_it_ends_well_when_it_is_told_to_and_leaves_nothing(how: signal.Signals)
     with tempfile.TemporaryDirectory(prefix="spark-mode-test-") as folder, running("--socket", f"{folder}/page") as page:
         assert Path(page.place).stat().st_mode & 0o777 == 0o600
         page.opens(page.link())
-        with closing(page.connected()):  # which asks for nothing, and keeps nothing from ending
+        with (
+            closing(page.connected()),
+            closing(page.connected()) as following,
+        ):  # one asks for nothing; neither keeps it from ending
+            following.sendall(page.request("/events").encode())
+            assert following.recv(1)
             page.process.send_signal(how)
             assert page.process.wait(SECONDS) == 0
+        assert page.process.stdout is not None
+        assert page.process.stdout.read() == "", "it has nothing to say about that"
         assert list(Path(folder).iterdir()) == []
 
 

@@ -34,10 +34,14 @@ class Denied(Exception):
 
 
 class Visitor(NamedTuple):
-    """Who has come in. A `read_only` one sees no logs and changes nothing; `form_token` stands in each form that he is shown."""
+    """Who has come in. A `read_only` one sees no logs and changes nothing; `form_token` stands in each form that he is shown.
+
+    `until` is when he has to come in anew, by the clock of the page.
+    """
 
     read_only: bool
     form_token: str
+    until: float = float("inf")
 
 
 class Asked(NamedTuple):
@@ -97,7 +101,7 @@ class Access:
             raise Denied(
                 401, "This page opens with a link that is made for you.", "Print one on the machine: spark-mode page link"
             )
-        return Visitor(found.read_only, _hash(f"form {session}"))
+        return Visitor(found.read_only, _hash(f"form {session}"), found.until)
 
     def require_may_act(self, visitor: Visitor, form: Mapping[str, Sequence[str]]) -> None:
         """Raise Denied unless this visitor may change something, and did it by a form that he was shown."""

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from spark_mode.page.access import SESSION_SECONDS, Access, Asked, Denied, Visitor, cookie_name, is_open
 from spark_mode.page.hosts import Address
+from spark_mode.page.over import Over
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -53,7 +54,7 @@ def guarded(
     lifespan: Lifespan | None = None,
     peer: Callable[[Scope], int | None] = peer_of,
     now: Callable[[], float] = time.monotonic,
-) -> ASGIApp:
+) -> "Door":
     """Return the page with its door. A route finds who has come in as `request.state.visitor`, and what a POST sent, as
     lists by name, as `request.state.form`: the body is read here, because what makes a form ours stands in it.
     """
@@ -63,33 +64,36 @@ def guarded(
 class Door:
     """What stands before the page."""
 
-    def __init__(self, page: ASGIApp, access: Access, peer: Callable[[Scope], int | None], now: Callable[[], float]) -> None:
-        self._page, self._access, self._peer, self._now = page, access, peer, now
+    def __init__(self, page: Starlette, access: Access, peer: Callable[[Scope], int | None], now: Callable[[], float]) -> None:
+        self.page, self._access, self._peer, self._now = page, access, peer, now
+        self.over = Over(now)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await self._page(scope, receive, send)
+            await self.page(scope, receive, send)
         elif scope["type"] == "http":
             answer = _with_headers(send)
             try:
                 inside = await self._come_in(Request(scope, receive))
             except Denied as denied:
                 inside = _said(denied, "../" * (scope["path"].count("/") - 1) or "./")
-            await inside(scope, receive, answer)
+            visitor = scope.get("state", {}).get("visitor")
+            until = visitor.until if isinstance(visitor, Visitor) else float("inf")
+            await self.over.answer(inside, scope, receive, answer, until)
 
     async def _come_in(self, request: Request) -> ASGIApp:
         """Return what answers: the page, where whoever asks may come in. Raises Denied where not."""
         host = self._access.require_welcome(_asked(request, self._peer(request.scope)))
-        if request.url.path == "/link":
+        if request.scope["path"] == "/link":
             return self._redeem(request, host)
         if is_open(request.scope["path"]) and request.method != "POST":
-            return self._page
+            return self.page
         visitor = self._visitor(request, host)
         if request.method == "POST":
             request.state.form = await _form(request)
             self._access.require_may_act(visitor, request.state.form)
         request.state.visitor = visitor
-        return self._page
+        return self.page
 
     def _visitor(self, request: Request, host: Address) -> Visitor:
         return self._access.visitor(request.cookies.get(cookie_name(host, self._access.behind)), self._now())

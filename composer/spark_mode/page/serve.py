@@ -9,10 +9,9 @@ from contextlib import AbstractAsyncContextManager, contextmanager
 
 import h11
 import uvicorn
-from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from spark_mode.page.door import HEADERS, LARGEST
+from spark_mode.page.door import HEADERS, LARGEST, Door
 from spark_mode.page.peer import uid_of
 
 HEAD_SECONDS = 5
@@ -67,9 +66,9 @@ class Connection(H11Protocol):
 class Server(uvicorn.Server):
     """A server that sleeps until it is told to end, and ends as what went well."""
 
-    def __init__(self, config: uvicorn.Config, beside: AbstractAsyncContextManager[None]) -> None:
+    def __init__(self, config: uvicorn.Config, page: Door, beside: AbstractAsyncContextManager[None]) -> None:
         super().__init__(config)
-        self._beside = beside
+        self._page, self._beside = page, beside
 
     async def main_loop(self) -> None:
         """Wait for the end; uvicorn's own looks ten times a second whether it has come."""
@@ -78,13 +77,14 @@ class Server(uvicorn.Server):
             loop.add_signal_handler(one, ending.set)
         async with self._beside:
             await ending.wait()
+        self._page.over.come()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
 
-def serve(page: ASGIApp, sockets: Sequence[socket.socket], beside: AbstractAsyncContextManager[None]) -> None:
+def serve(page: Door, sockets: Sequence[socket.socket], beside: AbstractAsyncContextManager[None]) -> None:
     """Serve the page at these sockets until SIGTERM, SIGHUP or Ctrl-C, and be in `beside` meanwhile.
 
     No request is logged: an address may hold a link's token.
@@ -105,4 +105,4 @@ def serve(page: ASGIApp, sockets: Sequence[socket.socket], beside: AbstractAsync
         timeout_graceful_shutdown=END_SECONDS,
         h11_max_incomplete_event_size=LARGEST,
     )
-    asyncio.run(Server(config, beside).serve(list(sockets)))
+    asyncio.run(Server(config, page, beside).serve(list(sockets)))
