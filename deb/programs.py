@@ -7,17 +7,20 @@ it is. So a package needs no network and runs no installer, and the machine's Py
 import re
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import distribution
 from pathlib import Path
 from zipfile import ZipFile
+
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 HOME = Path("usr/lib/spark-mode")
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 """From Debian 12 and Ubuntu 24.04 on."""
 MANYLINUX = ("manylinux2014", "manylinux_2_17", "manylinux_2_28")
-ALSO = ("nvidia-ml-py",)
-"""What `spark-mode[gpu]` asks for: on a Spark everybody wants it."""
+EXTRAS = ("gpu", "page")
+"""What of spark-mode is a matter of choice elsewhere: who installs the package has all of it."""
 
 
 def put_programs(tree: Path, machine: str, scratch: Path) -> None:
@@ -36,12 +39,12 @@ def put_programs(tree: Path, machine: str, scratch: Path) -> None:
 
 def _wheels(machine: str, folder: Path) -> list[Path]:
     """Return our own wheel, and those of all that it needs, in the versions that are tested with it."""
-    needed = [f"{name}=={version}" for name, version in sorted(_needed().items())]
+    wanted = [f"{name}=={version}" for name, version in sorted(needed().items())]
     platforms = [word for one in MANYLINUX for word in ("--platform", f"{one}_{machine}")]
     quiet = ("--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:", "--dest", str(folder))
     for python in PYTHONS:
-        _run(sys.executable, "-m", "pip", "download", *quiet, *platforms, "--python-version", python, *needed)
-        needed = [one for one in needed if any(_is_for(python, one, wheel.name) for wheel in folder.iterdir())]
+        _run(sys.executable, "-m", "pip", "download", *quiet, *platforms, "--python-version", python, *wanted)
+        wanted = [one for one in wanted if any(_is_for(python, one, wheel.name) for wheel in folder.iterdir())]
     _run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder))
     return sorted(folder.iterdir())
 
@@ -52,21 +55,24 @@ def _is_for(python: str, requirement: str, wheel: str) -> bool:
     return _plain(name) == _plain(requirement.partition("==")[0]) and abi == f"cp{python.replace('.', '')}"
 
 
-def _needed() -> dict[str, str]:
+def needed() -> dict[str, str]:
     """Return the version of each package that spark-mode needs, as it is installed here for the tests."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     found: dict[str, str] = {}
-    left = [*(_requirements("spark-mode")), *ALSO]
+    extras = project["optional-dependencies"]
+    left = [*project["dependencies"], *(one for extra in EXTRAS for one in extras[extra])]
     while left:
-        name = left.pop()
-        if _plain(name) not in found:
-            found[_plain(name)] = distribution(name).version
-            left += _requirements(name)
+        one = Requirement(left.pop())
+        if _plain(one.name) not in found and _is_needed(one):
+            found[_plain(one.name)] = distribution(one.name).version
+            left += distribution(one.name).requires or []
     return found
 
 
-def _requirements(name: str) -> list[str]:
-    required = distribution(name).requires or []
-    return [found[0] for one in required if "extra ==" not in one and (found := re.match(r"[\w.-]+", one))]
+def _is_needed(requirement: Requirement) -> bool:
+    """Whether one of the Pythons needs it; what a package needs as an extra of its own is nobody's."""
+    marker = requirement.marker
+    return marker is None or any(marker.evaluate({"python_version": python, "extra": ""}) for python in PYTHONS)
 
 
 def _plain(name: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from deb.control import CONTROL, MAINTAINER, SCRIPTS
 from deb.files import COMMAND, write_files
-from deb.programs import PYTHONS, ROOT
+from deb.programs import PYTHONS, ROOT, needed
 from spark_mode.lab.verbs import VERBS
 
 UNIT = "usr/lib/systemd/system/spark-mode-guard@.service"
@@ -76,3 +76,8 @@ def test_what_dpkg_runs_is_read_by_every_shell(script: str) -> None:
 def test_the_package_says_for_which_pythons_it_has_something() -> None:
     fields = CONTROL.format(version="1", architecture="arm64", maintainer=MAINTAINER, kilobytes=1, first=PYTHONS[0], next="3.15")
     assert "Depends: python3 (>= 3.11), python3 (<< 3.15)" in fields
+
+
+def test_the_package_has_what_is_a_matter_of_choice_elsewhere_and_what_that_needs_in_turn() -> None:
+    assert {"nvidia-ml-py", "starlette", "anyio", "uvicorn", "h11", "jinja2", "markupsafe"} <= needed().keys()
+    assert not {"pytest", "httptools", "python-multipart", "exceptiongroup"} & needed().keys()
