@@ -35,7 +35,7 @@ from spark_mode.planning.mode import violations
 from spark_mode.planning.observed import Memory, Observed
 from spark_mode.planning.plan import Plan
 from spark_mode.planning.planner import plan
-from spark_mode.planning.request import ModeRequest, RestoreRequest, StopRequest, UpRequest
+from spark_mode.planning.request import ModeRequest, RestoreRequest, RunRequest, StopRequest, UpRequest
 from spark_mode.planning.together import named_workloads, why_unknown
 from spark_mode.session.discovery import Flags, find_lab
 from spark_mode.session.foreign_workloads import named_in_lab
@@ -130,6 +130,28 @@ def test_a_profile_that_two_projects_have_is_both_and_one_of_them_is_asked_for_w
     assert LAB.profile_known_as("main/pictures") == "main/pictures", "it has none"
     only = rules(RULES.replace("profiles: [shared]", "profiles: [comfy/shared, comfy/pictures]"))
     assert only.modes["both"].profiles == ("comfy/shared", "pictures")
+
+
+def test_the_profile_of_one_project_is_asked_for_by_up_stop_and_budget_too() -> None:
+    assert set(planned(UpRequest(names=("main/shared",))).target) == {"helper", "main/ui"}
+    both = [running("main", "helper"), running("comfy", "comfyui")]
+    assert [step.subject for step in planned(StopRequest(names=("main/shared",)), *both).steps] == ["helper"]
+    assert [one.name for one in named_workloads(["comfy/shared"], rules(), LAB)] == ["cache", "comfy/ui", "comfyui"]
+
+
+def test_what_is_written_with_its_project_is_understood_by_budget_with_and_run_too() -> None:
+    assert [one.name for one in named_workloads(["comfy/comfyui", "comfy/cache"], rules(), LAB)] == ["comfyui", "cache"]
+    assert "comfyui" in planned(UpRequest(names=("helper",), extra=("comfy/comfyui",))).target
+    assert plan(RunRequest(name="main/training", title="x"), LAB, rules(), seen(), 128 * GB).target == ()
+
+
+@pytest.mark.parametrize("request_", [UpRequest(names=("comfy",)), StopRequest(names=("comfy",))], ids=str)
+def test_the_name_of_a_project_is_answered_with_what_there_is_of_it(request_: UpRequest | StopRequest) -> None:
+    with pytest.raises(UsageFault, match='"comfy" is a Compose project, and not asked for as one') as refused:
+        planned(request_)
+    assert refused.value.hint == "name what is meant of it: comfyui, comfy/ui, cache"
+    with pytest.raises(UsageFault, match='"comfy" is a Compose project'):
+        named_workloads(["comfy"], rules(), LAB)
 
 
 @pytest.mark.parametrize("request_", [UpRequest(names=("ui",)), StopRequest(names=("ui",))], ids=str)

@@ -46,6 +46,10 @@ class Project(Part):
         project, slash, service = word.rpartition("/")  # a project that cannot be read may have no name, "" then
         return self.lab_name(project, service) if slash and self.parts and project in self.names else word
 
+    def asked_as(self, word: str) -> str:
+        """Return how the lab knows what somebody asks for as `project/name`, a service or the profile of one project alone."""
+        return word if word in self.profiles else self.known_as(word)
+
     def profile_known_as(self, word: str) -> str:
         """Return how the lab knows a profile that is written as `project/profile`; any other word is left as it is."""
         project, _, profile = word.rpartition("/")

@@ -39,9 +39,22 @@ def require_one(service: str, project: Project) -> None:
         raise UsageFault(f'several projects have a service "{service}"', f"name one of them: {', '.join(meant)}")
 
 
+def _require_no_project(name: str, project: Project) -> None:
+    """Raise UsageFault for the name of one of several projects, with what there is of it."""
+    if (
+        project.parts
+        and name in project.names
+        and (there := [one.name for one in project.services.values() if one.project == name])
+    ):
+        raise UsageFault(
+            f'"{name}" is a Compose project, and not asked for as one', f"name what is meant of it: {few(there, NAMED)}"
+        )
+
+
 def find_named(name: str, project: Project, rules: Rules, also: tuple[str, ...]) -> Workload:
     """Return the workload of a name, as `find_workload` does, and with how to write the service of one of several projects."""
     if rules.find(name) is None:
         require_one(name, project)
+        _require_no_project(name, project)
         require_read(project, name, f'nothing is known of "{name}"')
     return find_workload(rules, name, also)

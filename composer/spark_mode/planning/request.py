@@ -154,15 +154,17 @@ def in_lab_names(request: Request, project: Project) -> Request:
         return request
     match request:
         case ModeRequest():
-            return request.model_copy(update={"profile": request.profile and project.profile_known_as(request.profile)})
+            profile = request.profile and project.profile_known_as(request.profile)
+            return request.model_copy(update={"profile": profile, "extra": tuple(map(project.known_as, request.extra))})
         case UpRequest() | StopRequest():
-            return request.model_copy(update={"names": tuple(map(project.known_as, request.names))})
+            asked, extra = tuple(map(project.asked_as, request.names)), tuple(map(project.known_as, request.extra))
+            return request.model_copy(update={"names": asked, "extra": extra})
         case RestoreRequest():
             variants = {project.known_as(name): variant for name, variant in request.variants.items()}
             names, beside = (tuple(map(project.known_as, names)) for names in (request.names, request.beside))
             return request.model_copy(update={"names": names, "beside": beside, "variants": variants})
         case RunRequest():
-            return request
+            return request.model_copy(update={"name": project.known_as(request.name)})
 
 
 def split_variant(word: str, known: Collection[str]) -> tuple[str, str | None]:

@@ -85,7 +85,7 @@ def named_workloads(names: Iterable[str], rules: Rules, project: Project | None)
     """
     project = project or Project(name="")
     rules = with_project(rules, project)
-    found = [one for name in names for one in _named(name, rules, project)]
+    found = [one for name in names for one in _named(project.asked_as(name), rules, project)]
     return tuple({one.name: one for one in found}.values())
 
 
