@@ -357,6 +357,26 @@ def test_who_follows_is_told_everything_first_and_then_what_has_changed(tmp_path
     assert '"title": "audio omni' in last
 
 
+def test_who_follows_sees_an_engine_go_away_and_come_back_without_a_reload(tmp_path: Path) -> None:
+    on = machine()
+    asked(on, tmp_path, OMNI)
+
+    async def follows() -> list[str]:
+        live, titles = Live(Page(on, tmp_path).lab), list[str]()
+        events = told(live, Visitor(False, "token"))
+        async for one in events:
+            titles += re.findall(r'"title": "([^"]*) \\u00b7', one.decode())
+            if len(titles) == 3:
+                break
+            if titles:
+                on.engine_answers = len(titles) != 1
+                live.hint()
+        await events.aclose()
+        return titles
+
+    assert asyncio.run(follows()) == ["audio omni", "Docker does not answer; what runs is not known", "audio omni"]
+
+
 def test_when_the_last_one_who_follows_has_gone_nothing_goes_on(tmp_path: Path) -> None:
     page = Page(machine(), tmp_path)
 
