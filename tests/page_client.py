@@ -1,7 +1,15 @@
-"""A client of the page that says exactly what a test has it say, and a browser never would."""
+"""A page as a process of its own, and a client of it that says exactly what a test has it say, and a browser never would."""
 
+import json
+import os
 import socket
-from contextlib import closing
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+from tests.audio_lab import ROOT
 
 SECONDS = 60.0
 
@@ -39,3 +47,53 @@ def request(path: str = "/", method: str = "GET", body: str = "", **headers: str
     sent |= {"Content-Length": str(len(body))} if body else {}
     lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in sent.items())]
     return "\r\n".join([*lines, "", body])
+
+
+class Running:
+    """A page that runs, and the link's cookie once it was opened."""
+
+    def __init__(self, process: subprocess.Popen[str], place: str, environment: dict[str, str]) -> None:
+        self.process, self.place, self.environment = process, place, environment
+        self.cookie = ""
+
+    def connected(self) -> socket.socket:
+        return connected(self.place)
+
+    def sends(self, text: str, host: str = "127.0.0.1") -> Answer:
+        return sends(self.place, text, host)
+
+    def request(self, path: str = "/", method: str = "GET", body: str = "", **headers: str) -> str:
+        """Return a request, with the cookie where there is one."""
+        return request(path, method, body, Cookie=f"spark-mode-1={self.cookie}", **headers)
+
+    def get(self, path: str = "/", **headers: str) -> Answer:
+        return self.sends(self.request(path, **headers))
+
+    def link(self, *arguments: str) -> str:
+        """Have another one printed; return its address."""
+        command = [sys.executable, "-m", "spark_mode.cli", "page", "link", "--format", "json", *arguments]
+        done = subprocess.run(command, env=self.environment, check=True, capture_output=True, text=True, timeout=SECONDS)
+        return str(json.loads(done.stdout)["url"])
+
+    def opens(self, link: str) -> Answer:
+        """Follow a link, and keep its cookie."""
+        answer = self.get("/link?" + link.partition("?")[2])
+        self.cookie = answer.headers["set-cookie"].partition("=")[2].partition(";")[0]
+        return answer
+
+
+@contextmanager
+def running(*arguments: str, state: str | None = None) -> Iterator[Running]:
+    """Have a page run in a state, one of its own if none is named. What it says is kept out of sight until it has ended."""
+    with tempfile.TemporaryDirectory(prefix="spark-mode-test-") as own:  # a socket's path is short
+        environment = os.environ | {"XDG_STATE_HOME": state or own}
+        command = [sys.executable, "-m", "spark_mode.cli", "-C", str(ROOT), "page", *arguments, "--format", "json"]
+        with subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=own
+        ) as process:
+            assert process.stdout is not None
+            said = "".join(iter(process.stdout.readline, "}\n")) + "}"
+            try:
+                yield Running(process, json.loads(said)["place"], environment)
+            finally:
+                process.kill()

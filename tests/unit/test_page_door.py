@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from spark_mode.page.access import Access
 from spark_mode.page.door import HEADERS, LARGEST, guarded
+from spark_mode.page.hosts import Address
 from tests.clock import PassingClock
 
 OWNER = 1000
@@ -58,8 +59,8 @@ ROUTES = (
 class Page:
     """A page with its door, and a browser before it."""
 
-    def __init__(self) -> None:
-        self.access, self.clock, self.uid = Access(OWNER), PassingClock(), OWNER
+    def __init__(self, proxy: Address | None = None) -> None:
+        self.access, self.clock, self.uid = Access(OWNER, proxy), PassingClock(), OWNER
         self.door = guarded(ROUTES, self.access, peer=lambda _: self.uid, now=self.clock.now)
         self.door.page.state.door = self.door
         self.browser = TestClient(self.door, base_url=HOST, follow_redirects=False, raise_server_exceptions=False)
@@ -96,6 +97,18 @@ def test_a_link_gives_a_cookie_and_leads_to_an_address_without_it(page: Page) ->
     assert link not in repr(answer.headers) + answer.text
     assert page.browser.get("/").status_code == 200
     assert page.browser.get("/link", params={"token": link}).status_code == 401
+
+
+def test_behind_a_proxy_the_cookie_goes_through_tls_alone_and_the_machine_has_one_of_its_own() -> None:
+    page = Page(Address("spark.example"))
+    for host, name, secure in (
+        ("spark.example:8443", "spark-mode-8443", True),
+        ("spark.example", "spark-mode-443", True),
+        ("localhost", "spark-mode-80", False),
+    ):
+        link = page.access.new_link(0)
+        cookie = page.browser.get("/link", params={"token": link}, headers={"Host": host}).headers["Set-Cookie"].lower()
+        assert (cookie.partition("=")[0], "; secure" in cookie) == (name, secure)
 
 
 def test_a_link_that_is_only_looked_at_stays(page: Page) -> None:

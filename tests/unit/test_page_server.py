@@ -1,7 +1,6 @@
 """The page as a process of its own, asked by plain sockets: what the kernel, the server and the door make of it together."""
 
 import asyncio
-import json
 import os
 import signal
 import socket
@@ -9,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -22,8 +21,7 @@ from spark_mode.page.door import HEADERS, guarded
 from spark_mode.page.peer import uid_of
 from spark_mode.page.places import Place, listen, listen_at
 from spark_mode.page.serve import MOST, MOST_OF_OTHERS, Connection
-from tests.audio_lab import ROOT
-from tests.page_client import SECONDS, Answer, connected, request, sends
+from tests.page_client import SECONDS, Answer, Running, running
 
 
 def has_six() -> bool:
@@ -48,56 +46,6 @@ for line in sys.stdin:
     asking.sendall(bytes.fromhex(sys.stdin.readline()))
     print(asking.makefile("rb").read().hex(), flush=True)
 """
-
-
-class Running:
-    """A page that runs, and the link's cookie once it was opened."""
-
-    def __init__(self, process: subprocess.Popen[str], place: str, environment: dict[str, str]) -> None:
-        self.process, self.place, self._environment = process, place, environment
-        self.cookie = ""
-
-    def connected(self) -> socket.socket:
-        return connected(self.place)
-
-    def sends(self, text: str, host: str = "127.0.0.1") -> Answer:
-        return sends(self.place, text, host)
-
-    def request(self, path: str = "/", method: str = "GET", body: str = "", **headers: str) -> str:
-        """Return a request, with the cookie where there is one."""
-        return request(path, method, body, Cookie=f"spark-mode-1={self.cookie}", **headers)
-
-    def get(self, path: str = "/", **headers: str) -> Answer:
-        return self.sends(self.request(path, **headers))
-
-    def link(self, *arguments: str) -> str:
-        """Have another one printed; return its address."""
-        command = [sys.executable, "-m", "spark_mode.cli", "page", "link", "--format", "json", *arguments]
-        done = subprocess.run(command, env=self._environment, check=True, capture_output=True, text=True, timeout=SECONDS)
-        return str(json.loads(done.stdout)["url"])
-
-    def opens(self, link: str) -> Answer:
-        """Follow a link, and keep its cookie."""
-        answer = self.get("/link?" + link.partition("?")[2])
-        self.cookie = answer.headers["set-cookie"].partition("=")[2].partition(";")[0]
-        return answer
-
-
-@contextmanager
-def running(*arguments: str) -> Iterator[Running]:
-    """Have a page run in a state of its own. What it says is kept out of sight until it has ended."""
-    with tempfile.TemporaryDirectory(prefix="spark-mode-test-") as state:  # a socket's path is short
-        environment = os.environ | {"XDG_STATE_HOME": state}
-        command = [sys.executable, "-m", "spark_mode.cli", "-C", str(ROOT), "page", *arguments, "--format", "json"]
-        with subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=state
-        ) as process:
-            assert process.stdout is not None
-            said = "".join(iter(process.stdout.readline, "}\n")) + "}"
-            try:
-                yield Running(process, json.loads(said)["place"], environment)
-            finally:
-                process.kill()
 
 
 @pytest.fixture(scope="module")
