@@ -13,7 +13,7 @@ PYTEST := PYTHONDONTWRITEBYTECODE= $(PYTHON) -m pytest
 TESTS := $(PYTEST) --numprocesses 5 --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine systemd debian ssh stand-in torch demo test quick test-deep documents docs deb lint bench switch-to-training switch-to-audio status clean
+.PHONY: help setup engine systemd chromium debian ssh stand-in torch demo test quick test-deep documents docs deb lint bench switch-to-training switch-to-audio status clean
 
 help: ## Show these targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -35,6 +35,9 @@ engine: ## Use the Docker Engine that is there; on bare Debian, as root, install
 systemd: ## Use systemd's checks of units that are there; on bare Debian, as root, install them
 	@sh scripts/systemd.sh
 
+chromium: ## Use the Chromium that is there; on bare Debian, as root, install it
+	@sh scripts/chromium.sh
+
 debian: ## Use Debian's tools for packages that are there; on bare Debian, as root, install them
 	@sh scripts/debian.sh
 
@@ -50,13 +53,13 @@ torch: setup engine ## Build the image in which the trainer learns on a CPU
 demo: $(TO_RUN) engine ## Switch the stand-in lab back and forth, explained; leaves nothing running
 	@sh scripts/demo.sh
 
-test: lint systemd ssh stand-in torch ## Lint, types, and all tests, on a real engine
+test: lint systemd chromium ssh stand-in torch ## Lint, types, and all tests, on a real engine
 	@$(TESTS)
 
 quick: lint ## Lint, types, the unit tests and the smallest of the simulation, in about a minute; needs no engine
 	@$(PYTEST) -q -n auto tests/unit tests/simulation/test_switch.py tests/simulation/test_brake.py tests/simulation/test_questions.py
 
-test-deep: lint systemd debian ssh stand-in torch ## The same with 10,000 histories and labs, every crash of every recovery, 100 kills and 20 minutes of everybody acting at once on a real engine; the better part of an hour
+test-deep: lint systemd chromium debian ssh stand-in torch ## The same with 10,000 histories and labs, every crash of every recovery, 100 kills and 20 minutes of everybody acting at once on a real engine; the better part of an hour
 	@export SPARK_MODE_DEEP=1 SPARK_MODE_HISTORIES=10000 SPARK_MODE_LABS=10000; $(TESTS)
 
 documents: setup ## Make anew what of the documents is made: screens, those of tests/screens too, the keys of rules.yaml

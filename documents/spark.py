@@ -10,7 +10,7 @@ import re
 import shlex
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, chdir, contextmanager, redirect_stderr, redirect_stdout, suppress
+from contextlib import AbstractContextManager, ExitStack, chdir, contextmanager, redirect_stderr, redirect_stdout, suppress
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cached_property
 from pathlib import Path
@@ -219,6 +219,14 @@ class Terminal:
             text = paper.read().decode()
         text = text.replace("/var/run/nobody/", "/var/run/")
         return within(re.sub(r"\bprocess \d+", "process 4242", text), self._width)
+
+    def session(self) -> Session:
+        """Open the lab, as a command that is typed here does."""
+        return Typed(self.spark, self._locks).session()
+
+    def there(self) -> AbstractContextManager[None]:
+        """Be where a command is that is typed here."""
+        return _there(self.spark, self._place, self._width, self._colour)
 
     def happens(self, what: str) -> None:
         """Have something happen that no command does, in the words of `EVENTS`; else what happens is a command."""

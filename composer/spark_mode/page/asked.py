@@ -5,6 +5,7 @@ from typing import NamedTuple
 from urllib.parse import urlencode
 
 from spark_mode.errors import UsageFault
+from spark_mode.lab.rules import Rules
 from spark_mode.planning.mode import mode_text
 from spark_mode.planning.request import ModeRequest, Request, StopRequest, UpRequest, to_mode
 from spark_mode.session.session import Session
@@ -54,6 +55,15 @@ class AskedSwitch(NamedTuple):
                 return StopRequest(names=self.names)
             case _:
                 return session.restore_request()
+
+
+def names_of_sets(rules: Rules) -> tuple[str, ...]:
+    """Return what a set may be made of: each workload, and behind it each of its other variants."""
+    return tuple(
+        name
+        for one in rules.workloads.values()
+        for name in (one.name, *(f"{one.name}:{variant}" for variant in one.variants if variant != one.variant))
+    )
 
 
 def asked_for_mode(request: ModeRequest, session: Session) -> AskedSwitch:

@@ -8,7 +8,7 @@ from spark_mode.enforcement.presence import guard_runs
 from spark_mode.errors import SparkModeError
 from spark_mode.frozen import Frozen
 from spark_mode.journal.journal import UnfinishedSwitch
-from spark_mode.page.asked import asked_for_mode
+from spark_mode.page.asked import asked_for_mode, names_of_sets
 from spark_mode.page.page_lab import PageLab
 from spark_mode.page.steps import Running, running
 from spark_mode.planning.mode import long_runs, violations
@@ -111,7 +111,7 @@ def _without_engine(session: Session, lab: PageLab, fault: Fault) -> Look:
         memory=session.machine.memory(),
         fault=fault,
         modes=tuple(ModeOffer(request=str(one), query=asked_for_mode(one, session).query) for one in requests),
-        workloads=tuple(session.rules.workloads),
+        workloads=names_of_sets(session.rules),
         headroom=session.rules.limits.headroom,
         floor=session.rules.limits.floor,
         running=_running(session),
@@ -141,7 +141,7 @@ def _look(session: Session, lab: PageLab) -> Look:
         memory=observed.memory,
         status=seen,
         modes=tuple(_modes(session, seen)),
-        workloads=tuple(rules.workloads),
+        workloads=names_of_sets(rules),
         history=tuple(history(session)[-LAST:]),
         running=_running(session) if switching else None,
         cut_off=None if switching else session.cut_off,

@@ -6,7 +6,7 @@ from typing import Any
 from spark_mode.errors import SparkModeError, UsageFault
 from spark_mode.journal.journal import JournalFailed, journal_state
 from spark_mode.lab.size import gb_text
-from spark_mode.page.asked import AskedSwitch
+from spark_mode.page.asked import AskedSwitch, names_of_sets
 from spark_mode.page.look import fault_of
 from spark_mode.page.page_lab import PageLab
 from spark_mode.page.states import cause_and_log
@@ -28,7 +28,7 @@ def budget(lab: PageLab, names: Sequence[str]) -> dict[str, Any]:
     """Return the arithmetic of exactly these workloads, as `budget` has it. Raises UsageFault, ConfigurationError."""
     session = lab.open()
     rules, project = session.rules, session.project
-    found: dict[str, Any] = {"workloads": tuple(rules.workloads), "headroom": rules.limits.headroom, "reckoned": None}
+    found: dict[str, Any] = {"workloads": names_of_sets(rules), "headroom": rules.limits.headroom, "reckoned": None}
     if names:
         named = named_workloads(names, rules, project)
         reckoned = reckon(named, rules, session.capacity).unless_unknown(why_unknown(named, rules, project))

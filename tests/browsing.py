@@ -1,0 +1,92 @@
+"""A page of a lab, as it is run, and Chromium, in which people look at it."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.engine.lab import Lab
+
+PROGRAM = shutil.which("chromium")
+FLAGS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking")
+"""As root there is no sandbox, in a container little shared memory, and nobody else is to be asked for anything."""
+SECONDS = 60
+"""How long a page may take to show what it is waited for: a machine may be busy."""
+
+
+class RunningPage:
+    """`spark-mode page` at a port of its own, until it is ended. `before` are words before the command."""
+
+    def __init__(self, lab: Lab, *options: str, before: Sequence[str] = ()) -> None:
+        self._lab, self._before = lab, before
+        self.process = subprocess.Popen(
+            [*before, *lab.arguments("page", "--port", "0", *options, "--format", "jsonl")],
+            cwd=lab.folder,
+            env=lab.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        self.port = int(json.loads(self.process.stdout.readline())["place"])
+
+    @property
+    def origin(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def link(self, *options: str) -> str:
+        """Return what opens the page once."""
+        words = self._lab.arguments("page", "link", "--port", str(self.port), *options, "--format", "json")
+        done = subprocess.run(
+            [*self._before, *words], check=True, cwd=self._lab.folder, env=self._lab.environment, capture_output=True, text=True
+        )
+        url = json.loads(done.stdout)["url"]
+        assert isinstance(url, str)
+        return url
+
+    def kill(self) -> None:
+        """Have it end as a crash does."""
+        self.process.kill()
+        self.process.wait()
+
+    def end(self) -> None:
+        """End it, if it still runs."""
+        self.process.terminate()
+        self.process.communicate(timeout=SECONDS)
+
+
+@contextmanager
+def running_page(lab: Lab, *options: str, before: Sequence[str] = ()) -> Iterator[RunningPage]:
+    """Run a page of a lab."""
+    one = RunningPage(lab, *options, before=before)
+    try:
+        yield one
+    finally:
+        one.end()
+
+
+@contextmanager
+def chromium(*flags: str, program: str | None = PROGRAM) -> Iterator[Browser]:
+    """Start Chromium. Skips the test where there is none."""
+    if program is None:
+        pytest.skip("chromium is not here: make chromium")
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=program, args=[*FLAGS, *flags])
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def entered(browser: Browser, page: RunningPage, *options: str, **how: object) -> Page:
+    """Return a tab in which a page was opened by its link; `how` is how the tab is, as Playwright has it."""
+    context: BrowserContext = browser.new_context(**how)  # type: ignore[arg-type]  # whatever it takes
+    context.set_default_timeout(SECONDS * 1000)
+    tab = context.new_page()
+    tab.goto(page.link(*options))
+    return tab

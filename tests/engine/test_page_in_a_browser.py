@@ -1,0 +1,296 @@
+"""The page as people have it: in Chromium, with the real engine and the stand-in lab."""
+
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, Response, expect
+
+from spark_mode.lab.document import parse_document
+from spark_mode.sharing.lock import user_name
+from tests.browsing import PROGRAM, SECONDS, RunningPage, chromium, entered, running_page
+from tests.engine.conftest import PROJECT
+from tests.engine.installed import install
+from tests.engine.lab import ROOT, Lab, until
+from tests.engine.witness import Witness
+
+pytestmark = pytest.mark.xdist_group("browser")  # whose tests share one
+expect.set_options(timeout=SECONDS * 1000)
+MOST_BYTES = 80_000
+SETS = {one["name"]: one["workloads"] for one in parse_document((ROOT / "rules.yaml").read_text(), "rules.yaml")["sets"]}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium("--host-resolver-rules=MAP evil.example 127.0.0.1") as one:
+        yield one
+
+
+@pytest.fixture
+def tmp_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose path is short, however long the test's name is: a socket lies below it, whose path may have 107 bytes."""
+    return tmp_path_factory.mktemp("p")
+
+
+@pytest.fixture
+def page(lab: Lab, browser: Browser) -> Iterator[RunningPage]:
+    with running_page(lab) as one:
+        yield one
+        for tabs in browser.contexts:
+            tabs.close()
+
+
+def heading(tab: Page) -> Locator:
+    return tab.locator("#heading h1")
+
+
+def ask(tab: Page, mode: str) -> None:
+    """Press what shows the plan of a mode."""
+    tab.locator("#modes").get_by_role("link", name=mode, exact=True).click()
+
+
+def confirm(tab: Page) -> None:
+    tab.locator("form.confirm button").click()
+
+
+def asked(lab: Lab) -> list[tuple[str, str]]:
+    """Return what was asked for, and how it ended, as the history of the command has it."""
+    return [(one["request"], one["outcome"]) for one in lab.run("history", "--format", "json").json]
+
+
+def test_a_switch_from_the_page_is_the_commands_and_the_sides_never_meet(lab: Lab, browser: Browser, page: RunningPage) -> None:
+    lab.run("audio", "omni")
+    tab = entered(browser, page)
+    expect(heading(tab)).to_contain_text("audio omni")
+    with Witness(lab.project) as witness:
+        ask(tab, "training")
+        confirm(tab)
+        expect(heading(tab)).to_contain_text("training")
+        until(lambda: set(lab.running()) == {"training"})
+    witness.require(audio_starts=0, training_starts=1)
+    until(lambda: asked(lab) == [("audio omni", "applied"), ("training", "applied")])
+    expect(tab).to_have_title("training · spark-mode")
+
+
+def test_what_a_killed_page_has_begun_goes_on_and_another_page_shows_it(lab: Lab, browser: Browser) -> None:
+    lab.environment["TRAINING_LOAD"] = "8"
+    lab.run("audio", "omni")
+    with running_page(lab) as page:
+        tab = entered(browser, page)
+        ask(tab, "training")
+        confirm(tab)
+        expect(heading(tab)).to_contain_text("Switching: training")
+        page.kill()
+        expect(tab.locator("#connection")).to_contain_text("Not connected")
+    with running_page(lab) as another:
+        tab = entered(browser, another)
+        expect(heading(tab)).to_have_text("training")
+        expect(tab.locator("#last")).to_contain_text("training")
+    assert asked(lab)[-1] == ("training", "applied")
+
+
+def test_leaving_a_long_run_takes_a_tick_and_says_what_comes_of_it(lab: Lab, browser: Browser, page: RunningPage) -> None:
+    lab.run("training")
+    tab = entered(browser, page)
+    ask(tab, "audio omni")
+    plan = tab.url
+    confirm(tab)
+    assert tab.url == plan, "the browser asks for the tick first"
+    tab.evaluate("document.querySelector('[name=agree]').required = false")  # and where it does not
+    confirm(tab)
+    expect(tab.locator("#outcome")).to_contain_text("would stop training, which runs")
+    assert set(lab.running()) == {"training"}
+    tab.locator("[name=agree]").check()
+    confirm(tab)
+    expect(heading(tab)).to_contain_text("audio omni")
+    until(lambda: set(lab.running()) == {"omni"})
+
+
+def test_what_is_held_is_not_switched_from_the_page_and_who_holds_it_is_said(
+    lab: Lab, browser: Browser, page: RunningPage
+) -> None:
+    lab.run("audio", "omni", "--hold")
+    tab = entered(browser, page)
+    expect(tab.locator("#heading")).to_contain_text(user_name())
+    training = tab.locator("#modes li", has_text="training")
+    expect(training).to_contain_text("is held")
+    expect(training.get_by_role("link")).to_have_count(0)
+    tab.get_by_role("button", name="Release").click()
+    expect(training.get_by_role("link")).to_have_count(1)
+
+
+def test_who_only_looks_has_nothing_to_press_and_is_refused(lab: Lab, browser: Browser, page: RunningPage) -> None:
+    lab.run("audio", "omni")
+    tab = entered(browser, page, "--read-only")
+    expect(heading(tab)).to_contain_text("audio omni")
+    expect(tab.locator("form[method=post], #modes a, a.button")).to_have_count(0)
+    for path in ("switch", "stop", "restore", "recover", "release"):
+        sent = "fetch('%s', {method: 'POST', body: new URLSearchParams({verb: 'stop'})}).then(one => one.status)"
+        assert tab.evaluate(sent % path) == 403
+    tab.goto(f"{page.origin}/services/omni")
+    expect(tab.locator("main")).to_contain_text("running")
+    expect(tab.locator("pre.log")).to_have_count(0)
+    assert set(lab.running()) == {"omni"}
+
+
+def test_without_scripts_all_of_it_works_by_forms_and_a_reload(lab: Lab, browser: Browser, page: RunningPage) -> None:
+    lab.run("audio", "omni")
+    tab = entered(browser, page, java_script_enabled=False)
+    tab.locator("input[value=training]").check()
+    tab.get_by_role("button", name="Reckon").click()
+    expect(tab.locator("#reckoned")).to_contain_text("fits-easily")
+    tab.get_by_role("link", name="Now").click()
+    ask(tab, "training")
+    confirm(tab)
+    until(lambda: set(lab.running()) == {"training"})
+
+    def reloaded() -> str:
+        tab.get_by_role("link", name="Reload").click()
+        return heading(tab).inner_text()
+
+    until(lambda: reloaded().startswith("training"))
+
+
+def test_the_budget_builder_reckons_as_the_command_does_by_keys_alone(lab: Lab, browser: Browser, page: RunningPage) -> None:
+    tab = entered(browser, page)
+    for names in SETS.values():
+        tab.goto(f"{page.origin}/budget")
+        boxes = tab.locator("#ticks input")
+        for place in range(boxes.count()):
+            if place == 0:
+                tick_by_keys(tab, boxes.first)
+            else:
+                tab.keyboard.press("Tab")
+            if tab.evaluate("document.activeElement.value") in names:
+                tab.keyboard.press("Space")
+        said = lab.run("budget", *names, "--format", "json").json
+        reckoned = tab.locator("#reckoned:not(.stale)")
+        expect(reckoned.locator(".total .n")).to_have_text(f"{said['total_gb']:.1f} GB")
+        expect(reckoned.locator("tr").last.locator(".n")).to_have_text(f"{said['remaining_gb']:.1f} GB")
+        expect(reckoned.locator(".verdict")).to_contain_text(f"memory {said['memory']}, compute {said['compute']}")
+        expect(reckoned.locator(".verdict b")).to_have_text(said["decision"])
+
+
+def tick_by_keys(tab: Page, box: Locator) -> None:
+    """Go to a box as who has no mouse does."""
+    for _ in range(40):
+        tab.keyboard.press("Tab")
+        if box.evaluate("one => one === document.activeElement"):
+            return
+    pytest.fail("no key leads there")
+
+
+@contextmanager
+def another_port() -> Iterator[str]:
+    """Have somebody else listen on this machine, and show a page of theirs."""
+
+    class Theirs(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(b"<!doctype html><title>theirs</title>")
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Theirs) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+READS = """async (address) => {
+  const read = (how) => fetch(address, {credentials: "include", ...how}).then((one) => one.text()).catch(() => "");
+  const events = new Promise((done) => {
+    const source = new EventSource(address + "events", {withCredentials: true});
+    source.onmessage = source.onopen = () => done("open");
+    source.onerror = () => { source.close(); done(""); };
+  });
+  const framed = new Promise((done) => {
+    const frame = document.createElement("iframe");
+    frame.onload = () => { try { done(frame.contentDocument.body.innerText); } catch { done(""); } };
+    frame.src = address;
+    document.body.append(frame);
+  });
+  return [await read({}), await read({mode: "no-cors"}), await events, await framed].join("");
+}"""
+SENDS = """(address) => {
+  const form = document.createElement("form");
+  form.method = "post";
+  form.action = address + "stop";
+  form.innerHTML = '<input name="verb" value="stop">';
+  document.body.append(form);
+  form.submit();
+}"""
+
+
+def test_a_page_of_somebody_else_neither_reads_nor_switches(lab: Lab, browser: Browser, page: RunningPage) -> None:
+    lab.run("audio", "omni")
+    tab, before = entered(browser, page), asked(lab)
+    with another_port() as theirs:
+        tab.goto(theirs)
+        assert tab.evaluate(READS, f"{page.origin}/") == ""
+        with tab.expect_navigation() as sent:
+            tab.evaluate(SENDS, f"{page.origin}/")
+        assert sent.value.status == 403
+    evil = tab.goto(f"http://evil.example:{page.port}/")
+    assert evil is not None
+    assert evil.status == 403
+    assert "omni" not in tab.content()
+    assert tab.evaluate("fetch('/status.json').then(one => one.status)") == 403
+    sent_there = "fetch('/stop', {method: 'POST', body: new URLSearchParams({verb: 'stop'})}).then(one => one.status)"
+    assert tab.evaluate(sent_there) == 403
+    assert (set(lab.running()), asked(lab)) == ({"omni"}, before)
+
+
+class Installed(Lab):
+    """A lab that is used by the program of an installed wheel."""
+
+    forked = False
+    program: Path
+
+    def arguments(self, *arguments: str) -> list[str]:
+        return [str(self.program), *self.words(*arguments)]
+
+
+@contextmanager
+def no_network() -> Iterator[tuple[str, ...]]:
+    """Have a place with nothing but its own loopback; yield the words that go before a command to run it there."""
+    command = ["unshare", "--net", "sh", "-ec", "ip link set lo up; echo ready; exec cat"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as keeper:
+        assert keeper.stdout is not None
+        if keeper.stdout.readline() != "ready\n":
+            pytest.skip(f"root alone can be without a network: {keeper.communicate()[1].strip()}")
+        try:
+            yield ("nsenter", f"--target={keeper.pid}", "--net")
+        finally:
+            keeper.kill()
+
+
+def test_an_installed_page_needs_no_network_and_asks_nobody_but_itself(tmp_path: Path) -> None:
+    lab = Installed(PROJECT, tmp_path)
+    lab.program = install(tmp_path / "installed")
+    del lab.environment["PYTHONPATH"]
+    with no_network() as before, running_page(lab, before=before) as page:
+        wrapped = tmp_path / "chromium"
+        wrapped.write_text(f'#!/bin/sh\nexec {" ".join(before)} {PROGRAM} "$@"\n')
+        wrapped.chmod(0o755)
+        with chromium(program=str(wrapped) if PROGRAM else None) as browser:
+            answers: list[Response] = []
+            tab = browser.new_page()
+            tab.on("response", lambda one: answers.append(one))  # noqa: PLW0108 - Playwright marks what it calls, and a method of list takes no mark
+            tab.goto(page.link())
+            expect(heading(tab)).to_contain_text("Idle")
+            assert {one.url.startswith(f"{page.origin}/") for one in answers} == {True}
+            whole = [one for one in answers if one.status != 303 and "event-stream" not in one.headers["content-type"]]
+            assert len(whole) >= 3
+            assert sum(len(one.body()) for one in whole) <= MOST_BYTES
