@@ -298,6 +298,7 @@ TYPED: dict[str, tuple[tuple[str, ...], str]] = {
     "held": (("training --hold",), "audio omni"),
     "release": (("training --hold",), "release"),
     "recover": (("audio omni", "the next one is killed at 7", "training"), "recover"),
+    "run": (("audio omni",), "run --as training -- true"),
     "mistake": ((), "omni"),
     "no-engine": (("Docker stops",), "status"),
 }

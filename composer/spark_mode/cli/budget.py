@@ -34,4 +34,6 @@ def budget(cli_options: CliOptions, names: tuple[str, ...]) -> None:
     named = named_workloads(names, rules, project)
     reckoned = reckon(named, rules, machine_capacity(rules)).unless_unknown(why_unknown(named, rules, project))
     notes = [f"note: {one}" for one in of_profile_too(names, rules, project)]
+    if reckoned.decision == "yes":
+        notes.append(f"  → what it would stop and start: spark-mode plan up {' '.join(names)}")
     cli_options.screen(reckoned.as_json(), lambda width: "\n".join([budget_text(reckoned, rules, width), *notes]))

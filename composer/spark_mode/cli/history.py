@@ -16,6 +16,8 @@ def history(cli_options: CliOptions, last: int) -> None:
     from spark_mode.cli.show_history import history_text  # after Compose was asked
     from spark_mode.reporting.history import history as read
 
-    events = read(session)[-last:]
+    all_events = read(session)
+    events = all_events[-last:]
+    earlier = "\n  → earlier ones: spark-mode history -n " + str(2 * last) if len(all_events) > last else ""
     cli_options.notice(session)
-    cli_options.screen([one.as_json() for one in events], lambda width: history_text(events, width))
+    cli_options.screen([one.as_json() for one in events], lambda width: history_text(events, width) + earlier)

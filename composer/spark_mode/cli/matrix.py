@@ -61,6 +61,7 @@ def matrix_text(sets: "list[tuple[str, str, Budget]]", pairs: "list[Together]", 
     for (decision, why), alike in verdicts.items():
         lines.append(f"{decision}: {why}" if why else decision)
         lines += [f"  {line}" for line in _pairs(decision, alike)]
+    lines += ["", "  → of any names: spark-mode budget NAME…"] if pairs else []
     return "\n".join(lines)
 
 

@@ -28,6 +28,8 @@ def plan_text(plan: Plan, width: int | None = None) -> str:
         lines.append(f"kept: {', '.join(plan.keep)}")
     lines.append(budget_line(plan))
     lines += [f"note: {warning}" for warning in plan.warnings]
+    if plan.steps and not plan.request.startswith("run "):  # which does not keep the words of the command
+        lines.append(f"  → to do it: spark-mode {plan.request}")
     return "\n".join(lines)
 
 
