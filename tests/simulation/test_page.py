@@ -296,6 +296,10 @@ def test_every_address_is_relative_and_none_is_elsewhere(path: str, tmp_path: Pa
     assert "style=" not in Page(on, tmp_path).html(path)
 
 
+def test_an_address_that_is_none_leads_to_the_first_page(tmp_path: Path) -> None:
+    assert 'href="../.././">Go to the first page' in Page(machine(), tmp_path).html("/a/b/c", 404)
+
+
 def test_a_page_deeper_down_leads_up(tmp_path: Path) -> None:
     on = machine()
     asked(on, tmp_path, OMNI)

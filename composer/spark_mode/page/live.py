@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from spark_mode.page.in_thread import in_thread
 from spark_mode.page.look import Look, Seen, is_switching_now, look
 from spark_mode.page.page_lab import PageLab
 from spark_mode.page.steps import StepTimes
@@ -49,7 +50,7 @@ class Live:
         async with self._looking:
             if self._seen is None or time.monotonic() - self._seen_at >= fresh:
                 began = time.monotonic()
-                self._seen, self._seen_at = await asyncio.to_thread(look, self._lab), began
+                self._seen, self._seen_at = await in_thread(look, self._lab), began
                 self.times.saw(self._seen.look.running, began)
                 self.memory = self._seen.look.memory
                 self._tell()

@@ -1,6 +1,5 @@
 """What the page shows, and where. No GET changes anything; what a POST asks for is done by the command."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from spark_mode.page import views
 from spark_mode.page.access import Visitor
 from spark_mode.page.acts import Acts
 from spark_mode.page.asked import AskedSwitch
+from spark_mode.page.in_thread import in_thread
 from spark_mode.page.live import Live
 from spark_mode.page.look import fault_of
 from spark_mode.page.page_lab import PageLab
@@ -51,6 +51,7 @@ def routes(lab: PageLab) -> Sequence[BaseRoute]:
         Route("/status.json", pages.status_json),
         Route("/static/{name}", _static),
         Route("/healthz", _healthz),
+        Route("/{path:path}", pages.nothing),
     ]
 
 
@@ -71,7 +72,7 @@ class Pages:
         query = {key: request.query_params.getlist(key) for key in request.query_params}
         outcome = self._acts.outcome(request.query_params.get("act", ""))
         try:
-            found = await asyncio.to_thread(proposal, self._lab, AskedSwitch.of(query))
+            found = await in_thread(proposal, self._lab, AskedSwitch.of(query))
         except UsageFault as error:
             return _mistake(request, self._lab, error)
         known: dict[str, Any] = {**found.values(), "outcome": outcome}
@@ -102,7 +103,7 @@ class Pages:
     async def budget(self, request: Request) -> Response:
         names, mistake = request.query_params.getlist("name"), None
         try:
-            known = await asyncio.to_thread(views.budget, self._lab, names)
+            known = await in_thread(views.budget, self._lab, names)
         except SparkModeError as error:
             known, mistake = {"workloads": (), "reckoned": None}, fault_of(error)
         return _html(request, "budget.html", self._lab.folder, here="budget", ticked=names, mistake=mistake, **known)
@@ -124,18 +125,21 @@ class Pages:
 
     async def _shown(self, request: Request, template: str, see: Callable[[], dict[str, Any]], **more: Any) -> Response:
         try:
-            known = await asyncio.to_thread(see)
+            known = await in_thread(see)
         except SparkModeError as error:
             return _mistake(request, self._lab, error)
         here = template.partition(".")[0]
         return _html(request, template, self._lab.folder, here=here, mistake=None, **known, **more)
+
+    async def nothing(self, request: Request) -> Response:
+        return _mistake(request, self._lab, UsageFault("there is no such page", "begin at the first page"))
 
     async def events(self, request: Request) -> Response:
         headers = {"X-Accel-Buffering": "no"}
         return StreamingResponse(told(self._live, request.state.visitor), headers=headers, media_type="text/event-stream")
 
     async def status_json(self, request: Request) -> Response:  # noqa: ARG002 - as every route
-        found, is_seen = await asyncio.to_thread(views.status_json, self._lab)
+        found, is_seen = await in_thread(views.status_json, self._lab)
         return JSONResponse(found, 200 if is_seen else 503)
 
 
