@@ -161,9 +161,15 @@ def test_who_only_looks_is_offered_nothing_and_may_do_nothing(state: str, tmp_pa
 
 def test_who_only_looks_sees_no_log(tmp_path: Path) -> None:
     on = machine()
-    asked(on, tmp_path, OMNI)
-    on.log = ("a line of it",)  # type: ignore[attr-defined]  # what its containers wrote
-    assert "a line of it" not in Page(on, tmp_path, read_only=True).text("/services/omni")
+    omni_fails(on, tmp_path)
+    entry = re.search(r'href="(history/\w+)">audio omni', Page(on, tmp_path).html("/history"))
+    assert entry
+    written = "the last line of"
+    for path in ("/", f"/{entry[1]}", "/services/xtts"):
+        assert written in Page(on, tmp_path).text(path), path
+        assert written not in Page(on, tmp_path, read_only=True).html(path), path
+    for path in ("/history", "/status.json", "/map"):
+        assert written not in Page(on, tmp_path, read_only=True).html(path), path
 
 
 def test_a_plan_is_shown_with_what_it_stops_and_what_it_leads_to(tmp_path: Path) -> None:

@@ -165,6 +165,12 @@ def test_who_comes_from_another_page_finds_the_way_in_wherever_a_proxy_shows_it(
         assert f'<a href="{root}">' in page.browser.get(path).text
 
 
+def test_no_answer_leads_to_an_address_in_full(page: Page) -> None:
+    """Before a proxy the page has another one, or a longer one."""
+    page.opens()
+    assert page.browser.get("/broken/").status_code == 404
+
+
 def test_a_session_that_only_looks_sends_nothing(page: Page) -> None:
     token = page.opens(read_only=True)
     assert page.browser.get("/").text.startswith("True")

@@ -58,7 +58,9 @@ def guarded(
     """Return the page with its door. A route finds who has come in as `request.state.visitor`, and what a POST sent, as
     lists by name, as `request.state.form`: the body is read here, because what makes a form ours stands in it.
     """
-    return Door(Starlette(routes=routes, lifespan=lifespan), access, peer, now)
+    page = Starlette(routes=routes, lifespan=lifespan)
+    page.router.redirect_slashes = False  # it would name an address in full, which is another one before a proxy
+    return Door(page, access, peer, now)
 
 
 class Door:
