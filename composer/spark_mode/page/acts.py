@@ -14,7 +14,7 @@ from typing import Any
 from spark_mode.frozen import Frozen
 from spark_mode.page.page_lab import PageLab
 
-SETTLE_SECONDS = 10.0
+SETTLE_SECONDS = 30.0
 """How long a page waits for the command to begin, or to say why it does not."""
 POLL_SECONDS, FOLLOW_SECONDS = 0.05, 1.0
 BEGUN = ("planned", "recovering", "started", "waiting")

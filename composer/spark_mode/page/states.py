@@ -53,7 +53,7 @@ def heading(look: Look, falling: float = 0.0) -> Heading:
     found = [*_states(look, falling), _plain(look)]
     first, *others = found
     notices = (*first.notices, *(notice for one in others[:-1] for notice in _as_notices(one)))
-    return first.model_copy(update={"notices": (*notices, *_held(look))})
+    return first.model_copy(update={"notices": (*notices, *_held(look), *_afterwards(look))})
 
 
 def _as_notices(state: Heading) -> Iterator[Notice]:
@@ -196,6 +196,18 @@ def _held(look: Look) -> Iterator[Notice]:
         yield Notice(tone="warn", title=title, lines=(f"since {one.since}",), offers=offers)
 
 
+def _afterwards(look: Look) -> Iterator[Notice]:
+    """Say what comes back when a long run or a command has ended."""
+    seen = look.status
+    if seen is None:
+        return
+    if seen.owed:
+        offer = Offer(text="Bring it back", query=AskedSwitch("recover").query)
+        yield _told("warn", "A command has ended: what ran before comes back with the next switch, or by a guard", (), offer)
+    elif seen.restores:
+        yield _told("calm", "When it has ended, what ran before comes back", ("by a guard, or who waits for it",))
+
+
 def _plain(look: Look) -> Heading:
     if look.status is None:
         return Heading(state="fault", tone="bad", text="Nothing is known of the lab")
@@ -208,8 +220,9 @@ def _plain(look: Look) -> Heading:
 
 
 def _busy(seen: Status) -> str:
-    used = seen.utilisation
-    return "" if used is None else f"GPU {used} %"
+    """Return what the GPU does; how busy it is by the highest of a few looks, where that was looked at."""
+    load = seen.gpu if seen.utilisation is None else seen.gpu.model_copy(update={"utilisation": seen.utilisation})
+    return f"GPU {load}" if load.is_known else ""
 
 
 def _mode(seen: Status) -> str:
