@@ -1,6 +1,7 @@
 """`spark-mode page` on the command line: what it refuses, and which page `page link` means."""
 
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -56,6 +57,16 @@ def test_without_the_extra_it_is_said_how_to_come_by_it(
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     code, said = refused(capsys, *arguments)
     assert (code, "pip install 'spark-mode[page]'" in said) == (3, True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone may have come by sudo")
+@pytest.mark.parametrize("arguments", [(), ("link",), ("install",)])
+def test_by_sudo_there_is_no_page_that_nobody_finds_again(
+    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUDO_UID", "1000")
+    code, said = refused(capsys, *arguments)
+    assert (code, "run it as yourself" in said) == (3, True)
 
 
 def test_a_link_to_no_page_says_how_to_have_one(capsys: pytest.CaptureFixture[str]) -> None:

@@ -55,6 +55,7 @@ def page(
         raise ConfigurationError(message, f"{_tunnel(str(port or 8710))}, or a proxy: --behind https://NAME")
     if port is not None and path is not None:
         raise click.UsageError("give either --port or --socket")
+    _require_own()
     from spark_mode.page.places import Place
 
     named = Place(PORT if port is None else port, path.absolute() if path else None)
@@ -102,6 +103,14 @@ def _uninstall(cli_options: CliOptions) -> None:
 
     said = f"{NAME} is removed" if uninstall() else "no page was installed"
     cli_options.show({"unit": None}, lambda: said)
+
+
+def _require_own() -> None:
+    """Raise ConfigurationError for root by sudo: what it listens at, and its links, would be nobody's who looks for them."""
+    if os.geteuid() == 0 and os.environ.get("SUDO_UID", "0") != "0":
+        raise ConfigurationError(
+            "by sudo the page would be root's, and so would its links", "run it as yourself, or as root: sudo -i"
+        )
 
 
 def _require_installed() -> None:
