@@ -65,6 +65,7 @@ def test_by_sudo_there_is_no_page_that_nobody_finds_again(
     arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SUDO_UID", "1000")
+    monkeypatch.delenv("XDG_STATE_HOME")
     code, said = refused(capsys, *arguments)
     assert (code, "run it as yourself" in said) == (3, True)
 

@@ -107,7 +107,7 @@ def _uninstall(cli_options: CliOptions) -> None:
 
 def _require_own() -> None:
     """Raise ConfigurationError for root by sudo: what it listens at, and its links, would be nobody's who looks for them."""
-    if os.geteuid() == 0 and os.environ.get("SUDO_UID", "0") != "0":
+    if os.geteuid() == 0 and os.environ.get("SUDO_UID", "0") != "0" and not os.environ.get("XDG_STATE_HOME"):
         raise ConfigurationError(
             "by sudo the page would be root's, and so would its links", "run it as yourself, or as root: sudo -i"
         )
