@@ -13,7 +13,7 @@ PYTEST := PYTHONDONTWRITEBYTECODE= $(PYTHON) -m pytest
 TESTS := $(PYTEST) --numprocesses 5 --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engine systemd chromium debian ssh stand-in torch demo test quick test-deep documents docs deb lint bench switch-to-training switch-to-audio status clean
+.PHONY: help setup engine systemd chromium debian ssh stand-in torch demo test quick test-deep documents pictures docs deb lint bench switch-to-training switch-to-audio status clean
 
 help: ## Show these targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
@@ -64,6 +64,9 @@ test-deep: lint systemd chromium debian ssh stand-in torch ## The same with 10,0
 
 documents: setup ## Make anew what of the documents is made: screens, those of tests/screens too, the keys of rules.yaml
 	@$(PYTHON) -m documents
+
+pictures: setup chromium ## Take the pictures of the page anew, after a change of what it shows
+	@$(PYTHON) -m documents.page_pictures
 
 docs: $(SITE)/.installed ## Build the documents as a site, build/site, with every link checked; needs no network but to install
 	@NO_MKDOCS_2_WARNING=1 $(SITE)/bin/mkdocs build --strict --quiet

@@ -22,10 +22,10 @@ from tests.simulation.machine import NoGpu
 STATES = {
     "idle": (),
     "a mode": ("audio chatterbox --with llama3.1:8b", "25 minutes pass"),
-    "switching": ("audio chatterbox", "40 minutes pass", "the next one is killed at 4", "training --yes"),
+    "switching": ("audio chatterbox", "40 minutes pass", "the next one is killed at 6", "training --yes"),
     "rolled back": ("audio omni", "40 minutes pass", "xtts does not come up", "audio xtts"),
     "failed and stopped": ("audio omni", "40 minutes pass", "xtts does not come up", "audio xtts --no-restore"),
-    "needs recover": ("audio chatterbox", "40 minutes pass", "the next one is killed at 4", "training --yes"),
+    "needs recover": ("audio chatterbox", "40 minutes pass", "the next one is killed at 6", "training --yes"),
     "Docker does not answer": ("audio omni", "40 minutes pass", "Docker stops"),
     "a long run": ("audio omni", "40 minutes pass", "training", "552 minutes pass"),
     "held": ("audio omni --hold", "40 minutes pass"),

@@ -7,6 +7,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, ViewportSize
 
 from documents.page import STATES, served, state
+from documents.page_pictures import FOLDER, RECORD, file_of, made_from
 from tests.browsing import chromium
 
 pytestmark = pytest.mark.xdist_group("browser")  # whose tests share one
@@ -57,3 +58,8 @@ def test_so_are_the_others(browser: Browser) -> None:
             tab.goto(f"{address}{path}")
             found[path] = faults(tab)
         assert found == {path: [] for path in PAGES}
+
+
+def test_the_pictures_of_the_document_are_of_what_the_page_shows_now() -> None:
+    assert RECORD.read_text() == made_from(), "it shows something else: make pictures, and look at them"
+    assert {*FOLDER.iterdir()} == {RECORD, *map(file_of, (*STATES, "on a phone"))}

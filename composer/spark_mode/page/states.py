@@ -98,7 +98,7 @@ def _switching(running: Running) -> Heading:
         where = f"on the way back, {now.action} {now.subject}"
     text = f"Switching: {holder.request}" if holder.request else "A switch is running"
     said = f"by {holder.user} (process {holder.pid})" if holder.user else ""
-    notice = Notice(tone="busy", title=f"{text}{': ' if where else ''}{where}", lines=tuple(filter(None, (said,))))
+    notice = Notice(tone="busy", title=text, lines=tuple(filter(None, (said,))))
     detail = where or (f"now: {holder.doing}" if holder.doing else "")
     return Heading(state="switching", tone="busy", text=text, detail=detail, since=holder.since or None, notices=(notice,))
 
@@ -143,7 +143,8 @@ def _failed(look: Look) -> Heading | None:
     last = next((one for one in reversed(look.history) if one.outcome not in NO_CHANGE), None)
     if last is None or last.outcome not in ("rolled-back", "failed") or look.status is None:
         return None
-    now = "nothing runs" if look.status.mode == "idle" else f"{_mode(look.status)} runs"
+    runs = "run" if look.status.mode == "custom" and len(_active(look.status)) > 1 else "runs"
+    now = "nothing runs" if look.status.mode == "idle" else f"{_mode(look.status)} {runs}"
     text = f"{last.request} was not done; {now}"
     cause, log = cause_and_log(last)
     offers = _offers_after(last, look)
@@ -229,5 +230,9 @@ def _mode(seen: Status) -> str:
     """Return the mode; of what is none of the modes of the rules what it is made of."""
     if seen.mode != "custom":
         return mode_said(seen.mode)
-    names = [one.service for one in seen.services if one.age is not None]
+    names = _active(seen)
     return few(names, NAMES) if names else mode_said(seen.mode)
+
+
+def _active(seen: Status) -> list[str]:
+    return [one.service for one in seen.services if one.age is not None]
