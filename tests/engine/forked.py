@@ -18,7 +18,7 @@ from spark_mode.cli import __main__ as command
 
 _MODULES = [one.name for one in walk_packages(spark_mode.__path__, "spark_mode.") if not one.name.endswith("__main__")]
 _SERVER = get_context("forkserver")
-_SERVER.set_forkserver_preload([*_MODULES, "python_on_whales", "psutil"])
+_SERVER.set_forkserver_preload([*_MODULES, "python_on_whales", "psutil", "tests.engine.ready"])
 _ALONE = Lock()
 """A start asks of every other process how it ended, which can be asked once: no thread does while another one asks as well."""
 
