@@ -4,7 +4,7 @@ import asyncio
 import os
 import re
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -13,9 +13,13 @@ from spark_mode.errors import SparkModeError
 from spark_mode.lab.size import GB, gb_text
 from spark_mode.page.access import Visitor
 from spark_mode.page.live import Live
+from spark_mode.page.look import look
+from spark_mode.page.page_lab import PageLab
+from spark_mode.page.states import heading
 from spark_mode.page.stream import told
 from spark_mode.planning.budget import budget
 from spark_mode.planning.digest import digest_of
+from spark_mode.planning.observed import Observed
 from spark_mode.planning.request import ModeRequest, Request, StopRequest
 from spark_mode.planning.together import named_workloads
 from spark_mode.sharing.lock import switch_lock
@@ -114,15 +118,15 @@ STATES: dict[str, tuple[Callable[[SimulatedMachine, Path], None], str, list[str]
 
 @pytest.mark.parametrize("state", STATES)
 def test_each_state_has_its_heading_and_says_what_can_be_done(state: str, tmp_path: Path) -> None:
-    happens, heading, offers = STATES[state]
+    happens, said, offers = STATES[state]
     on = machine()
     happens(on, tmp_path)
     page = Page(on, tmp_path)
-    assert page.heading().startswith(heading)
+    assert page.heading().startswith(said)
     shown = page.text()
     assert [one for one in offers if one not in shown] == []
     title = re.search("<title>(.*)</title>", page.html())
-    assert title and title[1].startswith(heading.rstrip(": ").partition("'")[0])
+    assert title and title[1].startswith(said.rstrip(": ").partition("'")[0])
 
 
 def test_a_lab_whose_engine_is_away_is_never_called_idle_and_its_memory_is_shown(tmp_path: Path) -> None:
@@ -145,6 +149,21 @@ def test_a_switch_that_runs_is_shown_whoever_began_it_and_nothing_else_can_be_as
         assert "now: stop omni" in page.text()
         assert 'href="plan' not in page.html().partition('id="budget"')[0].partition('id="modes"')[2]
     assert page.heading().startswith("audio omni") or Page(on, tmp_path).heading() == "audio omni"
+
+
+def test_a_switch_that_ends_while_it_is_looked_at_was_not_cut_off(tmp_path: Path) -> None:
+    on = machine()
+    cut_off(on, tmp_path)
+    with ExitStack() as runs:
+        runs.enter_context(switch_lock(tmp_path, "training", 0.0, lambda _: None, on))
+
+        class Ending(SimulatedSession):
+            def observe(self) -> Observed:
+                runs.close()
+                return super().observe()
+
+        seen = look(PageLab(lambda: Ending(on, tmp_path), (), "lab")).look
+    assert heading(seen).state == "switching"
 
 
 @pytest.mark.parametrize("state", STATES)

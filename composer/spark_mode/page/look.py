@@ -1,7 +1,6 @@
 """One look at the lab, for all who look at the page: nothing here acts, takes a lock or writes anything."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 from spark_mode.enforcement.presence import guard_runs
@@ -54,8 +53,8 @@ class Violation(Frozen):
 class Look(Frozen):
     """What was seen. With a `fault` only the memory is known, and perhaps who switches. Sizes in bytes.
 
-    `stoppable` are the services that the lab may stop; `victims` is what a guard would stop first if memory ran out, `guarded`
-    whether one runs.
+    `puzzle` is what the journal has that is not understood. `stoppable` are the services that the lab may stop; `victims` is
+    what a guard would stop first if memory ran out, `guarded` whether one runs.
     """
 
     lab: str
@@ -67,6 +66,7 @@ class Look(Frozen):
     history: tuple[Event, ...] = ()
     running: Running | None = None
     cut_off: UnfinishedSwitch | None = None
+    puzzle: str | None = None
     violations: tuple[Violation, ...] = ()
     stoppable: tuple[str, ...] = ()
     holds: tuple[Hold, ...] = ()
@@ -132,7 +132,7 @@ def fault_of(error: SparkModeError) -> Fault:
 
 
 def _look(session: Session, lab: PageLab) -> Look:
-    switching = is_switching(session.directories.locks)
+    switching = _running(session)  # first: what ends while the rest is looked at was not cut off
     observed = session.observe()
     seen, rules = status(session, observed), session.rules
     known = session.journal_state
@@ -143,8 +143,9 @@ def _look(session: Session, lab: PageLab) -> Look:
         modes=tuple(_modes(session, seen)),
         workloads=names_of_sets(rules),
         history=tuple(history(session)[-LAST:]),
-        running=_running(session) if switching else None,
+        running=switching,
         cut_off=None if switching else session.cut_off,
+        puzzle=None if switching else known.puzzle,
         violations=tuple(_violations(observed, session)),
         stoppable=observed.active_services,
         holds=observed.held,
@@ -159,12 +160,12 @@ def _look(session: Session, lab: PageLab) -> Look:
 
 def _running(session: Session) -> Running | None:
     """Return the switch that runs, with its steps where its journal can be read."""
-    locks: Path = session.directories.locks
+    locks = session.directories.locks
     try:
-        said = lock_holder(locks / NAME)
+        if not is_switching(locks):
+            return None
+        said = lock_holder(locks / NAME) or b""
     except SparkModeError:
-        return None
-    if said is None:
         return None
     try:
         session.reload_journal()

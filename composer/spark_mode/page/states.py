@@ -66,7 +66,7 @@ def _states(look: Look, falling: float) -> Iterator[Heading]:
     if look.fault:
         yield _fault(look.fault)
         return
-    if look.cut_off or (look.status and look.status.interrupted and not look.running):
+    if look.cut_off or look.puzzle:
         yield _cut_off(look)
     if look.violations:
         yield _violation(look)
@@ -106,8 +106,9 @@ def _switching(running: Running) -> Heading:
 def _cut_off(look: Look) -> Heading:
     offer = Offer(text="See what recovering does", query=AskedSwitch("recover").query)
     if look.cut_off is None:
-        said = (look.status and look.status.interrupted) or ""
-        return Heading(state="recover", tone="bad", text="A switch may be unfinished", notices=(_told("bad", said, (), offer),))
+        return Heading(
+            state="recover", tone="bad", text="A switch may be unfinished", notices=(_told("bad", look.puzzle or "", (), offer),)
+        )
     one = look.cut_off
     at = doing(one.steps[-1]) if one.steps else "the beginning"
     text = f"The switch to {one.began.request} was cut off during: {at}"
