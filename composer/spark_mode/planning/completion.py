@@ -35,7 +35,8 @@ def is_end_of(container: Container, name: str, project: Project, rules: Rules) -
 
 def completed_services(observed: Observed, project: Project, rules: Rules) -> frozenset[str]:
     """Return the services that are up as far as they can be: they have ended, and nobody is known to have stopped them."""
-    ended = (name for name in project.services if has_ended(name, observed, project, rules))
+    left = {one.service for one in observed.containers if one.exit_code == 0}  # few: each look asks this of each service
+    ended = (name for name in project.services if name in left and has_ended(name, observed, project, rules))
     return frozenset(one for one in ended if _is_certain(one, observed, project) or _is_helper(one, observed, project, rules))
 
 
