@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from spark_mode.page.access import MOST_SESSIONS, Access, Asked, Denied
+from spark_mode.page.access import MOST_SESSIONS, Access, Asked, Denied, is_open
 from spark_mode.page.hosts import behind
 
 OWNER = 1000
@@ -103,6 +103,14 @@ def test_no_other_page_embeds_or_fetches_it_but_any_may_link_to_it(site: str) ->
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "post"])
 def test_no_other_method_does_anything(method: str) -> None:
     assert denied(asked(method=method, site="same-origin")) == 405
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/static", "/static/", "/static/../status.json", "/static/a/b", "/healthz/", "/links", "//static/x"]
+)
+def test_nothing_is_open_but_what_is_known_to_say_nothing(path: str) -> None:
+    assert all(map(is_open, ("/link", "/healthz", "/static/page.css")))
+    assert not is_open(path)
 
 
 def test_a_link_opens_once() -> None:

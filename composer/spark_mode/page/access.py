@@ -130,7 +130,8 @@ class Access:
 
 def is_open(path: str) -> bool:
     """Whether this is shown to whoever is welcome, cookie or not."""
-    return path in OPEN or path.startswith(OPEN_BELOW)
+    name = path.removeprefix(OPEN_BELOW)
+    return path in OPEN or (path != name != "" and "/" not in name)
 
 
 def cookie_name(host: Address, behind: Address | None) -> str:
