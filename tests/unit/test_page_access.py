@@ -93,6 +93,12 @@ def test_the_origin_may_be_the_proxys_though_the_host_is_not() -> None:
     assert denied(asked(method="POST", origin="https://spark.example"), access) == 403
 
 
+def test_the_port_of_https_may_be_named_and_is_not_said_by_browsers() -> None:
+    access = Access(OWNER, behind("https://spark.example:443/"))
+    access.require_welcome(asked(method="POST", origin="https://spark.example"))
+    access.require_welcome(asked(hosts=("spark.example",)))
+
+
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 def test_no_other_page_embeds_or_fetches_it_but_any_may_link_to_it(site: str) -> None:
     assert denied(asked(site=site, mode="no-cors")) == 403

@@ -42,10 +42,13 @@ def address_of_origin(origin: str) -> Address | None:
 
 
 def behind(url: str) -> Address:
-    """Read what `--behind` names. Raises UsageFault for anything but https://NAME[:PORT]."""
+    """Read what `--behind` names; browsers leave out the port that https has anyway.
+
+    Raises UsageFault for anything but https://NAME[:PORT].
+    """
     scheme, _, rest = url.lower().removesuffix("/").partition("://")
     found = address(rest) if scheme == "https" else None
     if found is None:
         message = f'"{url}" does not name who stands before the page'
         raise UsageFault(message, "name it as browsers do: --behind https://NAME or https://NAME:PORT")
-    return found
+    return found._replace(port=None) if found.port == 443 else found
