@@ -5,30 +5,31 @@ small convolutional network, which learns from what happened: a board is worth t
 the worth of the board after (temporal-difference learning, from a replay buffer and with a target network).
 """
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tetris import HEIGHT, WIDTH, Board
+from games import Placements
+from tetris import HEIGHT, WIDTH
 
 GAMMA = 0.98
 LEARNING_RATE = 2e-3
 SYNC_STEPS = 50
-CHANNELS = 32
+FIRST, CHANNELS = 8, 32  # of the first layer, which is what takes time and memory, and of the others
+PARTS = ("network", "target", "optimiser")
 
 
-def reward(lines: int) -> float:
-    """Return what a placement is worth by itself: a little for being still alive, and more for each line."""
+def reward(lines: Tensor) -> Tensor:
+    """Return what placements are worth by themselves: a little for being still alive, and more for each line."""
     return 0.2 + lines
 
 
 def planes(boards: Tensor) -> Tensor:
-    """Turn boards of N x HEIGHT numbers into N x 1 x HEIGHT x WIDTH pictures of zeros and ones."""
-    bits = torch.arange(WIDTH, device=boards.device)
-    return ((boards.long().unsqueeze(-1) >> bits) & 1).float().unsqueeze(1)
+    """Turn boards of N x WIDTH numbers into N x 1 x HEIGHT x WIDTH pictures of zeros and ones."""
+    rows = torch.arange(HEIGHT, dtype=torch.int32, device=boards.device).unsqueeze(-1)
+    return (boards.unsqueeze(-2) >> rows & 1).float().unsqueeze(1)
 
 
 class Network(nn.Module):
@@ -37,9 +38,9 @@ class Network(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Conv2d(1, CHANNELS, 3, padding=1),
+            nn.Conv2d(1, FIRST, 3, padding=1),
             nn.ReLU(inplace=True),
-            nn.Conv2d(CHANNELS, CHANNELS, (HEIGHT, 1)),
+            nn.Conv2d(FIRST, CHANNELS, (HEIGHT, 1)),
             nn.ReLU(inplace=True),
             nn.Conv2d(CHANNELS, CHANNELS, (1, 3), padding=(0, 1)),
             nn.ReLU(inplace=True),
@@ -54,7 +55,7 @@ class Network(nn.Module):
         return values
 
 
-class Batch(NamedTuple):
+class Moments(NamedTuple):
     """What happened, many times over: a board, the reward that followed, the board after it, and whether the game was over."""
 
     before: Tensor
@@ -64,72 +65,64 @@ class Batch(NamedTuple):
 
 
 class Replay:
-    """The last `capacity` things that happened, in a ring: 85 bytes each."""
+    """The last `capacity` moments, or a few less, in a ring: 85 bytes each."""
 
-    def __init__(self, capacity: int) -> None:
-        self.capacity, self.added = capacity, 0
-        self._ring = Batch(
-            torch.empty(capacity, HEIGHT, dtype=torch.int16),
-            torch.empty(capacity),
-            torch.empty(capacity, HEIGHT, dtype=torch.int16),
-            torch.empty(capacity, dtype=torch.bool),
-        )
+    def __init__(self, capacity: int, chance: torch.Generator) -> None:
+        """Have room on the device of `chance`, which says what is drawn."""
+        self._chance, self._next, self.filled = chance, 0, 0
+        boards = torch.zeros(2, capacity, WIDTH, dtype=torch.int32, device=chance.device)
+        rewards, over = (torch.zeros(capacity, dtype=kind, device=chance.device) for kind in (torch.float32, torch.bool))
+        self._ring = Moments(boards[0], rewards, boards[1], over)
 
-    def __len__(self) -> int:
-        return min(self.added, self.capacity)
+    def add(self, moments: Moments) -> None:
+        """Remember these, in one piece: in the place of the oldest, at the front, where they no longer fit in at the end."""
+        count = len(moments.over)
+        start = self._next if self._next + count <= len(self._ring.over) else 0
+        self._next = start + count
+        self.filled = max(self.filled, self._next)
+        for part, new in zip(self._ring, moments, strict=True):
+            part[start : self._next] = new
 
-    def add(self, before: Board, reward: float, after: Board, over: bool) -> None:
-        """Remember one thing, in the place of the oldest when the ring is full."""
-        at = self.added % self.capacity
-        self._ring.before[at] = torch.tensor(before, dtype=torch.int16)
-        self._ring.reward[at] = reward
-        self._ring.after[at] = torch.tensor(after, dtype=torch.int16)
-        self._ring.over[at] = over
-        self.added += 1
-
-    def sample(self, count: int) -> Batch:
-        """Draw at random, with torch's own random state."""
-        chosen = torch.randint(len(self), (count,))
-        return Batch(*(part[chosen] for part in self._ring))
+    def sample(self, count: int) -> Moments:
+        """Draw at random; what is drawn may be drawn again."""
+        chosen = torch.randint(self.filled, (count,), device=self._chance.device, generator=self._chance)
+        return Moments(*(part[chosen] for part in self._ring))
 
     def state(self) -> dict[str, Any]:
-        """Return the part of the ring that is filled, and where the next thing goes."""
-        return {"added": self.added, "ring": [part[: len(self)].clone() for part in self._ring]}
+        """Return the part of the ring that is filled, and where the next moments go."""
+        return {"next": self._next, "ring": [part[: self.filled].clone() for part in self._ring]}
 
     def resume(self, state: dict[str, Any]) -> None:
         """Go on with what `state` returned; the capacity must be the same."""
-        self.added = state["added"]
+        self._next, self.filled = state["next"], len(state["ring"][0])
         for part, saved in zip(self._ring, state["ring"], strict=True):
-            part[: len(saved)] = saved
+            part[: self.filled] = saved
 
 
 class Agent:
     """The network that plays, the older one that it learns from, and the optimiser."""
 
     def __init__(self, device: torch.device) -> None:
-        self.device = device
         self.network, self.target = Network().to(device), Network().to(device)
         self.target.load_state_dict(self.network.state_dict())
-        self.optimiser = torch.optim.Adam(self.network.parameters(), lr=LEARNING_RATE)
+        self.optimiser = torch.optim.Adam(self.network.parameters(), lr=LEARNING_RATE, fused=True)
 
-    def values(self, boards: Sequence[Board]) -> list[float]:
-        """Return what each of these boards is worth."""
-        if not boards:
-            return []
+    def best(self, placements: Placements) -> Tensor:
+        """Return which placement promises most, for each game."""
         with torch.no_grad():
-            values: list[float] = self.network(torch.tensor(boards, dtype=torch.int16, device=self.device)).tolist()
-        return values
+            values = self.network(placements.boards.flatten(0, 1)).view_as(placements.lines)
+        worth = reward(placements.lines) + GAMMA * values
+        return worth.masked_fill(~placements.possible, -torch.inf).argmax(1)
 
-    def learn(self, batch: Batch) -> float:
-        """Move the network a step towards what the batch says; return how far it was off."""
-        before, gained, after, over = (part.to(self.device) for part in batch)
+    def learn(self, moments: Moments) -> Tensor:
+        """Move the network a step towards what happened; return how far it was off."""
         with torch.no_grad():
-            worth = gained + GAMMA * self.target(after) * ~over
-        loss = functional.smooth_l1_loss(self.network(before), worth)
+            worth = moments.reward + GAMMA * self.target(moments.after) * ~moments.over
+        loss = functional.smooth_l1_loss(self.network(moments.before), worth)
         self.optimiser.zero_grad()
         loss.backward()
         self.optimiser.step()
-        return float(loss.item())
+        return loss.detach()
 
     def sync(self) -> None:
         """Let the older network catch up."""
@@ -137,14 +130,9 @@ class Agent:
 
     def state(self) -> dict[str, Any]:
         """Return all that has been learned."""
-        return {
-            "network": self.network.state_dict(),
-            "target": self.target.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-        }
+        return {name: getattr(self, name).state_dict() for name in PARTS}
 
     def resume(self, state: dict[str, Any]) -> None:
         """Go on with what `state` returned."""
-        self.network.load_state_dict(state["network"])
-        self.target.load_state_dict(state["target"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        for name in PARTS:
+            getattr(self, name).load_state_dict(state[name])

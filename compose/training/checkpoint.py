@@ -12,13 +12,15 @@ from typing import Any
 
 import torch
 
+FORMAT = 2  # of what is in it; the first had games that were no tensors, and no number
+
 
 def save(content: dict[str, Any], path: Path) -> None:
     """Replace the checkpoint. Raises OSError, for instance when the disk is full; the one before is then still there."""
     new = path.with_suffix(".tmp")
     try:
         with new.open("wb") as file:
-            torch.save(content, file)
+            torch.save({"format": FORMAT, **content}, file)
             file.flush()
             os.fsync(file.fileno())
     except (OSError, RuntimeError) as error:  # torch reports a failed write of its own as a RuntimeError
@@ -37,10 +39,21 @@ def load(path: Path) -> dict[str, Any] | None:
     if not os.path.lexists(path):
         return None
     try:
-        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # noqa: BLE001 - torch raises whatever its readers do, and none of it may cost the file
-        sys.exit(f"{path} cannot be read, and is left as it is: {type(error).__name__} {error}\nMove it away to begin anew.")
-    return content
+        sys.exit(refusal(path, "cannot be read", error))
+    match content:
+        case {"format": number, "training": dict()} if number == FORMAT:
+            return dict(content)
+        case {"training": {"games": _}}:
+            sys.exit(refusal(path, f"is in format {content.get('format', 1)} of this trainer, which reads format {FORMAT}"))
+    sys.exit(refusal(path, "is no checkpoint of this program"))
+
+
+def refusal(path: Path, why: str, error: Exception | None = None) -> str:
+    """Say why a checkpoint is nothing to go on from, and what to do."""
+    detail = f": {type(error).__name__} {error}" if error else "."
+    return f"{path} {why}, and is left as it is{detail}\nMove it away to begin anew."
 
 
 def lock(folder: Path) -> int:

@@ -1,11 +1,11 @@
 """Tetris as a learner sees it: a piece comes, it is put somewhere, full lines vanish.
 
+This is the game to read. The trainer plays that of games.py, hundreds at once; a test holds the two to each other, move by move.
+
 A board is a tuple of rows from the top down; a row is a number whose bits are its filled cells. Putting a piece is then a
-handful of `&` and `|`, quick enough to try every placement of a piece before one is chosen.
+handful of `&` and `|`.
 """
 
-from collections.abc import Iterator
-from random import Random
 from typing import NamedTuple
 
 HEIGHT, WIDTH = 20, 10
@@ -43,7 +43,6 @@ def shapes(picture: str) -> tuple[Board, ...]:
 PIECES: dict[str, tuple[Board, ...]] = {
     name: tuple(shape for picture in pictures for shape in shapes(picture)) for name, pictures in PICTURES.items()
 }
-NAMES = tuple(PIECES)
 
 
 def fits(board: Board, shape: Board, top: int) -> bool:
@@ -60,43 +59,3 @@ def drop(board: Board, shape: Board) -> Placement | None:
     rows = [*board[:top], *(row for row in filled if row != FULL), *board[top + len(shape) :]]
     lines = HEIGHT - len(rows)
     return Placement((0,) * lines + tuple(rows), lines)
-
-
-class Game:
-    """One game: the board, the piece that comes, and what has been reached so far."""
-
-    def __init__(self, random: Random) -> None:
-        self._random = random
-        self.restart()
-
-    def restart(self) -> None:
-        """Begin anew with an empty board."""
-        self.board, self.pieces, self.lines = EMPTY, 0, 0
-        self._draw()
-
-    def placements(self) -> list[Placement]:
-        """Return all that can be done with the piece; nothing when the game is over."""
-        return list(self._placements())
-
-    def _placements(self) -> Iterator[Placement]:
-        for shape in PIECES[self.piece]:
-            if placement := drop(self.board, shape):
-                yield placement
-
-    def put(self, placement: Placement) -> None:
-        """Do one of them, and draw the next piece."""
-        self.board = placement.board
-        self.pieces += 1
-        self.lines += placement.lines
-        self._draw()
-
-    def _draw(self) -> None:
-        self.piece = self._random.choice(NAMES)
-
-    def state(self) -> tuple[Board, str, int, int]:
-        """Return all that it takes to go on with this game later."""
-        return self.board, self.piece, self.pieces, self.lines
-
-    def resume(self, state: tuple[Board, str, int, int]) -> None:
-        """Go on where `state` was taken."""
-        self.board, self.piece, self.pieces, self.lines = state

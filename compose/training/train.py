@@ -6,7 +6,8 @@ times learns what one that ran through learns.
 
 Set in the environment:
     TRAINING_DEVICE    cuda, to end where there is no GPU; otherwise the GPU where there is one, else the CPU
-    TRAINING_BATCH     small, mid or large: how much memory it takes, as rules.yaml plans it (default mid)
+    TRAINING_BATCH     small, mid or large: how much memory it may take, as rules.yaml plans it (default mid)
+    TRAINING_SIZE      GAMESxMOMENTS, what to do within that memory: saturate.py finds it (default: see SIZES)
     TRAINING_STEPS     end after so many steps; 0 is never (default)
     TRAINING_SEED      where the random numbers begin, for a training that begins anew (default 0)
     TRAINING_SECONDS   between two checkpoints, so that a machine that dies costs no more than that (default 600)
@@ -15,167 +16,61 @@ Set in the environment:
 
 import json
 import os
+import re
 import sys
 import time
-from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
-from random import Random
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 
 import checkpoint
-from agent import GAMMA, SYNC_STEPS, Agent, Replay, reward
-from tetris import EMPTY, Game, Placement
+from training import REPORT_STEPS, Size, Training
 
-REPLAY = 1_000_000
-FIRST_LESSON = 1_000  # moments in the replay buffer before anything is learned from it
-EXPLORE_STEPS = 1_000  # over which random play gives way to what was learned
-LEAST_EXPLORATION = 0.01
-REPORT_STEPS = 100
-RECENT_GAMES = 100
-
-
-class Size(NamedTuple):
-    """How many games are played at once, from how many moments each step learns, and the GB that rules.yaml plans.
-
-    A moment is a board and what followed on it, drawn from the replay buffer. One takes 25.6 kB in the first layer (32 channels x
-    200 cells x 4 bytes), and that three times: what it gives, and the gradients after and before its ReLU. The process with
-    CUDA's context is reckoned with 3 GB, the replay buffer takes 0.1 GB.
-    """
-
-    games: int
-    batch: int
-    planned: float
-
-
-SIZES = {
-    "small": Size(games=256, batch=32_768, planned=8),  # 2.5 + 3.1 = 5.6 GB; the rest is for cuDNN's work space
-    "mid": Size(games=512, batch=65_536, planned=12),  # 5.0 + 3.1 = 8.1 GB
-    "large": Size(games=768, batch=98_304, planned=15),  # 7.5 + 3.1 = 10.6 GB
-}
+PLANNED_GB = {"small": 8, "mid": 12, "large": 15}  # by rules.yaml, with PROCESS_GB for the process and CUDA's context
 PROCESS_GB = 3
-ON_A_CPU = {  # enough to learn, and quick
-    "small": {"games": 2, "batch": 64},
-    "mid": {"games": 4, "batch": 128},
-    "large": {"games": 6, "batch": 192},
+SIZES = {
+    "cuda": {"small": Size(512, 32_768), "mid": Size(1_024, 65_536), "large": Size(1_536, 98_304)},
+    "cpu": {"small": Size(8, 64), "mid": Size(16, 128), "large": Size(24, 192)},  # enough to learn, and quick
+}
+NUMBER = r"\d{1,18}", "must be a whole number below 10^18"
+SETTINGS = {  # the default of each, what it looks like, and how that is said
+    "BATCH": ("mid", "|".join(PLANNED_GB), "can be " + ", ".join(PLANNED_GB)),
+    "SIZE": ("", r"|[1-9]\d{0,4}x[1-9]\d{0,6}", "must be GAMESxMOMENTS, such as 512x65536"),
+    "STEPS": ("0", *NUMBER),
+    "SEED": ("0", *NUMBER),
+    "SECONDS": ("600", *NUMBER),
 }
 
 
 class Settings(NamedTuple):
-    """What the environment says."""
+    """What the environment says; `planned` is in GB."""
 
     size: Size
+    planned: int
+    folder: Path
     steps: int
     seed: int
     seconds: int
-    folder: Path
 
 
 def read_settings(environment: Mapping[str, str], cuda: bool) -> Settings:
     """Read the settings for a machine with CUDA or without; ends the program with what is wrong in them."""
     if environment.get("TRAINING_DEVICE") == "cuda" and not cuda:
         sys.exit("There is no GPU that CUDA can use, and TRAINING_DEVICE asks for one; nvidia-smi must work first.")
-    name = environment.get("TRAINING_BATCH") or "mid"
-    if name not in SIZES:
-        sys.exit(f"TRAINING_BATCH is {name!r}; it can be {', '.join(SIZES)}.")
-    size, folder = SIZES[name], Path(environment.get("TRAINING_FOLDER") or "/checkpoints")
-    if not cuda:
-        size = size._replace(**ON_A_CPU[name])
-    steps, seed, seconds = (_whole(environment, f"TRAINING_{what}") for what in ("STEPS", "SEED", "SECONDS"))
+    said = {name: environment.get(f"TRAINING_{name}") or default for name, (default, _, _) in SETTINGS.items()}
+    for name, (_, pattern, can_be) in SETTINGS.items():
+        if not re.fullmatch(pattern, said[name], re.ASCII):
+            sys.exit(f"TRAINING_{name} is {said[name][:40]!r}; it {can_be}.")
+    folder = Path(environment.get("TRAINING_FOLDER") or "/checkpoints")
     if not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
         sys.exit(f"{folder} is not a folder that this program may write to.")
-    return Settings(size, steps, seed, seconds or 600, folder)
-
-
-def _whole(environment: Mapping[str, str], name: str) -> int:
-    text = environment.get(name) or "0"
-    if not (text.isascii() and text.isdecimal() and len(text) < 19):
-        sys.exit(f"{name} is {text[:40]!r}; it must be a whole number below 10^18.")
-    return int(text)
-
-
-class Training:
-    """Everything that the next step depends on, and the step."""
-
-    def __init__(self, size: Size, seed: int, device: torch.device) -> None:
-        torch.manual_seed(seed)
-        self.size, self.random, self.step = size, Random(seed), 0
-        self.agent, self.replay = Agent(device), Replay(REPLAY)
-        self.games = [Game(self.random) for _ in range(size.games)]
-        self.finished = 0
-        self.recent: deque[tuple[int, int]] = deque(maxlen=RECENT_GAMES)  # lines and pieces of each
-        self.loss = 0.0  # since the last report
-
-    @property
-    def exploration(self) -> float:
-        """How often a piece is put somewhere at random, so that the unexpected is seen."""
-        return max(LEAST_EXPLORATION, 1 - self.step / EXPLORE_STEPS)
-
-    def do_step(self) -> None:
-        """Put one piece in every game, and learn from a batch of what was seen so far."""
-        choices = [game.placements() for game in self.games]
-        values = iter(self.agent.values([one.board for placements in choices for one in placements]))
-        for game, placements in zip(self.games, choices, strict=True):
-            worth = [reward(one.lines) + GAMMA * next(values) for one in placements]
-            self._play(game, placements, worth)
-        if len(self.replay) >= FIRST_LESSON:
-            self.loss += self.agent.learn(self.replay.sample(self.size.batch))
-        self.step += 1
-        if self.step % SYNC_STEPS == 0:
-            self.agent.sync()
-
-    def _play(self, game: Game, placements: list[Placement], worth: list[float]) -> None:
-        if not placements:
-            self.replay.add(game.board, 0.0, EMPTY, over=True)
-            self.finished += 1
-            self.recent.append((game.lines, game.pieces))
-            game.restart()
-            return
-        best = max(range(len(worth)), key=worth.__getitem__)
-        chosen = placements[self.random.randrange(len(worth)) if self.random.random() < self.exploration else best]
-        self.replay.add(game.board, reward(chosen.lines), chosen.board, over=False)
-        game.put(chosen)
-
-    def report(self) -> dict[str, float]:
-        """Return how it goes, and begin the next window. The same seed gives the same report."""
-        games = max(1, len(self.recent))
-        loss, self.loss = self.loss / REPORT_STEPS, 0.0
-        return {
-            "step": self.step,
-            "games": self.finished,
-            "lines_per_game": sum(lines for lines, _ in self.recent) / games,
-            "pieces_per_game": sum(pieces for _, pieces in self.recent) / games,
-            "loss": loss,
-        }
-
-    def state(self) -> dict[str, Any]:
-        """Return all that it takes to go on as if nothing had happened."""
-        return {
-            "step": self.step,
-            "agent": self.agent.state(),
-            "replay": self.replay.state(),
-            "games": [game.state() for game in self.games],
-            "finished": self.finished,
-            "recent": list(self.recent),
-            "loss": self.loss,
-            "random": self.random.getstate(),
-            "torch_random": torch.get_rng_state(),  # of the CPU: nothing random is drawn on a GPU
-        }
-
-    def resume(self, state: dict[str, Any]) -> None:
-        """Go on where `state` was taken. With another size it plays more games, or fewer, from here on."""
-        self.step, self.finished, self.loss = state["step"], state["finished"], state["loss"]
-        self.agent.resume(state["agent"])
-        self.replay.resume(state["replay"])
-        for game, saved in zip(self.games, state["games"], strict=False):
-            game.resume(saved)
-        self.recent.extend(state["recent"])
-        self.random.setstate(state["random"])
-        torch.set_rng_state(state["torch_random"])
+    batch, size, *numbers = said.values()
+    exact = Size(*map(int, size.split("x"))) if size else SIZES["cuda" if cuda else "cpu"][batch]
+    return Settings(exact, PLANNED_GB[batch], folder, *map(int, numbers))
 
 
 class Metrics:
@@ -224,7 +119,7 @@ def train(settings: Settings, device: torch.device, stop: list[str], alive: Path
             training.resume(saved["training"])
             size = saved["metrics"]
         except (AttributeError, LookupError, TypeError, ValueError, RuntimeError) as error:
-            sys.exit(f"{path} is no checkpoint of this program, and is left as it is: {error}\nMove it away to begin anew.")
+            sys.exit(checkpoint.refusal(path, "is no checkpoint of this program", error))
         say(f"resumed from the checkpoint at step {training.step}")
     try:
         metrics = Metrics(settings.folder / "metrics.jsonl", size)
@@ -248,9 +143,9 @@ def train(settings: Settings, device: torch.device, stop: list[str], alive: Path
             alive.touch()
         now = time.monotonic()
         if training.step % REPORT_STEPS == 0:
+            report = training.report()
             rate = (training.step - reported_step) / (now - reported_at)
             reported_step, reported_at = training.step, now
-            report = training.report()
             metrics.add({**report, "steps_per_second": round(rate, 2)})
             say("step {step}: {lines_per_game:.2f} lines a game, loss {loss:.4f}".format(**report) + f", {rate:.1f} steps/s")
         if now - saved_at >= settings.seconds:
@@ -260,8 +155,11 @@ def train(settings: Settings, device: torch.device, stop: list[str], alive: Path
     return 0 if save() else 1
 
 
-def gpu(planned: float) -> torch.device:
-    """Return the GPU, with a limit to what this process allocates there; `planned` is in GB."""
+def pick_device(planned: float) -> torch.device:
+    """Return the GPU, with a limit to what this process allocates there, or the CPU; `planned` is in GB."""
+    torch.use_deterministic_algorithms(True)
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
     total = torch.cuda.get_device_properties(0).total_memory
     torch.cuda.set_per_process_memory_fraction((planned - PROCESS_GB) * 1e9 / total)
     return torch.device("cuda")
@@ -274,12 +172,10 @@ def say(line: str) -> None:
 
 def main(stop: list[str], alive: Path) -> int:
     """Train until there is something in `stop`, set up so that the same seed gives the same results; return the exit code."""
-    cuda = torch.cuda.is_available()
-    settings = read_settings(os.environ, cuda)
+    settings = read_settings(os.environ, torch.cuda.is_available())
     lock = checkpoint.lock(settings.folder)
-    torch.use_deterministic_algorithms(True)
-    device = gpu(settings.size.planned) if cuda else torch.device("cpu")
-    say(f"trains on the {device.type}, {settings.size.games} games at once, {settings.size.batch} moments a step")
+    device = pick_device(settings.planned)
+    say(f"trains on the {device.type}, {settings.size.games} games at once, {settings.size.moments} moments a step")
     code = train(settings, device, stop, alive)
     os.close(lock)
     return code

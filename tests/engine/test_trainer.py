@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -60,9 +61,9 @@ class Trainer:
         saved = "torch.load('checkpoint.pt', weights_only=True)['training']"
         moments = "[value for one in s['agent']['optimiser']['state'].values() for value in one.values()]"
         networks = "*s['agent']['network'].values(), *s['agent']['target'].values()"
-        parts = f"[{networks}, *{moments}, *s['replay']['ring'], s['torch_random']]"
-        digest = f"hashlib.sha256(b''.join(bytes(p.flatten().view(torch.uint8).tolist()) for p in {parts})).hexdigest()"
-        said = f"[(s['step'], s['games'], s['recent'], s['random'], {digest}) for s in [{saved}]]"
+        parts = f"[{networks}, *{moments}, *s['replay']['ring'], *s['games'].values(), s['loss'], s['chance']]"
+        digest = f"hashlib.sha256(b''.join(bytes(p.flatten().clone().view(torch.uint8).tolist()) for p in {parts})).hexdigest()"
+        said = f"[(s['step'], s['device'], s['replay']['next'], {digest}) for s in [{saved}]]"
         return self.workshop.said(self.name, f"import hashlib; print({said})")
 
 
@@ -192,7 +193,7 @@ def test_another_size_goes_on_with_what_was_learned(trainer: Trainer) -> None:
     code, log = trainer.run(STEPS="40", BATCH="large")
     assert code == 0
     assert "resumed from the checkpoint at step 20" in log
-    assert "6 games at once" in log
+    assert "24 games at once" in log
 
 
 def test_a_training_that_begins_anew_puts_the_reports_of_the_one_before_aside(trainer: Trainer) -> None:
@@ -273,14 +274,66 @@ def test_a_checkpoint_that_cannot_be_read_ends_the_trainer_and_stays(trainer: Tr
     assert (trainer.folder / "checkpoint.pt").read_bytes() == b"half of a checkp"
 
 
-def test_the_checkpoint_of_another_program_ends_the_trainer_and_stays(trainer: Trainer) -> None:
-    trainer.workshop.said(trainer.name, "torch.save({'training': {'step': 3}, 'metrics': 0}, 'checkpoint.pt')")
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{'training': {'step': 3}, 'metrics': 0}", "is no checkpoint of this program"),
+        ("{'format': 2, 'training': {'step': 3}, 'metrics': 0}", "is no checkpoint of this program"),
+        ("{'training': {'step': 3, 'games': []}, 'metrics': 0}", "is in format 1 of this trainer, which reads format 2"),
+        ("{'format': 3, 'training': {'games': {}}}", "is in format 3 of this trainer, which reads format 2"),
+    ],
+)
+def test_the_checkpoint_of_another_program_or_version_is_refused_by_name_and_stays(
+    trainer: Trainer, content: str, message: str
+) -> None:
+    trainer.workshop.said(trainer.name, f"torch.save({content}, 'checkpoint.pt')")
     before = (trainer.folder / "checkpoint.pt").read_bytes()
     code, log = trainer.run(STEPS="20")
     assert code == 1
-    assert f"{trainer.there}/checkpoint.pt is no checkpoint of this program" in log
+    assert f"{trainer.there}/checkpoint.pt {message}, and is left as it is" in log
+    assert "Move it away to begin anew" in log
     assert "Traceback" not in log
     assert (trainer.folder / "checkpoint.pt").read_bytes() == before
+
+
+def test_on_another_kind_of_device_a_training_goes_on_with_random_numbers_of_its_own(trainer: Trainer) -> None:
+    trainer.run(STEPS="20")
+    of_a_gpu = "s['training'].update(device='cuda', chance=torch.zeros(16, dtype=torch.uint8))"
+    trainer.workshop.said(trainer.name, f"s = torch.load('checkpoint.pt'); {of_a_gpu}; torch.save(s, 'checkpoint.pt')")
+    code, log = trainer.run(STEPS="40")
+    assert code == 0
+    assert "resumed from the checkpoint at step 20" in log
+
+
+def test_games_of_tensors_are_those_of_the_reference_move_by_move(trainer: Trainer) -> None:
+    program = Path(__file__).with_name("same_games.py").read_text()
+    settings = {"BOARDS": "10000" if os.environ.get("SPARK_MODE_DEEP") else "500", "SEED": str(SystemRandom().getrandbits(30))}
+    running = trainer.workshop.start(trainer.name, program, **settings)
+    assert running.end() == 0, (settings, running.log())
+    found = re.fullmatch(r"compared \d+ shapes, (\d+) without room, \[0, 1, 2, 3, 4\] lines; (\d+) games ended\n", running.log())
+    assert found, (settings, running.log())
+    assert all(int(number) for number in found.groups())
+
+
+def test_saturate_ends_by_itself_with_a_table_and_the_line_for_the_settings(trainer: Trainer) -> None:
+    script = "import saturate; saturate.SECONDS, saturate.LEAST_GAIN = 0.1, 2.5; saturate.main()"  # which no doubling can buy
+    said = trainer.workshop.said(trainer.name, script)
+    _, head, *tried, why, setting = said.splitlines()
+    assert head.split() == ["games", "moments", "steps/s", "moments/s", "utilisation", "%", "GB"]
+    assert [row.split()[:2] for row in tried] == [["2", "64"], ["4", "128"]]
+    assert all(float(number) > 0 for row in tried for number in row.split())
+    assert (why, setting) == ("More games and moments buy no more throughput. The line for .env:", "TRAINING_SIZE=2x64")
+    name, value = setting.split("=")
+    assert (
+        "trains on the cpu, 2 games at once, 64 moments a step"
+        in trainer.run(STEPS="1", **{name.removeprefix("TRAINING_"): value})[1]
+    )
+
+
+def test_what_was_learned_plays_by_the_side_of_chance(trainer: Trainer) -> None:
+    trainer.run(STEPS="20")
+    said = trainer.workshop.said(trainer.name, "import sys, evaluate; sys.argv = ['evaluate.py', '3']; evaluate.main()")
+    assert re.fullmatch(r"3 games each: \d+\.\d\d lines a game after 20 steps, \d+\.\d\d at random\n", said)
 
 
 def test_two_trainers_never_share_a_folder(trainer: Trainer) -> None:
@@ -300,6 +353,7 @@ def test_two_trainers_never_share_a_folder(trainer: Trainer) -> None:
             {"DEVICE": "cuda"},
             "There is no GPU that CUDA can use, and TRAINING_DEVICE asks for one; nvidia-smi must work first.\n",
         ),
+        ({"SIZE": "512x0"}, "TRAINING_SIZE is '512x0'; it must be GAMESxMOMENTS, such as 512x65536.\n"),
         ({"STEPS": "-1"}, "TRAINING_STEPS is '-1'; it must be a whole number below 10^18.\n"),
         ({"FOLDER": "/nowhere"}, "/nowhere is not a folder that this program may write to.\n"),
     ],

@@ -1,5 +1,6 @@
 """The Dockerfiles of the lab, as far as they can be judged without a registry; hadolint has judged them before."""
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -92,7 +93,8 @@ def test_the_speech_images_share_the_layer_with_pytorch(folder: Path) -> None:
 
 def test_the_sizes_of_the_trainer_are_those_that_rules_yaml_plans() -> None:
     written = (ROOT / "compose/training/train.py").read_text()
-    sizes = {name: float(planned) for name, planned in re.findall(r'"(\w+)": Size\(.*planned=(\d+)\)', written)}
+    (planned,) = re.findall(r"PLANNED_GB = (\{.*\})", written)
+    sizes = ast.literal_eval(planned)
     variants = RULES.workloads["training"].variants
     assert sizes == {name: one.footprint.planned / GB for name, one in variants.items()}
     assert all(one.environment.get("TRAINING_BATCH", "mid") == name for name, one in variants.items())

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tetris import EMPTY, FULL, HEIGHT, PIECES, WIDTH, Board, Game, drop
+from tetris import EMPTY, FULL, HEIGHT, PIECES, WIDTH, Board, drop
 
 
 def board(*rows: str) -> Board:
@@ -42,32 +42,19 @@ def test_full_lines_vanish_and_what_lies_above_comes_down() -> None:
 
 
 def test_a_game_is_over_when_no_piece_fits_any_more() -> None:
-    game = Game(Random(1))
-    game.board = (FULL ^ 1,) * HEIGHT
-    assert game.placements() == []
+    full = (FULL ^ 1, FULL ^ 2) * (HEIGHT // 2)
+    assert not any(drop(full, shape) for shapes in PIECES.values() for shape in shapes)
 
 
 @given(st.integers(0, 10**6))
 def test_nothing_is_lost_but_full_lines_and_nothing_floats(seed: int) -> None:
     random = Random(seed)
-    game = Game(random)
-    while placements := game.placements():
-        before = game.board
-        game.put(chosen := random.choice(placements))
-        assert len(game.board) == HEIGHT
-        assert FULL not in game.board
-        assert cells(game.board) == cells(before) + 4 - WIDTH * chosen.lines
-        if game.pieces > 60:
+    board = EMPTY
+    for _ in range(60):
+        placements = [one for shape in PIECES[random.choice(list(PIECES))] if (one := drop(board, shape))]
+        if not placements:
             break
-
-
-def test_a_game_goes_on_as_it_was_saved() -> None:
-    random, again = Random(5), Random(5)
-    one, other = Game(random), Game(again)
-    one.put(one.placements()[3])
-    other.resume(one.state())
-    again.setstate(random.getstate())
-    for game in (one, other):
-        game.put(game.placements()[0])
-    assert one.state() == other.state()
-    assert one.board != EMPTY
+        before, (board, lines) = board, random.choice(placements)
+        assert len(board) == HEIGHT
+        assert FULL not in board
+        assert cells(board) == cells(before) + 4 - WIDTH * lines
