@@ -1,6 +1,6 @@
 """Whether the trainer learns: `make bench`.
 
-It trains 6,000 steps on one core of the CPU, some three minutes, and then plays 50 games; a player who puts pieces anywhere plays
+It trains 6,000 steps on one core of the CPU, some minute, and then plays 50 games; a player who puts pieces anywhere plays
 the same 50. The figure is how many times more lines it clears; another seed gives another figure:
 
     python -m benchmarks.trainer [SEED ...]
@@ -13,7 +13,7 @@ from pathlib import Path
 
 IMAGE = "audio-lab-torch-cpu:latest"
 PROGRAM = Path(__file__).parents[1] / "compose/training"
-STEPS, GAMES, LEAST = 6_000, 50, 10
+STEPS, GAMES, LEAST = 6_000, 50, 50
 NAME = "spark-mode-bench-trainer"  # of the container and of the volume
 
 
