@@ -1,6 +1,6 @@
 """Whether the trainer learns: `make bench`.
 
-It trains 6,000 steps on one core of the CPU, some minute, and then plays 50 games; a player who puts pieces anywhere plays
+It trains 6,000 steps on one core of the CPU, a minute or two, and then plays 50 games; a player who puts pieces anywhere plays
 the same 50. The figure is how many times more lines it clears; another seed gives another figure:
 
     python -m benchmarks.trainer [SEED ...]

@@ -17,7 +17,7 @@ import checkpoint
 from train import pick_device, read_settings, say
 from training import FIRST_LESSON, Size, Training
 
-FIRST = {"cuda": Size(32, 4_096), "cpu": Size(2, 64)}
+FIRST = {"cuda": Size(64, 4_096), "cpu": Size(4, 32)}  # as many moments for each game as in SIZES
 WARM_STEPS, SECONDS, LAST_START = 3, 4.0, 60.0
 LEAST_GAIN = 1.05
 UTILISATION = ("nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits")
@@ -49,7 +49,8 @@ def attempt(size: Size, device: torch.device) -> float:
 def main() -> None:
     """Write the table, and the line for .env."""
     settings, begun = read_settings(os.environ, torch.cuda.is_available()), time.monotonic()
-    lock, device = checkpoint.lock(settings.folder), pick_device(settings.planned)
+    checkpoint.lock(settings.folder)
+    device = pick_device(settings.planned)
     say(f"trains on the {device.type}\n games  moments  steps/s  moments/s  utilisation %    GB")
     size = best = FIRST[device.type]
     most, why = 0.0, "were not tried, the time is up"
@@ -65,7 +66,6 @@ def main() -> None:
         best, most, size = size, rate, Size(2 * size.games, 2 * size.moments)
         torch.cuda.empty_cache()
     say(f"More games and moments {why}. The line for .env:\nTRAINING_SIZE={best.games}x{best.moments}")
-    os.close(lock)
 
 
 if __name__ == "__main__":

@@ -107,10 +107,7 @@ class Metrics:
 
 
 def train(settings: Settings, device: torch.device, stop: list[str], alive: Path) -> int:
-    """Train until `stop` says why to stop, or for the steps that were asked for; return the exit code.
-
-    `alive` is touched after each step.
-    """
+    """Train until `stop` says why to stop, or for the steps asked for, and touch `alive` after each; return the exit code."""
     path = settings.folder / "checkpoint.pt"
     training, saved = Training(settings.size, settings.seed, device), checkpoint.load(path)
     size: int | None = None

@@ -320,12 +320,12 @@ def test_saturate_ends_by_itself_with_a_table_and_the_line_for_the_settings(trai
     said = trainer.workshop.said(trainer.name, script)
     _, head, *tried, why, setting = said.splitlines()
     assert head.split() == ["games", "moments", "steps/s", "moments/s", "utilisation", "%", "GB"]
-    assert [row.split()[:2] for row in tried] == [["2", "64"], ["4", "128"]]
+    assert [row.split()[:2] for row in tried] == [["4", "32"], ["8", "64"]]
     assert all(float(number) > 0 for row in tried for number in row.split())
-    assert (why, setting) == ("More games and moments buy no more throughput. The line for .env:", "TRAINING_SIZE=2x64")
+    assert (why, setting) == ("More games and moments buy no more throughput. The line for .env:", "TRAINING_SIZE=4x32")
     name, value = setting.split("=")
     assert (
-        "trains on the cpu, 2 games at once, 64 moments a step"
+        "trains on the cpu, 4 games at once, 32 moments a step"
         in trainer.run(STEPS="1", **{name.removeprefix("TRAINING_"): value})[1]
     )
 
