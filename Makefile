@@ -89,13 +89,14 @@ lint: setup ## Style and types
 	@$(VENV)/bin/mypy compose/images
 	@$(VENV)/bin/hadolint compose/images/*/Dockerfile compose/training/Dockerfile compose/stand-in/Dockerfile
 
-bench: setup stand-in torch ## Compare with plain docker compose: ratios of one run; time the planner; let the trainer learn
+bench: setup chromium stand-in torch ## Compare with plain docker compose: ratios of one run; time the planner; let the trainer learn
 	@$(PYTHON) benchmarks/switch.py
 	@$(PYTHON) -m benchmarks.many
 	@$(PYTHON) -m benchmarks.layers
 	@$(PYTHON) -m benchmarks.plan
 	@$(PYTHON) -m benchmarks.journal
 	@$(PYTHON) -m benchmarks.trainer
+	@$(PYTHON) -m benchmarks.page
 
 switch-to-training: setup ## Stop audio, start training
 	@$(VENV)/bin/spark-mode training
