@@ -56,8 +56,8 @@ def refusal(path: Path, why: str, error: Exception | None = None) -> str:
     return f"{path} {why}, and is left as it is{detail}\nMove it away to begin anew."
 
 
-def lock(folder: Path) -> int:
-    """Keep other trainers out of this folder for as long as this process lives."""
+def lock(folder: Path) -> None:
+    """Keep other trainers out of this folder for as long as this process lives: nothing closes the file before."""
     try:
         held = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
@@ -66,4 +66,3 @@ def lock(folder: Path) -> int:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         sys.exit(f"Another trainer uses {folder}.")
-    return held

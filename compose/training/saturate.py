@@ -18,8 +18,7 @@ from train import pick_device, read_settings, say
 from training import FIRST_LESSON, Size, Training
 
 FIRST = {"cuda": Size(64, 4_096), "cpu": Size(4, 32)}  # as many moments for each game as in SIZES
-WARM_STEPS, SECONDS, LAST_START = 3, 4.0, 60.0
-LEAST_GAIN = 1.05
+WARM_STEPS, SECONDS, LAST_START, LEAST_GAIN = 3, 4.0, 60.0, 1.05
 UTILISATION = ("nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits")
 
 

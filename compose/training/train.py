@@ -170,9 +170,7 @@ def say(line: str) -> None:
 def main(stop: list[str], alive: Path) -> int:
     """Train until there is something in `stop`, set up so that the same seed gives the same results; return the exit code."""
     settings = read_settings(os.environ, torch.cuda.is_available())
-    lock = checkpoint.lock(settings.folder)
+    checkpoint.lock(settings.folder)
     device = pick_device(settings.planned)
     say(f"trains on the {device.type}, {settings.size.games} games at once, {settings.size.moments} moments a step")
-    code = train(settings, device, stop, alive)
-    os.close(lock)
-    return code
+    return train(settings, device, stop, alive)

@@ -13,8 +13,7 @@ from games import Games, Placements
 
 CAPACITY = 1_000_000
 FIRST_LESSON = 1_000  # moments in the replay buffer before anything is learned from it
-EXPLORE_STEPS = 1_000  # over which random play gives way to what was learned
-LEAST_EXPLORATION = 0.01
+EXPLORE_STEPS, LEAST_EXPLORATION = 1_000, 0.01  # over which random play gives way to what was learned, and how much of it stays
 REPORT_STEPS = 100
 
 
