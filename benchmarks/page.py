@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 from playwright.sync_api import Page
 
-from tests.browsing import RunningPage, chromium, entered, running_page
+from tests.browsing import RunningPage, chromium, entered, playwright, running_page
 from tests.engine.lab import Lab
 
 PROJECT = "spark-mode-test-bench-page"
@@ -66,7 +66,7 @@ def main() -> None:
             with running_page(lab) as page:
                 held = psutil.Process(page.process.pid)
                 print(f"the page: {held.memory_info().rss / 1e6:.0f} MB when it has started")
-                with chromium() as browser:
+                with playwright() as driver, chromium(driver) as browser:
                     tabs = [entered(browser, page) for _ in range(TABS)]
                     for number in range(SWITCHES):
                         switch(tabs[0], page.origin, MODES[1 - number % 2])

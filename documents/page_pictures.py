@@ -4,16 +4,15 @@ No two versions of Chromium draw alike, so what tells whether they are fresh is 
 """
 
 import re
-import shutil
 from hashlib import sha256
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize
 from starlette.testclient import TestClient
 
 from documents.page import STATES, served, state
 from documents.spark import ROOT
-from tests.browsing import FLAGS
+from tests.browsing import chromium, playwright
 
 FOLDER = ROOT / "docs/page"
 RECORD = FOLDER / "made-from.txt"
@@ -46,12 +45,10 @@ def _page_of(name: str) -> str:
 def take() -> None:
     """Take all of them."""
     FOLDER.mkdir(exist_ok=True)
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=list(FLAGS))
+    with playwright() as driver, chromium(driver) as browser:
         for name in STATES:
             with state(name) as page, served(page) as address:
                 _take_of(name, browser, address)
-        browser.close()
     RECORD.write_text(made_from())
 
 

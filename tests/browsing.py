@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
 from tests.engine.lab import Lab
 
@@ -71,16 +71,22 @@ def running_page(lab: Lab, *options: str, before: Sequence[str] = ()) -> Iterato
 
 
 @contextmanager
-def chromium(*flags: str, program: str | None = PROGRAM) -> Iterator[Browser]:
-    """Start Chromium. Skips the test where there is none."""
-    if program is None:
+def playwright() -> Iterator[Playwright]:
+    """Have what drives Chromium; a process can have one at a time. Skips the test where there is no Chromium."""
+    if PROGRAM is None:
         pytest.skip("chromium is not here: make chromium")
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=program, args=[*FLAGS, *flags])
-        try:
-            yield browser
-        finally:
-            browser.close()
+        yield driver
+
+
+@contextmanager
+def chromium(driver: Playwright, *flags: str, program: str | None = PROGRAM) -> Iterator[Browser]:
+    """Start Chromium."""
+    browser = driver.chromium.launch(executable_path=program, args=[*FLAGS, *flags])
+    try:
+        yield browser
+    finally:
+        browser.close()
 
 
 def entered(browser: Browser, page: RunningPage, *options: str, **how: object) -> Page:

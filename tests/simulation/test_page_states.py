@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, ViewportSize
 
 from documents.page import STATES, served, state
 from documents.page_pictures import FOLDER, RECORD, file_of, made_from
-from tests.browsing import chromium
+from tests.browsing import chromium, playwright
 
 pytestmark = pytest.mark.xdist_group("browser")  # whose tests share one
 NARROW: ViewportSize = {"width": 320, "height": 800}
@@ -25,7 +25,7 @@ SMALL = f"""Array.from(document.querySelectorAll("a, button, input, summary"))
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with chromium() as one:
+    with playwright() as driver, chromium(driver) as one:
         yield one
 
 
