@@ -58,6 +58,12 @@ class Visit:
 
 
 @pytest.fixture
+def tmp_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose path is short, however long the test's name is: a socket lies below it, whose path may have 107 bytes."""
+    return tmp_path_factory.mktemp("p")
+
+
+@pytest.fixture
 def visit(lab: Lab, tmp_path: Path) -> Iterator[Visit]:
     secret = tmp_path / "secret.yaml"
     secret.write_text(json.dumps({"services": {"omni": {"environment": {"TOKEN": CANARY}, "labels": {"note": "<script>x"}}}}))
