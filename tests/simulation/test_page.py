@@ -1,6 +1,7 @@
 """What the page shows of each state of a lab, and what it has the command do. It never acts itself."""
 
 import asyncio
+import errno
 import os
 import re
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from spark_mode.planning.digest import digest_of
 from spark_mode.planning.observed import Observed
 from spark_mode.planning.request import ModeRequest, Request, StopRequest
 from spark_mode.planning.together import named_workloads
+from spark_mode.session.session import Session
 from spark_mode.sharing.lock import switch_lock
 from tests.simulation.engine import Killed
 from tests.simulation.lab import PROJECT, RULES, SimulatedSession, ask, machine
@@ -31,6 +33,7 @@ from tests.simulation.page import Page
 OMNI, XTTS = ModeRequest(mode="audio", profile="omni"), ModeRequest(mode="audio", profile="xtts")
 TRAINING = ModeRequest(mode="training")
 TO_TRAINING = "/plan?verb=to&name=training"
+SECONDS = 60.0
 HOSTILE = "<script>alert(1)</script>\x1b[31m"
 NINE = (
     "whisper llama3.1:8b f5",
@@ -384,6 +387,30 @@ def test_who_follows_is_told_everything_first_and_then_what_has_changed(tmp_path
     assert all(f'"{part}"' in whole for part in ("heading", "memory", "modes", "services", "last", "title"))
     assert last.startswith("id: ")
     assert '"title": "audio omni' in last
+
+
+def test_who_follows_comes_again_after_a_look_that_nobody_foresaw_to_fail(tmp_path: Path) -> None:
+    page = Page(machine(), tmp_path)
+    full = OSError(errno.EMFILE, "Too many open files")
+    fails = iter((None, full))
+
+    def opens() -> Session:
+        if error := next(fails, None):
+            raise error
+        return page.lab.open()
+
+    async def follows() -> str:
+        live = Live(page.lab._replace(open=opens))
+        async with asyncio.timeout(SECONDS):
+            async for _ in told(live, Visitor(False, "token")):
+                live.hint()
+            events = told(live, Visitor(False, "token"))
+            await anext(events)
+            whole = await anext(events)
+            await events.aclose()
+        return whole.decode()
+
+    assert "Idle" in asyncio.run(follows())
 
 
 def test_who_follows_sees_an_engine_go_away_and_come_back_without_a_reload(tmp_path: Path) -> None:

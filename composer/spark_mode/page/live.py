@@ -61,30 +61,46 @@ class Live:
         self._hint.set()
 
     async def changes(self) -> AsyncIterator[Look]:
-        """Yield what is there now, and again whenever something of it has changed; memory changes each second."""
-        async with self._watching():
+        """Yield what is there now, and again whenever something of it has changed; memory changes each second.
+
+        It ends when looking has failed as nobody foresaw, such as for want of memory: what is shown would stay as it is, and
+        look alive. Who comes again has it looked at anew.
+        """
+        async with self._watching() as tasks:
             await self.look()
             told = -1
-            while True:
+            while self._tasks is tasks:
                 if self.version == told:
                     await self._changed.wait()
+                    continue
                 told = self.version
                 if self._seen:
                     yield self._seen.look
 
     @asynccontextmanager
-    async def _watching(self) -> AsyncIterator[None]:
+    async def _watching(self) -> AsyncIterator[list[asyncio.Task[None]]]:
         self._watchers += 1
-        if self._watchers == 1:
+        if not self._tasks:
             self._tasks = [asyncio.create_task(one()) for one in (self._look_again, self._tick, self._follow)]
+            for task in self._tasks:
+                task.add_done_callback(self._ended)
         try:
-            yield
+            yield self._tasks
         finally:
             self._watchers -= 1
             if not self._watchers:
-                for task in self._tasks:
-                    task.cancel()
-                self._tasks = []
+                self._rest()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Have all who watch come again after a task that has failed: none of them ends by itself."""
+        if task in self._tasks:
+            self._rest()
+            self._tell()
+
+    def _rest(self) -> None:
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
 
     def _tell(self) -> None:
         self.version += 1
