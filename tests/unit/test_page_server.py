@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -191,6 +192,22 @@ def test_of_all_connections_only_so_many_are_kept_and_fewer_of_others() -> None:
         assert refused(ours, MOST + 3) == [False] * MOST + [True] * 3
     with socket.socket() as nobodys:
         assert refused(nobodys, MOST_OF_OTHERS + 3) == [False] * MOST_OF_OTHERS + [True] * 3
+
+
+def test_more_connections_at_once_than_it_has_descriptors_take_none_from_what_it_needs() -> None:
+    with running("--port", "0") as page, ExitStack() as all_of_them:
+        resource.prlimit(page.process.pid, resource.RLIMIT_NOFILE, (400, 400))
+        page.process.send_signal(signal.SIGSTOP)  # so that all of them wait when it looks
+        for _ in range(800):
+            asking = all_of_them.enter_context(socket.socket())
+            asking.setblocking(False)
+            asking.connect_ex(("127.0.0.1", int(page.place)))
+        page.process.send_signal(signal.SIGCONT)
+        all_of_them.close()
+        assert page.get("/healthz").status == 200
+        page.process.terminate()
+        assert page.process.stdout is not None
+        assert page.process.stdout.read() == "", "it had what it needs"
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])

@@ -101,6 +101,7 @@ def serve(page: Door, sockets: Sequence[socket.socket], beside: AbstractAsyncCon
         proxy_headers=False,
         server_header=False,
         date_header=False,
+        backlog=MOST,  # so many are accepted at one go: of uvicorn's own 2048 each would have a descriptor before one is refused
         timeout_keep_alive=HEAD_SECONDS,
         timeout_graceful_shutdown=END_SECONDS,
         h11_max_incomplete_event_size=LARGEST,
