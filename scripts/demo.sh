@@ -52,7 +52,8 @@ run 0 training --dry-run
 say "4. The switch: audio is stopped, its memory comes back, and only then training starts."
 run 0 training
 run 0 status
-say "5. Back to audio, another profile. Training gets SIGTERM and the time to write its checkpoint."
+asked= && [ -t 0 ] && asked=" You are asked first: answer y."
+say "5. Back to audio, another profile. Training gets SIGTERM and the time to write its checkpoint.$asked"
 run 0 audio chatterbox
 say "6. What a rule forbids is refused, with the reason, before anything is touched."
 run 4 up omni training

@@ -56,7 +56,7 @@ def test_without_the_extra_it_is_said_how_to_come_by_it(
 ) -> None:
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     code, said = refused(capsys, *arguments)
-    assert (code, "pip install 'spark-mode[page]'" in said) == (3, True)
+    assert (code, "pipx inject spark-mode jinja2 starlette uvicorn" in said) == (3, True)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="root alone may have come by sudo")

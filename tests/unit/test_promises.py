@@ -41,6 +41,8 @@ def test_a_mode_that_alone_leaves_less_than_the_floor_is_told() -> None:
     assert found.message == "talk alone comes to 122.0 GB: 8.7 GB remain, under the floor of 10.2 GB"
     (found,) = alone("100GB")
     assert found.message == "talk alone comes to 105.0 GB: 25.7 GB remain"
+    (found,) = alone("140GB")
+    assert found.message == "talk alone comes to 145.0 GB, more than the 130.7 GB that there are"
     assert not alone("60GB")
 
 

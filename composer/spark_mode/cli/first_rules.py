@@ -23,7 +23,10 @@ from spark_mode.session.discovery import Flags
 from spark_mode.session.first_look import first_look, this_machine
 from spark_mode.session.set_lab import labs_within, second_lab, set_lab_apart
 
-BY_HAND = "where one uses the GPU all the same, write rules.yaml yourself: workloads: {SERVICE: {class: llm, footprint: 20GB}}"
+BY_HAND = (
+    "where one uses the GPU all the same, write rules.yaml yourself: workloads: {SERVICE: {class: llm, footprint: 20GB}} and "
+    "modes: {MODE: {services: [SERVICE]}}"
+)
 """What to do about a service that is not seen to use the GPU."""
 _NAME = re.compile(r"^name[ \t]*:", re.MULTILINE)
 """The project's name in a Compose file as people write it."""

@@ -116,7 +116,8 @@ def _require_own() -> None:
 def _require_installed() -> None:
     if any(find_spec(one) is None for one in NEEDS):
         message = "the page needs packages that are not installed"
-        raise ConfigurationError(message, "into the environment of spark-mode: pip install 'spark-mode[page]'")
+        names = " ".join(NEEDS)
+        raise ConfigurationError(message, f"with pipx: pipx inject spark-mode {names}; else: pip install {names}")
 
 
 def _files(cli_options: CliOptions) -> "LabFiles":

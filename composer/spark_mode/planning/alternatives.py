@@ -26,7 +26,8 @@ def alternatives(problem: PlanningProblem, fits: Callable[[Request, Observed], b
         return "--force admits it down to the floor, at the price of a freeze"
     if less := _to_leave_out(problem, excess):
         return less
-    return "nothing that may be stopped makes room for it: free memory outside the lab, or ask for less"
+    way = "plan less for it in rules.yaml" if excess else "free memory outside the lab"
+    return f"nothing that may be stopped makes room for it: {way}, or ask for less"
 
 
 def _to_leave_out(problem: PlanningProblem, excess: int) -> str | None:

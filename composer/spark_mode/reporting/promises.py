@@ -92,6 +92,7 @@ def _impossible_modes(project: Project, rules: Rules, capacity: int) -> Iterator
 
 
 def _left(reckoned: Budget, rules: Rules) -> str:
-    left = max(0, reckoned.remaining)
-    under = f", under the floor of {gb_text(rules.limits.floor)}" if left < rules.limits.floor else ""
-    return f"comes to {gb_text(reckoned.total)}: {gb_text(left)} remain{under}"
+    if reckoned.remaining < 0:
+        return f"comes to {gb_text(reckoned.total)}, more than the {gb_text(reckoned.capacity)} that there are"
+    under = f", under the floor of {gb_text(rules.limits.floor)}" if reckoned.remaining < rules.limits.floor else ""
+    return f"comes to {gb_text(reckoned.total)}: {gb_text(reckoned.remaining)} remain{under}"

@@ -168,8 +168,9 @@ def _make_it_one(folder: Path, environment: Mapping[str, str]) -> str:
     return "\n".join(
         (
             f"make it one: spark-mode init, or with lines such as these in {folder / RULES_NAME}:",
-            "      workloads: {SERVICE: {class: llm, footprint: 20GB}}",
-            "      modes: {MODE: {profiles: [PROFILE]}}",
+            "      workloads: {SERVICE: {class: llm, footprint: 20GB}, OTHER: {class: tuning, footprint: 20GB}}",
+            "      rules: [{exclusive: [llm, tuning]}]",
+            "      modes: {chat: {services: [SERVICE]}, tune: {services: [OTHER]}}",
             f"    or use another lab: spark-mode -C {other or 'DIR'} …",
         )
     )
