@@ -32,14 +32,22 @@ _FIELD = re.compile(r'name="(\w+)" value="([^"]*)"')
 class Page:
     """A page at which somebody looks, `read_only` or not; what it has done ends with a `code`, and `says` why."""
 
-    def __init__(self, on: SimulatedMachine, folder: Path, read_only: bool = False, code: int = 0, says: str = "no") -> None:
+    def __init__(
+        self,
+        on: SimulatedMachine,
+        folder: Path,
+        read_only: bool = False,
+        code: int = 0,
+        says: str = "no",
+        program: str = sys.executable,
+    ) -> None:
         self._done, self.opened = folder / "done.json", 0
 
         def session() -> SimulatedSession:
             self.opened += 1
             return SimulatedSession(on, folder)
 
-        command = (sys.executable, "-c", PROGRAM, str(self._done), str(code), says)
+        command = (program, "-c", PROGRAM, str(self._done), str(code), says)
         self.lab = PageLab(session, command, "/home/ann/lab")
         access, clock = Access(1000), PassingClock()
         app = guarded(routes(self.lab), access, peer=lambda _: 1000, now=clock.now)

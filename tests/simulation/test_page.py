@@ -260,6 +260,20 @@ def test_a_command_that_cannot_begin_says_why_on_the_first_page(tmp_path: Path) 
     assert "another switch is running: audio omni, by ann" in page.text(f"/{where.removeprefix('./')}")
 
 
+@pytest.mark.parametrize("digest", ["\x00", "", "--yes"])
+def test_a_form_that_has_seen_no_plan_reaches_no_command(digest: str, tmp_path: Path) -> None:
+    page = Page(machine(), tmp_path)
+    assert page.posts("/switch", {**page.form(TO_TRAINING), "expect": [digest]})[0] == 404
+    assert page.done is None
+
+
+def test_where_there_is_no_place_for_a_command_the_page_says_so_and_goes_on(tmp_path: Path) -> None:
+    page = Page(machine(), tmp_path, program=str(tmp_path / "gone"))
+    assert page.posts("/switch", page.form(TO_TRAINING))[0] == 503
+    assert page.posts("/release", page.form(TO_TRAINING))[0] == 503
+    assert page.heading()
+
+
 def test_a_form_does_what_its_address_says_and_nothing_else(tmp_path: Path) -> None:
     page = Page(machine(), tmp_path)
     assert page.posts("/restore", page.form(TO_TRAINING))[0] == 404

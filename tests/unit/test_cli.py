@@ -130,7 +130,7 @@ def test_the_lines_that_a_folder_is_shown_make_it_a_lab(tmp_path: Path) -> None:
         find_lab(Flags(), {"XDG_CONFIG_HOME": str(tmp_path)}, tmp_path)
     lines = str(refused.value.hint).splitlines()[1:-1]
     rules = read_rules("\n".join(line.strip() for line in lines), "rules.yaml", str)
-    assert (list(rules.workloads), list(rules.modes)) == (["SERVICE"], ["MODE"])
+    assert (list(rules.workloads), list(rules.modes)) == (["SERVICE", "OTHER"], ["chat", "tune"])
 
 
 def test_rules_that_are_named_make_the_compose_file_here_the_lab_and_not_that_of_another(tmp_path: Path) -> None:

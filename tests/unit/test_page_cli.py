@@ -4,13 +4,16 @@ import json
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from click.testing import CliRunner, Result
 
 from spark_mode.cli.context import CliOptions
 from spark_mode.cli.main import cli, code_of
+from spark_mode.page.places import Place, listen_at
 from tests.page_client import Running, request, running, sends
 
 
@@ -73,6 +76,21 @@ def test_by_sudo_there_is_no_page_that_nobody_finds_again(
 def test_a_link_to_no_page_says_how_to_have_one(capsys: pytest.CaptureFixture[str]) -> None:
     code, said = refused(capsys, "link")
     assert (code, "no page of yours runs here" in said, "spark-mode page install" in said) == (3, True, True)
+
+
+@pytest.mark.parametrize("answer", [b"[" * 4000, b"[1, 2]", b"{}", b"\xff"])
+def test_what_answers_in_the_place_of_a_page_and_is_none_is_none(answer: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+    with closing(listen_at(Place(1).for_links)) as listening:
+
+        def answers() -> None:
+            with listening.accept()[0] as asking:
+                asking.sendall(answer)
+
+        other = threading.Thread(target=answers)
+        other.start()
+        code, said = refused(capsys, "link", "--port", "1")
+        other.join()
+    assert (code, "no page of yours runs here" in said) == (3, True)
 
 
 def link(page: Running, *arguments: str) -> Result:

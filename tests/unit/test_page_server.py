@@ -20,7 +20,7 @@ from spark_mode.errors import ConfigurationError
 from spark_mode.page.access import Access
 from spark_mode.page.door import HEADERS, guarded
 from spark_mode.page.peer import uid_of
-from spark_mode.page.places import Place, listen, listen_at
+from spark_mode.page.places import Place, listen, listen_at, removed_at_the_end
 from spark_mode.page.serve import MOST, MOST_OF_OTHERS, Connection
 from tests.page_client import SECONDS, Answer, Running, running
 
@@ -252,6 +252,22 @@ def test_where_a_page_listens_no_other_one_does_and_what_is_no_socket_stays(page
         with pytest.raises(ConfigurationError, match="is not a socket"):
             listen_at(file)
         assert file.read_text() == "kept"
+
+
+def test_what_somebody_put_in_the_place_of_a_page_s_socket_stays_when_it_ends() -> None:
+    with tempfile.TemporaryDirectory(prefix="spark-mode-test-") as folder:
+        path = Path(folder) / "page"
+        with closing(listen_at(path)), removed_at_the_end(path):
+            path.rename(path.with_name("former"))
+            path.write_text("kept")
+        assert path.read_text() == "kept"
+
+
+def test_a_page_does_not_listen_where_another_user_could_in_its_place() -> None:
+    with tempfile.TemporaryDirectory(prefix="spark-mode-test-") as folder:
+        Path(folder).chmod(0o777)
+        with pytest.raises(ConfigurationError, match="belongs to others"):
+            listen(Place(0, Path(folder) / "page"))
 
 
 @pytest.mark.skipif(not SIX, reason="this machine has no ::1")

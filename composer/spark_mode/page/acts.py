@@ -7,10 +7,11 @@ import subprocess
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from tempfile import TemporaryFile
 from typing import Any
 
+from spark_mode.errors import SparkModeError
 from spark_mode.frozen import Frozen
 from spark_mode.page.page_lab import PageLab
 
@@ -38,15 +39,17 @@ class Act:
     def __init__(self, lab: PageLab, words: tuple[str, ...], environment: Mapping[str, str]) -> None:
         self._outcome: Outcome | None = None
         self.request = " ".join(one for one in words if not one.startswith("-"))
-        self._out, self._error = TemporaryFile(), TemporaryFile()  # noqa: SIM115 - they are read as long as this is kept
-        self._process = subprocess.Popen(
-            [*lab.command, *words],
-            stdin=subprocess.DEVNULL,
-            stdout=self._out,
-            stderr=self._error,
-            start_new_session=True,
-            env=dict(environment),
-        )
+        with ExitStack() as undone:  # where there is no place for one of them, for none
+            self._out, self._error = (undone.enter_context(TemporaryFile()) for _ in range(2))
+            self._process = subprocess.Popen(
+                [*lab.command, *words],
+                stdin=subprocess.DEVNULL,
+                stdout=self._out,
+                stderr=self._error,
+                start_new_session=True,
+                env=dict(environment),
+            )
+            undone.pop_all()
 
     @property
     def outcome(self) -> Outcome | None:
@@ -92,9 +95,15 @@ class Acts:
         self._acts: OrderedDict[str, Act] = OrderedDict()
 
     async def begin(self, words: tuple[str, ...]) -> tuple[str, Outcome | None]:
-        """Begin a command, and return its name here, with how it ended where that came before anything was done."""
+        """Begin a command, and return its name here, with how it ended where that came before anything was done.
+
+        Raises SparkModeError where there is no place for it, or for what it says.
+        """
         name = os.urandom(8).hex()
-        act = self._acts[name] = Act(self._lab, words, self._environment)
+        try:
+            act = self._acts[name] = Act(self._lab, words, self._environment)
+        except OSError as error:
+            raise SparkModeError(f"the command cannot begin: {error.strerror}") from None
         while len(self._acts) > KEPT:
             self._acts.popitem(last=False)
         until = time.monotonic() + SETTLE_SECONDS

@@ -70,6 +70,7 @@ def _ask(path: Path, read_only: bool) -> Link | None:
             asking.connect(str(path))
             asking.sendall(b"read-only\n" if read_only else b"link\n")
             with asking.makefile("rb") as answer:
-                return Link(*json.loads(answer.read(LARGEST)))
-        except (OSError, ValueError, TypeError):
+                link = Link(*json.loads(answer.read(LARGEST)))
+        except (OSError, ValueError, TypeError, RecursionError):  # it is no page that answers there
             return None
+    return link if all(isinstance(one, str) for one in link) else None

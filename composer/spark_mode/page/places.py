@@ -37,6 +37,7 @@ def known_places() -> list[Path]:
 def listen(place: Place) -> list[socket.socket]:
     """Listen at a place. Raises ConfigurationError where somebody does so already, or it may not be."""
     if place.path:
+        _require_own_folder(place.path)
         return [listen_at(place.path)]
     try:
         return _loopback(place.port)
@@ -61,6 +62,16 @@ def listen_at(path: Path) -> socket.socket:
     return listening
 
 
+def _require_own_folder(path: Path) -> None:
+    """Raise ConfigurationError where another user could put a socket of his own in the place of the page's."""
+    with suppress(FileNotFoundError):  # it is made, for its owner alone
+        folder = path.parent.stat()
+        is_shared = folder.st_mode & stat.S_IWOTH and not folder.st_mode & stat.S_ISVTX
+        if is_shared or folder.st_uid not in (0, os.geteuid()):
+            message = f"{path.parent} belongs to others, who could listen there in the page's place"
+            raise ConfigurationError(message, "name a path in a folder of your own: --socket PATH")
+
+
 def _bind(listening: socket.socket, path: Path) -> None:
     """Make the socket's file, which from its first moment on nobody else may open."""
     mask = os.umask(0o177)
@@ -72,13 +83,15 @@ def _bind(listening: socket.socket, path: Path) -> None:
 
 @contextmanager
 def removed_at_the_end(path: Path | None) -> Iterator[None]:
-    """Take a socket's file away when all is over."""
+    """Take a socket's file away when all is over, and nothing that somebody else has put in its place."""
+    made = path.lstat() if path else None
     try:
         yield
     finally:
-        if path:
+        if path and made:
             with suppress(OSError):
-                path.unlink()
+                if os.path.samestat(path.lstat(), made):
+                    path.unlink()
 
 
 def _make_way(path: Path) -> None:

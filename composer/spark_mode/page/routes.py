@@ -1,5 +1,6 @@
 """What the page shows, and where. No GET changes anything; what a POST asks for is done by the command."""
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from spark_mode.page.page_lab import PageLab
 from spark_mode.page.plans import ACTIONS, proposal
 from spark_mode.page.render import page
 from spark_mode.page.stream import told, values
+from spark_mode.planning.digest import FORM
 
 STATIC = Path(__file__).parent / "static"
 KINDS = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
@@ -86,17 +88,20 @@ class Pages:
             asked = AskedSwitch.of(form)
             if request.url.path.rpartition("/")[2] != ACTIONS[asked.verb]:
                 raise UsageFault("this form asks for something else than its address does", "begin at the first page")
-        except UsageFault as error:
+            name, outcome = await self._acts.begin((*asked.words, *_how(asked, form)))
+        except SparkModeError as error:
             return _mistake(request, self._lab, error)
-        name, outcome = await self._acts.begin((*asked.words, *_how(asked, form)))
         self._live.hint()
         if outcome is None or outcome.code == 0:
             return RedirectResponse("./", 303)
         refused = outcome.code == Refused.exit_code and asked.verb != "recover"
         return RedirectResponse(f"plan?{asked.query}&act={name}" if refused else f"./?{urlencode({'act': name})}", 303)
 
-    async def release(self, request: Request) -> Response:  # noqa: ARG002 - as every route
-        name, outcome = await self._acts.begin(("release", "--format", "json"))
+    async def release(self, request: Request) -> Response:
+        try:
+            name, outcome = await self._acts.begin(("release", "--format", "json"))
+        except SparkModeError as error:
+            return _mistake(request, self._lab, error)
         self._live.hint()
         return RedirectResponse("./" if outcome is None or outcome.code == 0 else f"./?{urlencode({'act': name})}", 303)
 
@@ -145,12 +150,15 @@ class Pages:
 
 def _how(asked: AskedSwitch, form: dict[str, list[str]]) -> tuple[str, ...]:
     """Return how a command carries out what was confirmed: that plan and no other, and a long run is stopped only if that was
-    ticked.
+    ticked. Raises UsageFault for a form that has seen no plan.
     """
     if asked.verb == "recover":
         return ("--format", "jsonl")
     agreed = "--yes" if form.get("agree") else "--no-input"
-    return ("--format", "jsonl", agreed, f"--expect={form.get('expect', [''])[0]}")
+    expect = form.get("expect", [""])[0]
+    if not re.fullmatch(FORM, expect):
+        raise UsageFault("this form has no plan that was shown", "begin at the first page")
+    return ("--format", "jsonl", agreed, f"--expect={expect}")
 
 
 def _mistake(request: Request, lab: PageLab, error: SparkModeError) -> Response:
