@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
+from spark_mode.errors import Interrupted, Refused
 from spark_mode.wall_time import now
 
-OUTCOMES = {4: "refused", 130: "interrupted"}
+OUTCOMES = {Refused.exit_code: "refused", Interrupted.exit_code: "interrupted"}
 
 
 def end_event(exit_code: int, data: Mapping[str, object], recorded: str | None = None) -> dict[str, object]:

@@ -13,12 +13,12 @@ from spark_mode.page.steps import Running, running
 from spark_mode.planning.mode import long_runs, violations
 from spark_mode.planning.observed import Hold, Memory, Observed
 from spark_mode.planning.pressure import memory_victims
-from spark_mode.planning.request import mode_requests
+from spark_mode.planning.request import requests_for_modes
 from spark_mode.reporting.history import Event, history
 from spark_mode.reporting.status import status
 from spark_mode.reporting.status_model import Status
 from spark_mode.session.session import Session
-from spark_mode.sharing.lock import NAME, is_switching, lock_holder, user_name
+from spark_mode.sharing.lock import holder_says, is_switching, user_name
 
 LAST = 10
 """How many requests of the history are shown at once."""
@@ -104,8 +104,7 @@ def look(lab: PageLab) -> Seen:
 
 def _without_engine(session: Session, lab: PageLab, fault: Fault) -> Look:
     """Return what is known of a lab all the same: its modes, which cannot be asked for, the memory, and who switches."""
-    there = (None, *session.project.profiles)
-    requests = [request for profile, request in mode_requests(session.rules) if profile in there]
+    requests = requests_for_modes(session.rules, session.project)
     return Look(
         lab=lab.folder,
         memory=session.machine.memory(),
@@ -160,12 +159,11 @@ def _look(session: Session, lab: PageLab) -> Look:
 
 def _running(session: Session) -> Running | None:
     """Return the switch that runs, with its steps where its journal can be read."""
-    locks = session.directories.locks
     try:
-        if not is_switching(locks):
-            return None
-        said = lock_holder(locks / NAME) or b""
+        said = holder_says(session.directories.locks)
     except SparkModeError:
+        return None
+    if said is None:
         return None
     try:
         session.reload_journal()
@@ -176,11 +174,8 @@ def _running(session: Session) -> Running | None:
 
 def _modes(session: Session, seen: Status) -> Iterator[ModeOffer]:
     costs = {one.request: one for one in seen.changes}
-    there = (None, *session.project.profiles)
-    for profile, request in mode_requests(session.rules):
+    for request in requests_for_modes(session.rules, session.project):
         text = str(request)
-        if profile not in there:
-            continue
         query = asked_for_mode(request, session).query
         cost = costs.get(text)
         if cost is None:

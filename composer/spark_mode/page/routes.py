@@ -88,22 +88,24 @@ class Pages:
             asked = AskedSwitch.of(form)
             if request.url.path.rpartition("/")[2] != ACTIONS[asked.verb]:
                 raise UsageFault("this form asks for something else than its address does", "begin at the first page")
-            name, outcome = await self._acts.begin((*asked.words, *_how(asked, form)))
+            return await self._begun((*asked.words, *_how(asked, form)), "" if asked.verb == "recover" else asked.query)
         except SparkModeError as error:
             return _mistake(request, self._lab, error)
-        self._live.hint()
-        if outcome is None or outcome.code == 0:
-            return RedirectResponse("./", 303)
-        refused = outcome.code == Refused.exit_code and asked.verb != "recover"
-        return RedirectResponse(f"plan?{asked.query}&act={name}" if refused else f"./?{urlencode({'act': name})}", 303)
 
     async def release(self, request: Request) -> Response:
         try:
-            name, outcome = await self._acts.begin(("release", "--format", "json"))
+            return await self._begun(("release", "--format", "json"))
         except SparkModeError as error:
             return _mistake(request, self._lab, error)
+
+    async def _begun(self, words: tuple[str, ...], plan: str = "") -> Response:
+        """Begin a command, and lead to where it can be followed: the first page, or the `plan` that was refused."""
+        name, outcome = await self._acts.begin(words)
         self._live.hint()
-        return RedirectResponse("./" if outcome is None or outcome.code == 0 else f"./?{urlencode({'act': name})}", 303)
+        if outcome is None or outcome.code == 0:
+            return RedirectResponse("./", 303)
+        where = f"plan?{plan}&" if plan and outcome.code == Refused.exit_code else "./?"
+        return RedirectResponse(f"{where}{urlencode({'act': name})}", 303)
 
     async def budget(self, request: Request) -> Response:
         names, mistake = request.query_params.getlist("name"), None

@@ -6,7 +6,7 @@ from typing import Literal
 from spark_mode.frozen import Frozen
 from spark_mode.journal.journal import UnfinishedSwitch
 from spark_mode.planning.plan import Start, Step, Stop
-from spark_mode.planning.step_words import doing, rows_said
+from spark_mode.planning.step_words import rows_said
 
 Mark = Literal["done", "running", "to come", "failed"]
 
@@ -39,11 +39,6 @@ class Running(Frozen):
     steps: tuple[StepRow, ...] = ()
     back: bool = False
 
-    @property
-    def at(self) -> int:
-        """The number of the step that runs, 0 where none does."""
-        return next((one.number for one in self.steps if one.mark == "running"), 0)
-
 
 def holder_of(said: bytes) -> Holder:
     """Return what the holder of the lock wrote into its file."""
@@ -71,15 +66,6 @@ def step_rows(unfinished: UnfinishedSwitch) -> tuple[StepRow, ...]:
     behind = [step for step in begun if step not in planned]
     back = [_row(row, "running" if step in now else "done", 0) for row, step in zip(rows_said(behind), behind, strict=True)]
     return (*of_plan, *back)
-
-
-def at_said(unfinished: UnfinishedSwitch) -> str:
-    """Return the step that goes on, and which of how many it is: `step 3 of 7, stop chatterbox`."""
-    if not unfinished.steps:
-        return "the beginning"
-    last, planned = unfinished.steps[-1], unfinished.began.steps
-    where = f"step {planned.index(last) + 1} of {len(planned)}, " if last in planned and not unfinished.back else ""
-    return f"{where}{doing(last)}"
 
 
 def _row(row: tuple[str, str, str, str], mark: Mark, number: int | None = None) -> StepRow:

@@ -178,3 +178,8 @@ def mode_requests(rules: Rules) -> Iterator[tuple[str | None, ModeRequest]]:
     for name, mode in rules.modes.items():
         for profile in mode.choices:
             yield profile, ModeRequest(mode=name, profile=profile if mode_text(rules, name, profile) != name else None)
+
+
+def requests_for_modes(rules: Rules, project: Project) -> list[ModeRequest]:
+    """Return the request for each mode in each of those of its profiles that the Compose files have."""
+    return [request for profile, request in mode_requests(rules) if profile in (None, *project.profiles)]

@@ -17,7 +17,7 @@ from spark_mode.planning.mode import long_runs, mode_services, violations
 from spark_mode.planning.observed import Observed, running_workload
 from spark_mode.planning.orphans import orphans
 from spark_mode.planning.pressure import frees
-from spark_mode.planning.request import Request, mode_requests
+from spark_mode.planning.request import Request, requests_for_modes
 from spark_mode.reporting.gpu_load import gpu_load
 from spark_mode.reporting.history import history
 from spark_mode.reporting.status_model import ModeChange, ModelStatus, ServiceStatus, Status
@@ -228,8 +228,7 @@ def notes(services: tuple[ServiceStatus, ...], utilisation: int | None, long: Se
 
 
 def _changes(session: Session, observed: Observed, mode: str) -> list[ModeChange]:
-    there = (None, *session.project.profiles)
-    requests = (request for profile, request in mode_requests(session.rules) if profile in there)
+    requests = requests_for_modes(session.rules, session.project)
     return [_change(one, session, observed) for one in requests if str(one) != mode]
 
 

@@ -134,11 +134,17 @@ def is_acting(locks: Path, clock: Clock) -> bool:
 
 def who_switches(locks: Path) -> str | None:
     """Return who holds the lock, and does what; None when nobody does. Raises ConfigurationError."""
+    said = holder_says(locks)
+    return None if said is None else _holder(said)
+
+
+def holder_says(locks: Path) -> bytes | None:
+    """Return what whoever holds the lock has written of himself; None when nobody holds it. Raises ConfigurationError."""
     path = locks / NAME
     said = lock_holder(path)
     if said is None and lock_holder(locks, os.O_DIRECTORY) is None:
         return None
-    return _holder(said or _said(path))
+    return said or _said(path)
 
 
 def lock_holder(path: Path, flags: int = os.O_NOFOLLOW) -> bytes | None:
