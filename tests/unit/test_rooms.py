@@ -23,8 +23,9 @@ BELOW = {
     "switching": {"session", "journal", "sharing", "engine", "planning", "lab"},
     "reporting": {"session", "journal", "sharing", "engine", "planning", "init", "lab"},
     "enforcement": {"reporting", "switching", "session", "journal", "sharing", "engine", "planning", "lab"},
+    "fleet": {"lab"},
     "page": {"enforcement", "reporting", "switching", "session", "journal", "sharing", "planning", "init", "lab"},
-    "cli": {"page", "enforcement", "reporting", "switching", "session", "journal", "sharing", "planning", "init", "lab"},
+    "cli": {"fleet", "page", "enforcement", "reporting", "switching", "session", "journal", "sharing", "planning", "init", "lab"},
 }
 """What each room may know, besides itself and what lies outside of all rooms."""
 WEB = {"starlette", "uvicorn", "jinja2", "h11"}

@@ -57,6 +57,9 @@ class Events(Lines):
             steps=steps_as_json(plan.steps),
         )
 
+    def admitted(self) -> None:
+        self._event("admitted")
+
     def started(self, number: int, step: Step) -> None:
         self._begun[number] = step, self._clock()
         self._event("started", step=number, action=step.action, subject=step.subject, cause=step.cause)

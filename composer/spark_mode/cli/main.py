@@ -19,6 +19,7 @@ from spark_mode.cli.best_effort_stream import BestEffortStream
 from spark_mode.cli.context import FORMATS, TYPED_IN, VARIABLE, CliOptions
 from spark_mode.cli.docker_plugin import own_arguments
 from spark_mode.cli.end_event import end_event
+from spark_mode.cli.naming_nodes import asks_nodes
 from spark_mode.errors import SparkModeError, UsageFault
 from spark_mode.lab.verbs import GROUPS, VERBS
 from spark_mode.readable import readable
@@ -36,6 +37,8 @@ EXAMPLES = {
     "help headroom": "What a word of the output means",
 }
 
+AGENT = "agent"
+"""A verb that no help shows: `-H` has it called on other machines."""
 NO_MODES_HERE = "none here: `spark-mode init` writes a first rules.yaml, `spark-mode init --example` unpacks a lab to try"
 
 
@@ -63,7 +66,7 @@ class Verbs(click.Group):
         return [*_modes(ctx), *VERBS]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name in VERBS:
+        if cmd_name in (*VERBS, AGENT):
             command: click.Command = getattr(import_module(f"spark_mode.cli.{cmd_name}"), cmd_name)
             return command
         modes = _modes(ctx)
@@ -139,6 +142,7 @@ def _go_to(ctx: click.Context, param: click.Parameter, value: str | None) -> str
 @click.option("-p", "--project-name", metavar="NAME", help="Compose's project name.")
 @click.option("--env-file", "env_files", multiple=True, is_eager=True, metavar="FILE", help="An environment file for Compose.")
 @click.option("--rules", is_eager=True, metavar="FILE", help="The rules file; else rules.yaml near the Compose file.")
+@click.option("-H", "--on", metavar="NODES", expose_value=False, help="Ask several machines, over ssh; see -H all --help.")
 @click.option("--format", "format", type=click.Choice(FORMATS), default="table", help="How to print results.")
 @click.option("--quiet", is_flag=True, help="No progress; only results, warnings and errors.")
 @click.version_option(__version__, prog_name="spark-mode")
@@ -173,7 +177,12 @@ def code_of(arguments: list[str], name: str, cli_options: CliOptions) -> int:
     """Run the command and return its exit code; every expected error is a message here, never a traceback."""
     try:
         _require_text(arguments)
-        cli.main(arguments, prog_name=name, standalone_mode=False, obj=cli_options)
+        command: click.Command = cli
+        if asks_nodes(arguments):
+            from spark_mode.cli.on_nodes import on_nodes
+
+            command = on_nodes
+        command.main(arguments, prog_name=name, standalone_mode=False, obj=cli_options)
     except SparkModeError as error:
         _say(cli_options, error.message, error.hint, error.exit_code)
         return error.exit_code

@@ -13,6 +13,7 @@ from spark_mode.cli.verb import Verb
     cls=Verb, examples={"restore": "What ran before the last switch", "restore --dry-run": "What that is; changes nothing"}
 )
 @switch_options(*STARTS)
+@click.option("--undo", hidden=True, help="Only if the switch with this id is still the last one.")
 @click.pass_obj
 def restore(cli_options: CliOptions, /, **options: Any) -> None:
     """Go back to what ran before the last switch."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from spark_mode.lab.project import Project
     from spark_mode.planning.request import Request
     from spark_mode.session.session import Session
+    from spark_mode.switching.awaited_word import AwaitedWord
     from spark_mode.switching.report import Report, SwitchOptions
 
 WITHOUT_END = -1.0
@@ -32,6 +33,16 @@ def _digest(ctx: click.Context, param: click.Parameter, value: str | None) -> st
     if value is not None and not re.fullmatch(FORM, value):
         raise click.BadParameter("this is no digest of a plan; spark-mode plan … --format json has it", ctx, param)
     return value
+
+
+def _admission(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, float] | None:
+    """Return a request's id and how many seconds it waits for its word. Raises BadParameter."""
+    if value is None:
+        return None
+    name, _, seconds = value.partition(":")
+    if not seconds.isdecimal():
+        raise click.BadParameter("ID:SECONDS; spark-mode -H has it", ctx, param)
+    return name, float(seconds)
 
 
 wait_option = click.option(
@@ -59,6 +70,7 @@ _OPTIONS = {
         callback=_digest,
         help="Only if the plan still has this digest, which `plan --format json` shows.",
     ),
+    "--admit": click.option("--admit", callback=_admission, hidden=True),
     "--with": click.option("--with", "extra", multiple=True, metavar="NAME", help="Also this workload or model."),
     "--hold": click.option("--hold", is_flag=True, help="Have no other switch stop it, until it ends or is released."),
     "--timeout": click.option(
@@ -76,7 +88,7 @@ _OPTIONS = {
 _EVERY = ("--dry-run", "--yes", "--no-input", "--wait", "--expect")
 ADDS = ("--with", "--hold")
 """Options of a switch to which something can be added, and which can be held."""
-STARTS = ("--timeout", "--no-restore", "--force", "--drop-caches")
+STARTS = ("--admit", "--timeout", "--no-restore", "--force", "--drop-caches")
 """Options of a switch that starts services, and has a way back."""
 
 
@@ -108,7 +120,7 @@ def carry_out(cli_options: CliOptions, session: "Session", request: "Request", o
     may_be_interrupted()
     with watcher:
         watcher.names(cli_options.lab)
-        report = Transaction(session, switch_options_of(options), watcher, confirm).switch(request)
+        report = Transaction(session, switch_options_of(options), watcher, confirm, _word(options, session)).switch(request)
         if options.get("then"):
             report = _then_restore(session, watcher, report)
     show_report(cli_options, report, session.project)
@@ -125,8 +137,21 @@ def switch_options_of(options: dict[str, Any]) -> "SwitchOptions":
         no_input=options["no_input"],
         hold=options.get("hold", False),
         then=bool(options.get("then")),
+        only_after=options.get("undo"),
+        why="another machine of the same request did not" if options.get("undo") else None,
         expect=options["expect"],
     )
+
+
+def _word(options: dict[str, Any], session: "Session") -> "AwaitedWord | None":
+    """Return what a switch waits for with its plan: the word of whoever asks several machines at once; None for any other."""
+    if not options.get("admit"):
+        return None
+    from spark_mode.sharing.kept_requests import KeptRequest
+    from spark_mode.switching.awaited_word import AwaitedWord
+
+    name, seconds = options["admit"]
+    return AwaitedWord(KeptRequest(name), seconds, session.clock)
 
 
 def may_be_interrupted() -> None:
@@ -152,7 +177,7 @@ def show_report(cli_options: CliOptions, report: "Report", project: "Project") -
     from spark_mode.cli.ending import addresses, summary
     from spark_mode.planning.plan import steps_as_json
 
-    data = report.model_dump(include={"request", "outcome", "mode", "seconds", "note", "warnings"})
+    data = report.model_dump(include={"request", "outcome", "mode", "seconds", "note", "warnings", "switch"})
     data |= {"warnings": list(report.warnings), "steps": steps_as_json(report.steps)}
     if cli_options.format == "jsonl":
         data = end_event(0, data)

@@ -261,6 +261,7 @@ class Plan(Frozen):
             "budget": self.budget.as_json(),
             "refusal": self.refusal.model_dump(exclude_none=True, exclude={"memory"}) if self.refusal else None,
             "nothing_to_do": self.nothing_to_do,
+            "long_runs": [{"name": one.name, "since": one.since} for one in self.stops_training],
         } | ({"projects": self.projects} if self.projects else {})
 
 

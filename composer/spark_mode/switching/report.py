@@ -11,7 +11,7 @@ class SwitchOptions(Frozen):
 
     `hold` protects what then runs from other switches. `then` has what ran before come back when training has ended.
     `only_after` is the switch that must be the last one still: this one follows it by itself, and nobody is asked.
-    `expect` is the digest of the plan that was agreed to: no other one is carried out.
+    `why` is what the history says of it. `expect` is the digest of the plan that was agreed to: no other one is carried out.
     """
 
     wait_seconds: float | None = 0.0
@@ -21,6 +21,7 @@ class SwitchOptions(Frozen):
     hold: bool = False
     then: bool = False
     only_after: str | None = None
+    why: str | None = None
     expect: str | None = None
 
 
@@ -28,7 +29,7 @@ class Report(Frozen):
     """How a switch that succeeded ended; a failed one is an error. `mode` is judged by what is active, in seconds.
 
     `note` says what there is to say beside the mode: why nothing was done, or what a recovery did. `target` are the services
-    that were asked for, with all that they need, `kept` those that run on beside them.
+    that were asked for, with all that they need, `kept` those that run on beside them. `switch` is the id of what was done.
     """
 
     request: str
@@ -40,6 +41,7 @@ class Report(Frozen):
     warnings: tuple[str, ...] = ()
     target: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
+    switch: str | None = None
 
 
 class Confirm(Protocol):

@@ -7,6 +7,7 @@ from spark_mode.errors import ConfigurationError, Interrupted, NeedsAttention, R
 from spark_mode.journal.journal import UnfinishedSwitch
 from spark_mode.journal.state import after, before_of
 from spark_mode.journal.understanding import require_understood
+from spark_mode.planning.digest import digest_of, what_changed
 from spark_mode.planning.observed import Observed
 from spark_mode.planning.plan import Plan
 from spark_mode.planning.replacing import meant_by, replaced_by
@@ -19,6 +20,7 @@ from spark_mode.switching.admitted import admitted
 from spark_mode.switching.aftermath import QUIET_SECONDS
 from spark_mode.switching.agreement import ROUNDS, Agreement, Unasked, refused_unasked
 from spark_mode.switching.attempt import Attempt
+from spark_mode.switching.awaited_word import AwaitedWord
 from spark_mode.switching.brake import Brake
 from spark_mode.switching.holding import comes_back, goes_on, keep_in_force, require_known_before, restore_after
 from spark_mode.switching.net import net
@@ -33,8 +35,15 @@ from spark_mode.switching.watcher import Watcher
 class Transaction:
     """One switch, or one recovery, of a lab. Each raises the error, with its exit code, of whatever prevented it."""
 
-    def __init__(self, session: Session, options: SwitchOptions, watcher: Watcher, confirm: Confirm | None) -> None:
-        self._session, self._options, self._watcher = session, options, watcher
+    def __init__(
+        self,
+        session: Session,
+        options: SwitchOptions,
+        watcher: Watcher,
+        confirm: Confirm | None,
+        word: AwaitedWord | None = None,
+    ) -> None:
+        self._session, self._options, self._watcher, self._word = session, options, watcher, word
         self._attempt = Attempt(session, watcher)
         self._agreement = Agreement(options, confirm, self._attempt.enforced)
         self._replaced: tuple[str, ...] = ()
@@ -180,11 +189,29 @@ class Transaction:
         self._bring_back_first(request, lock)
         request = self._as_of_now(request)
         self._require_last()
+        plan, before = self._admit(request)
+        if self._word:
+            plan, before = self._at_the_word(self._word, request, plan, lock)
+        return self._carry_out(request, plan, before) if plan.steps else self._unchanged(request, plan, before)
+
+    def _admit(self, request: Request) -> tuple[Plan, Observed]:
+        """Return the plan that is agreed to, and what was seen for it. Raises what refuses it."""
+        session = self._session
         before = self._one_side(meant_by(request, session.project, session.rules))
         plan = admitted(session, request, before)
         self._agreement.require(plan)
         self._watcher.planned(plan)
-        return self._carry_out(request, plan, before) if plan.steps else self._unchanged(request, plan, before)
+        return plan, before
+
+    def _at_the_word(self, word: AwaitedWord, request: Request, plan: Plan, lock: Lock) -> tuple[Plan, Observed]:
+        """Return the same plan once the word has come, with what is seen by then. Raises Refused where it is another one."""
+        self._watcher.admitted()
+        word.require_go(lock)
+        before = self._session.observe()
+        again = admitted(self._session, request, before)
+        if changed := what_changed(digest_of(plan), again):
+            raise Refused(f"the plan is another one by now: {changed}; nothing was touched", "ask again: spark-mode -H NODES …")
+        return again, before
 
     def _require_as_shown(self, request: Request) -> None:
         """See, before anything is done, that the plan which was agreed to by its digest is all that would be. Raises Refused."""
@@ -311,12 +338,15 @@ class Transaction:
             warnings=(*plan.warnings, *self._attempt.warnings),
             target=plan.target,
             kept=plan.keep or (),
+            switch=self._attempt.switch,
         )
 
     def _why(self) -> str | None:
         """Return what the history says of a switch that is part of another one, or has another one follow."""
         if self._options.then:
             return "and then restore"
+        if self._options.why:
+            return self._options.why
         return "by itself, as a training or a command has ended" if self._options.only_after else None
 
     def _require_last(self) -> None:

@@ -16,6 +16,9 @@ class Watcher:
     def planned(self, plan: Plan) -> None:
         """The plan under the lock, before its first step."""
 
+    def admitted(self) -> None:
+        """The plan stands, under the lock, and waits for the word of whoever asks several machines at once."""
+
     def started(self, number: int, step: Step) -> None:
         """A step begins."""
 

@@ -1,0 +1,258 @@
+"""`spark-mode -H NODES VERB …`: the same command on several machines, each of which decides for itself.
+
+It knows no lab: which modes there are is known there.
+"""
+
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import click
+
+from spark_mode.cli.anywhere import takes_value, to_the_front
+from spark_mode.cli.best_effort_stream import BestEffortStream
+from spark_mode.cli.context import FORMATS, CliOptions
+from spark_mode.cli.naming_nodes import LONG_OPTION, OPTION
+from spark_mode.cli.progress import ask
+from spark_mode.cli.show_fleet import Row, answers_text, row_of, rows_text, switch_text
+from spark_mode.errors import EngineUnavailable, Interrupted, Refused, SparkModeError, UsageFault
+from spark_mode.fleet.nodes import Node, chosen, fleet_file, read_fleet
+from spark_mode.fleet.requesting import Asked, End
+from spark_mode.fleet.ssh import Answer, Door, Ssh
+from spark_mode.fleet.together import at_once, exit_code, switch
+from spark_mode.lab.verbs import VERBS
+from spark_mode.planning.plan import StoppedTraining
+from spark_mode.planning.step_words import ACTIONS, SUBJECTS
+from spark_mode.readable import readable
+
+LOOKS = ("status", "plan", "budget", "matrix", "map", "history", "check", "version", "rules", "calibrate", "help")
+SWITCHES = ("to", "up", "stop", "restore")
+ACTS = ("recover", "release")
+"""Verbs that are the same on several machines: what looks, what switches all of them or none, and what acts on each by itself."""
+LOOK_SECONDS, ACT_SECONDS = 120.0, 3600.0
+WITHOUT_END = -1.0
+_REFUSED = {"--then": "it stays until a run has ended: ask the machine itself", "--expect": "each machine has a plan of its own"}
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "help_option_names": ["-h", "--help"]})
+@click.option(OPTION, LONG_OPTION, "nodes", required=True, metavar="NODES", help="Machines, groups of them, or all; with commas.")
+@click.option("--any", "anywhere", is_flag=True, help="A switch of the one machine where the least has to be stopped for it.")
+@click.option("--dry-run", is_flag=True, help="Show each machine's plan and change nothing.")
+@click.option("-y", "--yes", is_flag=True, help="Agree to stopping a long run, such as a training.")
+@click.option("--no-input", is_flag=True, help="Ask nothing, and refuse what would be asked about.")
+@click.option(
+    "--wait",
+    type=float,
+    is_flag=False,
+    flag_value=WITHOUT_END,
+    default=0.0,
+    metavar="[SECONDS]",
+    help="Wait for another switch to end; --wait=SECONDS at most so long.",
+)
+@click.option("--format", type=click.Choice(FORMATS[:2]), default="table", help="How to print results.")
+@click.option("--quiet", is_flag=True, help="No progress; only results, warnings and errors.")
+@click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND [ARGS]…")
+@click.pass_obj
+def on_nodes(cli_options: CliOptions, /, nodes: str, words: tuple[str, ...], **options: Any) -> None:
+    """Have several machines do a command, over your own ssh, each by its own rules and in its own lab.
+
+    A switch is done by all of them or by none: first each one takes its lock and makes its plan, then all carry it out. What
+    looks is shown machine by machine; one that does not answer is unknown, never idle.
+
+    Which machines there are, and groups of them, may be written down: spark-mode fleet init.
+    """
+    cli_options.take({"format": options["format"], "quiet": options["quiet"]})
+    door = Ssh()
+    try:
+        OnNodes(cli_options, door, chosen(nodes, read_fleet(fleet_file(os.environ))), options).do(words)
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted; what was begun on the machines goes on there", "see it: spark-mode -H … status") from None
+    finally:
+        door.leave()
+
+
+class OnNodes:
+    """One command on some machines."""
+
+    def __init__(self, cli_options: CliOptions, door: Door, nodes: Sequence[Node], options: Mapping[str, Any]) -> None:
+        self._cli_options, self._door, self._nodes, self._options = cli_options, door, tuple(nodes), options
+        self._out = BestEffortStream(sys.stderr)
+
+    def do(self, words: Sequence[str]) -> None:
+        """Do it. The exit code is 0 only where every machine has answered so."""
+        lab, verb, rest = _parts(words)
+        if wrong := next((one for one in rest if one.partition("=")[0] in _REFUSED), None):
+            raise UsageFault(f"{wrong} is nothing for several machines", _REFUSED[wrong.partition("=")[0]])
+        if verb in ACTS:
+            self._each((*lab, verb, *rest), ACT_SECONDS)
+        elif verb == "status":
+            self._status((*lab, verb, *rest))
+        elif verb in LOOKS:
+            self._each((*lab, verb, *rest), LOOK_SECONDS)
+        elif verb in VERBS and verb not in SWITCHES:
+            hint = f"ask it there: ssh -t {self._nodes[0].address} spark-mode {verb}"
+            raise UsageFault(f"{verb} is for one machine at a time", hint)
+        elif self._options["dry_run"]:
+            self._each((*lab, "plan", verb, *rest), LOOK_SECONDS)
+        else:
+            self._switch(lab, verb, rest)
+
+    def _status(self, words: Sequence[str]) -> None:
+        answers = self._answers((*words, "--format", "json"), LOOK_SECONDS)
+        found = {node.name: _data(one) for node, one in answers.items()}
+        rows: list[Row] = [row_of(node.name, found[node.name], _why_not(one)) for node, one in answers.items()]
+        self._cli_options.exit_code = _worst(answers.values())
+        self._cli_options.say(_as_json(answers), lambda: rows_text(rows))
+
+    def _each(self, words: Sequence[str], seconds: float) -> None:
+        is_json = self._cli_options.is_json
+        answers = self._answers((*words, *(("--format", "json") if is_json else ())), seconds)
+        self._cli_options.exit_code = _worst(answers.values())
+        said = {node.name: (one.out, _why_not(one)) for node, one in answers.items()}
+        self._cli_options.say(_as_json(answers) if is_json else {}, lambda: answers_text(said))
+
+    def _answers(self, words: Sequence[str], seconds: float) -> dict[Node, Answer]:
+        """Ask all of them at once."""
+        answers = at_once(self._nodes, lambda node: self._door.ask(node, words, seconds))
+        return dict(zip(self._nodes, answers, strict=True))
+
+    def _switch(self, lab: Sequence[str], verb: str, rest: Sequence[str]) -> None:
+        plans = self._plans(lab, verb, rest)
+        if self._options["anywhere"]:
+            plans = dict(sorted(plans.items(), key=lambda one: cost(one[1]))[:1])
+        self._agree(plans, verb)
+        nodes = [one for one in self._nodes if one.name in plans]
+        words = (*lab, verb, *rest)
+        digests = {name: str(one["digest"]) for name, one in plans.items()}
+        wait = None if self._options["wait"] == WITHOUT_END else max(0.0, self._options["wait"])
+
+        def make() -> Asked:
+            return Asked(self._door, os.urandom(8).hex(), verb, words, time.monotonic, time.sleep, self._tell)
+
+        if verb == "stop":
+            ends = _stop(make(), nodes, digests)
+        else:
+            ends = switch(make, nodes, digests, lab, wait, time.monotonic, time.sleep)
+        self._cli_options.exit_code = exit_code(ends, nodes)
+        request = " ".join((verb, *(one for one in rest if not one.startswith("-"))))
+        data = {"request": request, "nodes": {one.node: one.model_dump(exclude={"node"}) for one in ends}}
+        self._cli_options.say(data, lambda: switch_text(request, ends, [one.name for one in nodes]))
+
+    def _plans(self, lab: Sequence[str], verb: str, rest: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Return each machine's plan. Raises what refuses it on some; with --any those alone count that have one."""
+        answers = self._answers((*lab, "plan", verb, *rest, "--format", "json"), LOOK_SECONDS)
+        plans = {node.name: one for node, answer in answers.items() if answer.code == 0 and (one := _data(answer))}
+        refused = {node.name: answer for node, answer in answers.items() if node.name not in plans}
+        if refused and not (self._options["anywhere"] and plans):
+            said = "\n".join(f"{name}: {_why_not(one)}" for name, one in refused.items())
+            error = SparkModeError(f"{said}\nNothing was touched on any machine.", "see each plan: add --dry-run")
+            error.exit_code = _worst(refused.values())
+            raise error
+        return plans
+
+    def _agree(self, plans: Mapping[str, Mapping[str, Any]], verb: str) -> None:
+        """Ask the one question, for all machines at once, before anything is locked. Raises Refused."""
+        long_runs = [
+            StoppedTraining(name=f"{run['name']} on {name}", service=run["name"], since=run["since"])
+            for name, plan in plans.items()
+            for run in plan.get("long_runs", ())
+        ]
+        if not long_runs or self._options["yes"]:
+            return
+        names = ", ".join(one.name for one in long_runs)
+        terminal = self._out.isatty() and BestEffortStream(sys.stdin).isatty()
+        if self._options["no_input"] or (not terminal and verb == "up"):
+            raise Refused(f"this would stop {names}, which runs", "add --yes to agree to that")
+        if terminal and not ask(tuple(long_runs)):
+            raise Refused(f"you said no, so {names} goes on; nothing was touched")
+
+    def _tell(self, node: str, event: Mapping[str, Any]) -> None:
+        """Show what happens on a machine."""
+        action, subject = str(event.get("action", "")), str(event.get("subject", ""))
+        said = {
+            "started": f"{ACTIONS.get(action, action)} {SUBJECTS.get(action, subject)}",
+            "failed": str(event.get("reason", "")).partition("\n")[0],
+            "warned": str(event.get("message", "")),
+            "rolling-back": f"goes back: {str(event.get('reason', '')).partition(chr(10))[0]}",
+        }.get(str(event.get("event")), "")
+        if said and (not self._cli_options.quiet or event.get("event") == "warned"):
+            self._out.write(f"{node}: {readable(said)}\n")
+            self._out.flush()
+
+
+def cost(plan: Mapping[str, Any]) -> tuple[int, int, int, float]:
+    """Return what a switch costs by its plan: the long runs that it stops, what else, its steps, and the memory that is left."""
+    budget = plan.get("budget") or {}
+    stops = len(plan.get("preemptions") or ())
+    return len(plan.get("long_runs") or ()), stops, len(plan.get("steps") or ()), -float(budget.get("remaining_gb") or 0)
+
+
+def _stop(asked: Asked, nodes: Sequence[Node], digests: Mapping[str, str]) -> tuple[End, ...]:
+    """Have all of them stop at once: what is stopped is safe, whatever becomes of the others."""
+
+    def stop(node: Node) -> End:
+        begun = asked.begin(node, 1.0, digests.get(node.name))
+        return asked.go(node) if begun.state == "admitted" else begun
+
+    return tuple(at_once(nodes, stop))
+
+
+def _parts(words: Sequence[str]) -> tuple[tuple[str, ...], str, tuple[str, ...]]:
+    """Return the options that name the lab there, the verb, and what follows it. Raises UsageFault where there is no verb."""
+    from spark_mode.cli.main import cli
+
+    options = takes_value(cli)
+    left, lab = to_the_front(words, options), list[str]()
+    while left and left[0].startswith("-") and left[0] != "--":
+        lab.append(left.pop(0))
+        if options.get(lab[-1]) and left:
+            lab.append(left.pop(0))
+    if not left or left[0] == "--":
+        raise UsageFault("-H needs a command for the machines", "such as: spark-mode -H all status")
+    return tuple(lab), left[0], tuple(left[1:])
+
+
+def _json(answer: Answer) -> Any:
+    """Return the JSON that a machine printed, None where it is none; what a login prints before it is none of ours."""
+    begins = re.search(r"^[\[{]", answer.out, re.MULTILINE)
+    with suppress(ValueError):
+        return json.loads(answer.out[begins.start() :]) if begins else None
+    return None
+
+
+def _data(answer: Answer) -> dict[str, Any] | None:
+    """Return what a machine has answered; None where that is no answer, or an error."""
+    found = _json(answer)
+    return found if isinstance(found, dict) and "error" not in found else None
+
+
+def _as_json(answers: Mapping[Node, Answer]) -> dict[str, Any]:
+    """Return what each machine has answered by its name; where it did not, the error."""
+    codes = {node: EngineUnavailable.exit_code if one.code is None else one.code for node, one in answers.items()}
+    return {
+        node.name: found
+        if (found := _json(one)) is not None
+        else {"error": {"message": _why_not(one), "hint": None, "exit_code": codes[node]}}
+        for node, one in answers.items()
+    }
+
+
+def _why_not(answer: Answer) -> str:
+    """Return why a machine has not done what was asked; nothing where it has."""
+    if answer.code == 0:
+        return ""
+    if answer.code is None:
+        return f"unknown: {(answer.errors or 'the connection is lost').splitlines()[-1]}"
+    said = answer.errors[answer.errors.rfind("spark-mode: ") :].removeprefix("spark-mode: ").strip()
+    return said or f"it exited with {answer.code}"
+
+
+def _worst(answers: Collection[Answer]) -> int:
+    """Return 6 where a machine is unknown, else the highest exit code."""
+    codes = [one.code for one in answers]
+    return EngineUnavailable.exit_code if None in codes else max((int(one or 0) for one in codes), default=0)

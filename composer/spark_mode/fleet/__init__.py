@@ -1,0 +1,1 @@
+"""Several machines, each of which keeps its own rule: here they are only asked, over ssh."""

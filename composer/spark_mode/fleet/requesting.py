@@ -1,0 +1,152 @@
+"""One request on one machine, in the words of `spark-mode agent`: begun, let go on, dropped, brought back.
+
+What is lost on the way is asked for again: the same id is the same request there.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Literal
+
+from spark_mode.fleet.nodes import Node
+from spark_mode.fleet.ssh import ABSENT, Answer, Door
+from spark_mode.frozen import Frozen
+
+BEGIN_SECONDS, DROP_SECONDS = 75.0, 40.0
+"""How long a machine may take for an answer that is to come soon: longer than its own deadlines."""
+LOST_SECONDS = 30.0
+"""How long a machine that was lost is asked again before its state counts as unknown."""
+AGAIN_SECONDS = 1.0
+LONGEST_SILENCE = 26.0
+"""A connection that took longer to be lost than ssh takes to give one up was there at first."""
+Tell = Callable[[str, Mapping[str, Any]], None]
+"""Is told what happens: the name of the machine, and the event there."""
+Now = Callable[[], float]
+Sleep = Callable[[float], None]
+
+
+class End(Frozen):
+    """How a request stands on a machine.
+
+    `admitted`: it has the lock and its plan, and waits for its word. `ended`: it is over, with this exit code and outcome.
+    `lost`: what has become of it is not known.
+    """
+
+    node: str
+    state: Literal["admitted", "ended", "lost"]
+    code: int = 0
+    outcome: str = ""
+    mode: str = ""
+    message: str = ""
+    hint: str | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the machine has confirmed that what was asked for is so."""
+        return self.state == "ended" and self.code == 0 and self.outcome in ("applied", "unchanged", "recovered")
+
+
+class Asked:
+    """A request with its id, on whatever machines it is asked of."""
+
+    def __init__(self, door: Door, name: str, verb: str, words: Sequence[str], now: Now, sleep: Sleep, tell: Tell) -> None:
+        self._door, self.name, self._verb, self._words = door, name, verb, tuple(words)
+        self._now, self._sleep, self._tell = now, sleep, tell
+
+    def begin(self, node: Node, lease: float, digest: str | None) -> End:
+        """Have a machine take its lock and make its plan, which must be the one with this digest. Changes nothing yet."""
+        expected = (f"--expect={digest}",) if digest else ()
+        words = ("begin", f"--lease={lease:g}", f"--verb={self._verb}", self.name, *before_names(self._words, expected))
+        return self._end(node, self._door.ask(node, ("agent", "--protocol=1", *words), BEGIN_SECONDS), BEGIN_SECONDS)
+
+    def go(self, node: Node) -> End:
+        """Let it go on, and follow it to its end."""
+        return self._again(node, ("go", self.name), None)
+
+    def drop(self, node: Node) -> End:
+        """Have it let go of its lock, with nothing done."""
+        return self._end(node, self._door.ask(node, ("agent", "drop", self.name), DROP_SECONDS), DROP_SECONDS)
+
+    def back(self, node: Node, lab: Sequence[str]) -> End:
+        """Have what ran before come back; `lab` are the options that name the lab there."""
+        return self._again(node, ("back", self.name, "--", *lab), None)
+
+    def _again(self, node: Node, words: Sequence[str], seconds: float | None) -> End:
+        """Ask, and where the connection is lost ask again, until a machine has been silent for too long."""
+
+        def told(line: str) -> None:
+            if said := _object(line).get("told"):
+                self._tell(node.name, said)
+
+        lost = None
+        while True:
+            asked = self._now()
+            answer = self._door.ask(node, ("agent", *words), seconds, told)
+            end = self._end(node, answer, LOST_SECONDS)
+            if end.state != "lost" or answer.code is not None:
+                return end
+            was_there = answer.out or self._now() - asked > LONGEST_SILENCE
+            lost = self._now() if lost is None or was_there else lost
+            if self._now() - lost >= LOST_SECONDS:
+                return end
+            self._sleep(AGAIN_SECONDS)
+
+    def _end(self, node: Node, answer: Answer, seconds: float) -> End:
+        """Return how a request stands by what a machine has answered."""
+        said = _said(answer.out)
+        if said is None:
+            return _unanswered(node, answer)
+        ended = said.get("ended")
+        if isinstance(ended, dict):
+            error = ended.get("error") or {}
+            return End(
+                node=node.name,
+                state="ended",
+                code=int(ended.get("exit_code", 1)),
+                outcome=str(ended.get("outcome", "failed")),
+                mode=str(ended.get("mode") or ""),
+                message=str(error.get("message") or ended.get("note") or ""),
+                hint=error.get("hint"),
+            )
+        if said.get("state") == "told":
+            return End(node=node.name, state="admitted")
+        if said.get("state") == "unknown":
+            return End(node=node.name, state="ended", code=1, outcome="refused", message="it knows nothing of this request")
+        message = f"it is not ready within {seconds:g} s" if said.get("state") == "late" else "its command was killed there"
+        return End(node=node.name, state="lost", message=str(said.get("words") or message))
+
+
+def _unanswered(node: Node, answer: Answer) -> End:
+    """Return what a machine's silence means, or an answer that is none of `agent`."""
+    if answer.code is None:
+        return End(node=node.name, state="lost", message=(answer.errors or "the connection is lost").splitlines()[-1])
+    if answer.code == ABSENT:
+        message = f"there is no {node.command} on the PATH of ssh's commands there"
+        hint = f"see: ssh {node.address} command -v spark-mode; or name it in fleet.yaml: {node.name}: {{command: PATH}}"
+        return End(node=node.name, state="ended", code=3, outcome="refused", message=message, hint=hint)
+    told = answer.errors[answer.errors.rfind("spark-mode: ") :].removeprefix("spark-mode: ").strip()
+    message, _, hint = told.partition("\n  → ")
+    if 'command "agent"' in message:
+        message, hint = "its spark-mode is too old to be asked for this", "have the same version on all machines"
+    return End(
+        node=node.name, state="ended", code=answer.code or 1, outcome="refused", message=message or "no answer", hint=hint or None
+    )
+
+
+def _said(out: str) -> dict[str, Any] | None:
+    """Return the answer of `agent`; what a login prints beside it is none of ours."""
+    return next((one for line in reversed(out.splitlines()) if "agent" in (one := _object(line))), None)
+
+
+def _object(line: str) -> dict[str, Any]:
+    with suppress(ValueError):
+        found = json.loads(line)
+        if isinstance(found, dict):
+            return found
+    return {}
+
+
+def before_names(words: Sequence[str], options: Sequence[str]) -> tuple[str, ...]:
+    """Return words with more options: what follows `--` is no option."""
+    end = list(words).index("--") if "--" in words else len(words)
+    return (*words[:end], *options, *words[end:])

@@ -1,0 +1,122 @@
+"""The door to another machine: one command there, over the user's own ssh, with its configuration, keys and connections.
+
+No password is ever asked for. Whether a command that was cut off was carried out there is not known here.
+"""
+
+import shlex
+import subprocess
+import threading
+from collections.abc import Callable, Sequence
+from signal import SIGKILL
+from typing import IO, NamedTuple, Protocol
+
+from spark_mode.errors import ConfigurationError
+from spark_mode.fleet.nodes import Node
+
+OPTIONS = (
+    *("-o", "BatchMode=yes"),
+    *("-o", "ConnectTimeout=10"),
+    *("-o", "ServerAliveInterval=5"),
+    *("-o", "ServerAliveCountMax=3"),
+)
+"""What a machine that is off, or hangs, is given: 10 seconds to connect, and 15 of silence."""
+LOST, ABSENT = 255, 127
+"""What ssh exits with where the connection failed, and a shell where there is no such program."""
+LARGEST = 1 << 24
+"""Characters of an answer that are kept."""
+Told = Callable[[str], None]
+
+
+class Answer(NamedTuple):
+    """What a machine answered: the exit code, None where the connection was lost; what it printed, and wrote as errors."""
+
+    code: int | None
+    out: str = ""
+    errors: str = ""
+
+
+class Door(Protocol):
+    """Asks machines."""
+
+    def ask(self, node: Node, words: Sequence[str], seconds: float | None = None, told: Told | None = None) -> Answer:
+        """Have spark-mode called there with these words, and wait so many seconds at most for its end, or without end.
+
+        `told` is given each line of its output as it comes. Raises ConfigurationError where there is no ssh.
+        """
+
+
+class Ssh:
+    """Asks over ssh. Ctrl-C is this process's alone: what was begun there goes on."""
+
+    def __init__(self) -> None:
+        self._open: set[subprocess.Popen[str]] = set()
+
+    def ask(self, node: Node, words: Sequence[str], seconds: float | None = None, told: Told | None = None) -> Answer:
+        """Have spark-mode called there; see `Door`."""
+        line = f"{node.command} {shlex.join(words)}"  # a ~ at its beginning is for the shell there
+        try:
+            ssh = subprocess.Popen(
+                ["ssh", *OPTIONS, "--", node.address, line],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+                start_new_session=True,
+            )
+        except FileNotFoundError:
+            raise ConfigurationError("there is no ssh here", "install it: the package openssh-client") from None
+        self._open.add(ssh)
+        late = threading.Event()
+        timer = threading.Timer(seconds or 0.0, _end, (ssh, late))
+        timer.daemon = True
+        errors = _Reading(ssh.stderr, None)
+        if seconds is not None:
+            timer.start()
+        with ssh:
+            out = _read(ssh.stdout, told)
+            ssh.wait()
+        timer.cancel()
+        self._open.discard(ssh)
+        if late.is_set():
+            return Answer(None, out, f"no answer within {seconds:g} s")
+        return Answer(None if ssh.returncode in (LOST, -SIGKILL) else ssh.returncode, out, errors.text())
+
+    def leave(self) -> None:
+        """Cut all connections: what was begun goes on."""
+        for one in tuple(self._open):
+            one.kill()
+
+
+def _end(ssh: "subprocess.Popen[str]", late: threading.Event) -> None:
+    late.set()
+    ssh.kill()
+
+
+class _Reading(threading.Thread):
+    """Reads what ssh writes as errors beside its output: neither holds up the other."""
+
+    def __init__(self, stream: IO[str] | None, told: Told | None) -> None:
+        super().__init__(daemon=True)
+        self._stream, self._told, self._text = stream, told, ""
+        self.start()
+
+    def run(self) -> None:
+        self._text = _read(self._stream, self._told)
+
+    def text(self) -> str:
+        """Return it, once it has ended."""
+        self.join()
+        return self._text.strip()
+
+
+def _read(stream: IO[str] | None, told: Told | None) -> str:
+    """Return what comes, as much as is bounded, and tell of each line of it."""
+    found, size = list[str](), 0
+    for line in stream or ():
+        size += len(line)
+        if size <= LARGEST:
+            found.append(line)
+            if told:
+                told(line)
+    return "".join(found)

@@ -1,0 +1,106 @@
+"""A switch of several machines: all of them, or none. Each keeps its own rule, whatever is asked of it here.
+
+First every machine takes its own lock and makes its plan, one after the other in the order of their names, and nothing is done;
+one that refuses, or does not answer, has all let go. Then all carry it out at once. Where one of them does not, those that did go
+back.
+
+Nobody waits for a machine while another one is held: two who ask crossing sets at once cannot wait for each other.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from spark_mode.errors import EngineUnavailable, LockBusy, NeedsAttention, SwitchFailed
+from spark_mode.fleet.nodes import Node
+from spark_mode.fleet.requesting import Asked, End, Now, Sleep
+
+LEASE_SECONDS, LEASE_OF_EACH = 30.0, 3.0
+"""How long a machine waits for its word, and how much longer for each of the others."""
+PAUSE_SECONDS = 1.0
+MOST_AT_ONCE = 32
+DROPPED, WENT_BACK, STAYS = "dropped", "went back", "stays"
+"""Outcomes on a machine that are not its own: it let go, it went back, or it should have and did not."""
+T = TypeVar("T")
+Report = tuple[End, ...]
+
+
+def at_once(nodes: Sequence[Node], ask: Callable[[Node], T]) -> list[T]:
+    """Ask machines side by side, and return their answers in the same order. Ctrl-C leaves at once, and them at it."""
+    pool = ThreadPoolExecutor(min(MOST_AT_ONCE, max(1, len(nodes))))
+    try:
+        return list(pool.map(ask, nodes))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def switch(
+    make: Callable[[], Asked],
+    nodes: Sequence[Node],
+    digests: Mapping[str, str],
+    lab: Sequence[str],
+    wait_seconds: float | None,
+    now: Now,
+    sleep: Sleep,
+) -> Report:
+    """Have all machines switch, or none, and return how it ended on each that was asked.
+
+    `make` makes a request with a new id; `digests` are the plans that were agreed to; `lab` are the options that name the lab. A
+    machine that is busy is asked again for so many seconds, None without end, and no other one is held meanwhile.
+    """
+    until = None if wait_seconds is None else now() + wait_seconds
+    while True:
+        asked = make()
+        ends = _admit(asked, nodes, digests)
+        if ends[-1].state == "admitted":
+            break
+        if ends[-1].code != LockBusy.exit_code or (until is not None and now() >= until):
+            return ends
+        sleep(PAUSE_SECONDS)
+    ends = tuple(at_once(nodes, asked.go))
+    return ends if all(one.is_done for one in ends) else _back(asked, nodes, ends, lab)
+
+
+def _admit(asked: Asked, nodes: Sequence[Node], digests: Mapping[str, str]) -> Report:
+    """Have every machine take its lock and make its plan, until one does not: then all let go, and that one is the last."""
+    lease, ends = LEASE_SECONDS + LEASE_OF_EACH * len(nodes), list[End]()
+    all_admitted = False
+    try:
+        for node in nodes:
+            ends.append(asked.begin(node, lease, digests.get(node.name)))
+            if ends[-1].state != "admitted":
+                break
+        all_admitted = ends[-1].state == "admitted"
+    finally:  # after Ctrl-C, too: whoever waits for a word need not wait for the end of the lease
+        if not all_admitted:
+            at_once(nodes[: len(ends) + 1], asked.drop)
+    if all_admitted:
+        return tuple(ends)
+    return (*(one.model_copy(update={"state": "ended", "outcome": DROPPED}) for one in ends[:-1]), ends[-1])
+
+
+def _back(asked: Asked, nodes: Sequence[Node], ends: Report, lab: Sequence[str]) -> Report:
+    """Have the machines go back that did what the others did not."""
+    by_name = {one.name: one for one in nodes}
+    changed = [by_name[one.node] for one in ends if one.outcome == "applied"]
+    backs = {one.node: one for one in at_once(changed, lambda node: asked.back(node, lab))}
+    return tuple(_after(one, backs.get(one.node)) for one in ends)
+
+
+def _after(end: End, back: End | None) -> End:
+    if back is None:
+        return end
+    if back.is_done:
+        said = {"code": SwitchFailed.exit_code, "outcome": WENT_BACK, "message": "what ran before runs again"}
+        return back.model_copy(update=said)
+    said = {"code": NeedsAttention.exit_code, "outcome": STAYS, "message": f"it switched, and did not go back: {back.message}"}
+    return back.model_copy(update=said)
+
+
+def exit_code(ends: Report, nodes: Sequence[Node]) -> int:
+    """Return 0 only where all machines have confirmed, 6 where one is not known, else the highest of what they exited with."""
+    if len(ends) == len(nodes) and all(one.is_done for one in ends):
+        return 0
+    if any(one.state == "lost" for one in ends):
+        return EngineUnavailable.exit_code
+    return max(one.code for one in ends) or SwitchFailed.exit_code
