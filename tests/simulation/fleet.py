@@ -1,4 +1,4 @@
-"""Machines that are asked as over ssh, with connections that are lost: before a command arrives, after it was done, or for good."""
+"""Machines that are asked as over ssh, with connections that are lost: before a command arrives, after it, or for good."""
 
 import itertools
 import json
@@ -75,11 +75,16 @@ class SimulatedNode:
             self.held_by = None
 
 
+def never(*asked: object) -> Fault | None:
+    """No connection is lost."""
+    return None
+
+
 class SimulatedFleet:
     """A door to machines. `faults` are told the machine, the verb of `agent` and how often it was asked that of it before."""
 
     def __init__(self, nodes: dict[str, SimulatedNode], faults: Callable[[str, str, int], Fault | None] | None = None) -> None:
-        self.nodes, self._faults = nodes, faults or (lambda node, verb, count: None)
+        self.nodes, self._faults = nodes, faults or never
         self.time, self.asked = 0.0, list[tuple[str, str]]()
         self.ids = itertools.count()
         self._turn = threading.Condition()

@@ -1,6 +1,7 @@
-"""A switch of several machines is done by all of them or by none, whatever is lost on the way; and what is not known is said so."""
+"""A switch of several machines is done by all of them or by none, whatever is lost on the way; what is unknown is said."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -20,11 +21,15 @@ def fleet(faults: Callable[[str, str, int], Fault | None] | None = None) -> Simu
     return SimulatedFleet({name: SimulatedNode() for name in NAMES}, faults)
 
 
+def untold(node: str, event: Mapping[str, Any]) -> None:
+    """Nobody looks."""
+
+
 def ask(on: SimulatedFleet, wait: float | None = 0.0, nodes: list[Node] = NODES) -> tuple[int, dict[str, End]]:
     """Ask for training on machines; return the exit code and how it ended on each."""
 
     def make() -> Asked:
-        return Asked(on, f"{next(on.ids):016x}", "training", ("training",), on.now, on.sleep, lambda node, event: None)
+        return Asked(on, f"{next(on.ids):016x}", "training", ("training",), on.now, on.sleep, untold)
 
     ends = switch(make, nodes, {one.name: "d" for one in nodes}, (), wait, on.now, on.sleep)
     return exit_code(ends, nodes), {one.node: one for one in ends}
@@ -75,7 +80,7 @@ def test_one_that_refuses_has_all_let_go_and_nothing_is_started(name: str) -> No
 @pytest.mark.parametrize("fault", ["before", "after"])
 @pytest.mark.parametrize("name", NAMES)
 def test_one_that_is_lost_before_the_word_has_all_let_go_and_its_lease_ends(name: str, fault: Fault) -> None:
-    on = fleet(lambda at, verb, count: fault if at == name else None)
+    on = fleet(lambda *asked: fault if asked[0] == name else None)
     code, ends = ask(on)
     assert (code, ends[name].state) == (6, "lost")
     assert all(one.held_by is None for other, one in on.nodes.items() if other != name)
@@ -133,7 +138,7 @@ def test_one_that_has_nothing_to_do_is_confirmed_and_is_not_brought_back() -> No
 def test_a_busy_one_is_asked_again_and_nobody_waits_while_another_one_is_held() -> None:
     on = fleet()
     on.nodes["n2"].busy_until = 5.0
-    seen = []
+    seen: list[str | None] = []
     sleep = on.sleep
 
     def watched(seconds: float) -> None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, StringConstraints, ValidationError
 
@@ -74,11 +74,16 @@ def read_fleet(path: Path) -> Fleet:
     try:
         fleet = Fleet.model_validate(data)
     except ValidationError as error:
-        mistakes = [f"{path}: {'/'.join(map(str, one['loc']))}: {in_our_words(one)}" for one in error.errors()]
-        raise ConfigurationError("\n".join(mistakes), to_correct(str(path))) from None
+        raise ConfigurationError("\n".join(f"{path}: {_said(one)}" for one in error.errors()), to_correct(str(path))) from None
     if wrong := [*_wrong(fleet)]:
         raise ConfigurationError("\n".join(f"{path}: {one}" for one in wrong), to_correct(str(path)))
     return fleet
+
+
+def _said(mistake: Any) -> str:
+    where = [str(one) for one in mistake["loc"] if one != "[key]"]
+    known = f'unknown key "{where[-1]}"' if mistake["type"] == "extra_forbidden" else in_our_words(mistake)
+    return f"{'/'.join(where)}: {known}"
 
 
 def _wrong(fleet: Fleet) -> list[str]:

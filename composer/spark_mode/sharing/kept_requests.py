@@ -36,6 +36,7 @@ class KeptRequest:
         if not re.fullmatch(FORM, name):
             raise UsageFault(f'"{name[:40]}" is no id of a request', "spark-mode -H makes one for each")
         self.name = name
+        self._process: subprocess.Popen[bytes] | None = None
         self.path = (requests or own_directory() / "requests") / name
 
     @property
@@ -59,7 +60,7 @@ class KeptRequest:
             return False
         try:
             with (self.path / "events").open("ab") as out, (self.path / "errors").open("ab") as errors:
-                subprocess.Popen(
+                self._process = subprocess.Popen(
                     command,
                     stdin=subprocess.DEVNULL,
                     stdout=out,
@@ -108,6 +109,8 @@ class KeptRequest:
                 return True
             finally:
                 os.close(lock)
+        if self._process:
+            self._process.wait()  # it is just ending: whoever has begun it takes note of that
         return False
 
     def say(self, word: str) -> str:

@@ -3,6 +3,8 @@
 The lock is lent: where no word comes in time, because whoever asked is gone, it is let go.
 """
 
+from collections.abc import Callable
+
 from spark_mode.engine.doors import Clock
 from spark_mode.errors import ConfigurationError, Refused
 from spark_mode.sharing.kept_requests import EXPIRED, GO, KeptRequest
@@ -18,9 +20,10 @@ class AwaitedWord:
     def __init__(self, request: KeptRequest, seconds: float, clock: Clock) -> None:
         self._request, self._seconds, self._clock = request, seconds, clock
 
-    def require_go(self, lock: Lock) -> None:
-        """Return when it may go on. Raises Refused when it may not, or no word comes: nothing was touched then."""
+    def require_go(self, lock: Lock, waits: Callable[[], None]) -> None:
+        """Return when it may go on; `waits` is called once it can be told. Raises Refused when it may not, or no word comes."""
         with lock.waiting("waiting for the word of who asks several machines at once"):
+            waits()
             word = self._await()
         if word != GO:
             why = _WHY.get(word, "another machine of the same request cannot switch").format(seconds=self._seconds)

@@ -205,8 +205,7 @@ class Transaction:
 
     def _at_the_word(self, word: AwaitedWord, request: Request, plan: Plan, lock: Lock) -> tuple[Plan, Observed]:
         """Return the same plan once the word has come, with what is seen by then. Raises Refused where it is another one."""
-        self._watcher.admitted()
-        word.require_go(lock)
+        word.require_go(lock, self._watcher.admitted)
         before = self._session.observe()
         again = admitted(self._session, request, before)
         if changed := what_changed(digest_of(plan), again):

@@ -1,0 +1,120 @@
+"""A switch that waits for its word holds the lock, has changed nothing, and does what was planned or nothing at all."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from spark_mode.errors import LockBusy, Refused
+from spark_mode.planning.request import ModeRequest, Request
+from spark_mode.sharing.kept_requests import DROP, EXPIRED, GO, KeptRequest
+from spark_mode.switching.awaited_word import AwaitedWord
+from spark_mode.switching.report import Report, SwitchOptions
+from spark_mode.switching.transaction import Transaction
+from tests.nobody import Nobody
+from tests.simulation.lab import SimulatedSession, ask, machine
+from tests.simulation.machine import SimulatedMachine
+
+ID = "0123456789abcdef"
+TRAINING, OMNI = ModeRequest(mode="training"), ModeRequest(mode="audio", profile="omni")
+LEASE = 30.0
+
+
+class AtTheWord(Nobody):
+    """Does something once the plan stands and the word is waited for."""
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        self._act = act
+
+    def admitted(self) -> None:
+        self._act()
+
+
+def request_in(folder: Path) -> KeptRequest:
+    (folder / "requests" / ID).mkdir(parents=True, exist_ok=True)
+    return KeptRequest(ID, folder / "requests")
+
+
+def waits(one: SimulatedMachine, folder: Path, act: Callable[[], object], request: Request = TRAINING) -> Report:
+    """Ask for a switch that waits for its word; something is done while it does."""
+    session = SimulatedSession(one, folder)
+    word = AwaitedWord(request_in(folder), LEASE, session.clock)
+    return Transaction(session, SwitchOptions(yes=True), AtTheWord(act), None, word).switch(request)
+
+
+@pytest.fixture
+def one(tmp_path: Path) -> SimulatedMachine:
+    made = machine()
+    ask(made, tmp_path, OMNI)
+    return made
+
+
+def test_at_its_word_it_is_carried_out(tmp_path: Path, one: SimulatedMachine) -> None:
+    report = waits(one, tmp_path, lambda: request_in(tmp_path).say(GO))
+    assert (report.outcome, report.mode) == ("applied", "training")
+    assert report.switch
+
+
+@pytest.mark.parametrize("word", [DROP, EXPIRED])
+def test_at_any_other_word_nothing_is_touched(tmp_path: Path, one: SimulatedMachine, word: str) -> None:
+    before, acts = one.running(), len(one.acts)
+    with pytest.raises(Refused, match="nothing was touched"):
+        waits(one, tmp_path, lambda: request_in(tmp_path).say(word))
+    assert (one.running(), one.acts[acts:]) == (before, [])
+
+
+def test_without_a_word_the_lease_ends_and_whoever_comes_later_is_too_late(tmp_path: Path, one: SimulatedMachine) -> None:
+    before, began = one.running(), one.time
+    with pytest.raises(Refused, match="no word came within 30 s; nothing was touched"):
+        waits(one, tmp_path, lambda: None)
+    assert LEASE <= one.time - began < LEASE + 1
+    assert request_in(tmp_path).say(GO) == EXPIRED
+    assert one.running() == before
+    assert ask(one, tmp_path, TRAINING).mode == "training"
+
+
+def test_nobody_else_switches_while_it_waits(tmp_path: Path, one: SimulatedMachine) -> None:
+    def other() -> None:
+        with pytest.raises(LockBusy, match="waiting for the word"):
+            ask(one, tmp_path, ModeRequest(mode="audio", profile="xtts"))
+        request_in(tmp_path).say(GO)
+
+    assert waits(one, tmp_path, other).outcome == "applied"
+
+
+def test_what_others_started_meanwhile_refuses_it_and_nothing_is_touched(tmp_path: Path, one: SimulatedMachine) -> None:
+    acts = list(one.acts)
+
+    def other() -> None:
+        one.put("whisper", "running")
+        acts[:] = one.acts
+        request_in(tmp_path).say(GO)
+
+    with pytest.raises(Refused, match="the plan is another one by now"):
+        waits(one, tmp_path, other)
+    assert one.acts == acts
+
+
+def test_a_switch_with_nothing_to_do_waits_as_well(tmp_path: Path, one: SimulatedMachine) -> None:
+    assert waits(one, tmp_path, lambda: request_in(tmp_path).say(GO), OMNI).outcome == "unchanged"
+    with pytest.raises(Refused):
+        (request_in(tmp_path).path / "word").unlink()
+        waits(one, tmp_path, lambda: request_in(tmp_path).say(DROP), OMNI)
+
+
+def test_what_undoes_a_switch_is_done_only_while_that_is_the_last_one(tmp_path: Path, one: SimulatedMachine) -> None:
+    def undo(switch: str | None) -> Report:
+        session = SimulatedSession(one, tmp_path)
+        options = SwitchOptions(yes=True, only_after=switch, why="another machine of the same request did not")
+        return Transaction(session, options, Nobody(), None).switch(session.restore_request())
+
+    first = ask(one, tmp_path, TRAINING)
+    assert undo(first.switch).mode == "audio omni"
+    assert (
+        "another machine of the same request did not"
+        in SimulatedSession(one, tmp_path).journal_state.events[-1].model_dump_json()
+    )
+    second = ask(one, tmp_path, TRAINING)
+    ask(one, tmp_path, ModeRequest(mode="audio", profile="xtts"))
+    with pytest.raises(Refused, match="another switch came after it"):
+        undo(second.switch)

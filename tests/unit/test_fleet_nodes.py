@@ -1,0 +1,116 @@
+"""Which machines are meant by -H, and what a fleet.yaml may say."""
+
+from pathlib import Path
+
+import pytest
+
+from spark_mode.errors import ConfigurationError, UsageFault
+from spark_mode.fleet.nodes import Fleet, chosen, fleet_file, read_fleet
+
+TEXT = """
+nodes:
+  spark1:
+  spark2: {ssh: ann@10.0.0.2}
+  spark3: {command: ~/.local/bin/spark-mode}
+  desk:
+groups:
+  models: [spark1, spark2]
+"""
+
+
+def fleet(folder: Path, text: str = TEXT) -> Fleet:
+    path = folder / "fleet.yaml"
+    path.write_text(text)
+    return read_fleet(path)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "meant"),
+    [
+        ("spark1", "spark1"),
+        ("spark2,spark1", "spark1 spark2"),
+        (" spark2 , spark1 ", "spark1 spark2"),
+        ("spark1,spark1", "spark1"),
+        ("models", "spark1 spark2"),
+        ("models,desk", "desk spark1 spark2"),
+        ("all", "desk spark1 spark2 spark3"),
+        ("all,!spark2", "desk spark1 spark3"),
+        ("!spark2,all", "desk spark1 spark3"),
+        ("all,!models", "desk spark3"),
+        ("spark*", "spark1 spark2 spark3"),
+        ("spark[12]", "spark1 spark2"),
+        ("spark*,!spark?", None),
+        ("elsewhere", "elsewhere"),
+        ("ann@elsewhere,spark1", "ann@elsewhere spark1"),
+        ("nobody*", None),
+        ("-oProxyCommand=x", None),
+        ("spark1;reboot", None),
+        ("", None),
+        (",", None),
+    ],
+)
+def test_patterns_choose_machines_in_the_order_of_their_names(tmp_path: Path, patterns: str, meant: str | None) -> None:
+    known = fleet(tmp_path)
+    if meant is None:
+        with pytest.raises(UsageFault):
+            chosen(patterns, known)
+    else:
+        assert [one.name for one in chosen(patterns, known)] == meant.split()
+
+
+def test_a_node_has_what_ssh_is_given_and_the_program_there(tmp_path: Path) -> None:
+    one, two, three = chosen("spark*", fleet(tmp_path))
+    assert (one.address, two.address, three.command) == ("spark1", "ann@10.0.0.2", "~/.local/bin/spark-mode")
+
+
+def test_one_machine_under_two_names_is_refused_because_it_would_wait_for_itself(tmp_path: Path) -> None:
+    with pytest.raises(UsageFault, match="are one machine"):
+        chosen("ann@10.0.0.2,spark2", fleet(tmp_path))
+
+
+def test_without_a_file_names_go_to_ssh_as_they_are_and_all_is_a_mistake(tmp_path: Path) -> None:
+    nothing = read_fleet(tmp_path / "absent.yaml")
+    assert [one.address for one in chosen("b,a", nothing)] == ["a", "b"]
+    with pytest.raises(UsageFault) as wrong:
+        chosen("all", nothing)
+    assert "spark-mode fleet init" in str(wrong.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("nodes: {a: {user: ann}}", "nodes/a/user: unknown key"),
+        ("nodes: {'-oX': }", "nodes/-oX"),
+        ("nodes: {a: {ssh: '-oX'}}", "nodes/a/ssh"),
+        ("nodes: {a: {command: 'x; reboot'}}", "nodes/a/command"),
+        ("nodes: {a: }\ngroups: {g: [b]}", 'groups/g: no node "b"'),
+        ("nodes: {spark: }\ngroups: {g: [sprak]}", 'did you mean "spark"?'),
+        ("nodes: {a: }\ngroups: {all: [a]}", '"all" means every node already'),
+        ("nodes: {a: }\ngroups: {a: [a]}", "groups/a: is a node, too"),
+        ("hosts: {a: }", "hosts: unknown key"),
+        ("- a", "fleet.yaml"),
+        ("nodes: &x {a: }", "anchors"),
+        ("nodes: [a]", "nodes"),
+        ("nodes: {a: }\nnodes: {b: }", "there twice"),
+    ],
+)
+def test_a_mistake_is_named_with_its_place(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(ConfigurationError) as wrong:
+        fleet(tmp_path, text)
+    assert said in wrong.value.message
+    assert "fleet.yaml" in wrong.value.message
+
+
+def test_a_file_that_is_no_text_or_no_file_is_a_mistake(tmp_path: Path) -> None:
+    (tmp_path / "fleet.yaml").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigurationError, match="it is not text"):
+        read_fleet(tmp_path / "fleet.yaml")
+
+
+def test_an_empty_file_names_no_machine(tmp_path: Path) -> None:
+    assert fleet(tmp_path, "").nodes == {}
+
+
+def test_the_file_is_the_users_own_or_the_one_that_is_named(tmp_path: Path) -> None:
+    assert fleet_file({"SPARK_MODE_FLEET": "/x/fleet.yaml"}) == Path("/x/fleet.yaml")
+    assert fleet_file({"XDG_CONFIG_HOME": str(tmp_path)}) == tmp_path / "spark-mode" / "fleet.yaml"

@@ -1,0 +1,143 @@
+"""The door to another machine, with a program in the place of ssh: what it is given, and what becomes of its answers."""
+
+import shlex
+import threading
+from pathlib import Path
+
+import pytest
+
+from spark_mode.errors import ConfigurationError
+from spark_mode.fleet.nodes import Node
+from spark_mode.fleet.requesting import Asked
+from spark_mode.fleet.ssh import LARGEST, Ssh
+
+NODE = Node(name="spark1", ssh="ann@spark1")
+
+
+@pytest.fixture
+def ssh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return where the program is that stands in for ssh."""
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    return tmp_path / "ssh"
+
+
+def acts(ssh: Path, text: str) -> None:
+    ssh.write_text(f"#!/bin/sh\n{text}\n")
+    ssh.chmod(0o755)
+
+
+def unawaited(*seconds: float) -> None:
+    """Nothing is waited for."""
+
+
+def untold(*event: object) -> None:
+    """Nobody looks."""
+
+
+def asked() -> Asked:
+    return Asked(Ssh(), "0" * 16, "training", ("training", "--", "x"), lambda: 0.0, unawaited, untold)
+
+
+def test_ssh_is_given_the_users_address_and_one_line_in_which_every_word_stays_one(ssh: Path) -> None:
+    acts(ssh, 'printf "%s\\n" "$@"')
+    given = Ssh().ask(NODE, ["up", "a b", "$(reboot)", "'"]).out.splitlines()
+    assert given[:2] == ["-o", "BatchMode=yes"]
+    assert given[given.index("--") + 1] == "ann@spark1"
+    assert shlex.split(given[-1]) == ["spark-mode", "up", "a b", "$(reboot)", "'"]
+
+
+def test_no_password_is_ever_asked_for_and_nothing_is_read(ssh: Path) -> None:
+    acts(ssh, "cat; echo end")
+    assert Ssh().ask(NODE, ["status"]).out == "end\n"
+
+
+def test_a_lost_connection_has_no_exit_code(ssh: Path) -> None:
+    acts(ssh, "echo 'Connection closed by remote host' >&2; exit 255")
+    answer = Ssh().ask(NODE, ["status"])
+    assert (answer.code, answer.errors) == (None, "Connection closed by remote host")
+
+
+def test_a_machine_that_does_not_answer_in_time_is_lost(ssh: Path) -> None:
+    acts(ssh, "exec sleep 60")
+    answer = Ssh().ask(NODE, ["status"], seconds=0.2)
+    assert (answer.code, answer.errors) == (None, "no answer within 0.2 s")
+
+
+def test_much_of_both_outputs_holds_nothing_up_and_is_bounded(ssh: Path) -> None:
+    acts(ssh, "yes 0123456789012345678901234567890123456789 | head -c 30000000 | tee /dev/stderr")
+    answer = Ssh().ask(NODE, ["status"])
+    assert answer.code == 0
+    assert len(answer.out) <= LARGEST
+    assert len(answer.errors) <= LARGEST
+
+
+def test_each_line_is_told_as_it_comes(ssh: Path, tmp_path: Path) -> None:
+    acts(ssh, f"echo one; while [ ! -e {tmp_path}/go ]; do sleep 0.01; done; echo two")
+    told: list[str] = []
+
+    def tell(line: str) -> None:
+        told.append(line)
+        (tmp_path / "go").touch()
+
+    assert Ssh().ask(NODE, ["status"], told=tell).out == "one\ntwo\n"
+    assert told == ["one\n", "two\n"]
+
+
+def test_whoever_leaves_cuts_the_connections(ssh: Path) -> None:
+    acts(ssh, "echo begun; exec sleep 60")
+    door, begun = Ssh(), threading.Event()
+    answers: list[int | None] = []
+    asking = threading.Thread(target=lambda: answers.append(door.ask(NODE, ["x"], told=lambda *line: begun.set()).code))
+    asking.start()
+    assert begun.wait(10)
+    door.leave()
+    asking.join(10)
+    assert answers == [None]
+
+
+def test_without_ssh_it_is_said_what_to_install(ssh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(ssh.parent))
+    with pytest.raises(ConfigurationError, match="there is no ssh here"):
+        Ssh().ask(NODE, ["status"])
+
+
+def test_what_a_login_prints_beside_the_answer_is_passed_over(ssh: Path) -> None:
+    acts(ssh, """echo 'Welcome {to} Ubuntu'; echo '{"x": 1}'; echo '{"agent": 1, "state": "told"}'; echo 'Bye'""")
+    assert asked().begin(NODE, 30, None).state == "admitted"
+
+
+def test_options_go_before_what_follows_two_dashes(ssh: Path) -> None:
+    acts(ssh, """echo "$@" >&2; echo '{"agent": 1, "state": "told"}'""")
+    words = Ssh().ask(NODE, ["x"]).errors
+    assert words.endswith("spark-mode x")
+    seen: list[str] = []
+    acts(ssh, f"""echo "$@" > {ssh.parent}/given; echo '{{"agent": 1, "state": "told"}}'""")
+    asked().begin(NODE, 30, "d")
+    seen += (ssh.parent / "given").read_text().split()
+    assert seen[seen.index("--expect=d") :] == ["--expect=d", "--", "x"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "hint"),
+    [
+        ("exit 127", "no spark-mode on the PATH of ssh's commands", "command -v spark-mode"),
+        ("""echo 'spark-mode: no such command "agent"' >&2; exit 2""", "too old", "the same version"),
+        (
+            """printf 'spark-mode: speaks protocol 1\\n  → have the same version\\n' >&2; exit 2""",
+            "protocol 1",
+            "have the same version",
+        ),
+        ("echo nonsense; exit 0", "no answer", ""),
+    ],
+)
+def test_a_machine_that_cannot_be_asked_refuses_and_says_why(ssh: Path, text: str, said: str, hint: str) -> None:
+    acts(ssh, text)
+    end = asked().begin(NODE, 30, None)
+    assert (end.state, end.code != 0, said in end.message) == ("ended", True, True)
+    assert hint in (end.hint or "")
+
+
+def test_what_was_killed_there_is_unknown_and_its_last_words_are_told(ssh: Path) -> None:
+    acts(ssh, """echo '{"agent": 1, "state": "gone", "words": "Killed"}'""")
+    end = asked().go(NODE)
+    assert (end.state, end.message) == ("lost", "Killed")
