@@ -75,16 +75,11 @@ class SimulatedNode:
             self.held_by = None
 
 
-def never(*asked: object) -> Fault | None:
-    """No connection is lost."""
-    return None
-
-
 class SimulatedFleet:
     """A door to machines. `faults` are told the machine, the verb of `agent` and how often it was asked that of it before."""
 
     def __init__(self, nodes: dict[str, SimulatedNode], faults: Callable[[str, str, int], Fault | None] | None = None) -> None:
-        self.nodes, self._faults = nodes, faults or never
+        self.nodes, self._faults = nodes, faults
         self.time, self.asked = 0.0, list[tuple[str, str]]()
         self.ids = itertools.count()
         self._turn = threading.Condition()
@@ -108,7 +103,7 @@ class SimulatedFleet:
     def ask(self, node: Node, words: Sequence[str], seconds: float | None = None, told: Told | None = None) -> Answer:
         with self._turn:
             verb = words[2] if words[1].startswith("--protocol") else words[1]
-            fault = self._faults(node.name, verb, self.asked.count((node.name, verb)))
+            fault = self._faults(node.name, verb, self.asked.count((node.name, verb))) if self._faults else None
             self.asked.append((node.name, verb))
             self.time += 0.2
             said = {} if fault in ("before", "gone") else self._done(self.nodes[node.name], verb, words)

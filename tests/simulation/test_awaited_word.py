@@ -7,6 +7,7 @@ import pytest
 
 from spark_mode.errors import LockBusy, Refused
 from spark_mode.planning.request import ModeRequest, Request
+from spark_mode.reporting.history import history
 from spark_mode.sharing.kept_requests import DROP, EXPIRED, GO, KeptRequest
 from spark_mode.switching.awaited_word import AwaitedWord
 from spark_mode.switching.report import Report, SwitchOptions
@@ -24,6 +25,7 @@ class AtTheWord(Nobody):
     """Does something once the plan stands and the word is waited for."""
 
     def __init__(self, act: Callable[[], object]) -> None:
+        super().__init__()
         self._act = act
 
     def admitted(self) -> None:
@@ -110,10 +112,7 @@ def test_what_undoes_a_switch_is_done_only_while_that_is_the_last_one(tmp_path: 
 
     first = ask(one, tmp_path, TRAINING)
     assert undo(first.switch).mode == "audio omni"
-    assert (
-        "another machine of the same request did not"
-        in SimulatedSession(one, tmp_path).journal_state.events[-1].model_dump_json()
-    )
+    assert history(SimulatedSession(one, tmp_path))[-1].note == "another machine of the same request did not"
     second = ask(one, tmp_path, TRAINING)
     ask(one, tmp_path, ModeRequest(mode="audio", profile="xtts"))
     with pytest.raises(Refused, match="another switch came after it"):

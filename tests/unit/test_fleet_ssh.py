@@ -87,7 +87,12 @@ def test_whoever_leaves_cuts_the_connections(ssh: Path) -> None:
     acts(ssh, "echo begun; exec sleep 60")
     door, begun = Ssh(), threading.Event()
     answers: list[int | None] = []
-    asking = threading.Thread(target=lambda: answers.append(door.ask(NODE, ["x"], told=lambda *line: begun.set()).code))
+
+    def tell(line: str) -> None:
+        if line == "begun\n":
+            begun.set()
+
+    asking = threading.Thread(target=lambda: answers.append(door.ask(NODE, ["x"], told=tell).code))
     asking.start()
     assert begun.wait(10)
     door.leave()
