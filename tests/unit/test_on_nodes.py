@@ -1,0 +1,228 @@
+"""What `spark-mode -H` asks of machines, what it shows of their answers, and what it exits with."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from spark_mode.cli.context import CliOptions
+from spark_mode.cli.naming_nodes import asks_nodes
+from spark_mode.cli.on_nodes import OnNodes, cost
+from spark_mode.errors import Refused, SparkModeError, UsageFault
+from spark_mode.fleet.nodes import Node
+from spark_mode.fleet.ssh import Answer, Told
+
+LOST = Answer(None, errors="ssh: connect to host spark2 port 22: Connection timed out")
+IDLE: dict[str, Any] = {"mode": "idle", "since": None, "services": [], "memory": {"total_gb": 128, "available_gb": 120.5}}
+AUDIO = IDLE | {
+    "mode": "audio omni",
+    "services": [{"service": name} for name in "abcdef"],
+    "violations": ["training runs beside omni"],
+}
+PLAN: dict[str, Any] = {"digest": "d", "steps": [1, 2], "preemptions": [], "long_runs": [], "budget": {"remaining_gb": 100}}
+RUN = {"name": "training", "since": "2026-01-01T00:00:00Z"}
+REFUSED = Answer(4, json.dumps({"refusal": {}}), "spark-mode: it does not fit\n  → stop something")
+
+
+def data(found: Any) -> Answer:
+    return Answer(0, f"Welcome\n{json.dumps(found, indent=2)}\n")
+
+
+class Machines:
+    """Answers by the machine and the verb; `asked` keeps what each was asked."""
+
+    def __init__(self, answers: Mapping[str, Mapping[str, Answer]]) -> None:
+        self.answers, self.asked = answers, list[tuple[str, ...]]()
+
+    def ask(self, node: Node, words: Sequence[str], seconds: float | None = None, told: Told | None = None) -> Answer:
+        self.asked.append((node.name, *words))
+        known = self.answers[node.name]
+        return next((known[word] for word in (*words[1:2], *words) if word in known), Answer(1, errors="not in this test"))
+
+    def verbs(self) -> list[str]:
+        return [" ".join(words[:3]) for _, *words in self.asked if words[0] == "agent"]
+
+
+def agent(state: str = "told", **more: Any) -> Answer:
+    return Answer(0, json.dumps({"agent": 1, "state": state, **more}))
+
+
+def ended(code: int = 0, **more: Any) -> Answer:
+    return agent(ended={"exit_code": code, "outcome": "applied" if not code else "failed", "mode": "training", **more})
+
+
+READY = {"plan": data(PLAN), "--protocol=1": agent(), "go": ended(), "drop": ended(4), "back": ended(mode="idle")}
+
+
+def asks(machines: Machines, *words: str, **options: Any) -> int:
+    """Have machines asked; return the exit code."""
+    usual = {"anywhere": False, "dry_run": False, "yes": False, "no_input": False, "wait": 0.0, "format": "table", "quiet": False}
+    cli_options = CliOptions.of(usual | options)
+    nodes = [Node(name=name) for name in sorted(machines.answers)]
+    OnNodes(cli_options, machines, nodes, usual | options).do(words)
+    return cli_options.exit_code
+
+
+def test_status_is_a_line_for_each_machine_and_one_that_does_not_answer_is_unknown(capsys: pytest.CaptureFixture[str]) -> None:
+    machines = Machines({"spark1": {"status": data(AUDIO)}, "spark2": {"status": LOST}, "spark3": {"status": data(IDLE)}})
+    assert asks(machines, "status") == 6
+    assert capsys.readouterr().out.splitlines() == [
+        "NODE    MODE        SINCE  FREE               SERVICES",
+        "spark1  audio omni  -      120.5 of 128.0 GB  a, b, c, d and 2 more",
+        "spark2  unknown     -      -                  -",
+        "spark3  idle        -      120.5 of 128.0 GB  -",
+        "spark1: AGAINST THE RULES: training runs beside omni",
+        "spark2: ssh: connect to host spark2 port 22: Connection timed out",
+    ]
+
+
+def test_programs_are_given_each_machines_own_answer_or_why_there_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    machines = Machines({"spark1": {"status": data(IDLE)}, "spark2": {"status": LOST}})
+    asks(machines, "status", format="json")
+    found = json.loads(capsys.readouterr().out)
+    assert found["spark1"] == IDLE
+    assert found["spark2"]["error"]["exit_code"] == 6
+    assert "timed out" in found["spark2"]["error"]["message"]
+
+
+def test_a_list_stays_a_list(capsys: pytest.CaptureFixture[str]) -> None:
+    asks(Machines({"spark1": {"history": data([])}}), "history", format="json")
+    assert json.loads(capsys.readouterr().out) == {"spark1": []}
+
+
+def test_all_that_looks_is_shown_machine_by_machine_and_the_highest_exit_code_counts(capsys: pytest.CaptureFixture[str]) -> None:
+    machines = Machines({"spark1": {"check": Answer(0, "all is well\n")}, "spark2": {"check": Answer(3, "a mistake\n", "")}})
+    assert asks(machines, "check") == 3
+    assert capsys.readouterr().out == "spark1:\n  all is well\n\nspark2:\n  a mistake\n  it exited with 3\n"
+
+
+def test_a_switch_is_planned_begun_and_let_go_on_everywhere(capsys: pytest.CaptureFixture[str]) -> None:
+    machines = Machines({"spark1": READY, "spark2": READY})
+    assert asks(machines, "-C", "/srv/lab", "training", "--hold") == 0
+    plans = [words for words in machines.asked if "plan" in words]
+    assert [words[1:] for words in plans] == [("-C", "/srv/lab", "plan", "training", "--hold", "--format", "json")] * 2
+    begun = next(words for words in machines.asked if "begin" in words)
+    assert begun[-5:] == ("-C", "/srv/lab", "training", "--hold", "--expect=d")
+    assert capsys.readouterr().out.splitlines()[-1] == "training: done on spark1, spark2"
+
+
+def test_where_one_has_no_plan_nothing_is_begun_anywhere() -> None:
+    machines = Machines({"spark1": READY, "spark2": READY | {"plan": REFUSED}})
+    with pytest.raises(SparkModeError, match="spark2: it does not fit") as refused:
+        asks(machines, "training")
+    assert refused.value.exit_code == 4
+    assert "Nothing was touched on any machine." in refused.value.message
+    assert machines.verbs() == []
+
+
+def test_one_that_does_not_answer_has_no_plan_and_is_unknown() -> None:
+    machines = Machines({"spark1": READY, "spark2": READY | {"plan": LOST}})
+    with pytest.raises(SparkModeError, match="unknown: ssh") as refused:
+        asks(machines, "training")
+    assert refused.value.exit_code == 6
+    assert machines.verbs() == []
+
+
+@pytest.mark.parametrize(
+    ("verb", "options", "goes"),
+    [
+        ("training", {}, True),
+        ("up", {}, False),
+        ("up", {"yes": True}, True),
+        ("training", {"no_input": True}, False),
+        ("training", {"no_input": True, "yes": True}, True),
+    ],
+)
+def test_a_long_run_is_stopped_as_on_one_machine_where_nobody_can_be_asked(
+    verb: str, options: dict[str, bool], goes: bool
+) -> None:
+    machines = Machines({"spark1": READY, "spark2": READY | {"plan": data(PLAN | {"long_runs": [RUN]})}})
+    if goes:
+        assert asks(machines, verb, "x", **options) == 0
+        return
+    with pytest.raises(Refused, match="would stop training on spark2"):
+        asks(machines, verb, "x", **options)
+    assert machines.verbs() == []
+
+
+def test_any_is_the_one_where_the_least_has_to_be_stopped() -> None:
+    stops = data(PLAN | {"preemptions": [{"name": "omni"}]})
+    machines = Machines(
+        {
+            "a": READY | {"plan": data(PLAN | {"long_runs": [RUN]})},
+            "b": READY | {"plan": stops},
+            "c": READY,
+            "d": {"plan": REFUSED},
+        }
+    )
+    assert asks(machines, "training", anywhere=True) == 0
+    assert {words[0] for words in machines.asked if "agent" in words} == {"c"}
+
+
+def test_any_is_refused_where_no_machine_can() -> None:
+    machines = Machines({"a": {"plan": REFUSED}, "b": {"plan": REFUSED}})
+    with pytest.raises(SparkModeError, match="a: it does not fit\n.*\nb: it does not fit"):
+        asks(machines, "training", anywhere=True)
+
+
+def test_a_long_run_costs_more_than_all_else_and_nothing_to_do_the_least() -> None:
+    least = PLAN | {"steps": []}
+    stops = PLAN | {"preemptions": [{}, {}, {}]}
+    tight = PLAN | {"budget": {"remaining_gb": 1}}
+    ordered = [least, PLAN, tight, stops, PLAN | {"long_runs": [RUN]}]
+    assert sorted(ordered, key=cost) == ordered
+
+
+def test_a_dry_run_is_the_plan_of_each(capsys: pytest.CaptureFixture[str]) -> None:
+    machines = Machines({"spark1": {"plan": Answer(0, "1  start  training\n")}})
+    assert asks(machines, "training", dry_run=True) == 0
+    assert machines.asked == [("spark1", "plan", "training")]
+    assert "1  start  training" in capsys.readouterr().out
+
+
+def test_a_stop_is_done_by_each_whatever_becomes_of_the_others(capsys: pytest.CaptureFixture[str]) -> None:
+    machines = Machines(
+        {"spark1": READY | {"go": ended(mode="idle")}, "spark2": READY | {"go": ended(1, error={"message": "stuck"})}}
+    )
+    assert asks(machines, "stop") == 1
+    assert "back" not in {words[2] for words in machines.asked if words[1] == "agent"}
+    assert "spark1: idle\nspark2: stuck" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("verb", ["page", "run", "init", "gate", "guard", "uninstall"])
+def test_what_is_for_one_machine_says_where_to_ask_it(verb: str) -> None:
+    with pytest.raises(UsageFault, match="one machine at a time") as refused:
+        asks(Machines({"spark1": {}}), verb)
+    assert refused.value.hint == f"ask it there: ssh -t spark1 spark-mode {verb}"
+
+
+@pytest.mark.parametrize(
+    "words", [("training", "--then", "restore"), ("training", "--then=restore"), ("training", "--expect", "d")]
+)
+def test_what_means_nothing_for_several_is_refused(words: tuple[str, ...]) -> None:
+    with pytest.raises(UsageFault, match="is nothing for several machines"):
+        asks(Machines({"spark1": READY}), *words)
+
+
+@pytest.mark.parametrize("words", [(), ("--",), ("-C", "/srv")])
+def test_without_a_command_it_is_a_mistake(words: tuple[str, ...]) -> None:
+    with pytest.raises(UsageFault, match="needs a command"):
+        asks(Machines({"spark1": READY}), *words)
+
+
+@pytest.mark.parametrize(
+    ("line", "several"),
+    [
+        ("-H a status", True),
+        ("status -Ha", True),
+        ("--on a status", True),
+        ("status --on=a,b", True),
+        ("status", False),
+        ("run -- ssh -H a", False),
+        ("up only", False),
+        ("--help", False),
+    ],
+)
+def test_whether_a_line_names_machines(line: str, several: bool) -> None:
+    assert asks_nodes(line.split()) == several
