@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from spark_mode.cli.anywhere import takes_value
 from spark_mode.cli.context import CliOptions
+from spark_mode.cli.main import cli
 from spark_mode.cli.naming_nodes import asks_nodes
 from spark_mode.cli.on_nodes import OnNodes, cost
 from spark_mode.errors import Refused, SparkModeError, UsageFault
@@ -59,6 +61,7 @@ def asks(machines: Machines, *words: str, **options: Any) -> int:
     """Have machines asked; return the exit code."""
     usual = {"anywhere": False, "dry_run": False, "yes": False, "no_input": False, "wait": 0.0, "format": "table", "quiet": False}
     cli_options = CliOptions.of(usual | options)
+    cli_options.options_of_all = takes_value(cli)
     nodes = [Node(name=name) for name in sorted(machines.answers)]
     OnNodes(cli_options, machines, nodes, usual | options).do(words)
     return cli_options.exit_code
@@ -162,7 +165,7 @@ def test_any_is_the_one_where_the_least_has_to_be_stopped() -> None:
 
 def test_any_is_refused_where_no_machine_can() -> None:
     machines = Machines({"a": {"plan": REFUSED}, "b": {"plan": REFUSED}})
-    with pytest.raises(SparkModeError, match="a: it does not fit\n.*\nb: it does not fit"):
+    with pytest.raises(SparkModeError, match=r"a: it does not fit\n.*\nb: it does not fit"):
         asks(machines, "training", anywhere=True)
 
 

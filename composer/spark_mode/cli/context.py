@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -34,6 +34,7 @@ Verb = TypeVar("Verb", bound=Callable[..., Any])
 class CliOptions:
     """The global options. `exit_code` is what a verb that printed a result asks for; `lab` names the lab in hand in a line.
 
+    `options_of_all` are those of the whole command, each with whether it takes a value, where there is no lab to read them for.
     `sign` says meanwhile that something is done. `outcome` is how a switch ended, as the journal has it.
     """
 
@@ -45,6 +46,7 @@ class CliOptions:
         self.printed = False
         self.lab = ""
         self.outcome: str | None = None
+        self.options_of_all: Mapping[str, bool] = {}
         self.sign = Sign()
 
     @classmethod

@@ -181,7 +181,7 @@ def code_of(arguments: list[str], name: str, cli_options: CliOptions) -> int:
         if asks_nodes(arguments):
             from spark_mode.cli.on_nodes import on_nodes
 
-            command = on_nodes
+            command, cli_options.options_of_all = on_nodes, takes_value(cli)
         command.main(arguments, prog_name=name, standalone_mode=False, obj=cli_options)
     except SparkModeError as error:
         _say(cli_options, error.message, error.hint, error.exit_code)

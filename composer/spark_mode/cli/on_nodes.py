@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from spark_mode.cli.anywhere import takes_value, to_the_front
+from spark_mode.cli.anywhere import to_the_front
 from spark_mode.cli.best_effort_stream import BestEffortStream
 from spark_mode.cli.context import FORMATS, CliOptions
 from spark_mode.cli.naming_nodes import LONG_OPTION, OPTION
@@ -85,7 +85,7 @@ class OnNodes:
 
     def do(self, words: Sequence[str]) -> None:
         """Do it. The exit code is 0 only where every machine has answered so."""
-        lab, verb, rest = _parts(words)
+        lab, verb, rest = _parts(words, self._cli_options.options_of_all)
         if wrong := next((one for one in rest if one.partition("=")[0] in _REFUSED), None):
             raise UsageFault(f"{wrong} is nothing for several machines", _REFUSED[wrong.partition("=")[0]])
         if verb in ACTS:
@@ -202,11 +202,8 @@ def _stop(asked: Asked, nodes: Sequence[Node], digests: Mapping[str, str]) -> tu
     return tuple(at_once(nodes, stop))
 
 
-def _parts(words: Sequence[str]) -> tuple[tuple[str, ...], str, tuple[str, ...]]:
+def _parts(words: Sequence[str], options: Mapping[str, bool]) -> tuple[tuple[str, ...], str, tuple[str, ...]]:
     """Return the options that name the lab there, the verb, and what follows it. Raises UsageFault where there is no verb."""
-    from spark_mode.cli.main import cli
-
-    options = takes_value(cli)
     left, lab = to_the_front(words, options), list[str]()
     while left and left[0].startswith("-") and left[0] != "--":
         lab.append(left.pop(0))

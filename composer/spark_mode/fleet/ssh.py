@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Sequence
 from signal import SIGKILL
+from tempfile import TemporaryFile
 from typing import IO, NamedTuple, Protocol
 
 from spark_mode.errors import ConfigurationError
@@ -54,33 +55,24 @@ class Ssh:
     def ask(self, node: Node, words: Sequence[str], seconds: float | None = None, told: Told | None = None) -> Answer:
         """Have spark-mode called there; see `Door`."""
         line = f"{node.command} {shlex.join(words)}"  # a ~ at its beginning is for the shell there
-        try:
-            ssh = subprocess.Popen(
-                ["ssh", *OPTIONS, "--", node.address, line],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                errors="replace",
-                start_new_session=True,
-            )
-        except FileNotFoundError:
-            raise ConfigurationError("there is no ssh here", "install it: the package openssh-client") from None
-        self._open.add(ssh)
         late = threading.Event()
-        timer = threading.Timer(seconds or 0.0, _end, (ssh, late))
-        timer.daemon = True
-        errors = _Reading(ssh.stderr, None)
-        if seconds is not None:
-            timer.start()
-        with ssh:
-            out = _read(ssh.stdout, told)
-            ssh.wait()
-        timer.cancel()
-        self._open.discard(ssh)
+        with TemporaryFile() as errors:  # a file: a connection that is kept for later would hold the end of a pipe open
+            ssh = _begun(["ssh", *OPTIONS, "--", node.address, line], errors)
+            self._open.add(ssh)
+            timer = threading.Timer(seconds or 0.0, _end, (ssh, late))
+            timer.daemon = True
+            if seconds is not None:
+                timer.start()
+            with ssh:
+                out = _read(ssh.stdout, told)
+                ssh.wait()
+            timer.cancel()
+            self._open.discard(ssh)
+            errors.seek(0)
+            said = errors.read(LARGEST).decode(errors="replace").strip()
         if late.is_set():
             return Answer(None, out, f"no answer within {seconds:g} s")
-        return Answer(None if ssh.returncode in (LOST, -SIGKILL) else ssh.returncode, out, errors.text())
+        return Answer(None if ssh.returncode in (LOST, -SIGKILL) else ssh.returncode, out, said)
 
     def leave(self) -> None:
         """Cut all connections: what was begun goes on."""
@@ -88,26 +80,24 @@ class Ssh:
             one.kill()
 
 
+def _begun(command: list[str], errors: IO[bytes]) -> "subprocess.Popen[str]":
+    try:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+    except FileNotFoundError:
+        raise ConfigurationError("there is no ssh here", "install it: the package openssh-client") from None
+
+
 def _end(ssh: "subprocess.Popen[str]", late: threading.Event) -> None:
     late.set()
     ssh.kill()
-
-
-class _Reading(threading.Thread):
-    """Reads what ssh writes as errors beside its output: neither holds up the other."""
-
-    def __init__(self, stream: IO[str] | None, told: Told | None) -> None:
-        super().__init__(daemon=True)
-        self._stream, self._told, self._text = stream, told, ""
-        self.start()
-
-    def run(self) -> None:
-        self._text = _read(self._stream, self._told)
-
-    def text(self) -> str:
-        """Return it, once it has ended."""
-        self.join()
-        return self._text.strip()
 
 
 def _read(stream: IO[str] | None, told: Told | None) -> str:
