@@ -15,6 +15,7 @@ from documents.screens import MARK
 from documents.spark import terminal
 from spark_mode.cli.context import CliOptions
 from spark_mode.cli.main import cli
+from spark_mode.fleet.nodes import read_fleet
 from spark_mode.lab.rules_described import described
 from spark_mode.lab.rules_reading import read_rules
 from spark_mode.lab.rules_schema import as_mapping, rules_schema
@@ -85,9 +86,16 @@ def with_entry(model: str, entry: dict[str, Any]) -> dict[str, Any]:
     return {**base, **added, "workloads": {**base["workloads"], **(added.get("workloads") or {})}}
 
 
-@pytest.mark.parametrize(
-    "shown", [one for page in PAGES for one in re.findall(r"^```yaml\n(.*?)^```", page.read_text(), re.M | re.S)]
-)
+SHOWN = [one for page in PAGES for one in re.findall(r"^```yaml\n(.*?)^```", page.read_text(), re.M | re.S)]
+
+
+@pytest.mark.parametrize("shown", [one for one in SHOWN if "fleet.yaml" in one])
+def test_every_fleet_that_a_document_shows_is_read(shown: str, tmp_path: Path) -> None:
+    (tmp_path / "fleet.yaml").write_text(shown)
+    assert read_fleet(tmp_path / "fleet.yaml").nodes
+
+
+@pytest.mark.parametrize("shown", [one for one in SHOWN if "fleet.yaml" not in one])
 def test_every_part_of_rules_that_a_document_shows_is_read(shown: str) -> None:
     read_rules(yaml.safe_dump({**yaml.safe_load(BASE), **(yaml.safe_load(shown) or {})}), "rules.yaml", str)
 
