@@ -13,6 +13,7 @@ import pytest
 from tests.engine.guarding import Guarding
 from tests.engine.lab import Lab, snapshot
 from tests.engine.labs import copy_of
+from tests.engine.nodes import Fleet, nodes
 from tests.engine.outside import lab_in_folder
 from tests.engine.private import PrivateEngine
 from tests.known_plugin import configuration
@@ -78,6 +79,24 @@ def engine() -> Iterator[PrivateEngine]:
         yield one
     finally:
         one.remove()
+
+
+@pytest.fixture(scope="session")
+def whole_fleet() -> Iterator[Fleet]:
+    """Three nodes and a client. Who uses them is in the group "fleet": one worker has them."""
+    folder = Path(tempfile.mkdtemp(prefix="spark-mode-fleet-"))
+    try:
+        with nodes(folder) as fleet:
+            yield fleet
+    finally:
+        folder.rmdir()
+
+
+@pytest.fixture
+def fleet(whole_fleet: Fleet) -> Fleet:
+    """The same, with nothing running, nothing remembered and nothing broken."""
+    whole_fleet.heal()
+    return whole_fleet
 
 
 @pytest.fixture(scope="session")

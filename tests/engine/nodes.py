@@ -1,0 +1,139 @@
+"""A fleet for the tests: several nodes on this machine and a client, which reach each other by ssh and nobody else.
+
+Each has its network in a namespace of its own; what joins them is a bridge in the client's. No traffic ever leaves those.
+"""
+
+import os
+import subprocess
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+
+from tests.engine.apart import Apart, remove, remove_groups, require_tools
+from tests.engine.lab import DEADLINE, Outcome
+from tests.engine.node import Node
+from tests.engine.private import IMAGE
+
+NET = "10.99.0"
+CONFIG = """
+Host {name}
+    HostName {address}
+"""
+FOR_ALL = """
+Host *
+    User root
+    IdentityFile {keys}/key
+    IdentitiesOnly yes
+    ControlMaster no
+    StrictHostKeyChecking yes
+    UserKnownHostsFile {keys}/known
+"""
+DISABLED, FORWARDING = "0", "3"
+"""States of a port of a bridge."""
+BOUNDED = ("BatchMode=yes", "ConnectTimeout=5", "ServerAliveInterval=2", "ServerAliveCountMax=2")
+
+
+class Fleet:
+    """Nodes, by their names n1, n2 and so on, and the client that reaches them."""
+
+    def __init__(self, client: Apart, nodes: Sequence[Node]) -> None:
+        self.place, self.nodes = client, {one.name: one for one in nodes}
+
+    def __getitem__(self, name: str) -> Node:
+        return self.nodes[name]
+
+    def client(self, *command: str, seconds: float = DEADLINE, **environment: str) -> Outcome:
+        """Run a command on the client to its end, in root's home; ssh finds its configuration there."""
+        outcome = self.place.ends(*command, seconds=seconds, **environment)
+        assert "Traceback" not in outcome.err, outcome.err
+        return outcome
+
+    def spawn(self, *command: str, **environment: str) -> "subprocess.Popen[str]":
+        """Start a command on the client and leave it running; what it writes is kept together."""
+        return subprocess.Popen(
+            self.place.command("env", "--default-signal=INT,HUP", *command),
+            env=self.place.environment() | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def ssh(self, name: str, command: str, seconds: float = DEADLINE) -> Outcome:
+        """Run a command on a node, by ssh from the client; no connection that says nothing is waited for longer than 10 s."""
+        options = [part for option in BOUNDED for part in ("-o", option)]
+        return self.client("ssh", *options, "--", name, command, seconds=seconds)
+
+    def heal(self) -> None:
+        """Have every node be as it was started, and nothing run on the client."""
+        for one in self.place.processes():
+            one.kill()
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(Node.heal, self.nodes.values()))
+
+
+@contextmanager
+def nodes(folder: Path, count: int = 3) -> Iterator[Fleet]:
+    """Have a fleet below an empty folder, which is empty again afterwards. Skips the test where that cannot be.
+
+    The folder's path is short, as a socket's is.
+    """
+    require_tools()
+    with ExitStack() as left:
+        keys, image = folder / "keys", folder / "image.tar"
+        left.callback(remove, keys)
+        left.callback(image.unlink, missing_ok=True)
+        client = left.enter_context(_place("client", folder, processes=False))
+        for command in (("add", "lan", "type", "bridge"), ("set", "lan", "up")):
+            client.run("ip", "link", *command)
+        client.run("ip", "address", "add", f"{NET}.1/24", "dev", "lan")
+        fleet = Fleet(client, [left.enter_context(_node(client, number)) for number in range(1, count + 1)])
+        _write_keys(keys, client.home / ".ssh", fleet.nodes.values())
+        subprocess.run(["docker", "save", "--output", image, IMAGE], check=True, timeout=DEADLINE)
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda node: node.start(image), fleet.nodes.values()))
+        yield fleet
+
+
+@contextmanager
+def _place(name: str, folder: Path, processes: bool) -> Iterator[Apart]:
+    """Have a machine below a folder, of which nothing stays there."""
+    with ExitStack() as left:
+        left.callback(remove, folder / name)
+        place = Apart(name, folder / name, processes)
+        left.callback(place.end)
+        yield place
+
+
+@contextmanager
+def _node(client: Apart, number: int) -> Iterator[Node]:
+    """Have a node that the client reaches, in which nothing is started yet."""
+    name, address, group = f"n{number}", f"{NET}.{10 + number}", f"spark-mode-test-{os.getpid()}-n{number}"
+    with ExitStack() as left:
+        left.callback(remove_groups, group)
+        place = left.enter_context(_place(name, client.folder.parent, processes=True))
+        client.run("ip", "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", str(place.pid))
+        client.run("ip", "link", "set", name, "up", "master", "lan")
+        place.run("ip", "address", "add", f"{address}/24", "dev", "eth0")
+        place.run("ip", "link", "set", "eth0", "up")
+        yield Node(name, address, place, group, partial(_plug, client, name))
+
+
+def _plug(client: Apart, name: str, joined: bool) -> None:
+    """Have the bridge forward what comes from a node and goes to it, or drop it; the cable seems to be in all the while."""
+    client.run("bridge", "link", "set", "dev", name, "state", FORWARDING if joined else DISABLED)
+
+
+def _write_keys(keys: Path, ssh: Path, found: Iterable[Node]) -> None:
+    """Write what the client and the nodes know each other by, and the client's configuration."""
+    keys.mkdir(mode=0o700)
+    ssh.mkdir(mode=0o700)
+    for key in ("key", "host"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", keys / key], check=True, timeout=DEADLINE)
+    host = (keys / "host.pub").read_text()
+    (keys / "known").write_text("".join(f"{one.address} {host}" for one in found))
+    (ssh / "config").write_text(
+        "".join(CONFIG.format(name=one.name, address=one.address) for one in found) + FOR_ALL.format(keys=keys)
+    )

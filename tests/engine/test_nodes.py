@@ -1,0 +1,182 @@
+"""The nodes of the tests' own fleet are machines of their own, can be cut off and broken, and leave nothing behind."""
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.engine.apart import namespace, remove, remove_groups
+from tests.engine.lab import ROOT, ends, until
+from tests.engine.nodes import Fleet, nodes
+
+pytestmark = pytest.mark.xdist_group("fleet")  # whose tests share three nodes
+BOUND = 12.0
+KILLED = """
+import sys
+from pathlib import Path
+from tests.engine.nodes import nodes
+
+with nodes(Path(sys.argv[1]), count=1) as fleet:
+    fleet["n1"].spark_mode("audio", "omni")
+    print(fleet["n1"].place.pid, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_each_node_switches_its_own_engine_and_knows_nothing_of_the_others(fleet: Fleet) -> None:
+    assert fleet.ssh("n1", "spark-mode audio omni").code == 0
+    assert fleet.ssh("n2", "spark-mode training").code == 0
+    assert [one.running() for one in fleet.nodes.values()] == [{"omni"}, {"training"}, set()]
+    assert [one.status()["mode"] for one in fleet.nodes.values()] == ["audio omni", "training", "idle"]
+    told = [fleet.ssh(name, "spark-mode history --format json").json for name in fleet.nodes]
+    assert [[one["request"] for one in each] for each in told] == [["audio omni"], ["training"], []]
+    assert [fleet.ssh(name, "hostname").out.strip() for name in fleet.nodes] == ["n1", "n2", "n3"]
+
+
+def test_the_lock_of_a_node_is_its_own(fleet: Fleet) -> None:
+    fleet["n1"].environment(OMNI_FAULT="never-healthy")
+    switch = fleet.spawn("ssh", "-tt", "n1", "spark-mode audio omni")
+    until(lambda: fleet["n1"].running() == {"omni"})
+    assert fleet.ssh("n1", "spark-mode training").code == 5
+    assert fleet.ssh("n2", "spark-mode training").code == 0
+    switch.kill()
+    switch.communicate()
+
+
+def test_the_client_has_ssh_and_spark_mode_and_no_engine_and_nobody_else_reaches_a_node(fleet: Fleet) -> None:
+    assert fleet.client("ssh", "n3", "hostname").out.strip() == "n3"
+    assert fleet.client("spark-mode", "--version").out.startswith("spark-mode")
+    assert fleet.client("docker", "ps").code != 0
+    with socket.socket() as connection:
+        connection.settimeout(1)
+        with pytest.raises(OSError):
+            connection.connect((fleet["n1"].address, 22))
+
+
+def fails_and_comes_back(fleet: Fleet, broken: Callable[[], None], healed: Callable[[], None], says: str) -> None:
+    """Break how a node is reached: a login fails in time, so does a session that was there, and others are reached."""
+    session = fleet.spawn("ssh", "-o", "ServerAliveInterval=1", "-o", "ServerAliveCountMax=2", "n1", "echo in; sleep 60")
+    assert session.stdout is not None
+    assert session.stdout.readline() == "in\n"
+    broken()
+    since = time.monotonic()
+    outcome = fleet.ssh("n1", "hostname")
+    assert (outcome.code, says in outcome.err) == (255, True), outcome
+    assert ends(session).code == 255
+    assert time.monotonic() - since < BOUND
+    assert fleet.ssh("n2", "hostname").code == 0
+    healed()
+    assert fleet.ssh("n1", "hostname").out == "n1\n"
+
+
+def test_a_node_that_is_cut_off_is_not_reached_until_it_joins_again(fleet: Fleet) -> None:
+    fails_and_comes_back(fleet, fleet["n1"].partition, fleet["n1"].join, "port 22")
+
+
+def test_a_frozen_sshd_takes_connections_and_says_nothing(fleet: Fleet) -> None:
+    fails_and_comes_back(fleet, fleet["n1"].freeze_sshd, fleet["n1"].thaw_sshd, "banner exchange")
+
+
+def test_a_killed_sshd_refuses_at_once_and_what_it_started_goes_on(fleet: Fleet) -> None:
+    node = fleet["n1"]
+    assert fleet.ssh("n1", "setsid sleep 61 </dev/null >/dev/null 2>&1 &").code == 0
+    fails_and_comes_back(fleet, node.kill_sshd, node.start_sshd, "refused")
+    assert [one.cmdline() for one in node.place.processes("sleep") if "61" in one.cmdline()] == [["sleep", "61"]]
+    node.heal()
+    assert sorted({one.name() for one in node.place.processes()}) == ["containerd", "dockerd", "sshd"]
+
+
+def test_an_engine_of_a_node_hangs_dies_and_comes_back_alone(fleet: Fleet) -> None:
+    node = fleet["n1"]
+    node.spark_mode("audio", "omni")
+    (id_,) = node.docker("ps", "--quiet").split()
+    first = node.engine.process_of(id_)
+    node.engine.freeze()
+    with pytest.raises(subprocess.TimeoutExpired):
+        node.place.ends("docker", "ps", seconds=1)
+    assert fleet.ssh("n2", "docker ps").code == 0
+    node.engine.thaw()
+    node.engine.kill()
+    assert fleet.ssh("n1", "docker ps").code != 0
+    assert first.is_running()
+    node.engine.start()
+    node.heal()
+    assert not first.is_running()
+    assert fleet.ssh("n1", "spark-mode training").code == 0
+
+
+def test_a_nodes_witness_sees_what_overlaps_there_and_nothing_of_another_node(fleet: Fleet) -> None:
+    with fleet["n1"].events() as one, fleet["n2"].events() as two, fleet["n3"].events() as three:
+        assert fleet.ssh("n1", "spark-mode audio omni").code == 0
+        assert fleet.ssh("n2", "spark-mode training").code == 0
+        assert fleet.ssh("n2", "cd lab; docker compose --profile omni up --detach --no-deps omni").code == 0
+    one.require(audio_starts=1, training_starts=0)
+    assert len(two.overlaps) == 1
+    assert three.starts == 0
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that is empty again afterwards."""
+    path = Path(tempfile.mkdtemp(prefix="spark-mode-fleet-"))
+    yield path
+    for left in path.iterdir():
+        remove(left)
+    path.rmdir()
+
+
+def there(*namespaces: str) -> list[psutil.Process]:
+    """Return the processes of some namespaces."""
+    return [one for one in psutil.process_iter() if {namespace(one.pid, "net"), namespace(one.pid, "pid")} & {*namespaces}]
+
+
+def left_of(folder: Path) -> list[str]:
+    """Return what there is on this machine that names a folder, or was made for the tests' nodes by this process."""
+    lines = [*Path("/proc/mounts").read_text().splitlines(), *(" ".join(one.info["cmdline"] or ()) for one in commands())]
+    groups = Path("/sys/fs/cgroup").glob(f"**/spark-mode-test-{os.getpid()}-*")
+    return [*(line for line in lines if str(folder) in line), *map(str, groups), *map(str, folder.iterdir())]
+
+
+def commands() -> Iterator[psutil.Process]:
+    return (one for one in psutil.process_iter(["cmdline"]) if one.pid != os.getpid())
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_nothing_of_a_fleet_stays(folder: Path, fails: bool) -> None:
+    links = {one.name for one in Path("/sys/class/net").iterdir()}
+    with suppress(ZeroDivisionError), nodes(folder, count=1) as fleet:
+        node = fleet["n1"]
+        node.spark_mode("audio", "omni")
+        node.place.daemon("sleep", "sleep", "1000")
+        session = fleet.spawn("ssh", "n1", "sleep 1000")
+        spaces = [str(namespace(pid, kind)) for pid in (node.place.pid, fleet.place.pid) for kind in ("net",)]
+        inner = str(namespace(node.place.pid, "pid"))
+        assert len(there(*spaces, inner)) > 8
+        assert left_of(folder) != []
+        if fails:
+            node.engine.freeze()
+            node.partition()
+            assert 1 / 0
+    session.communicate()
+    assert there(*spaces, inner) == []
+    assert left_of(folder) == []
+    assert {one.name for one in Path("/sys/class/net").iterdir()} == links
+
+
+def test_nodes_end_with_the_process_that_has_them_however_it_ends(folder: Path) -> None:
+    command = [sys.executable, "-c", KILLED, str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout is not None
+        spaces = [str(namespace(int(process.stdout.readline()), kind)) for kind in ("net", "pid")]
+        assert len(there(*spaces)) > 4
+        process.kill()
+    until(lambda: there(*spaces) == [], 30)
+    remove_groups(f"spark-mode-test-{process.pid}-n1")
