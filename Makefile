@@ -97,6 +97,7 @@ bench: setup chromium stand-in torch ## Compare with plain docker compose: ratio
 	@$(PYTHON) -m benchmarks.journal
 	@$(PYTHON) -m benchmarks.trainer
 	@$(PYTHON) -m benchmarks.page
+	@$(PYTHON) -m benchmarks.fleet
 
 switch-to-training: setup ## Stop audio, start training
 	@$(VENV)/bin/spark-mode training
