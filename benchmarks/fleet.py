@@ -1,7 +1,7 @@
 """What asking many machines costs: `make bench`.
 
-Against a door behind which every question takes as long as one over ssh does with a connection of its own: it is our own way of asking
-that is measured, and not this machine's processor under 300 labs. Each figure is how often the time of one question.
+Against a door behind which every question takes as long as one over ssh does with a connection of its own: our own way of asking
+is measured, and not this machine's processor under 300 labs. Each figure is how often the time of one question.
 """
 
 import io
