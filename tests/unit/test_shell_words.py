@@ -81,3 +81,16 @@ def test_help_is_completed_with_commands_and_with_words_of_the_output() -> None:
     values = {str(one.value) for one in found}
     assert values >= {*VERBS, "headroom", "oom-risk", "long-run"}
     assert not any(" " in one for one in values)
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [("", "models spark1 spark2 all"), ("spark1,s", "spark1,spark1 spark1,spark2"), ("m", "models"), ("x", "")],
+)
+def test_machines_are_completed_with_those_of_fleet_yaml(
+    typed: str, offered: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "fleet.yaml").write_text("nodes: {spark1: , spark2: }\ngroups: {models: [spark1]}\n")
+    monkeypatch.setenv("SPARK_MODE_FLEET", str(tmp_path / "fleet.yaml"))
+    found = ShellComplete(cli, {"obj": CliOptions()}, "spark-mode", VARIABLE).get_completions(["-H"], typed)
+    assert sorted(str(one.value) for one in found) == sorted(offered.split())

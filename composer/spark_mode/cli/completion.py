@@ -1,5 +1,6 @@
 """What may come next on the command line: the lab's profiles, modes and workloads, for shells and for Docker."""
 
+import os
 import re
 import shlex
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from spark_mode.cli.context import VARIABLE, CliOptions
 from spark_mode.cli.glossary import glossary
 from spark_mode.enforcement.own_file import own_command
 from spark_mode.errors import SparkModeError
+from spark_mode.fleet.nodes import fleet_file, names_of, read_fleet
 from spark_mode.lab.verbs import SWITCHES, VERBS
 from spark_mode.planning.mode import services_of
 
@@ -48,6 +50,9 @@ def variants_of_mode(ctx: click.Context, incomplete: str) -> list[CompletionItem
 
 def _found(kind: str, ctx: click.Context, cli_options: CliOptions, incomplete: str) -> Sequence[str]:
     mode = ctx.params.get("mode") or ctx.info_name or ""
+    if kind == "node":
+        before, comma, _ = incomplete.rpartition(",")
+        return [f"{before}{comma}{name}" for name in names_of(read_fleet(fleet_file(os.environ)))]
     if kind == "word":
         return [*cli_options.modes(), *VERBS, *(_typed(name) for name in glossary())]
     if kind == "mode":

@@ -16,6 +16,7 @@ import click
 from spark_mode import __version__
 from spark_mode.cli.anywhere import takes_value, to_the_front
 from spark_mode.cli.best_effort_stream import BestEffortStream
+from spark_mode.cli.completed_by import completed_by
 from spark_mode.cli.context import FORMATS, TYPED_IN, VARIABLE, CliOptions
 from spark_mode.cli.docker_plugin import own_arguments
 from spark_mode.cli.end_event import end_event
@@ -142,7 +143,14 @@ def _go_to(ctx: click.Context, param: click.Parameter, value: str | None) -> str
 @click.option("-p", "--project-name", metavar="NAME", help="Compose's project name.")
 @click.option("--env-file", "env_files", multiple=True, is_eager=True, metavar="FILE", help="An environment file for Compose.")
 @click.option("--rules", is_eager=True, metavar="FILE", help="The rules file; else rules.yaml near the Compose file.")
-@click.option("-H", "--on", metavar="NODES", expose_value=False, help="Ask several machines, over ssh; see -H all --help.")
+@click.option(
+    "-H",
+    "--on",
+    metavar="NODES",
+    expose_value=False,
+    shell_complete=completed_by("node"),
+    help="Ask several machines, over ssh; see -H all --help.",
+)
 @click.option("--format", "format", type=click.Choice(FORMATS), default="table", help="How to print results.")
 @click.option("--quiet", is_flag=True, help="No progress; only results, warnings and errors.")
 @click.version_option(__version__, prog_name="spark-mode")

@@ -51,6 +51,11 @@ class Fleet(Frozen):
     groups: dict[Name, tuple[Name, ...]] = Field(default_factory=dict)
 
 
+def names_of(fleet: Fleet) -> list[str]:
+    """Return all that may be named of it."""
+    return [*fleet.nodes, *fleet.groups, *([ALL] if fleet.nodes else [])]
+
+
 def fleet_file(environment: Mapping[str, str]) -> Path:
     """Return where fleet.yaml is: `SPARK_MODE_FLEET`, else the user's configuration directory."""
     named = environment.get("SPARK_MODE_FLEET")
