@@ -37,6 +37,7 @@ class NodeEngine(PrivateEngine):
     def __init__(self, place: Apart, group: str) -> None:
         super().__init__(place.folder)
         self._place, self._group = place, group
+        self._told: list[psutil.Process] = []
 
     def start(self) -> None:
         """Start it and wait until it answers."""
@@ -60,13 +61,14 @@ class NodeEngine(PrivateEngine):
         raise NotImplementedError
 
     def _signal(self, number: int) -> None:
-        send(self._place.processes("dockerd"), signal.Signals(number))
+        self._told = self._place.processes("dockerd")
+        send(self._told, signal.Signals(number))
 
     def _reap(self) -> None:
-        until(lambda: not self.is_there, 60)
-        if containerd := self._place.processes("containerd"):  # of one that was killed; the next one uses it, or starts another
-            send(containerd, signal.SIGTERM)
-            psutil.wait_procs(containerd, 30)
+        assert psutil.wait_procs(self._told, 60)[1] == []
+        containerd = self._place.processes("containerd")  # left by one that was killed; it may have been told already
+        send(containerd, signal.SIGTERM)
+        assert psutil.wait_procs(containerd, 60)[1] == []
 
 
 class Node:
@@ -178,10 +180,10 @@ class Node:
     def _end_programs(self) -> None:
         """End what was started there, and who is logged in."""
         for _ in range(2):  # a session that ends may just have started something
-            left = [one for one in self.place.processes() if one.name() not in STAYS and not self._listens(one)]
+            left = [one for one in self.place.processes() if one.info["name"] not in STAYS and not self._listens(one)]
             send(left, signal.SIGKILL)
             psutil.wait_procs(left, 10)
 
     def _listens(self, process: psutil.Process) -> bool:
         """Say whether it is sshd itself, and no session of it."""
-        return process.name() == "sshd" and process.ppid() == self.place.pid
+        return bool(process.info["name"] == "sshd" and process.info["ppid"] == self.place.pid)

@@ -3,7 +3,6 @@
 Each has its network in a namespace of its own; what joins them is a bridge in the client's. No traffic ever leaves those.
 """
 
-import os
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -82,9 +81,8 @@ def nodes(folder: Path, count: int = 3) -> Iterator[Fleet]:
     """
     require_tools()
     with ExitStack() as left:
-        keys, image = folder / "keys", folder / "image.tar"
+        keys, image = folder / "keys", folder / "keys/image.tar"
         left.callback(remove, keys)
-        left.callback(image.unlink, missing_ok=True)
         client = left.enter_context(_place("client", folder, processes=False))
         for command in (("add", "lan", "type", "bridge"), ("set", "lan", "up")):
             client.run("ip", "link", *command)
@@ -110,10 +108,11 @@ def _place(name: str, folder: Path, processes: bool) -> Iterator[Apart]:
 @contextmanager
 def _node(client: Apart, number: int) -> Iterator[Node]:
     """Have a node that the client reaches, in which nothing is started yet."""
-    name, address, group = f"n{number}", f"{NET}.{10 + number}", f"spark-mode-test-{os.getpid()}-n{number}"
+    name, address, folder = f"n{number}", f"{NET}.{10 + number}", client.folder.parent
+    group = f"spark-mode-test-{folder.name}-{name}"
     with ExitStack() as left:
         left.callback(remove_groups, group)
-        place = left.enter_context(_place(name, client.folder.parent, processes=True))
+        place = left.enter_context(_place(name, folder, processes=True))
         client.run("ip", "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", str(place.pid))
         client.run("ip", "link", "set", name, "up", "master", "lan")
         place.run("ip", "address", "add", f"{address}/24", "dev", "eth0")
