@@ -6,7 +6,7 @@
 # fails, the tests that need them say so and are skipped.
 set -eu
 
-there() { PATH="$PATH:/usr/sbin:/sbin" && command -v ssh >/dev/null && command -v sshd >/dev/null && command -v bridge >/dev/null; }
+there() ( PATH="$PATH:/usr/sbin:/sbin" && command -v ssh >/dev/null && command -v sshd >/dev/null && command -v bridge >/dev/null )
 
 there && exit 0
 if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null && [ ! -d /run/systemd/system ]; then

@@ -41,10 +41,11 @@ class NodeEngine(PrivateEngine):
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        hosts = ["--host=unix:///run/docker.sock", f"--host={self.host}"]
-        self._place.daemon("engine.log", "dockerd", *hosts, f"--cgroup-parent=/{self._group}")
-        until(lambda: self._answers() or not self.is_there, 60)
-        assert self._answers(), (self.folder / "engine.log").read_text()[-2000:]
+        hosts, log = ["--host=unix:///run/docker.sock", f"--host={self.host}"], self.folder / "engine.log"
+        log.unlink(missing_ok=True)
+        self._place.daemon(log.name, "dockerd", *hosts, f"--cgroup-parent=/{self._group}")
+        until(lambda: self._answers() or "failed to start daemon" in log.read_text(), 60)
+        assert self._answers(), log.read_text()[-2000:]
 
     @property
     def is_there(self) -> bool:
