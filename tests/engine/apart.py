@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,6 +29,8 @@ for below in etc var/lib usr/local; do
 done
 mount -t tmpfs tmpfs /run
 mkdir /run/lock /run/sshd
+mkdir -p /var/lib/docker
+mount -t tmpfs tmpfs /var/lib/docker
 rm -rf /var/lib/spark-mode* /etc/docker /etc/tmpfiles.d/spark-mode.conf
 mkdir -p /usr/local/bin /etc/docker /etc/tmpfiles.d
 sed -i "s|^root:.*|root:x:0:0::$folder/home:/bin/sh|" /etc/passwd
@@ -38,8 +40,8 @@ cp "$folder/spark-mode" /usr/local/bin
 hostname "$name"
 ip link set lo up
 echo ready
-trap "" CHLD # who is left to it is gone once he has ended
-exec cat
+# Whoever is left to the first process is gone once it has ended.
+exec env --ignore-signal=CHLD cat
 """
 COMMAND = """#!/bin/sh
 export PYTHONPATH={program} DOCKER_CONFIG={docker}
@@ -120,18 +122,17 @@ class Apart:
         return Path(f"/proc/{self.pid}/root{path}")
 
     def processes(self, *names: str) -> list[psutil.Process]:
-        """Return its processes, containers' own not among them, or those of these names."""
-        found = [one for one in psutil.process_iter(["name"]) if namespace(one.pid, "mnt") == self._mounts]
+        """Return its processes with name and parent, containers' own not among them, or those of these names."""
+        found = [one for one in psutil.process_iter(["name", "ppid"]) if namespace(one.pid, "mnt") == self._mounts]
         return [one for one in found if one.pid not in (self.pid, self._keeper.pid) and (not names or one.info["name"] in names)]
 
-    def process(self, inner: int) -> psutil.Process:
-        """Return a process by the number that it has there."""
-        there = namespace(self.pid, "pid")
-        return next(one for one in psutil.process_iter() if _inner(one.pid) == inner and namespace(one.pid, "pid") == there)
+    def process(self, number: int) -> psutil.Process:
+        """Return a process, one of a container as well, by the number that it has there."""
+        return next(one for one in psutil.Process(self.pid).children(recursive=True) if _numbers(one.pid)[1:2] == [number])
 
     def end(self) -> None:
         """End everything that is there."""
-        self._keeper.kill()
+        os.kill(self.pid, signal.SIGKILL)
         self._keeper.communicate()
         send(self.processes(), signal.SIGKILL)
         until(lambda: not self.processes(), 30)
@@ -184,11 +185,10 @@ def namespace(pid: int, kind: str) -> str | None:
         return None
 
 
-def _inner(pid: int) -> int | None:
-    """Return the number that a process has in its own namespace."""
+def _numbers(pid: int) -> list[int]:
+    """Return the numbers that a process has, from this namespace to its own; none for one that has ended."""
     try:
-        text = Path(f"/proc/{pid}/status").read_text()
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
-        return None
-    numbers: Mapping[str, str] = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
-    return int(numbers["NSpid"].split()[-1])
+        return []
+    return next([int(number) for number in line.split()[1:]] for line in lines if line.startswith("NSpid:"))

@@ -37,15 +37,15 @@ class NodeEngine(PrivateEngine):
     def __init__(self, place: Apart, group: str) -> None:
         super().__init__(place.folder)
         self._place, self._group = place, group
+        self._told: list[psutil.Process] = []
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        hosts = ["--host=unix:///run/docker.sock", f"--host={self.host}"]
-        self._place.daemon(
-            "engine.log", "dockerd", *hosts, f"--data-root={self.folder / 'data'}", f"--cgroup-parent=/{self._group}"
-        )
-        until(lambda: self._answers() or not self.is_there, 60)
-        assert self._answers(), (self.folder / "engine.log").read_text()[-2000:]
+        hosts, log = ["--host=unix:///run/docker.sock", f"--host={self.host}"], self.folder / "engine.log"
+        log.unlink(missing_ok=True)
+        self._place.daemon(log.name, "dockerd", *hosts, f"--cgroup-parent=/{self._group}")
+        until(lambda: self._answers() or "failed to start daemon" in log.read_text(), 60)
+        assert self._answers(), log.read_text()[-2000:]
 
     @property
     def is_there(self) -> bool:
@@ -60,13 +60,14 @@ class NodeEngine(PrivateEngine):
         raise NotImplementedError
 
     def _signal(self, number: int) -> None:
-        send(self._place.processes("dockerd"), signal.Signals(number))
+        self._told = self._place.processes("dockerd")
+        send(self._told, signal.Signals(number))
 
     def _reap(self) -> None:
-        until(lambda: not self.is_there, 60)
-        if containerd := self._place.processes("containerd"):  # of one that was killed; the next one uses it, or starts another
-            send(containerd, signal.SIGTERM)
-            psutil.wait_procs(containerd, 30)
+        assert psutil.wait_procs(self._told, 60)[1] == []
+        containerd = self._place.processes("containerd")  # left by one that was killed; it may have been told already
+        send(containerd, signal.SIGTERM)
+        assert psutil.wait_procs(containerd, 60)[1] == []
 
 
 class Node:
@@ -81,7 +82,6 @@ class Node:
 
     def start(self, image: Path) -> None:
         """Start its engine and its sshd, and furnish its lab."""
-        (self.place.folder / "data").mkdir()
         self.engine.start()
         self.engine.docker("load", "--quiet", "--input", str(image))
         (self.place.folder / "server").write_text(SERVER.format(address=self.address, keys=self._keys))
@@ -178,10 +178,10 @@ class Node:
     def _end_programs(self) -> None:
         """End what was started there, and who is logged in."""
         for _ in range(2):  # a session that ends may just have started something
-            left = [one for one in self.place.processes() if one.name() not in STAYS and not self._listens(one)]
+            left = [one for one in self.place.processes() if one.info["name"] not in STAYS and not self._listens(one)]
             send(left, signal.SIGKILL)
             psutil.wait_procs(left, 10)
 
     def _listens(self, process: psutil.Process) -> bool:
         """Say whether it is sshd itself, and no session of it."""
-        return process.name() == "sshd" and process.ppid() == self.place.pid
+        return bool(process.info["name"] == "sshd" and process.info["ppid"] == self.place.pid)

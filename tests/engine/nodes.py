@@ -1,9 +1,11 @@
 """A fleet for the tests: several nodes on this machine and a client, which reach each other by ssh and nobody else.
 
 Each has its network in a namespace of its own; what joins them is a bridge in the client's. No traffic ever leaves those.
+A node's engine, sshd, containers and programs are in a namespace of processes that ends with the test's own process.
 """
 
-import os
+import shutil
+import signal
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
-from tests.engine.apart import Apart, remove, remove_groups, require_tools
+from tests.engine.apart import Apart, remove, remove_groups, require_tools, send
 from tests.engine.lab import DEADLINE, Outcome
 from tests.engine.node import Node
 from tests.engine.private import IMAGE
@@ -66,10 +68,16 @@ class Fleet:
         options = [part for option in BOUNDED for part in ("-o", option)]
         return self.client("ssh", *options, "--", name, command, seconds=seconds)
 
+    def write(self, text: str) -> None:
+        """Write the client's fleet.yaml."""
+        folder = self.place.home / ".config/spark-mode"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "fleet.yaml").write_text(text)
+
     def heal(self) -> None:
-        """Have every node be as it was started, and nothing run on the client."""
-        for one in self.place.processes():
-            one.kill()
+        """Have every node be as it was started, nothing run on the client, and no fleet.yaml there."""
+        send(self.place.processes(), signal.SIGKILL)
+        shutil.rmtree(self.place.home / ".config", ignore_errors=True)
         with ThreadPoolExecutor() as pool:
             list(pool.map(Node.heal, self.nodes.values()))
 
@@ -82,9 +90,8 @@ def nodes(folder: Path, count: int = 3) -> Iterator[Fleet]:
     """
     require_tools()
     with ExitStack() as left:
-        keys, image = folder / "keys", folder / "image.tar"
+        keys, image = folder / "keys", folder / "keys/image.tar"
         left.callback(remove, keys)
-        left.callback(image.unlink, missing_ok=True)
         client = left.enter_context(_place("client", folder, processes=False))
         for command in (("add", "lan", "type", "bridge"), ("set", "lan", "up")):
             client.run("ip", "link", *command)
@@ -110,10 +117,11 @@ def _place(name: str, folder: Path, processes: bool) -> Iterator[Apart]:
 @contextmanager
 def _node(client: Apart, number: int) -> Iterator[Node]:
     """Have a node that the client reaches, in which nothing is started yet."""
-    name, address, group = f"n{number}", f"{NET}.{10 + number}", f"spark-mode-test-{os.getpid()}-n{number}"
+    name, address, folder = f"n{number}", f"{NET}.{10 + number}", client.folder.parent
+    group = f"spark-mode-test-{folder.name}-{name}"
     with ExitStack() as left:
         left.callback(remove_groups, group)
-        place = left.enter_context(_place(name, client.folder.parent, processes=True))
+        place = left.enter_context(_place(name, folder, processes=True))
         client.run("ip", "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", str(place.pid))
         client.run("ip", "link", "set", name, "up", "master", "lan")
         place.run("ip", "address", "add", f"{address}/24", "dev", "eth0")
