@@ -48,6 +48,12 @@ def test_the_verbs_come_before_the_options_and_the_modes_of_the_lab_first() -> N
     assert places == sorted(places)
 
 
+def test_no_word_of_help_is_broken_at_its_hyphen() -> None:
+    done = CliRunner(env={"COLUMNS": "60"}).invoke(cli, ["init", "--help"], obj=CliOptions(), prog_name="spark-mode")
+    assert " stand-ins of" in " ".join(done.output.split())
+    assert not re.search(r"\w-$|\N{NON-BREAKING HYPHEN}", done.output, re.MULTILINE)
+
+
 def test_the_examples_have_the_names_of_the_lab() -> None:
     assert "spark-mode plan training  " in shown("--help")
     assert "spark-mode up whisper  " in shown("up", "--help")

@@ -19,6 +19,7 @@ from spark_mode.cli.best_effort_stream import BestEffortStream
 from spark_mode.cli.context import FORMATS, TYPED_IN, VARIABLE, CliOptions
 from spark_mode.cli.docker_plugin import own_arguments
 from spark_mode.cli.end_event import end_event
+from spark_mode.cli.whole_words import WholeWords
 from spark_mode.errors import SparkModeError, UsageFault
 from spark_mode.lab.verbs import GROUPS, VERBS
 from spark_mode.readable import readable
@@ -35,6 +36,8 @@ EXAMPLES = {
     "status": "What runs, and the machine's memory",
     "help headroom": "What a word of the output means",
 }
+
+click.Context.formatter_class = WholeWords  # of every command's help, whatever it was made with
 
 NO_MODES_HERE = "none here: `spark-mode init` writes a first rules.yaml, `spark-mode init --example` unpacks a lab to try"
 
