@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -18,6 +18,7 @@ from spark_mode.planning.mode import services_of
 
 if TYPE_CHECKING:
     from spark_mode.lab.rules import Rules
+    from spark_mode.lab.workload import Workload
     from spark_mode.session.session import Session
 
 add_completion_class(BashWords)
@@ -57,6 +58,8 @@ def _found(kind: str, ctx: click.Context, cli_options: CliOptions, incomplete: s
     if kind == "profile":
         profiles = _profiles(mode, cli_options.rules())
         return [*profiles, *_with_variants(profiles, incomplete, cli_options, mode)]
+    if kind == "workload":
+        return _with_their_variants(one for one in cli_options.rules().workloads.values() if not one.model)
     return _names(cli_options.session(need_project=False), startable=ctx.info_name != "budget")
 
 
@@ -83,10 +86,16 @@ def _profiles(mode: str, rules: "Rules") -> Sequence[str]:
 
 
 def _names(session: "Session", startable: bool) -> Sequence[str]:
-    """Return all that may run: profiles, workloads and their variants; of what is `startable` here only that."""
-    workloads = [one for one in session.rules.workloads.values() if not (startable and one.only_outside)]
-    variants = [f"{one.name}:{variant}" for one in workloads for variant in one.variants]
-    return [*dict.fromkeys([*session.project.profiles, *(one.name for one in workloads), *variants])]
+    """Return all that may run: profiles, workloads, their variants, and services; of what is `startable` here only that."""
+    project = session.project
+    workloads = (one for one in session.rules.workloads.values() if not (startable and one.only_outside))
+    services = (name for name, one in project.services.items() if one.startable)
+    return [*dict.fromkeys([*project.profiles, *_with_their_variants(workloads), *services])]
+
+
+def _with_their_variants(workloads: "Iterable[Workload]") -> Sequence[str]:
+    found = [*workloads]
+    return [*(one.name for one in found), *(f"{one.name}:{variant}" for one in found for variant in one.variants)]
 
 
 def answer_docker(cli: click.Command, words: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from spark_mode.engine.doors import Clock, Gpu
 from spark_mode.errors import SparkModeError
 from spark_mode.journal.measurements import Measurement, read_measurements
+from spark_mode.lab.project import Project
 from spark_mode.lab.replicas import of_one
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.size import gb_text
@@ -236,11 +237,19 @@ def _change(request: Request, session: Session, observed: Observed) -> ModeChang
     try:
         plan = session.plan_for(request, observed)
     except SparkModeError as error:  # the files and rules.yaml disagree about that mode; the status stands
-        return ModeChange(request=str(request), refused=error.message)
+        return ModeChange(request=str(request), refused=_without_reasons(error.message, session.project))
     going = (*(one.name for one in plan.preemptions or ()), *(step.subject for step in plan.steps if step.action == "stop"))
     stops = tuple(dict.fromkeys(going))
-    refused = plan.refusal.message if plan.refusal else None
+    refused = _without_reasons(plan.refusal.message, session.project) if plan.refusal else None
     return ModeChange(request=plan.request, stops=stops, refused=refused, frees=_frees(stops, observed, session.rules))
+
+
+def _without_reasons(message: str, project: Project) -> str:
+    """Return a message without why Compose cannot read a project: a note of the same screen has that once for all modes."""
+    for part in project.parts:
+        if fault := part.unusable.get(""):
+            message = message.replace(f"{part.name}: {fault}", part.name)
+    return message
 
 
 def _frees(stops: Sequence[str], observed: Observed, rules: Rules) -> int:
