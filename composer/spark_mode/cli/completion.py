@@ -25,8 +25,13 @@ add_completion_class(BashWords)
 _CALL = re.compile(r"(=\w+_complete.*) (?:\$1|spark-mode)\)")
 """Where click's scripts call the program: by the word that was typed in bash, by its name elsewhere."""
 _REGISTER = "    compdef "
-_WITH_COMPINIT = "    (( $+functions[compdef] )) || { autoload -Uz compinit && compinit -i; }\n" + _REGISTER
-"""Where zsh is told, and what it needs for that: without its compinit a .zshrc completes file names alone."""
+_BETTER = {
+    _REGISTER: f"    (( $+functions[compdef] )) || {{ autoload -Uz compinit && compinit -i; }}\n{_REGISTER}",
+    "    (( ! $+commands[spark-mode] )) && return 1\n": "",
+    'string split "," $completion': 'string split --max 1 "," $completion',
+}
+"""What is better in click's scripts: zsh is told only after its compinit, without which a .zshrc completes file names alone, and
+completes the program wherever it lies; fish does not end what it says of a name at a comma."""
 _NO_FILES = 4
 """Cobra's directive that a shell shall not offer files where there is nothing else."""
 
@@ -131,4 +136,6 @@ def _calling_us(script: str) -> str:
     calling, times = _CALL.subn(lambda found: f"{found[1]} {command})", script)
     if times != 1:
         raise click.ClickException("this version of click completes another way; please tell us")
-    return calling.replace(_REGISTER, _WITH_COMPINIT)
+    for theirs, ours in _BETTER.items():
+        calling = calling.replace(theirs, ours)
+    return calling

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         "init --example": "A lab to try things with, in ./audio-lab",
     },
 )
-@click.argument("paths", nargs=-1, metavar="[DIR|FILE]...")
+@click.argument("paths", nargs=-1, metavar="[DIR|FILE]...", type=click.Path())
 @click.option(
     "--out", type=click.Path(dir_okay=False), metavar="FILE", help="Where to write; else rules.yaml beside the Compose file."
 )

@@ -37,6 +37,8 @@ EXAMPLES = {
     "help headroom": "What a word of the output means",
 }
 
+A_FILE = click.Path()
+"""What a shell completes with the names of files; whether it is there is found later."""
 click.Context.formatter_class = WholeWords  # of every command's help, whatever it was made with
 
 NO_MODES_HERE = "none here: `spark-mode init` writes a first rules.yaml, `spark-mode init --example` unpacks a lab to try"
@@ -57,10 +59,14 @@ class Verbs(click.Group):
         return left
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
-        """Return what may come next; behind a colon that are the variants of a mode."""
+        """Return what may come next, each verb with its line of `--help`; behind a colon that are the variants of a mode."""
+        from click.shell_completion import CompletionItem
+
         from spark_mode.cli.completion import variants_of_mode
 
-        return [*super().shell_complete(ctx, incomplete), *variants_of_mode(ctx, incomplete)]
+        lines = {one.name: one.line for one in _modes(ctx).values()} | VERBS
+        verbs = [CompletionItem(name, help=line) for name, line in lines.items() if name.startswith(incomplete)]
+        return [*verbs, *click.Command.shell_complete(self, ctx, incomplete), *variants_of_mode(ctx, incomplete)]
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*_modes(ctx), *VERBS]
@@ -128,7 +134,9 @@ def _go_to(ctx: click.Context, param: click.Parameter, value: str | None) -> str
 
 # Which lab is meant is read first (is_eager): `--help` shows its modes.
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("-f", "--file", "files", multiple=True, is_eager=True, metavar="FILE", help="A Compose file; may be repeated.")
+@click.option(
+    "-f", "--file", "files", multiple=True, is_eager=True, metavar="FILE", type=A_FILE, help="A Compose file; may be repeated."
+)
 @click.option(
     "-C",
     "--directory",
@@ -138,10 +146,14 @@ def _go_to(ctx: click.Context, param: click.Parameter, value: str | None) -> str
     type=click.Path(file_okay=False),
     help="Be in this directory, such as that of another lab.",
 )
-@click.option("--project-directory", is_eager=True, metavar="PATH", help="Compose's project directory.")
+@click.option("--project-directory", is_eager=True, metavar="PATH", type=A_FILE, help="Compose's project directory.")
 @click.option("-p", "--project-name", metavar="NAME", help="Compose's project name.")
-@click.option("--env-file", "env_files", multiple=True, is_eager=True, metavar="FILE", help="An environment file for Compose.")
-@click.option("--rules", is_eager=True, metavar="FILE", help="The rules file; else rules.yaml near the Compose file.")
+@click.option(
+    "--env-file", "env_files", multiple=True, is_eager=True, metavar="FILE", type=A_FILE, help="An environment file for Compose."
+)
+@click.option(
+    "--rules", is_eager=True, metavar="FILE", type=A_FILE, help="The rules file; else rules.yaml near the Compose file."
+)
 @click.option("--format", "format", type=click.Choice(FORMATS), default="table", help="How to print results.")
 @click.option("--quiet", is_flag=True, help="No progress; only results, warnings and errors.")
 @click.version_option(__version__, prog_name="spark-mode")
