@@ -1,10 +1,12 @@
 """The questions of `spark-mode init`, each with a default: what no file can tell, and no more."""
 
+import sys
 from collections.abc import Sequence
 
 import click
 
 from spark_mode.cli.first_tables import shortened, sizes_table
+from spark_mode.cli.tables import terminal_width, within
 from spark_mode.errors import Interrupted
 from spark_mode.init.answers import Answers, with_answers
 from spark_mode.init.limits import above_the_limits, advice, raised
@@ -27,7 +29,7 @@ def chosen(projects: Sequence[str]) -> str:
 def answered(seen: Survey, machine: Machine) -> Answers:
     """Ask on the terminal, and return what was answered. The end of the input is a default. Raises Interrupted at Ctrl-C."""
     proposal = propose(seen)
-    click.echo(sizes_table(seen, proposal), err=True)
+    click.echo(sizes_table(seen, proposal, terminal_width(sys.stderr)), err=True)
     answers = Answers(sizes=_sizes(proposal))
     sized = with_answers(seen, answers)
     answers = answers._replace(apart=_apart(sized, propose(sized)))
@@ -84,7 +86,9 @@ def _long_runs(proposal: Proposal) -> frozenset[str]:
 
 def _ask(question: str, default: str) -> str:
     try:
-        return str(click.prompt(question, default=default, show_default=bool(default), err=True))
+        return str(
+            click.prompt(within(question, terminal_width(sys.stderr)), default=default, show_default=bool(default), err=True)
+        )
     except click.Abort as error:
         click.echo(err=True)
         if isinstance(error.__context__, EOFError):

@@ -15,7 +15,7 @@ from spark_mode.session.session import Session
 from spark_mode.sharing.directories import SET_UP
 
 GATE_GAPS = "it does not see `up --no-deps`, `compose start`, `docker start` and restart policies"
-AROUND_GATE = "not where COMPOSE_FILE is exported, or files are named with -f: the lab's .env is not read then"
+AROUND_GATE = "but not where COMPOSE_FILE is exported or files are named with -f: Compose reads no .env then"
 GUARD_GAPS = "it sees a start when it has happened: until the stop is done both run"
 
 
