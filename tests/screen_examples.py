@@ -331,7 +331,7 @@ def screen(name: str, width: int) -> str:
                 spark.happens(one)
             return f"$ spark-mode {line}\n{spark.type(f'spark-mode {line}').rstrip()}\n"
     typed, draw = (DRAWN | SET_UP)[name]
-    lab = [] if name == "refusal" or name in SET_UP else [within(LAB, width)]
+    lab = [] if name in SET_UP else [within(LAB, width)]
     text = local_times(draw(width), NOW)
     return "\n".join([f"$ spark-mode {typed}", *lab, text if name in UNBROKEN else within(text, width), ""])
 

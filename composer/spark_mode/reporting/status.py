@@ -1,6 +1,6 @@
 """What runs, as data: the mode, the services, the memory, what breaks a rule, and what belongs to others."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from spark_mode.engine.doors import Clock, Gpu
 from spark_mode.errors import SparkModeError
@@ -55,7 +55,7 @@ def status(session: Session, observed: Observed | None = None) -> Status:
         declared=sum(one.footprint.planned for one in observed.copies(rules)),
         capacity=session.capacity,
         violations=tuple(map(str, against)),
-        remedies=tuple(_remedy(one, observed) for one in against),
+        remedies=tuple(remedies(against, observed.active_services)),
         foreign=tuple(_foreign(observed)),
         others=others_by_project(observed),
         memory_users=session.memory_users(observed),
@@ -89,11 +89,21 @@ def _since(mode: str, session: Session, observed: Observed) -> str | None:
     return session.state.since if session.state.mode == mode else None
 
 
-def _remedy(conflict: Conflict, observed: Observed) -> str:
-    """Return what ends a conflict, either way; one that is not the lab's to stop stays, and nothing where neither is."""
-    names = (conflict.one.name, conflict.other.name)
-    ways = [f"to keep {kept}: spark-mode stop {gone}" for kept, gone in (names, names[::-1]) if gone in observed.active_services]
-    return "; ".join(ways)
+def remedies(against: Sequence[Conflict], active: Collection[str]) -> Iterator[str]:
+    """Yield what ends each conflict, either way, unless it was told for one before: all that one is against goes at once.
+
+    One that is not the lab's to stop stays, and there is nothing where neither is.
+    """
+    pairs = [(one.one.name, one.other.name) for one in against]
+    told: set[str] = set()
+    for pair in pairs:
+        ways = []
+        for kept, other in (pair, pair[::-1]):
+            gone = [one for each in pairs if kept in each for one in each if one != kept and one in active]
+            if other in active:
+                ways.append(f"to keep {kept}: spark-mode stop {' '.join(dict.fromkeys(gone))}")
+        yield "; ".join(way for way in ways if way not in told)
+        told.update(ways)
 
 
 def _lasting(one: Container, policy: str) -> str:
