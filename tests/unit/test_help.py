@@ -96,7 +96,7 @@ def test_help_of_a_word_is_what_the_glossary_says_of_it_without_what_is_for_auth
     said = shown("help", "headroom")
     assert said.startswith("Headroom: what must stay free")
     assert json.loads(shown("help", "hold", "--format", "json"))["meaning"].startswith("a reservation: ")
-    assert [said for said in glossary().values() if re.search(r"`\w*/|\.py|\*\*|\n", said)] == []
+    assert [said for said in glossary().values() if re.search(r"`\w*/|\.py|\*\*|\n| \.", said)] == []
 
 
 def test_a_word_that_is_a_command_as_well_is_explained_after_it() -> None:

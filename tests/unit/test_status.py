@@ -152,8 +152,9 @@ def test_a_reason_stands_once_and_what_ends_it_stops_all_of_a_side() -> None:
         for one in ("audio chatterbox", "training", "somebody starts chatterbox", "somebody starts whisper"):
             spark.happens(one)
         lines = spark.type("spark-mode status").splitlines()
+    because = "training runs alone: it saturates the SMs and inference stalls"
     assert [line for line in lines if "AGAINST" in line or line.startswith("  → to keep")] == [
-        "AGAINST THE RULES: chatterbox and training exclude each other (training runs alone: it saturates the SMs and inference stalls)",
+        f"AGAINST THE RULES: chatterbox and training exclude each other ({because})",
         "  → to keep chatterbox: spark-mode stop training; to keep training: spark-mode stop chatterbox whisper",
         "AGAINST THE RULES: training and whisper exclude each other",
         "  → to keep whisper: spark-mode stop training",

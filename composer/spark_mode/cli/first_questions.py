@@ -23,7 +23,7 @@ def chosen(projects: Sequence[str]) -> str:
         said = _ask(f"Which project? {', '.join(projects)}", projects[0])
         if said in projects:
             return said
-        click.echo(f"there is no {said}", err=True)
+        _tell(f"there is no {said}")
 
 
 def answered(seen: Survey, machine: Machine) -> Answers:
@@ -38,7 +38,7 @@ def answered(seen: Survey, machine: Machine) -> Answers:
     above = above_the_limits(placed, propose(placed), machine.rules)
     if above and (limits := raised(above, machine.rules, machine.memory)):
         for line in advice(above):
-            click.echo(line, err=True)
+            _tell(line)
         words = ", ".join(f"{key} {size / GB:.0f} GB" for key, size in limits.items())
         if _ask(f"Raise the limits ({words})? y/n", "n").lower().startswith("y"):
             answers = answers._replace(limits=limits)
@@ -52,10 +52,10 @@ def _sizes(proposal: Proposal) -> dict[str, int]:
         try:
             found = {name: parse_size(size) for name, _, size in (one.rpartition("=") for one in said.split())}
         except ValueError as error:
-            click.echo(str(error), err=True)
+            _tell(str(error))
             continue
         if unknown := [name for name in found if name not in known]:
-            click.echo(f"there is no {', '.join(unknown)}", err=True)
+            _tell(f"there is no {', '.join(unknown)}")
             continue
         return found
 
@@ -64,13 +64,13 @@ def _apart(seen: Survey, proposal: Proposal) -> tuple[tuple[str, str], ...]:
     known = {one.name for one in proposal.workloads}
     for verdict, several in together(seen, proposal).items():
         if verdict != FITS:
-            click.echo(f"  [x] {shortened(several, ', ', 6)}: {verdict.removeprefix('no: ')}", err=True)
+            _tell(f"  [x] {shortened(several, ', ', 6)}: {verdict.removeprefix('no: ')}")
     while True:
         words = _ask("What else must never run together? Enter, or NAME+NAME …", "").split()
         pairs = [(word.partition("+")[0], word.partition("+")[2]) for word in words]
         if all({*pair} <= known and len({*pair}) == 2 for pair in pairs):
             return tuple(pairs)
-        click.echo(f"write two of {', '.join(sorted(known))}, with a + between them", err=True)
+        _tell(f"write two of {', '.join(sorted(known))}, with a + between them")
 
 
 def _long_runs(proposal: Proposal) -> frozenset[str]:
@@ -81,7 +81,11 @@ def _long_runs(proposal: Proposal) -> frozenset[str]:
         names = frozenset(said.split()) - {"none"}
         if names <= known:
             return names
-        click.echo(f"there is no {', '.join(sorted(names - known))}", err=True)
+        _tell(f"there is no {', '.join(sorted(names - known))}")
+
+
+def _tell(text: str) -> None:
+    click.echo(within(text, terminal_width(sys.stderr)), err=True)
 
 
 def _ask(question: str, default: str) -> str:

@@ -35,8 +35,9 @@ def shown(made: FirstRules, path: Path, new: bool, found: Sequence[str], width: 
 
 
 def findings(made: FirstRules, path: Path) -> list[str]:
-    """Return what `check` finds wrong with the files of the new lab; that of the machine is for `check` itself."""
+    """Return what `check` finds wrong with the files of the new lab, and no note has said; the machine is for `check` itself."""
     from spark_mode.reporting.check import check
+    from spark_mode.reporting.models_check import NOT_PINNED
     from spark_mode.session.opening import open_lab
 
     try:
@@ -47,7 +48,7 @@ def findings(made: FirstRules, path: Path) -> list[str]:
     together: dict[tuple[str, str], list[str]] = {}
     for one in found:
         file, _, name = one.where.partition(": ")
-        if one.level in ("warning", "error") and file in ("rules", "compose"):
+        if one.level in ("warning", "error") and file in ("rules", "compose") and one.message != NOT_PINNED:
             together.setdefault((file, one.message), []).append(name)
     named = {about: shortened([one for one in names if one], ", ", FEW) for about, names in together.items()}
     return [": ".join(filter(None, (file, names, message))) for (file, message), names in named.items()]
