@@ -39,6 +39,7 @@ from spark_mode.reporting.resources import Addition, Item, Resources, sharing
 from spark_mode.reporting.status_model import ModeChange, ModelStatus, ServiceStatus, Status
 from spark_mode.switching.report import Report
 from tests.audio_lab import CAPACITY, RULES, container, request, resolved, seen
+from tests.set_up_screens import SET_UP, UNBROKEN
 
 FOLDER = Path(__file__).parent / "screens"
 WIDTHS = (60, 80, 120)
@@ -250,7 +251,7 @@ def _map(width: int) -> str:
     return map_text(card, width)
 
 
-def _check(_: int) -> str:
+def _check(width: int) -> str:
     found = [
         Finding(level="ok", where="rules", message="12 workloads, 5 rules"),
         Finding(level="ok", where="compose", message="project audio-lab, 7 services"),
@@ -267,8 +268,14 @@ def _check(_: int) -> str:
             fix="update DGX OS in the DGX Dashboard, and reboot",
         ),
         Finding(level="info", where="rules: limits", message="assumed: headroom 20GB, floor 10GB"),
+        _optional("gate", "plain `docker compose up` does not ask the rules", "spark-mode gate install"),
+        _optional("guard", "what others start is only seen by `status`", "sudo spark-mode guard install"),
     ]
-    return check_text(found)
+    return check_text(found, width)
+
+
+def _optional(where: str, message: str, fix: str) -> Finding:
+    return Finding(level="optional", where=where, message=message, fix=fix)
 
 
 DRAWN: dict[str, tuple[str, Callable[[int], str]]] = {
@@ -291,11 +298,14 @@ TYPED: dict[str, tuple[tuple[str, ...], str]] = {
     "help": ((), "--help"),
     "help-of-a-command": ((), "plan --help"),
     "help-of-a-word": ((), "help headroom"),
+    "help-of-completion": ((), "completion --help"),
     "help-of-gate": ((), "gate --help"),
     "help-of-guard": ((), "guard --help"),
+    "help-of-init": ((), "init --help"),
     "help-of-lab": ((), "lab --help"),
     "help-of-rules": ((), "rules --help"),
     "help-of-setup": ((), "setup --help"),
+    "to": ((), "to training"),
     "status-of-nothing": ((), "status"),
     "up-without-a-terminal": (("audio omni",), "up whisper"),
     "restore-without-a-terminal": (("audio omni", "training"), "restore"),
@@ -308,7 +318,7 @@ TYPED: dict[str, tuple[tuple[str, ...], str]] = {
     "no-engine": (("Docker stops",), "status"),
 }
 """What is typed for each screen at a simulated Spark, and what has happened there before."""
-SCREENS = (*DRAWN, *TYPED)
+SCREENS = (*DRAWN, *SET_UP, *TYPED)
 
 
 @cache
@@ -320,9 +330,10 @@ def screen(name: str, width: int) -> str:
             for one in before:
                 spark.happens(one)
             return f"$ spark-mode {line}\n{spark.type(f'spark-mode {line}').rstrip()}\n"
-    typed, draw = DRAWN[name]
-    lab = [] if name == "refusal" else [within(LAB, width)]
-    return "\n".join([f"$ spark-mode {typed}", *lab, within(local_times(draw(width), NOW), width), ""])
+    typed, draw = (DRAWN | SET_UP)[name]
+    lab = [] if name in SET_UP else [within(LAB, width)]
+    text = local_times(draw(width), NOW)
+    return "\n".join([f"$ spark-mode {typed}", *lab, text if name in UNBROKEN else within(text, width), ""])
 
 
 def path_of(name: str, width: int) -> Path:

@@ -212,7 +212,7 @@ def test_status_says_what_waits_and_what_is_going_on_and_check_which_guard_runs(
     assert "runs, of 0.0.9: spark-mode check" in apart.run("version").out
     guard.end()
     found = {one["where"]: one for one in apart.run("check", "--format", "json", expect=None).json}
-    assert "does not run" in found["guard"]["message"]
+    assert (found["guard"]["level"], found["guard"]["fix"]) == ("optional", "sudo spark-mode guard install")
 
 
 def test_a_guard_ends_at_a_signal_and_leaves_everything_running(apart: Lab, guard: Guarding) -> None:

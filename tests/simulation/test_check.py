@@ -29,5 +29,16 @@ def test_errors_are_read_first_and_a_count_last() -> None:
     assert lines[-1] == "1 error, 2 warnings"
 
 
+def test_what_could_be_had_is_no_warning_and_has_its_command_in_one_block() -> None:
+    gate = finding("optional").model_copy(update={"where": "gate", "fix": "spark-mode gate install"})
+    guard = gate.model_copy(update={"where": "guard", "fix": "spark-mode guard"})
+    assert check_text([finding("ok"), gate, guard]).splitlines()[1:] == [
+        "optional, and not in place:",
+        "  gate   what is there  → spark-mode gate install",
+        "  guard  what is there  → spark-mode guard",
+        "no errors, no warnings",
+    ]
+
+
 def test_where_nothing_is_wrong_the_count_says_so() -> None:
     assert check_text([finding("ok"), finding("info")]).splitlines()[-1] == "no errors, no warnings"

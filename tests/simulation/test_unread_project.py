@@ -4,11 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from spark_mode.cli.show_status import status_text
 from spark_mode.lab.joined import joined
 from spark_mode.lab.project import Project
+from spark_mode.lab.rules import Mode
 from spark_mode.lab.size import GB
 from spark_mode.lab.workload import Footprint
 from spark_mode.planning.request import ModeRequest, Request, RestoreRequest, StopRequest, UpRequest
+from spark_mode.reporting.status import status
 from tests.simulation.lab import PROJECT, RULES, TRAIN, SimulatedSession, ask, run_command, service
 from tests.simulation.machine import SimulatedMachine
 
@@ -43,6 +46,14 @@ def test_before_a_stop_it_is_said_what_cannot_be_started_again(request_: Request
     assert NEVER_AGAIN in SimulatedSession(lab, tmp_path).plan(request_).warnings
     lab.project = WHOLE
     assert NEVER_AGAIN not in SimulatedSession(lab, tmp_path).plan(request_).warnings
+
+
+def test_the_status_says_why_a_project_cannot_be_read_once_for_all_modes(lab: SimulatedMachine, tmp_path: Path) -> None:
+    one = Mode(class_="audio", services=("omni",))
+    lab.rules = lab.rules.model_copy(update={"modes": {**lab.rules.modes, "talk": one, "speak": one}})
+    text = status_text(status(SimulatedSession(lab, tmp_path)))
+    assert text.count("compose.yaml is broken") == 1
+    assert text.count("and Compose cannot read the project speech") == 2
 
 
 def test_what_could_not_come_back_after_a_command_comes_with_a_restore_once_its_project_is_right(

@@ -49,9 +49,8 @@ def test_a_share_in_the_environment_is_what_a_vllm_takes_and_a_client_with_the_s
     planned, _, high = first.gb("vllm")
     assert planned == 117.6
     assert high == approx(117.6 * 1.15 + 17.2, abs=0.1)
-    assert (
-        first.evidence("vllm") == "--gpu-memory-utilization 0.9 of 130.7 GB: takes 117.6 GB by its flag, the weights are about 49"
-    )
+    by_flag = "--gpu-memory-utilization 0.9 of 130.7 GB: takes 117.6 GB by its flag"
+    assert first.evidence("vllm") == f"{by_flag}, the weights are about 49 GB"
     (line,) = advice(above_the_limits(first.seen, first.proposal, first.machine.rules))
     assert line == (
         "vllm alone comes to 123.6 GB, of 102.1 GB: lower its --gpu-memory-utilization to 0.73, "

@@ -285,4 +285,4 @@ def test_what_only_speaks_to_a_server_is_none(service: dict[str, Any]) -> None:
 def test_the_model_of_a_command_is_no_module_of_python() -> None:
     module = ["python3", "-m", "vllm.entrypoints.openai.api_server", "--gpu-memory-utilization", "0.9"]
     first = only(image="x", command=module, environment={"MODEL": "a/Model-8B"})
-    assert first.evidence("one").endswith("the weights are about 16")
+    assert first.evidence("one").endswith("the weights are about 16 GB")

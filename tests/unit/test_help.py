@@ -48,6 +48,12 @@ def test_the_verbs_come_before_the_options_and_the_modes_of_the_lab_first() -> N
     assert places == sorted(places)
 
 
+def test_no_word_of_help_is_broken_at_its_hyphen() -> None:
+    done = CliRunner(env={"COLUMNS": "60"}).invoke(cli, ["init", "--help"], obj=CliOptions(), prog_name="spark-mode")
+    assert " stand-ins of" in " ".join(done.output.split())
+    assert not re.search(r"\w-$|\N{NON-BREAKING HYPHEN}", done.output, re.MULTILINE)
+
+
 def test_the_examples_have_the_names_of_the_lab() -> None:
     assert "spark-mode plan training  " in shown("--help")
     assert "spark-mode up whisper  " in shown("up", "--help")
@@ -90,7 +96,7 @@ def test_help_of_a_word_is_what_the_glossary_says_of_it_without_what_is_for_auth
     said = shown("help", "headroom")
     assert said.startswith("Headroom: what must stay free")
     assert json.loads(shown("help", "hold", "--format", "json"))["meaning"].startswith("a reservation: ")
-    assert [said for said in glossary().values() if re.search(r"`\w*/|\.py|\*\*|\n", said)] == []
+    assert [said for said in glossary().values() if re.search(r"`\w*/|\.py|\*\*|\n| \.", said)] == []
 
 
 def test_a_word_that_is_a_command_as_well_is_explained_after_it() -> None:

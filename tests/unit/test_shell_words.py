@@ -12,6 +12,17 @@ from spark_mode.cli.completion import completion_script
 from spark_mode.cli.context import VARIABLE, CliOptions
 from spark_mode.cli.main import cli
 from spark_mode.lab.verbs import VERBS
+from tests.known_plugin import configuration
+
+COMPOSE = """\
+services: {ollama: {image: ollama/ollama}, open-webui: {image: page, depends_on: [ollama]}, finetune: {image: tune}}
+"""
+RULES = """\
+workloads:
+  llama3.1:8b: {class: llm, footprint: 5GB, host: ollama, model: "llama3.1:8b"}
+  finetune: {class: tuning, footprint: 60GB}
+hosts: {ollama: {service: ollama}}
+"""
 
 
 @pytest.mark.parametrize(
@@ -74,6 +85,26 @@ def test_nothing_is_written_on_the_terminal_in_the_middle_of_somebodys_line(
     with redirect_stderr(Terminal()) as terminal:
         found = ShellComplete(cli, {"obj": CliOptions()}, "spark-mode", VARIABLE).get_completions(["up"], "")
     assert (found, terminal.getvalue()) == ([], "")
+
+
+def offered(*words: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Return what may come next in the lab of README.md, which has services that no workload describes."""
+    (folder / "compose.yaml").write_text(COMPOSE)
+    (folder / "rules.yaml").write_text(RULES)
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("DOCKER_CONFIG", configuration())
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
+    found = ShellComplete(cli, {"obj": CliOptions()}, "spark-mode", VARIABLE).get_completions(list(words), "")
+    return {str(one.value) for one in found}
+
+
+@pytest.mark.parametrize("verb", ["up", "stop", "budget"])
+def test_what_no_workload_describes_is_completed_as_well(verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert offered(verb, folder=tmp_path, monkeypatch=monkeypatch) == {"finetune", "llama3.1:8b", "ollama", "open-webui"}
+
+
+def test_a_command_counts_as_a_workload_that_is_no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert offered("run", "--as", folder=tmp_path, monkeypatch=monkeypatch) == {"finetune"}
 
 
 def test_help_is_completed_with_commands_and_with_words_of_the_output() -> None:

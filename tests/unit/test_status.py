@@ -147,6 +147,20 @@ def test_what_breaks_a_rule_says_what_to_type_either_way_and_what_would_not_outl
     assert lines[runs + 1] == "  → docker update --restart unless-stopped audio-lab-omni-1"
 
 
+def test_a_reason_stands_once_and_what_ends_it_stops_all_of_a_side() -> None:
+    with terminal(200) as spark:
+        for one in ("audio chatterbox", "training", "somebody starts chatterbox", "somebody starts whisper"):
+            spark.happens(one)
+        lines = spark.type("spark-mode status").splitlines()
+    because = "training runs alone: it saturates the SMs and inference stalls"
+    assert [line for line in lines if "AGAINST" in line or line.startswith("  → to keep")] == [
+        f"AGAINST THE RULES: chatterbox and training exclude each other ({because})",
+        "  → to keep chatterbox: spark-mode stop training; to keep training: spark-mode stop chatterbox whisper",
+        "AGAINST THE RULES: training and whisper exclude each other",
+        "  → to keep whisper: spark-mode stop training",
+    ]
+
+
 def test_what_a_switch_stopped_is_said_to_stay_so_over_a_reboot() -> None:
     with terminal() as spark:
         for one in ("audio omni", "training"):

@@ -26,7 +26,7 @@ def check(cli_options: CliOptions, fix: bool) -> None:
     from spark_mode.reporting.check import check as find
 
     findings = [*find(session, session.compose_version), *layers(session), _plugin()]
-    cli_options.screen([one.model_dump() for one in findings], lambda _: check_text(findings))
+    cli_options.screen([one.model_dump() for one in findings], lambda width: check_text(findings, width))
     if any(one.level == "error" for one in findings):
         cli_options.exit_code = 3
 
@@ -47,4 +47,5 @@ def _plugin() -> "Finding":
     where = [str(path) for path in (plugin_path(system=False), plugin_path(system=True), PACKAGED) if path.exists()]
     if where:
         return Finding(level="ok", where="plugin", message=f"`docker spark` is spark-mode: {', '.join(where)}")
-    return Finding(level="ok", where="plugin", message="`docker spark` is not installed: spark-mode plugin install")
+    message = "`docker spark` is not spark-mode"
+    return Finding(level="optional", where="plugin", message=message, fix="spark-mode plugin install")

@@ -3,7 +3,7 @@
 import os
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -20,14 +20,20 @@ from spark_mode.planning.mode import services_of
 
 if TYPE_CHECKING:
     from spark_mode.lab.rules import Rules
+    from spark_mode.lab.workload import Workload
     from spark_mode.session.session import Session
 
 add_completion_class(BashWords)
 _CALL = re.compile(r"(=\w+_complete.*) (?:\$1|spark-mode)\)")
 """Where click's scripts call the program: by the word that was typed in bash, by its name elsewhere."""
 _REGISTER = "    compdef "
-_WITH_COMPINIT = "    (( $+functions[compdef] )) || { autoload -Uz compinit && compinit -i; }\n" + _REGISTER
-"""Where zsh is told, and what it needs for that: without its compinit a .zshrc completes file names alone."""
+_BETTER = {
+    _REGISTER: f"    (( $+functions[compdef] )) || {{ autoload -Uz compinit && compinit -i; }}\n{_REGISTER}",
+    "    (( ! $+commands[spark-mode] )) && return 1\n": "",
+    'string split "," $completion': 'string split --max 1 "," $completion',
+}
+"""What is better in click's scripts: zsh is told only after its compinit, without which a .zshrc completes file names alone, and
+completes the program wherever it lies; fish does not end what it says of a name at a comma."""
 _NO_FILES = 4
 """Cobra's directive that a shell shall not offer files where there is nothing else."""
 
@@ -62,6 +68,8 @@ def _found(kind: str, ctx: click.Context, cli_options: CliOptions, incomplete: s
     if kind == "profile":
         profiles = _profiles(mode, cli_options.rules())
         return [*profiles, *_with_variants(profiles, incomplete, cli_options, mode)]
+    if kind == "workload":
+        return _with_their_variants(one for one in cli_options.rules().workloads.values() if not one.model)
     return _names(cli_options.session(need_project=False), startable=ctx.info_name != "budget")
 
 
@@ -88,10 +96,16 @@ def _profiles(mode: str, rules: "Rules") -> Sequence[str]:
 
 
 def _names(session: "Session", startable: bool) -> Sequence[str]:
-    """Return all that may run: profiles, workloads and their variants; of what is `startable` here only that."""
-    workloads = [one for one in session.rules.workloads.values() if not (startable and one.only_outside)]
-    variants = [f"{one.name}:{variant}" for one in workloads for variant in one.variants]
-    return [*dict.fromkeys([*session.project.profiles, *(one.name for one in workloads), *variants])]
+    """Return all that may run: profiles, workloads, their variants, and services; of what is `startable` here only that."""
+    project = session.project
+    workloads = (one for one in session.rules.workloads.values() if not (startable and one.only_outside))
+    services = (name for name, one in project.services.items() if one.startable)
+    return [*dict.fromkeys([*project.profiles, *_with_their_variants(workloads), *services])]
+
+
+def _with_their_variants(workloads: "Iterable[Workload]") -> Sequence[str]:
+    found = [*workloads]
+    return [*(one.name for one in found), *(f"{one.name}:{variant}" for one in found for variant in one.variants)]
 
 
 def answer_docker(cli: click.Command, words: Sequence[str]) -> str:
@@ -127,4 +141,6 @@ def _calling_us(script: str) -> str:
     calling, times = _CALL.subn(lambda found: f"{found[1]} {command})", script)
     if times != 1:
         raise click.ClickException("this version of click completes another way; please tell us")
-    return calling.replace(_REGISTER, _WITH_COMPINIT)
+    for theirs, ours in _BETTER.items():
+        calling = calling.replace(theirs, ours)
+    return calling

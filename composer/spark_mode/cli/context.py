@@ -99,10 +99,17 @@ class CliOptions:
         except SparkModeError:
             return  # the verb will say so itself
         if cut_off:
-            from spark_mode.cli.on_screen import on_screen
+            self._tell(f"note: {cut_off}; spark-mode recover")
 
-            self.sign.gone()
-            click.echo(on_screen(f"note: {cut_off}; spark-mode recover", sys.stderr), err=True)
+    def name_lab(self) -> None:
+        """Say on standard error which lab is in hand, where no screen has it."""
+        self._tell(self.lab)
+
+    def _tell(self, text: str) -> None:
+        from spark_mode.cli.on_screen import on_screen
+
+        self.sign.gone()
+        click.echo(on_screen(text, sys.stderr), err=True)
 
     def rules(self) -> "Rules":
         """Read the rules alone."""

@@ -9,7 +9,7 @@ from spark_mode.errors import ConfigurationError, Refused
 
 FOLDER = "audio-lab"
 _PARTS = ("compose", "rules.yaml", ".env")
-_STAND_INS = "COMPOSE_FILE=compose/audio-lab.yaml:compose/stand-in.yaml SPARK_MODE_RULES=compose/stand-in.rules.yaml"
+_STAND_INS = ("COMPOSE_FILE=compose/audio-lab.yaml:compose/stand-in.yaml", "SPARK_MODE_RULES=compose/stand-in.rules.yaml")
 
 
 def unpack(folder: Path) -> str:
@@ -30,12 +30,17 @@ def unpack(folder: Path) -> str:
         raise ConfigurationError(f"{folder}: {error.strerror}", "name another folder: spark-mode init --example DIR") from None
     finally:
         shutil.rmtree(new, ignore_errors=True)
+    return leads_on(folder)
+
+
+def leads_on(folder: Path) -> str:
+    """Return what can be done with the example, as it is typed."""
     return "\n".join(
         (
-            f"{folder} has the audio lab for a Spark, and stand-ins of its models for any machine; with these:",
+            f"{folder} has the audio lab for a Spark,\nand stand-ins of its models for any machine; with these:",
             f"  cd {folder}",
-            "  sh compose/stand-in/build.sh    # their image, from the packages of this machine",
-            f"  export {_STAND_INS}",
+            "  sh compose/stand-in/build.sh    # builds their image",
+            *(f"  export {one}" for one in _STAND_INS),
             "  spark-mode audio omni",
         )
     )

@@ -1,6 +1,7 @@
 """`spark-mode gate`: plain `docker compose up` asks the rules first."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,6 @@ def gate() -> None:
 def install(cli_options: CliOptions) -> None:
     """Put a gate before each service of the lab, and name it in the COMPOSE_FILE of the lab's .env."""
     from spark_mode.enforcement.gate_file import install as write
-    from spark_mode.enforcement.layers import AROUND_GATE
 
     lab, session = _lab(cli_options), cli_options.session()
     if session.project.parts:
@@ -33,14 +33,23 @@ def install(cli_options: CliOptions) -> None:
         return
     path = write(session.project, lab, session.files)
     _remember(session, [path])
-    said = f"{path} is in place, and named in {lab / '.env'}: docker compose asks before it starts, {AROUND_GATE}"
-    cli_options.show({"gate": str(path)}, lambda: said)
+    cli_options.say({"gate": str(path)}, lambda: installed_text([path], []))
+
+
+def installed_text(gates: Sequence[Path], without: Sequence[tuple[str, str]]) -> str:
+    """Return where gates are now, what they do and what takes them out; which projects are `without` one, and why."""
+    from spark_mode.enforcement.layers import AROUND_GATE
+
+    placed = [f"{path} is in place, and named in {path.parent / '.env'}" for path in gates]
+    left = [f"{name} has none: {why}" for name, why in without]
+    asks = f"plain `docker compose up` asks the rules first, {AROUND_GATE}"
+    return "\n".join([*placed, *left, asks, "  → to take it out again: spark-mode gate uninstall"])
 
 
 def _install_in_each(cli_options: CliOptions, session: "Session") -> None:
     """Put the gate before each service of several projects; one whose files are named, or cannot be read, has none."""
     from spark_mode.enforcement.gate_file import install as write
-    from spark_mode.enforcement.layers import AROUND_GATE, without_place
+    from spark_mode.enforcement.layers import without_place
 
     written = [
         write(part, Path(files.folder), files)
@@ -48,10 +57,8 @@ def _install_in_each(cli_options: CliOptions, session: "Session") -> None:
         if files.folder and "" not in part.unusable
     ]
     _remember(session, written)
-    paths = [str(path) for path in written]
-    left = [f"{name} has none: {why}" for name, why in without_place(session)]
-    said = [f"{', '.join(paths)}: in place, and named in the .env beside each: docker compose asks first, {AROUND_GATE}", *left]
-    cli_options.show({"gates": paths}, lambda: "\n".join(said))
+    data = {"gates": [str(path) for path in written]}
+    cli_options.say(data, lambda: installed_text(written, [*without_place(session)]))
 
 
 @gate.command(short_help="Take the gate out again")
@@ -70,7 +77,7 @@ def uninstall(cli_options: CliOptions) -> None:
     said = [f"the gate of {one} {'is removed' if remove(one) else 'was not there'}" for one in folders if one not in gone]
     said += [f"{one} is not there, and rules.yaml names it; in its new place: spark-mode gate uninstall" for one in gone]
     cli_options.exit_code = 3 if gone else cli_options.exit_code
-    cli_options.show({"gate": None}, lambda: "\n".join(said))
+    cli_options.say({"gate": None}, lambda: "\n".join(said))
 
 
 def _remember(session: "Session", gates: list[Path]) -> None:

@@ -8,7 +8,7 @@ import spark_mode
 from spark_mode.errors import ConfigurationError
 
 _ENTRY = re.compile(r"^- \*\*(.+?)\*\*: (.+?)(?=^- |^#|\Z|^$)", re.MULTILINE | re.DOTALL)
-_FOR_AUTHORS = re.compile(r"\s\((?:`[\w/]+(?:\.py|/)`(?:,\s)?)+\)")
+_FOR_AUTHORS = re.compile(r"\s+\((?:`[\w/]+(?:\.py|/)`(?:,\s)?)+\)")
 """Where the code has a word: for who changes it."""
 
 

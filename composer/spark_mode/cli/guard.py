@@ -11,6 +11,7 @@ from spark_mode.errors import ConfigurationError
 from spark_mode.sharing.directories import SET_UP
 
 if TYPE_CHECKING:
+    from spark_mode.lab.files import LabFiles
     from spark_mode.session.session import Session
 
 
@@ -35,8 +36,13 @@ def install(cli_options: CliOptions) -> None:
         message = "a guard that runs as root needs the lock and the journal that all users share"
         raise ConfigurationError(message, f"first, once: {SET_UP}")
     path = write(session.files, session.project.name, folder, units=tuple(session.rules.units))
-    lab = ", ".join((*session.files.all_compose, session.files.rules))
-    cli_options.show({"unit": str(path)}, lambda: f"{path} is in place and guards {lab}: systemctl status {path.name}")
+    cli_options.say({"unit": str(path)}, lambda: installed_text(path, session.files))
+
+
+def installed_text(unit: Path, files: "LabFiles") -> str:
+    """Return what systemd runs now, for which files, and what shows how it goes."""
+    guarded = (f"  {one}" for one in (*files.all_compose, files.rules))
+    return "\n".join([f"{unit} is in place, and guards the lab of", *guarded, f"  → how it goes: systemctl status {unit.name}"])
 
 
 @guard.command(short_help="Stop the guard, and have it run no more")
@@ -47,7 +53,7 @@ def uninstall(cli_options: CliOptions) -> None:
     from spark_mode.enforcement.unit import uninstall as remove
 
     name = remove(cli_options.flags.project_name)
-    cli_options.show({"unit": None}, lambda: f"{name} is removed" if name else "no guard was installed")
+    cli_options.say({"unit": None}, lambda: f"{name} is removed" if name else "no guard was installed")
 
 
 def _require_trusted(cli_options: CliOptions) -> Path:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         "init --example": "A lab to try things with, in ./audio-lab",
     },
 )
-@click.argument("paths", nargs=-1, metavar="[DIR|FILE]...")
+@click.argument("paths", nargs=-1, metavar="[DIR|FILE]...", type=click.Path())
 @click.option(
     "--out", type=click.Path(dir_okay=False), metavar="FILE", help="Where to write; else rules.yaml beside the Compose file."
 )
@@ -54,7 +54,8 @@ def init(
         cli_options.show({"folder": str(folder)}, lambda: leads_on)
         return
     from spark_mode.cli.first_rules import first_rules
-    from spark_mode.cli.show_first_rules import shown
+    from spark_mode.cli.show_first_rules import findings, shown
+    from spark_mode.cli.tables import terminal_width
 
     terminal = BestEffortStream(sys.stdin).isatty() and BestEffortStream(sys.stderr).isatty()
     may_ask = terminal and not (yes or only_print) and cli_options.format == "table"
@@ -74,9 +75,11 @@ def init(
         _write(path, made.text)
     elif there != made.text.encode():
         cli_options.exit_code = 4
-        cli_options.show(made.as_json(written=False), lambda: _refusal(path, made, there))
+        cli_options.show(made.as_json(written=False), lambda: refusal(path, made, there))
         return
-    cli_options.say(made.as_json(written=there is None), lambda: shown(made, path, new=there is None))
+    is_new = there is None
+    found = findings(made, path) if is_new and not cli_options.is_json else ()
+    cli_options.say(made.as_json(written=is_new), lambda: shown(made, path, is_new, found, terminal_width()))
 
 
 def _there(path: Path) -> bytes | None:
@@ -103,7 +106,8 @@ def _write(path: Path, text: str) -> None:
         raise ConfigurationError(f"{path}: {error.strerror}", "name another file: --out FILE") from None
 
 
-def _refusal(path: Path, made: "FirstRules", there: bytes) -> str:
+def refusal(path: Path, made: "FirstRules", there: bytes) -> str:
+    """Return what a file that is there lacks of all that would be proposed."""
     from spark_mode.errors import SparkModeError
     from spark_mode.init.beside import beside
     from spark_mode.init.written import sections

@@ -8,6 +8,7 @@ import click
 from spark_mode.atomic_file import replace_file
 from spark_mode.cli.context import CliOptions, output_options
 from spark_mode.errors import ConfigurationError
+from spark_mode.lab.files import LabFiles
 from spark_mode.plain_file import is_folder
 from spark_mode.session.discovery import Flags, find_lab, here
 from spark_mode.session.set_lab import lab_setting, set_folder
@@ -32,11 +33,20 @@ def lab(cli_options: CliOptions, path: Path | None, unset: bool) -> None:
 
 def _show(cli_options: CliOptions) -> None:
     found = find_lab(cli_options.flags, os.environ, here())
-    compose = list(found.all_compose)
-    used, anywhere = [*compose, found.rules], set_folder(os.environ)
-    said = [f"from anywhere: {anywhere}"] if anywhere else []
-    data = {"files": compose, "rules": found.rules, "project_name": found.project_name}
-    cli_options.show({**data, "set": str(anywhere) if anywhere else None}, lambda: "\n".join([*used, *said]))
+    anywhere = set_folder(os.environ)
+    data = {"files": list(found.all_compose), "rules": found.rules, "project_name": found.project_name}
+    cli_options.show({**data, "set": str(anywhere) if anywhere else None}, lambda: lab_text(found, anywhere))
+
+
+def lab_text(found: LabFiles, anywhere: Path | None) -> str:
+    """Return which files are used here, a line each, and which lab from anywhere."""
+    said = f"from anywhere: {anywhere}" if anywhere else "from anywhere: none; to have this one: spark-mode lab DIR"
+    return "\n".join([*found.all_compose, found.rules, said])
+
+
+def set_text(folder: Path) -> str:
+    """Return what is so once a lab is set."""
+    return f"the lab in {folder} is used from anywhere\n  → to forget it: spark-mode lab --unset"
 
 
 def _set(cli_options: CliOptions, folder: Path) -> None:
@@ -49,7 +59,7 @@ def _set(cli_options: CliOptions, folder: Path) -> None:
         replace_file(setting, f"{folder}\n".encode(), 0o644)
     except OSError as error:
         raise ConfigurationError(f"{setting}: {error.strerror}", "set XDG_CONFIG_HOME to a directory you may write") from None
-    cli_options.show({"lab": str(folder)}, lambda: f"the lab in {folder} is used from anywhere")
+    cli_options.say({"lab": str(folder)}, lambda: set_text(folder))
 
 
 def _unset(cli_options: CliOptions) -> None:
@@ -61,4 +71,4 @@ def _unset(cli_options: CliOptions) -> None:
         said = "no lab was set"
     except OSError as error:
         raise ConfigurationError(f"{setting}: {error.strerror}", f"remove it: rm {setting}") from None
-    cli_options.show({"lab": None}, lambda: said)
+    cli_options.say({"lab": None}, lambda: said)

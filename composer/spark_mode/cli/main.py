@@ -21,6 +21,7 @@ from spark_mode.cli.context import FORMATS, TYPED_IN, VARIABLE, CliOptions
 from spark_mode.cli.docker_plugin import own_arguments
 from spark_mode.cli.end_event import end_event
 from spark_mode.cli.naming_nodes import asks_nodes
+from spark_mode.cli.whole_words import WholeWords
 from spark_mode.errors import SparkModeError, UsageFault
 from spark_mode.lab.verbs import GROUPS, VERBS
 from spark_mode.readable import readable
@@ -40,6 +41,10 @@ EXAMPLES = {
 
 AGENT = "agent"
 """A verb that no help shows: `-H` has it called on other machines."""
+A_FILE = click.Path()
+"""What a shell completes with the names of files; whether it is there is found later."""
+click.Context.formatter_class = WholeWords  # of every command's help, whatever it was made with
+
 NO_MODES_HERE = "none here: `spark-mode init` writes a first rules.yaml, `spark-mode init --example` unpacks a lab to try"
 
 
@@ -58,10 +63,14 @@ class Verbs(click.Group):
         return left
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
-        """Return what may come next; behind a colon that are the variants of a mode."""
+        """Return what may come next, each verb with its line of `--help`; behind a colon that are the variants of a mode."""
+        from click.shell_completion import CompletionItem
+
         from spark_mode.cli.completion import variants_of_mode
 
-        return [*super().shell_complete(ctx, incomplete), *variants_of_mode(ctx, incomplete)]
+        lines = {one.name: one.line for one in _modes(ctx).values()} | VERBS
+        verbs = [CompletionItem(name, help=line) for name, line in lines.items() if name.startswith(incomplete)]
+        return [*verbs, *click.Command.shell_complete(self, ctx, incomplete), *variants_of_mode(ctx, incomplete)]
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*_modes(ctx), *VERBS]
@@ -129,7 +138,9 @@ def _go_to(ctx: click.Context, param: click.Parameter, value: str | None) -> str
 
 # Which lab is meant is read first (is_eager): `--help` shows its modes.
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("-f", "--file", "files", multiple=True, is_eager=True, metavar="FILE", help="A Compose file; may be repeated.")
+@click.option(
+    "-f", "--file", "files", multiple=True, is_eager=True, metavar="FILE", type=A_FILE, help="A Compose file; may be repeated."
+)
 @click.option(
     "-C",
     "--directory",
@@ -139,10 +150,14 @@ def _go_to(ctx: click.Context, param: click.Parameter, value: str | None) -> str
     type=click.Path(file_okay=False),
     help="Be in this directory, such as that of another lab.",
 )
-@click.option("--project-directory", is_eager=True, metavar="PATH", help="Compose's project directory.")
+@click.option("--project-directory", is_eager=True, metavar="PATH", type=A_FILE, help="Compose's project directory.")
 @click.option("-p", "--project-name", metavar="NAME", help="Compose's project name.")
-@click.option("--env-file", "env_files", multiple=True, is_eager=True, metavar="FILE", help="An environment file for Compose.")
-@click.option("--rules", is_eager=True, metavar="FILE", help="The rules file; else rules.yaml near the Compose file.")
+@click.option(
+    "--env-file", "env_files", multiple=True, is_eager=True, metavar="FILE", type=A_FILE, help="An environment file for Compose."
+)
+@click.option(
+    "--rules", is_eager=True, metavar="FILE", type=A_FILE, help="The rules file; else rules.yaml near the Compose file."
+)
 @click.option(
     "-H",
     "--on",

@@ -87,22 +87,32 @@ def _run(cli_options: CliOptions, place: "Place", read_only: bool, behind: str |
 
 def _install(cli_options: CliOptions, place: "Place", read_only: bool, behind: str | None) -> None:
     _require_installed()
-    from spark_mode.cli.page_unit import NAME, install
+    from spark_mode.cli.page_unit import install
     from spark_mode.page.hosts import behind as proxy_of
 
     where = ["--socket", str(place.path)] if place.path else ["--port", str(place.port)]
     name = ["--behind", f"https://{proxy_of(behind)}"] if behind else []
     path = install(_files(cli_options), [*where, *name, *["--read-only"] * read_only])
-    said = [f"{path} is in place, and starts the page whenever you log in: {ANOTHER}"]
-    said += [f"  → at every boot, too: loginctl enable-linger {_user()}", f"  → how it goes: systemctl --user status {NAME}"]
-    cli_options.show({"unit": str(path)}, lambda: "\n".join(said))
+    cli_options.say({"unit": str(path)}, lambda: installed_text(path, _user()))
+
+
+def installed_text(unit: Path, user: str) -> str:
+    """Return what systemd runs now whenever this user logs in, and what leads on."""
+    return "\n".join(
+        (
+            f"{unit} is in place, and starts the page whenever you log in",
+            f"  → a link that opens it: {ANOTHER}",
+            f"  → at every boot, too: loginctl enable-linger {user}",
+            f"  → how it goes: systemctl --user status {unit.name}",
+        )
+    )
 
 
 def _uninstall(cli_options: CliOptions) -> None:
     from spark_mode.cli.page_unit import NAME, uninstall
 
     said = f"{NAME} is removed" if uninstall() else "no page was installed"
-    cli_options.show({"unit": None}, lambda: said)
+    cli_options.say({"unit": None}, lambda: said)
 
 
 def _require_own() -> None:
@@ -141,12 +151,14 @@ def _ready(cli_options: CliOptions, link: "Link") -> None:
     if not BestEffortStream(sys.stdout).isatty():
         cli_options.say({"place": link.place}, lambda: f"the page is at {link.place}, and opens with: spark-mode page link")
         return
-    said = [
-        link.url,
-        f"  → opens once, within ten minutes; another one: {ANOTHER}",
-        f"  → from another machine: {_tunnel(link.place)}",
-    ]
-    cli_options.show({"place": link.place, "url": link.url}, lambda: "\n".join(said))
+    tunnel = _tunnel(link.place)
+    cli_options.say({"place": link.place, "url": link.url}, lambda: ready_text(link.url, tunnel))
+
+
+def ready_text(url: str, tunnel: str) -> str:
+    """Return how the page is opened, here and from another machine."""
+    another = f"  → opens once, within ten minutes; another one: {ANOTHER}"
+    return "\n".join((url, another, f"  → from another machine: {tunnel}"))
 
 
 def _tunnel(place: str) -> str:

@@ -35,7 +35,12 @@ def install(cli_options: CliOptions, system: bool) -> None:
     path = plugin_path(system)
     require_ours(path, MARK)
     put(path, plugin_script(), 0o755, _fix(system))
-    cli_options.show({"plugin": str(path)}, lambda: f"{path} is in place: docker spark status")
+    cli_options.say({"plugin": str(path)}, lambda: installed_text(path))
+
+
+def installed_text(path: Path) -> str:
+    """Return where the plugin is now, and how it is used."""
+    return f"{path} is in place\n  → it is used as: docker spark status"
 
 
 @plugin.command(short_help="Take the plugin away again")
@@ -46,7 +51,7 @@ def uninstall(cli_options: CliOptions, system: bool) -> None:
     """Take the plugin away again."""
     path = plugin_path(system)
     there = remove(path, MARK, _fix(system))
-    cli_options.show({"plugin": None}, lambda: f"{path} {'is removed' if there else 'was not there'}")
+    cli_options.say({"plugin": None}, lambda: f"{path} {'is removed' if there else 'was not there'}")
 
 
 def plugin_script() -> str:

@@ -39,7 +39,7 @@ class _Command(Verb):
         "run --as NAME --then restore -- python3 train.py": "And bring back what ran before when it has ended",
     },
 )
-@click.option("--as", "name", metavar="NAME", shell_complete=completed_by("names"), help="The workload that it counts as.")
+@click.option("--as", "name", metavar="NAME", shell_complete=completed_by("workload"), help="The workload that it counts as.")
 @click.option("--footprint", metavar="SIZE", help="How much memory it takes, such as 30GB.")
 @click.option("--then", type=click.Choice(["restore"]), help="Bring back what ran before when it has ended, however it did.")
 @click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND …")

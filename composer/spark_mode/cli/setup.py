@@ -1,6 +1,7 @@
 """`spark-mode setup`: what a package manager for Python cannot put in place."""
 
 import os
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -36,26 +37,43 @@ def setup(ctx: click.Context, shared: bool, dry_run: bool, yes: bool) -> None:
 
     is_root = os.geteuid() == 0
     files = [one for one in own_files(is_root, ctx.find_root().command) if one.is_wanted]
-    planned = [f"  {one.path}: {one.purpose}" for one in files]
-    planned += [f"  {path}: one lock and one journal for all users" for path in _missing()] if is_root else []
+    planned = planned_text(files, _missing() if is_root else ())
     if planned and not dry_run:
         _carry_out(cli_options, files, planned, is_root, yes)
         return
-    cli_options.say({"files": _names(files), "done": False}, lambda: "\n".join(planned) or NOTHING)
+    cli_options.say({"files": _names(files), "done": False}, lambda: planned or NOTHING)
 
 
-def _carry_out(cli_options: CliOptions, files: "Sequence[OwnFile]", planned: Sequence[str], is_root: bool, yes: bool) -> None:
+def planned_text(files: "Sequence[OwnFile]", shared: Sequence[str]) -> str:
+    """Return what would be put in place, each path below what it is for."""
+    purposes: dict[str, list[str]] = {}
+    for purpose, path in (
+        *((one.purpose, str(one.path)) for one in files),
+        *(("one lock and one journal for all users", one) for one in shared),
+    ):
+        purposes.setdefault(purpose, []).append(path)
+    return "\n".join(line for purpose, paths in purposes.items() for line in (purpose, *(f"  {path}" for path in paths)))
+
+
+def _carry_out(cli_options: CliOptions, files: "Sequence[OwnFile]", planned: str, is_root: bool, yes: bool) -> None:
     """Show what is put in place, have it agreed to, and put it there."""
+    from spark_mode.cli.on_screen import on_screen
     from spark_mode.cli.questions import require_agreement
 
-    click.echo("\n".join(["spark-mode puts in place:", *planned]), err=True)
+    click.echo(on_screen(f"spark-mode puts in place:\n\n{planned}\n", sys.stderr), err=True)
     if not yes:
         require_agreement("Go on?", default=True)
     data, lines = _share() if is_root and _missing() else ({}, [])
     _put(files)
     lines += [ZSH] if not is_root and any(one.needs == "zsh" for one in files) else []
-    lines += [] if is_root else ["for all users of this machine, and for sudo: sudo spark-mode setup"]
-    cli_options.say({"files": _names(files), "done": True, **data}, lambda: "\n".join(["done", *lines]))
+    cli_options.say({"files": _names(files), "done": True, **data}, lambda: done_text(lines, is_root))
+
+
+def done_text(lines: Sequence[str], is_root: bool) -> str:
+    """Return what is so now, and what leads on."""
+    return "\n".join(
+        ["done", *lines, *([] if is_root else ["  → for all users of this machine, and for sudo: sudo spark-mode setup"])]
+    )
 
 
 def _put(files: "Sequence[OwnFile]") -> None:
@@ -90,5 +108,6 @@ def _share() -> tuple[dict[str, object], list[str]]:
     owed = [command for own in private for command in give_back_by_hand(own)]
     lines = [f"{locks} and {state} are shared by all users, after a boot as well ({conf})"]
     if owed:
-        lines.append(f"what a user's own switches stopped has no restart policy, and gets it back by hand: {'; '.join(owed)}")
+        lines.append("what a user's own switches have stopped does not come back after a reboot, unless by hand:")
+        lines += [f"  → {one}" for one in owed]
     return {"locks": locks, "state": state, "tmpfiles": str(conf), "restart_policies": owed}, lines

@@ -1,11 +1,11 @@
 """What is shown once a first rules.yaml is written, and what leads on."""
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from spark_mode.cli.first_rules import FirstRules
 from spark_mode.cli.first_tables import shortened, sizes_table
-from spark_mode.cli.tables import terminal_width
 from spark_mode.errors import SparkModeError
 from spark_mode.init.together import together
 from spark_mode.lab.files import RULES_NAME, LabFiles
@@ -17,15 +17,15 @@ MOST, FEW = 8, 3
 """Lines of one kind, and names in a line, that are shown; the rest is counted."""
 
 
-def shown(made: FirstRules, path: Path, new: bool) -> str:
-    """Return the table of services, what was not understood, which modes go together, and the next command."""
+def shown(made: FirstRules, path: Path, new: bool, found: Sequence[str], width: int | None) -> str:
+    """Return the table of services, what was not understood and was `found`, which modes go together, and the next command."""
     lines = [
         f"{path} is written" if new else f"{path} is there already, and the same",
         "",
-        sizes_table(made.seen, made.proposal, terminal_width()),
+        sizes_table(made.seen, made.proposal, width),
     ]
     lines += ["", *(f"note: {one}" for one in made.notes)] if made.notes else []
-    if new and (found := findings(made, path)):
+    if found:
         lines += ["", shortened([f"check: {one}" for one in found], "\n", MOST, ": spark-mode check")]
     if pairs := together(made.seen, made.proposal):
         lines += ["", "Modes together:"]
@@ -35,8 +35,9 @@ def shown(made: FirstRules, path: Path, new: bool) -> str:
 
 
 def findings(made: FirstRules, path: Path) -> list[str]:
-    """Return what `check` finds wrong with the files of the new lab; that of the machine is for `check` itself."""
+    """Return what `check` finds wrong with the files of the new lab, and no note has said; the machine is for `check` itself."""
     from spark_mode.reporting.check import check
+    from spark_mode.reporting.models_check import NOT_PINNED
     from spark_mode.session.opening import open_lab
 
     try:
@@ -47,7 +48,7 @@ def findings(made: FirstRules, path: Path) -> list[str]:
     together: dict[tuple[str, str], list[str]] = {}
     for one in found:
         file, _, name = one.where.partition(": ")
-        if one.level in ("warning", "error") and file in ("rules", "compose"):
+        if one.level in ("warning", "error") and file in ("rules", "compose") and one.message != NOT_PINNED:
             together.setdefault((file, one.message), []).append(name)
     named = {about: shortened([one for one in names if one], ", ", FEW) for about, names in together.items()}
     return [": ".join(filter(None, (file, names, message))) for (file, message), names in named.items()]

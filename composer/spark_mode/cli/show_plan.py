@@ -15,6 +15,8 @@ def show_plan(cli_options: CliOptions, plan: Plan, expect: str | None = None) ->
     """Print a plan. Raises what the switch would, after the plan: its refusal, or that it is not the one with this digest."""
     if plan.refusal is None or cli_options.is_json:
         cli_options.screen({**plan.as_json(), "digest": digest_of(plan)}, lambda width: plan_text(plan, width))
+    elif not cli_options.quiet:
+        cli_options.name_lab()
     if plan.refusal:
         raise refuse(plan.refusal)
     Agreement(SwitchOptions(expect=expect), None, ()).require_expected(plan)

@@ -122,8 +122,16 @@ def _first(seen: Status, width: int | None) -> Iterator[str]:
     if seen.interrupted:
         yield f"CUT OFF: {readable(seen.interrupted)}"
         yield "  → finish it or bring back what ran before: spark-mode recover"
+    yield from _violations(seen)
+
+
+def _violations(seen: Status) -> Iterator[str]:
+    """Yield what breaks a rule, each reason once, and what ends it."""
+    told: set[str] = set()
     for place, violation in enumerate(seen.violations):
-        yield f"AGAINST THE RULES: {violation}"
+        who, _, because = violation.partition(" (")
+        yield f"AGAINST THE RULES: {who if because in told else violation}"
+        told.add(because)
         yield from (f"  → {remedy}" for remedy in seen.remedies[place : place + 1] if remedy)
 
 

@@ -1,7 +1,7 @@
 """`spark-mode uninstall`: what was put on this machine goes away again."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -35,7 +35,7 @@ def uninstall(ctx: click.Context, shared: bool, with_state: bool, dry_run: bool,
 
     there = list(parts(ctx.find_root().command, with_state))
     if dry_run:
-        cli_options.say({"removed": [], "there": [one.what for one in there]}, lambda: _listed(there))
+        cli_options.say({"removed": [], "there": [one.what for one in there]}, lambda: listed([one.what for one in there]))
         return
     require_idle(with_state)
     policies = owed()
@@ -44,20 +44,23 @@ def uninstall(ctx: click.Context, shared: bool, with_state: bool, dry_run: bool,
     _take_away(cli_options, there, policies)
 
 
-def _listed(there: "Sequence[Part]") -> str:
-    return "\n".join(f"  {one.what}" for one in there) or NOTHING
+def listed(there: Sequence[str]) -> str:
+    """Return what would be taken away, a line each."""
+    return "\n".join(f"  {one}" for one in there) or NOTHING
 
 
 def _agree(there: "Sequence[Part]", yes: bool) -> None:
     from spark_mode.cli.questions import require_agreement
 
-    click.echo(f"spark-mode takes away:\n{_listed(there)}", err=True)
+    click.echo(f"spark-mode takes away:\n{listed([one.what for one in there])}", err=True)
     if not yes:
         require_agreement("Go on?", default=False)
 
 
 def _take_away(cli_options: CliOptions, there: "Sequence[Part]", policies: Sequence[str]) -> None:
     """Take one after the other away; what cannot go stays, with its reason, and keeps nothing else from going."""
+    from spark_mode.cli.installation import how_to_remove
+
     left: list[dict[str, str | None]] = []
     for one in there:
         try:
@@ -69,22 +72,25 @@ def _take_away(cli_options: CliOptions, there: "Sequence[Part]", policies: Seque
     removed = [one.what for one in there if one.what not in stays]
     data = {"removed": removed, "left": left, "restart_policies": list(policies)}
     cli_options.exit_code = 3 if left else 0
-    cli_options.say(data, lambda: "\n".join(_told(removed, left, policies)))
+    is_the_package_going = "DPKG_MAINTSCRIPT_NAME" in os.environ  # which dpkg(1) sets
+    program = None if left or is_the_package_going else how_to_remove()
+    cli_options.say(data, lambda: "\n".join(told(removed, left, policies, program)))
 
 
-def _told(removed: Sequence[str], left: Sequence[dict[str, str | None]], policies: Sequence[str]) -> Iterator[str]:
-    """Yield what has gone, what stays and why, and what is to be done about it."""
-    from spark_mode.cli.installation import how_to_remove
-
+def told(
+    removed: Sequence[str], left: Sequence[Mapping[str, str | None]], policies: Sequence[str], program: str | None
+) -> Iterator[str]:
+    """Yield what has gone, what stays and why, and what is to be done about it; `program` removes the program itself."""
     if not removed and not left:
         yield NOTHING
     yield from (f"{what} is removed" for what in removed)
     yield from (f"{one['what']} stays: {one['why']}" for one in left)
     yield from (f"  → {fix}" for fix in dict.fromkeys(one["fix"] for one in left) if fix)
     if policies:
-        yield f"restarted by nothing from now on, unless: {'; '.join(policies)}"
-    if not left and "DPKG_MAINTSCRIPT_NAME" not in os.environ:  # which says that the package is on its way (dpkg(1))
-        yield f"the program itself: {how_to_remove()}"
+        yield "what switches have stopped does not come back after a reboot, unless you give it its restart policy back"
+        yield from (f"  → {policy}" for policy in policies)
+    if program:
+        yield f"  → the program itself: {program}"
 
 
 def _unshare(cli_options: CliOptions) -> None:
@@ -95,7 +101,8 @@ def _unshare(cli_options: CliOptions) -> None:
     owed = give_back_by_hand(kept_state()) if there else []
     said = f"each user has a lock and a journal again; the shared ones are kept in {kept_state()}"
     if owed:
-        said += f"\nrestarted by nothing until the next setup --shared, or: {'; '.join(owed)}"
+        said += "\nwhat switches have stopped does not come back after a reboot, until the next setup --shared, or by hand:"
+        said += "".join(f"\n  → {one}" for one in owed)
     cli_options.say(
         {"kept": str(kept_state()) if there else None, "restart_policies": owed}, lambda: said if there else "nothing was shared"
     )

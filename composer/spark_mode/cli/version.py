@@ -29,16 +29,22 @@ class Versions(NamedTuple):
 def version(cli_options: CliOptions) -> None:
     """Show the versions of spark-mode, Python, Docker and Compose, the lab, and whether its guard is of this version."""
     found = _versions(cli_options)
-    data = {"version": __version__, "python": platform.python_version(), "prefix": sys.prefix, **found._asdict()}
-    lines = (
-        f"spark-mode  {__version__}, in {sys.prefix}",
-        f"Python      {data['python']}",
-        f"Docker      {found.docker or 'no engine answers'}",
-        f"Compose     {found.compose or 'does not answer'}",
-        f"lab         {found.lab or 'none here'}",
-        f"guard       {_guard(found.guard)}",
+    data: dict[str, str | None] = {"version": __version__, "python": platform.python_version(), "prefix": sys.prefix}
+    cli_options.say({**data, **found._asdict()}, lambda: version_text(found, sys.prefix, platform.python_version()))
+
+
+def version_text(found: Versions, prefix: str, python: str) -> str:
+    """Return the versions as people read them; `prefix` is where the program lies."""
+    return "\n".join(
+        (
+            f"spark-mode  {__version__}, in {prefix}",
+            f"Python      {python}",
+            f"Docker      {found.docker or 'no engine answers'}",
+            f"Compose     {found.compose or 'does not answer'}",
+            f"lab         {found.lab or 'none here'}",
+            f"guard       {_guard(found.guard)}",
+        )
     )
-    cli_options.say(data, lambda: "\n".join(lines))
 
 
 def _versions(cli_options: CliOptions) -> Versions:

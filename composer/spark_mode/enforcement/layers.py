@@ -8,13 +8,14 @@ from spark_mode import __version__
 from spark_mode.enforcement.gate_file import NAME, without_gate
 from spark_mode.enforcement.presence import running_guard
 from spark_mode.enforcement.shared import comes_back
+from spark_mode.enforcement.unit import is_installed, unit_name
 from spark_mode.errors import SparkModeError
 from spark_mode.reporting.finding import Finding
 from spark_mode.session.session import Session
 from spark_mode.sharing.directories import SET_UP
 
 GATE_GAPS = "it does not see `up --no-deps`, `compose start`, `docker start` and restart policies"
-AROUND_GATE = "not where COMPOSE_FILE is exported, or files are named with -f: the lab's .env is not read then"
+AROUND_GATE = "but not where COMPOSE_FILE is exported or files are named with -f: Compose reads no .env then"
 GUARD_GAPS = "it sees a start when it has happened: until the stop is done both run"
 
 
@@ -36,11 +37,14 @@ def _gate(session: Session) -> Iterator[Finding]:
     where, fix = "gate", "spark-mode gate install"
     left = dict(without_place(session))
     named = any(Path(file).name == NAME for file in session.files.all_compose)
-    if os.environ.get("COMPOSE_FILE") and not named:
+    if not named and not _is_written(session):
+        yield Finding(level="optional", where=where, message="plain `docker compose up` does not ask the rules", fix=fix)
+    elif os.environ.get("COMPOSE_FILE") and not named:
         message = "COMPOSE_FILE is exported here and goes around it: plain `docker compose up` does not ask the rules"
         yield Finding(level="warning", where=where, message=message, fix="unset COMPOSE_FILE")
     elif not named:
-        yield Finding(level="warning", where=where, message="plain `docker compose up` does not ask the rules", fix=fix)
+        message = "it is written and not named in the lab's .env: plain `docker compose up` does not ask the rules"
+        yield Finding(level="warning", where=where, message=message, fix=fix)
     elif missing := [name for name in without_gate(session.project) if session.project.part_of(name).name not in left]:
         yield Finding(level="warning", where=where, message=f"there is none before {', '.join(missing)}", fix=fix)
     else:
@@ -49,8 +53,14 @@ def _gate(session: Session) -> Iterator[Finding]:
         yield Finding(level="warning", where=where, message=f"the project {name} has none: {why}", fix="name its folder")
 
 
+def _is_written(session: Session) -> bool:
+    """Whether a gate lies where one of the lab would, whatever Compose reads now."""
+    folders = {Path(file).parent for file in (session.files.rules, *session.files.all_compose)}
+    return any((folder / NAME).is_file() for folder in folders)
+
+
 def _guard(session: Session) -> Iterator[Finding]:
-    where, fix = "guard", "sudo spark-mode guard install, or in the foreground: spark-mode guard"
+    where, name = "guard", session.project.name
     try:
         runs = running_guard(session)
     except SparkModeError:
@@ -62,8 +72,12 @@ def _guard(session: Session) -> Iterator[Finding]:
         yield Finding(level="warning", where=where, message=message, fix=anew)
     elif runs:
         yield Finding(level="ok", where=where, message=f"runs; {GUARD_GAPS}")
+    elif is_installed(name):
+        message = "is installed and does not run: what others start is only seen by `status`"
+        yield Finding(level="warning", where=where, message=message, fix=f"see why: systemctl status {unit_name(name)}")
     else:
-        yield Finding(level="warning", where=where, message="does not run: what others start is only seen by `status`", fix=fix)
+        message = "what others start is only seen by `status`"
+        yield Finding(level="optional", where=where, message=message, fix="sudo spark-mode guard install")
 
 
 def _shared(session: Session) -> Iterator[Finding]:

@@ -178,6 +178,11 @@ def uninstall(project: str | None, root: Path = ROOT) -> str | None:
     return names[0]
 
 
+def is_installed(project: str, root: Path = ROOT) -> bool:
+    """Whether systemd is to run a guard for this project."""
+    return (root / FOLDER / unit_name(project)).exists()
+
+
 def restart(name: str) -> None:
     """Have systemd run a guard anew, by the program that is installed now. Raises ConfigurationError as `install` does."""
     require_systemd(ROOT)

@@ -128,7 +128,7 @@ def _weighs(one: Traces, taken: int, weights_at: WeightsAt) -> str:
     told = _weights(one, weights_at)
     if told is None or taken < FAR_MORE * BESIDE_WEIGHTS * told[0]:
         return ""
-    return f": takes {gb_text(taken)} by its flag, the weights are about {told[0] / GB:.0f}"
+    return f": takes {gb_text(taken)} by its flag, the weights are about {told[0] / GB:.0f} GB"
 
 
 def _weights(one: Traces, weights_at: WeightsAt) -> tuple[int, str] | None:

@@ -56,8 +56,9 @@ def assumed_of_project(written: Rules, whole: Rules, project: Project) -> dict[s
     """Return what the project has told of rules that were written without it: in words, by section."""
     unsaid = {name for name, mode in written.modes.items() if not mode.class_}
     modes = [f"{name} of class {mode.class_}" for name, mode in whole.modes.items() if name in unsaid and mode.class_]
-    small = ", ".join(name for name in project.services if name in whole.without_gpu)
-    said = {"modes": ", ".join(modes), "default_footprint": small and f"{gb_text(WITHOUT_GPU.planned)} for each of {small}"}
+    small = [name for name in project.services if name in whole.without_gpu]
+    each = f"{gb_text(WITHOUT_GPU.planned)} for {'each of ' * (len(small) > 1)}{', '.join(small)}" if small else ""
+    said = {"modes": ", ".join(modes), "default_footprint": each}
     return {section: words for section, words in said.items() if words}
 
 

@@ -19,10 +19,10 @@ def as_document(rules: Rules) -> dict[str, Any]:
     return document if rules.projects else {key: part for key, part in document.items() if key != "projects"}
 
 
-def as_text(rules: Rules) -> str:
-    """Return the YAML of a rules file."""
+def as_text(rules: Rules, width: int = WIDTH) -> str:
+    """Return the YAML of a rules file, with lines of about this width."""
     return yaml.dump(
-        as_document(rules), Dumper=_Dumper, sort_keys=False, default_flow_style=None, allow_unicode=True, width=WIDTH
+        as_document(rules), Dumper=_Dumper, sort_keys=False, default_flow_style=None, allow_unicode=True, width=width
     )
 
 

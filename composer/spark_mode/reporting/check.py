@@ -12,6 +12,7 @@ from spark_mode.errors import ConfigurationError, EngineUnavailable
 from spark_mode.journal.measurements import footprints, read_measurements
 from spark_mode.journal.understanding import UNDERSTOOD
 from spark_mode.lab.by_nature import is_by_nature
+from spark_mode.lab.few import counted
 from spark_mode.lab.files import LabFiles
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.rules_of_project import rule_about
@@ -52,12 +53,12 @@ def check(session: Session, compose_version: str, model: Mapping[str, Any] | Non
         Finding(
             level="ok",
             where="rules",
-            message=f"{len(rules.workloads)} workloads, {written} rules",
+            message=f"{counted(len(rules.workloads), 'workload')}, {counted(written, 'rule')}",
         ),
         Finding(
             level="ok",
             where="compose",
-            message=f"project{'s' * bool(project.parts)} {', '.join(project.names)}, {services} services",
+            message=f"project{'s' * bool(project.parts)} {', '.join(project.names)}, {counted(services, 'service')}",
         ),
         *_second(session),
         *_assumed(session),
@@ -296,4 +297,4 @@ def _machine(session: Session, observed: Observed) -> Iterator[Finding]:
         yield Finding(level="ok", where="locks", message=f"shared by all users, in {where.locks}")
     else:
         message = f"only your own switches exclude each other: the lock is in {where.locks}"
-        yield Finding(level="warning", where="locks", message=message, fix=f"for all users: {SET_UP}")
+        yield Finding(level="optional", where="locks", message=message, fix=SET_UP)

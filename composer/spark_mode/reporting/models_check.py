@@ -32,11 +32,13 @@ def hosts(rules: Rules, project: Project, capacity: int) -> Iterator[Finding]:
                 yield Finding(level="info", where=f"rules: workloads/{one.name}", message=message, fix="use a Q4 quantisation")
 
 
+NOT_PINNED = "its context is not pinned: on a Spark Ollama takes 256k tokens, 16 GiB more for an 8B model, 40 GiB for a 70B"
+
+
 def _ollama(service: Service, models: Sequence[Workload], rules: Rules, capacity: int) -> Iterator[Finding]:
     where = f"compose: {service.name}"
     if not service.ollama.get("OLLAMA_CONTEXT_LENGTH"):
-        message = "its context is not pinned: on a Spark Ollama takes 256k tokens, 16 GiB more for an 8B model, 40 GiB for a 70B"
-        yield Finding(level="warning", where=where, message=message, fix='OLLAMA_CONTEXT_LENGTH: "8192"')
+        yield Finding(level="warning", where=where, message=NOT_PINNED, fix='OLLAMA_CONTEXT_LENGTH: "8192"')
     fitting = [one for one in models if _verdict([one], rules, capacity) not in ("oom-risk", "does-not-fit")]
     largest = sorted(fitting, key=lambda one: -one.footprint.planned)[:2]
     verdict = _verdict(largest, rules, capacity)

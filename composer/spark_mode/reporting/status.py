@@ -1,10 +1,11 @@
 """What runs, as data: the mode, the services, the memory, what breaks a rule, and what belongs to others."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from spark_mode.engine.doors import Clock, Gpu
 from spark_mode.errors import SparkModeError
 from spark_mode.journal.measurements import Measurement, read_measurements
+from spark_mode.lab.project import Project
 from spark_mode.lab.replicas import of_one
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.size import gb_text
@@ -54,7 +55,7 @@ def status(session: Session, observed: Observed | None = None) -> Status:
         declared=sum(one.footprint.planned for one in observed.copies(rules)),
         capacity=session.capacity,
         violations=tuple(map(str, against)),
-        remedies=tuple(_remedy(one, observed) for one in against),
+        remedies=tuple(remedies(against, observed.active_services)),
         foreign=tuple(_foreign(observed)),
         others=others_by_project(observed),
         memory_users=session.memory_users(observed),
@@ -88,11 +89,21 @@ def _since(mode: str, session: Session, observed: Observed) -> str | None:
     return session.state.since if session.state.mode == mode else None
 
 
-def _remedy(conflict: Conflict, observed: Observed) -> str:
-    """Return what ends a conflict, either way; one that is not the lab's to stop stays, and nothing where neither is."""
-    names = (conflict.one.name, conflict.other.name)
-    ways = [f"to keep {kept}: spark-mode stop {gone}" for kept, gone in (names, names[::-1]) if gone in observed.active_services]
-    return "; ".join(ways)
+def remedies(against: Sequence[Conflict], active: Collection[str]) -> Iterator[str]:
+    """Yield what ends each conflict, either way, unless it was told for one before: all that one is against goes at once.
+
+    One that is not the lab's to stop stays, and there is nothing where neither is.
+    """
+    pairs = [(one.one.name, one.other.name) for one in against]
+    told: set[str] = set()
+    for pair in pairs:
+        ways = []
+        for kept, other in (pair, pair[::-1]):
+            gone = [one for each in pairs if kept in each for one in each if one != kept and one in active]
+            if other in active:
+                ways.append(f"to keep {kept}: spark-mode stop {' '.join(dict.fromkeys(gone))}")
+        yield "; ".join(way for way in ways if way not in told)
+        told.update(ways)
 
 
 def _lasting(one: Container, policy: str) -> str:
@@ -236,11 +247,19 @@ def _change(request: Request, session: Session, observed: Observed) -> ModeChang
     try:
         plan = session.plan_for(request, observed)
     except SparkModeError as error:  # the files and rules.yaml disagree about that mode; the status stands
-        return ModeChange(request=str(request), refused=error.message)
+        return ModeChange(request=str(request), refused=_without_reasons(error.message, session.project))
     going = (*(one.name for one in plan.preemptions or ()), *(step.subject for step in plan.steps if step.action == "stop"))
     stops = tuple(dict.fromkeys(going))
-    refused = plan.refusal.message if plan.refusal else None
+    refused = _without_reasons(plan.refusal.message, session.project) if plan.refusal else None
     return ModeChange(request=plan.request, stops=stops, refused=refused, frees=_frees(stops, observed, session.rules))
+
+
+def _without_reasons(message: str, project: Project) -> str:
+    """Return a message without why Compose cannot read a project: a note of the same screen has that once for all modes."""
+    for part in project.parts:
+        if fault := part.unusable.get(""):
+            message = message.replace(f"{part.name}: {fault}", part.name)
+    return message
 
 
 def _frees(stops: Sequence[str], observed: Observed, rules: Rules) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from spark_mode.engine.doors import HostFailed
 from spark_mode.errors import NeedsAttention, StepFailed
+from spark_mode.lab.few import agreeing
 from spark_mode.planning.conflict_policy import Victim, conflict_victims
 from spark_mode.planning.conflicts import exclusive, member
 from spark_mode.planning.container import LEASED
@@ -17,6 +18,7 @@ from spark_mode.session.unloading import unload
 from spark_mode.switching.attempt import Attempt
 from spark_mode.switching.checkpoint import lost_checkpoint
 from spark_mode.switching.restart_policies import RestartPolicies
+from spark_mode.switching.untouched import by_cause
 
 LOOK_SECONDS = 0.25
 """How often is looked without a hint, at most."""
@@ -73,8 +75,8 @@ class TwoSides:
                     )
             return ()
         found = (*found, *self._in_the_way(seen, {one.service for one in found}))
-        for one in found:
-            self.attempt.warned(f"{one.service} is {'unloaded' if one.models else 'stopped'} at once: {one.cause}")
+        for (how, cause), names in by_cause(found).items():
+            self.attempt.warned(f"{', '.join(names)} {agreeing(names, 'is', 'are')} {how} at once: {cause}")
         begun = self._clock.now()
         self.stop(tuple(id_ for one in found for id_ in one.containers))
         loaded = self._unload(tuple(model for one in found for model in one.models))

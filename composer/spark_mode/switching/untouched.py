@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from spark_mode.lab.few import agreeing
 from spark_mode.planning.conflict_policy import Victim
 
 
@@ -16,6 +17,16 @@ def sentence(enforced: Sequence[Victim]) -> str:
 
 
 def stopped_at_once(enforced: Sequence[Victim]) -> str:
-    """Return what was stopped at once, and why."""
-    causes = {one.service: (one.cause, "unloaded" if one.models else "stopped") for one in enforced}
-    return "; ".join(f"{service} was {how} at once, because {cause}" for service, (cause, how) in causes.items())
+    """Return what was stopped at once, and why, each reason once."""
+    return "; ".join(
+        f"{', '.join(names)} {agreeing(names, 'was', 'were')} {how} at once, because {cause}"
+        for (how, cause), names in by_cause(enforced).items()
+    )
+
+
+def by_cause(victims: Sequence[Victim]) -> dict[tuple[str, str], list[str]]:
+    """Return what goes together: the names, by what is done with them and why."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for name, one in {one.service: one for one in victims}.items():
+        found.setdefault(("unloaded" if one.models else "stopped", one.cause), []).append(name)
+    return found
