@@ -8,6 +8,7 @@ GROUPS = {
         "run": "Run a plain command as a workload, and hold the machine for it",
         "restore": "Go back to the mode before",
         "recover": "Finish or undo a switch that was cut off",
+        "hold": "Run a mode for a job of a queue, such as Slurm's, to its end",
         "release": "Let other switches stop what is held",
     },
     "Look": {
@@ -27,7 +28,7 @@ GROUPS = {
         "calibrate": "Show what workloads really took, and the lines for rules.yaml",
         "rules": "Print the rules file with all that it leaves out",
         "lab": "Set or show the lab that is used from anywhere",
-        "fleet": "Write down which machines `-H` asks",
+        "fleet": "Write down which machines `-H` asks, and queue jobs for them",
         "setup": "Put in place what an installation by pipx or uv cannot",
         "uninstall": "Take away what was put on this machine",
         "gate": "Have plain `docker compose up` ask the rules first",

@@ -23,8 +23,9 @@ from spark_mode.lab.rules import Rules
 from spark_mode.lab.unsaid_long_run import SAY_IT, UNSAID, unsaid_long_run
 from spark_mode.planning.container import Container
 from spark_mode.planning.foreign_workload import Command
+from spark_mode.planning.job import Job
 from spark_mode.planning.mode import current_mode, mode_services
-from spark_mode.planning.observed import MemoryUser, Observed
+from spark_mode.planning.observed import Hold, MemoryUser, Observed
 from spark_mode.planning.plan import Plan
 from spark_mode.planning.planner import plan as make_plan
 from spark_mode.planning.request import Request, RestoreRequest
@@ -42,6 +43,7 @@ from spark_mode.sharing.children import children_lock
 from spark_mode.sharing.commands import Commands
 from spark_mode.sharing.directories import Directories, directories
 from spark_mode.sharing.disk import LOCK_SECONDS, RealDisk
+from spark_mode.sharing.ended_jobs import EndedJobs
 from spark_mode.sharing.leases import Leases
 from spark_mode.sharing.lock import is_switching
 
@@ -56,7 +58,8 @@ READ_AGAIN_SECONDS = 5.0
 class Session:
     """A lab in hand. `project_fault` is what is wrong with its Compose files, where that was allowed at opening.
 
-    `command` is what `run` runs. `journal_seconds` is how long is waited for somebody else who writes the journal.
+    `command` is what `run` runs. `job` is in whose name this asks: what that one holds is not held against it.
+    `journal_seconds` is how long is waited for somebody else who writes the journal.
     """
 
     rules: Rules
@@ -71,6 +74,7 @@ class Session:
         self.clock: Clock = SystemClock()
         self.hosts: Hosts = host_at
         self.command: PlainCommand | None = None
+        self.job: Job | None = None
         self.project_fault: SparkModeError | None = None
         self.forgiveness = Forgiveness()
         self.journal_seconds = LOCK_SECONDS
@@ -171,6 +175,11 @@ class Session:
         path, former = places[::-1] if self.rules.scope == "project" else places
         return Leases(path, former, self.project.names)
 
+    @property
+    def ended_jobs(self) -> EndedJobs:
+        """The jobs of a queue that have ended in this lab. Raises EngineUnavailable."""
+        return EndedJobs(self.directories.state / f"{self.engine_key}.{self.project.name}.jobs.json")
+
     @cached_property
     def journal_state(self) -> JournalState:
         """What the journal said when it was first asked for, or after `reload_journal`, in the names of now."""
@@ -218,7 +227,12 @@ class Session:
         files = {file: name for name, one in zip(self.project.names, self.files.each, strict=True) for file in one.compose}
         doors, lab = (self.docker, self.machine, self.hosts), (self.project, self.rules)
         commands = self.forgiveness.of(self.commands.live)
-        return Observer(*doors, *lab, admitted, known.holds, leases, files, known.state.endings, commands)
+        holds = tuple(one for one in known.holds if self._is_in_force(one))
+        return Observer(*doors, *lab, admitted, holds, leases, files, known.state.endings, commands)
+
+    def _is_in_force(self, hold: Hold) -> bool:
+        """Whether a hold counts for whoever asks here: not what his own job holds, or one that has ended."""
+        return hold.job is None or not ((self.job and self.job.means(hold.job)) or hold.job in self.ended_jobs)
 
     def observe(self) -> Observed:
         """Return what is there now. Raises EngineUnavailable."""
