@@ -40,6 +40,9 @@ class NodeEngine(PrivateEngine):
 
     def start(self) -> None:
         """Start it and wait until it answers."""
+        for name, file in (("dockerd", "docker.pid"), ("containerd", "docker/containerd/containerd.pid")):
+            if not self._place.processes(name):  # one that was killed has left it, and somebody else may have its number
+                self._place.path(f"/run/{file}").unlink(missing_ok=True)
         hosts = ["--host=unix:///run/docker.sock", f"--host={self.host}"]
         self._place.daemon(
             "engine.log", "dockerd", *hosts, f"--data-root={self.folder / 'data'}", f"--cgroup-parent=/{self._group}"
