@@ -4,7 +4,7 @@ import asyncio
 import errno
 import os
 import re
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from spark_mode.page.live import Live
 from spark_mode.page.look import look
 from spark_mode.page.page_lab import PageLab
 from spark_mode.page.states import heading
-from spark_mode.page.stream import told
+from spark_mode.page.stream import Parts, told
 from spark_mode.planning.budget import budget
 from spark_mode.planning.digest import digest_of
 from spark_mode.planning.observed import Observed
@@ -46,6 +46,11 @@ NINE = (
     "llama3.1:70b devstral",
     "training",
 )
+
+
+def follow(live: Live) -> AsyncGenerator[bytes, None]:
+    """Return the events that somebody is told who follows the page."""
+    return told(live, Parts(live), Visitor(False, "token"))
 
 
 def asked(on: SimulatedMachine, folder: Path, *requests: Request, **options: bool) -> None:
@@ -384,7 +389,7 @@ def test_who_follows_is_told_everything_first_and_then_what_has_changed(tmp_path
 
     async def follows() -> list[str]:
         live = Live(page.lab)
-        events = told(live, Visitor(False, "token"))
+        events = follow(live)
         found = [await anext(events), await anext(events)]
         asked(on, tmp_path, OMNI)
         live.hint()
@@ -416,9 +421,9 @@ def test_who_follows_comes_again_after_a_look_that_nobody_foresaw_to_fail(tmp_pa
     async def follows() -> str:
         live = Live(page.lab._replace(open=opens))
         async with asyncio.timeout(SECONDS):
-            async for _ in told(live, Visitor(False, "token")):
+            async for _ in follow(live):
                 live.hint()
-            events = told(live, Visitor(False, "token"))
+            events = follow(live)
             await anext(events)
             whole = await anext(events)
             await events.aclose()
@@ -433,7 +438,7 @@ def test_who_follows_sees_an_engine_go_away_and_come_back_without_a_reload(tmp_p
 
     async def follows() -> list[str]:
         live, titles = Live(Page(on, tmp_path).lab), list[str]()
-        events = told(live, Visitor(False, "token"))
+        events = follow(live)
         async for one in events:
             titles += re.findall(r'"title": "([^"]*) \\u00b7', one.decode())
             if len(titles) == 3:
@@ -451,7 +456,7 @@ def test_when_the_last_one_who_follows_has_gone_nothing_goes_on(tmp_path: Path) 
     page = Page(machine(), tmp_path)
 
     async def comes_and_goes() -> int:
-        events = told(Live(page.lab), Visitor(False, "token"))
+        events = follow(Live(page.lab))
         await anext(events)
         await anext(events)
         await events.aclose()
