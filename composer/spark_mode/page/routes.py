@@ -58,7 +58,7 @@ class Pages:
         self._acts = Acts(lab, self._live.hint)
 
     async def now(self, request: Request) -> Response:
-        look = await self._live.look()
+        look = await self._live.look_now()
         known = values(look, self._live, request.state.visitor)
         outcome = self._acts.outcome(request.query_params.get("act", ""))
         return _html(request, "now.html", self._lab.folder, here="now", outcome=outcome, reckoned=None, ticked=(), **known)
@@ -68,7 +68,7 @@ class Pages:
         outcome = self._acts.outcome(request.query_params.get("act", ""))
         try:
             found = await in_thread(proposal, self._lab, AskedSwitch.of(query))
-        except UsageFault as error:
+        except SparkModeError as error:
             return _mistake(request, self._lab, error)
         known: dict[str, Any] = {**found.values(), "outcome": outcome}
         known["may"] = found.may and not request.state.visitor.read_only
@@ -138,8 +138,11 @@ class Pages:
         return EventStream(told(self._live, self._parts, request.state.visitor))
 
     async def status_json(self, request: Request) -> Response:  # noqa: ARG002 - as every route
-        found, is_seen = await in_thread(views.status_json, self._lab)
-        return JSONResponse(found, 200 if is_seen else 503)
+        try:
+            return JSONResponse(await in_thread(views.status_json, self._lab))
+        except SparkModeError as error:
+            found = fault_of(error)
+            return JSONResponse({"error": {"message": found.message, "hint": found.hint, "exit_code": found.code}}, 503)
 
 
 def _how(asked: AskedSwitch, form: dict[str, list[str]]) -> tuple[str, ...]:
