@@ -23,10 +23,12 @@ def _pool(name: str, most: int) -> ThreadPoolExecutor:
 async def in_thread(see: Callable[..., Found], *arguments: object) -> Found:
     """Return what a function returns, called in a thread. Raises as it does, and EngineUnavailable where it takes too long."""
     running = asyncio.get_running_loop().run_in_executor(_pool("page", MOST), partial(see, *arguments))
-    done, _ = await asyncio.wait((running,), timeout=LONGEST_SECONDS)
-    if not done:
+    try:
+        done, _ = await asyncio.wait((running,), timeout=LONGEST_SECONDS)
+    finally:
         running.cancel()  # one that has not begun never does
-        raise EngineUnavailable(f"Docker has not answered for {LONGEST_SECONDS:g} s", "look at the engine: docker info")
+    if not done:
+        raise EngineUnavailable(f"Docker did not answer within {LONGEST_SECONDS:g} s", "look at the engine: docker info")
     return running.result()
 
 

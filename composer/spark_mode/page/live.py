@@ -70,7 +70,7 @@ class Live:
         if looking.done():
             return looking.result()
         fault = fault_of(
-            EngineUnavailable(f"Docker has not answered for {PATIENCE_SECONDS:g} s", "look at the engine: docker info")
+            EngineUnavailable(f"Docker did not answer within {PATIENCE_SECONDS:g} s", "look at the engine: docker info")
         )
         return without_engine(self._seen and self._seen.session, self._lab, fault)
 
