@@ -12,11 +12,14 @@ from urllib.parse import urlencode
 
 import pytest
 
+from spark_mode.page.views import LINES, LONGEST_LINE
 from tests.browsing import RunningPage, running_page
 from tests.engine.lab import DEADLINE, Lab, give_the_word, until, wait_for_a_word
 
 FORM = {"Sec-Fetch-Site": "same-origin", "Content-Type": "application/x-www-form-urlencoded"}
 CANARY = "canary-of-an-environment"
+LOG = 100_000_000
+"""Bytes of a log that nobody would read whole."""
 _FIELD = re.compile(r'type="hidden" name="(\w+)" value="([^"]*)"')
 
 
@@ -97,6 +100,26 @@ def test_a_start_that_fails_says_the_commands_words_and_the_end_of_its_log(lab: 
         assert visit.sees("omni did not start: it crashed and restarts")
         assert visit.sees("omni crashes at its start, as asked")
         assert lab.run("history", "--format", "json").json[-1]["request"] == "audio omni"
+
+
+def most_held(page: RunningPage) -> int:
+    """Return the most bytes of memory that a page has had so far (proc(5))."""
+    return 1024 * int(Path(f"/proc/{page.process.pid}/status").read_text().partition("VmHWM:")[2].split()[0])
+
+
+@pytest.mark.parametrize("line", ["yes the line of a log", "tr '\\\\0' x </dev/zero"], ids=["many lines", "one line"])
+def test_of_a_log_of_100_mb_the_end_is_read_and_no_more(lab: Lab, line: str) -> None:
+    lab.run("audio", "omni")
+    with running_page(lab) as page:
+        visit = Visit(page)
+        visit.html("/services/omni")
+        before = most_held(page)
+        lab.docker("exec", lab.id_of("omni"), "sh", "-c", f"{{ {line} | head -c {LOG}; echo; echo the end; }} >/proc/1/fd/1")
+        until(lambda: visit.sees("the end", "/services/omni"))
+        shown = visit.html("/services/omni")
+        assert shown.partition('class="log"')[2].partition("</pre>")[0].count("\n") <= LINES
+        assert len(shown) < LINES * LONGEST_LINE
+        assert most_held(page) - before < LOG / 4
 
 
 def test_a_killed_switch_is_shown_as_cut_off_and_is_recovered_from_the_page(lab: Lab, tmp_path: Path) -> None:

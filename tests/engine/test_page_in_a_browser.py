@@ -147,6 +147,7 @@ def test_who_only_looks_has_nothing_to_press_and_is_refused(lab: Lab, browser: B
 def test_without_scripts_all_of_it_works_by_forms_and_a_reload(lab: Lab, browser: Browser, page: RunningPage) -> None:
     lab.run("audio", "omni")
     tab = entered(browser, page, java_script_enabled=False)
+    expect(tab.locator("#theme")).to_be_hidden()  # which would do nothing
     tab.locator("input[value=training]").check()
     tab.get_by_role("button", name="Reckon").click()
     expect(tab.locator("#reckoned")).to_contain_text("fits-easily")

@@ -4,20 +4,24 @@ import asyncio
 import errno
 import os
 import re
-from collections.abc import Callable
+import threading
+from collections.abc import AsyncGenerator, Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
+from documents.page import state
 from spark_mode.errors import SparkModeError
 from spark_mode.lab.size import GB, gb_text
+from spark_mode.page import live as live_module
 from spark_mode.page.access import Visitor
 from spark_mode.page.live import Live
 from spark_mode.page.look import look
 from spark_mode.page.page_lab import PageLab
 from spark_mode.page.states import heading
-from spark_mode.page.stream import told
+from spark_mode.page.stream import Parts, told
 from spark_mode.planning.budget import budget
 from spark_mode.planning.digest import digest_of
 from spark_mode.planning.observed import Observed
@@ -46,6 +50,11 @@ NINE = (
     "llama3.1:70b devstral",
     "training",
 )
+
+
+def follow(live: Live) -> AsyncGenerator[bytes, None]:
+    """Return the events that somebody is told who follows the page."""
+    return told(live, Parts(live), Visitor(False, "token"))
 
 
 def asked(on: SimulatedMachine, folder: Path, *requests: Request, **options: bool) -> None:
@@ -119,9 +128,9 @@ STATES: dict[str, tuple[Callable[[SimulatedMachine, Path], None], str, list[str]
 }
 
 
-@pytest.mark.parametrize("state", STATES)
-def test_each_state_has_its_heading_and_says_what_can_be_done(state: str, tmp_path: Path) -> None:
-    happens, said, offers = STATES[state]
+@pytest.mark.parametrize("name", STATES)
+def test_each_state_has_its_heading_and_says_what_can_be_done(name: str, tmp_path: Path) -> None:
+    happens, said, offers = STATES[name]
     on = machine()
     happens(on, tmp_path)
     page = Page(on, tmp_path)
@@ -169,10 +178,10 @@ def test_a_switch_that_ends_while_it_is_looked_at_was_not_cut_off(tmp_path: Path
     assert heading(seen).state == "switching"
 
 
-@pytest.mark.parametrize("state", STATES)
-def test_who_only_looks_is_offered_nothing_and_may_do_nothing(state: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", STATES)
+def test_who_only_looks_is_offered_nothing_and_may_do_nothing(name: str, tmp_path: Path) -> None:
     on = machine()
-    STATES[state][0](on, tmp_path)
+    STATES[name][0](on, tmp_path)
     page = Page(on, tmp_path, read_only=True)
     for path in ("/", "/budget?name=omni"):
         assert "post" not in page.html(path)
@@ -378,13 +387,61 @@ def test_many_who_look_at_once_are_given_one_look_and_nobody_looks_while_nobody_
     assert page.opened == 1
 
 
+def test_who_asks_while_somebody_looks_waits_for_one_more_look_and_no_longer(tmp_path: Path) -> None:
+    """An engine that does not answer is waited for at each look."""
+    page, looking, goes_on = Page(machine(), tmp_path), threading.Event(), threading.Event()
+
+    def opens() -> Session:
+        looking.set()
+        goes_on.wait(SECONDS)
+        return page.lab.open()
+
+    async def looks() -> None:
+        live = Live(page.lab._replace(open=opens))
+        first = asyncio.create_task(live.look(fresh=0))
+        await asyncio.to_thread(looking.wait)
+        others = [asyncio.create_task(live.look(fresh=0)) for _ in range(8)]
+        await asyncio.sleep(0)  # all of them have asked
+        goes_on.set()
+        await asyncio.gather(first, *others)
+
+    asyncio.run(looks())
+    assert page.opened == 2
+
+
+def test_an_engine_that_never_answers_keeps_nobody_waiting_and_what_runs_is_not_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_module, "PATIENCE_SECONDS", 0.05)
+    page, goes_on, silent = Page(machine(), tmp_path), threading.Event(), threading.Event()
+
+    def opens() -> Session:
+        if silent.is_set():
+            goes_on.wait(SECONDS)
+        return page.lab.open()
+
+    async def comes() -> tuple[str, ...]:
+        one = Live(page.lab._replace(open=opens))
+        before = heading(await one.look_now()).text
+        silent.set()
+        during = {heading(seen).text for seen in await asyncio.gather(*(one.look_now(fresh=0) for _ in range(8)))}
+        goes_on.set()
+        return before, *during, heading(await one.look()).text
+
+    assert asyncio.run(comes()) == (
+        "Idle, 128.0 GB free",
+        "Docker does not answer; what runs is not known",
+        "Idle, 128.0 GB free",
+    )
+
+
 def test_who_follows_is_told_everything_first_and_then_what_has_changed(tmp_path: Path) -> None:
     on = machine()
     page = Page(on, tmp_path)
 
     async def follows() -> list[str]:
         live = Live(page.lab)
-        events = told(live, Visitor(False, "token"))
+        events = follow(live)
         found = [await anext(events), await anext(events)]
         asked(on, tmp_path, OMNI)
         live.hint()
@@ -416,9 +473,9 @@ def test_who_follows_comes_again_after_a_look_that_nobody_foresaw_to_fail(tmp_pa
     async def follows() -> str:
         live = Live(page.lab._replace(open=opens))
         async with asyncio.timeout(SECONDS):
-            async for _ in told(live, Visitor(False, "token")):
+            async for _ in follow(live):
                 live.hint()
-            events = told(live, Visitor(False, "token"))
+            events = follow(live)
             await anext(events)
             whole = await anext(events)
             await events.aclose()
@@ -433,7 +490,7 @@ def test_who_follows_sees_an_engine_go_away_and_come_back_without_a_reload(tmp_p
 
     async def follows() -> list[str]:
         live, titles = Live(Page(on, tmp_path).lab), list[str]()
-        events = told(live, Visitor(False, "token"))
+        events = follow(live)
         async for one in events:
             titles += re.findall(r'"title": "([^"]*) \\u00b7', one.decode())
             if len(titles) == 3:
@@ -451,7 +508,7 @@ def test_when_the_last_one_who_follows_has_gone_nothing_goes_on(tmp_path: Path) 
     page = Page(machine(), tmp_path)
 
     async def comes_and_goes() -> int:
-        events = told(Live(page.lab), Visitor(False, "token"))
+        events = follow(Live(page.lab))
         await anext(events)
         await anext(events)
         await events.aclose()
@@ -460,6 +517,26 @@ def test_when_the_last_one_who_follows_has_gone_nothing_goes_on(tmp_path: Path) 
         return len(left)
 
     assert asyncio.run(comes_and_goes()) == 0
+
+
+def test_tabs_that_are_shown_the_same_are_shown_what_is_made_once(tmp_path: Path) -> None:
+    async def shown() -> tuple[bool, bool, bool]:
+        live = Live(Page(machine(), tmp_path).lab)
+        look, parts = await live.look(), Parts(live)
+        one, other = Visitor(False, "token"), Visitor(True, "token")
+        first = parts.of(look, one)
+        same, another = parts.of(look, Visitor(False, "token")) is first, parts.of(look, other) is first
+        await live.look(fresh=0)
+        return same, another, parts.of(look, one) is first
+
+    assert asyncio.run(shown()) == (True, False, False)
+
+
+@pytest.mark.parametrize("name", ["idle", "a mode", "a long run", "held", "low memory"])
+def test_how_busy_the_gpu_is_is_said_once(name: str) -> None:
+    with state(name) as page:
+        text = TestClient(page).get("/").text
+    assert len(re.findall(r"GPU \d+ %", text)) == 1
 
 
 def test_a_stop_is_confirmed_as_all_else_is(tmp_path: Path) -> None:

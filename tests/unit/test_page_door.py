@@ -9,7 +9,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from spark_mode.page.access import Access
+from spark_mode.page.access import MOST_SESSIONS, Access
 from spark_mode.page.door import HEADERS, LARGEST, guarded
 from spark_mode.page.hosts import Address
 from tests.clock import PassingClock
@@ -45,7 +45,23 @@ async def endless(request: Request) -> Response:
     return StreamingResponse(parts())
 
 
+async def ticking(request: Request) -> Response:
+    """Say something again and again, also after the session has made room for others."""
+
+    async def parts() -> AsyncIterator[str]:
+        yield "first"
+        access: Access = request.app.state.access
+        for _ in range(MOST_SESSIONS):
+            access.redeem(access.new_link(0), 0)
+        while True:
+            yield "more"
+            await asyncio.sleep(0)
+
+    return StreamingResponse(parts())
+
+
 ROUTES = (
+    Route("/ticks", ticking),
     Route("/events", endless),
     Route("/last", endless),
     Route("/", who),
@@ -62,7 +78,7 @@ class Page:
     def __init__(self, proxy: Address | None = None) -> None:
         self.access, self.clock, self.uid = Access(OWNER, proxy), PassingClock(), OWNER
         self.door = guarded(ROUTES, self.access, peer=lambda _: self.uid, now=self.clock.now)
-        self.door.page.state.door = self.door
+        self.door.page.state.door, self.door.page.state.access = self.door, self.access
         self.browser = TestClient(self.door, base_url=HOST, follow_redirects=False, raise_server_exceptions=False)
 
     def opens(self, read_only: bool = False) -> str:
@@ -147,6 +163,12 @@ def test_a_cookie_is_no_use_to_another_user(page: Page) -> None:
 def test_who_is_at_the_other_end_is_asked_of_the_connection_and_else_unknown() -> None:
     with TestClient(guarded(ROUTES, Access(OWNER)), base_url=HOST) as browser:
         assert browser.get("/healthz").status_code == 403
+
+
+def test_a_session_that_has_made_room_for_another_is_told_no_more(page: Page) -> None:
+    page.opens()
+    assert page.browser.get("/ticks").text == "first"
+    assert page.browser.get("/").status_code == 401
 
 
 def test_a_form_of_the_session_is_read_and_no_other(page: Page) -> None:

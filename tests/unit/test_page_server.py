@@ -21,7 +21,8 @@ from spark_mode.page.access import Access
 from spark_mode.page.door import HEADERS, guarded
 from spark_mode.page.peer import uid_of
 from spark_mode.page.places import Place, listen, listen_at, removed_at_the_end
-from spark_mode.page.serve import MOST, MOST_OF_OTHERS, Connection
+from spark_mode.page.serve import MOST, MOST_OF_OTHERS, MOST_TOLD, Connection
+from tests.audio_lab import ROOT
 from tests.page_client import SECONDS, Answer, Running, running
 
 
@@ -189,9 +190,58 @@ def refused(end: socket.socket, number: int) -> list[bool]:
 def test_of_all_connections_only_so_many_are_kept_and_fewer_of_others() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        assert refused(ours, MOST + 3) == [False] * MOST + [True] * 3
+        kept = MOST + MOST_TOLD
+        assert refused(ours, kept + 3) == [False] * kept + [True] * 3
     with socket.socket() as nobodys:
         assert refused(nobodys, MOST_OF_OTHERS + 3) == [False] * MOST_OF_OTHERS + [True] * 3
+
+
+def test_who_comes_when_all_connections_are_taken_is_told_so(page: Running) -> None:
+    with ExitStack() as ends:
+        for _ in range(MOST):
+            ends.enter_context(page.connected())
+        told = page.get()
+        assert (told.status, "Close some of its tabs" in told.body) == (503, True)
+        assert {name: told.headers.get(name.lower()) for name in HEADERS} == HEADERS
+    until_it_has_room(page)
+
+
+def until_it_has_room(page: Running) -> None:
+    """Wait until the page has seen that others have gone."""
+    for _ in range(1000):
+        if page.get().status == 200:
+            return
+    pytest.fail("it never has")
+
+
+TABS = 8
+
+
+def test_eight_tabs_at_once_are_each_answered_and_followed() -> None:
+    with running("--port", "0") as page, ExitStack() as ends:
+        page.opens(page.link())
+        following = [ends.enter_context(page.connected()) for _ in range(TABS)]
+        for one in following:
+            one.sendall(page.request("/events").encode())
+        asking = [ends.enter_context(page.connected()) for _ in range(TABS)]
+        for one in asking:
+            one.sendall(page.request().encode())
+        assert [Answer(one.makefile("rb").read().decode()).status for one in asking] == [200] * TABS
+        for one in following:
+            told = iter(one.makefile("rb").readline, b"")
+            assert any(line.startswith(b"data: ") and b'"heading"' in line for line in told)
+            assert any(line.startswith(b"data: ") and b'"memory"' in line for line in told), "and goes on"
+
+
+@pytest.mark.parametrize("arguments", [("--port", "0"), ("--socket", "page")])
+def test_a_state_whose_path_is_too_long_for_a_socket_is_refused_with_what_helps(arguments: tuple[str, ...]) -> None:
+    with tempfile.TemporaryDirectory(prefix="spark-mode-test-") as folder:
+        long = Path(folder) / ("x" * 90)
+        command = [sys.executable, "-m", "spark_mode.cli", "-C", str(ROOT), "page", *arguments]
+        done = subprocess.run(
+            command, env=os.environ | {"XDG_STATE_HOME": str(long)}, cwd=folder, check=False, capture_output=True, text=True
+        )
+    assert (done.returncode, "set XDG_STATE_HOME to a short path" in done.stderr) == (3, True), done.stderr
 
 
 def test_more_connections_at_once_than_it_has_descriptors_take_none_from_what_it_needs() -> None:

@@ -42,6 +42,8 @@ EACH_SECONDS = 1.0
 START_SECONDS = 60.0
 ENDING, ENDING_SECONDS = b"cannot update a stopped container", 0.05
 """What the engine says of a change while a container ends, and after how long it is asked again."""
+LONGEST_LINE = 4000
+"""Characters of a line of a log that are looked at: what draws a bar, or dumps what it has, writes a line without end."""
 STOPS_FOR_A_PROCESSOR = 3
 """How many stops an engine is busy with at a time, for each processor: a hundred at once take two of them twice as long."""
 NEXT_STOP_SECONDS = 0.05
@@ -199,7 +201,8 @@ class EngineApi:
     def last_lines(self, id: str, count: int, since: float = 0.0) -> tuple[str, ...]:
         status, body = self._call("GET", f"/containers/{id}/logs?stdout=1&stderr=1&tail={count}&since={since:.9f}")
         text = b"".join(frames(body)) if status == 200 else b""
-        return tuple(readable(line).strip() for line in text.decode(errors="replace").splitlines()[-count:])
+        lines = text.decode(errors="replace").splitlines()[-count:]
+        return tuple(readable(line[:LONGEST_LINE]).strip() for line in lines)
 
     def _listed(self, read: Callable[[object], Read], filters: dict[str, list[str]]) -> Read:
         return self._get("/containers/json?all=1", read, filters)

@@ -1,4 +1,4 @@
-"""A host of models: Ollama's HTTP API, through urllib3, with a deadline for the whole of each answer.
+"""A host of models: Ollama's HTTP API, with a deadline for the whole of each answer.
 
 What it answers is not believed: an unload counts when the model is no longer listed. A load is listed from its beginning, and
 ends when its request is closed.
@@ -10,12 +10,11 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from http.client import HTTPException
+from http.client import HTTPConnection, HTTPException
 from typing import Any
+from urllib.parse import urlsplit
 
-import urllib3
 from pydantic import ConfigDict, NonNegativeInt, ValidationError
-from urllib3.connection import HTTPConnection
 
 from spark_mode.engine.doors import HostAbsent, HostedModel, HostFailed
 from spark_mode.frozen import Frozen
@@ -49,7 +48,7 @@ class OllamaApi:
 
     def __init__(self, address: str) -> None:
         self._address = address.rstrip("/")
-        self._at = urllib3.util.parse_url(self._address)
+        self._at = urlsplit(self._address)
 
     def has(self) -> dict[str, int]:
         """Return the models that it has on its disk, with their bytes."""
@@ -97,9 +96,10 @@ class OllamaApi:
         deadline = time.monotonic() + seconds
         late = HostFailed(f"Ollama at {self._address} did not answer {path} within {seconds:g} s")
         try:
-            with closing(HTTPConnection(self._at.host or "", self._at.port or 80, timeout=seconds)) as connection:
+            with closing(HTTPConnection(self._at.hostname or "", self._at.port or 80, timeout=seconds)) as connection:
                 sent = None if body is None else json.dumps(body).encode()
-                connection.request(method, path, sent, preload_content=False)
+                self._connect(connection)
+                connection.request(method, path, sent)
                 _await_answer(connection.sock, deadline, tick)
                 with closing(connection.getresponse()) as answer:
                     content = b""
@@ -109,13 +109,20 @@ class OllamaApi:
                             raise late
                         if len(content) > MOST_BYTES:
                             raise HostFailed(f"Ollama at {self._address} answers {path} without end")
-        except urllib3.exceptions.NewConnectionError as error:
-            raise HostAbsent(f"nobody listens at {self._address}: {_cause(error)}") from None
-        except (urllib3.exceptions.TimeoutError, TimeoutError):
+        except TimeoutError:
             raise late from None
-        except (urllib3.exceptions.HTTPError, HTTPException, OSError) as error:
+        except (HTTPException, OSError) as error:
             raise HostFailed(f"Ollama does not answer at {self._address}: {_cause(error)}") from None
         return _json(content, answer.status, f"Ollama at {self._address}", path)
+
+    def _connect(self, connection: HTTPConnection) -> None:
+        """Connect. Raises HostAbsent where nobody listens, TimeoutError."""
+        try:
+            connection.connect()
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise HostAbsent(f"nobody listens at {self._address}: {_cause(error)}") from None
 
 
 def _await_answer(connection: socket.socket, deadline: float, tick: Callable[[], None] | None) -> None:
@@ -139,5 +146,4 @@ def _json(content: bytes, status: int, who: str, path: str) -> Any:
 
 
 def _cause(error: Exception) -> str:
-    inner = error.__cause__ or error.__context__ or error
-    return readable(str(getattr(inner, "strerror", None) or inner)).strip()[:200]
+    return readable(str(getattr(error, "strerror", None) or error)).strip()[:200]

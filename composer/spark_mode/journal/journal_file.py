@@ -26,6 +26,8 @@ HISTORY = 2 * LIMIT
 """Bytes that are kept for the history: one or two hundred requests, beside those in the journal itself."""
 LONGEST = 1024 * 1024
 """Bytes of a last line that are looked at."""
+KNOWN = 1024
+"""Lines of which is remembered what they say, for as long as the journal is in hand."""
 _DAMAGED = {"kind": "damaged"}
 
 
@@ -36,15 +38,16 @@ class JournalFile:
         self.path = path
         self.former = path.with_name(f"{path.name}.1")
         self._disk, self._limit = disk or RealDisk(), limit
+        self._checked = lru_cache(maxsize=KNOWN)(_checked)  # a switch reads each line a dozen times
 
     def records(self) -> list[Mapping[str, Any]]:
         """Return what is in force. Raises JournalFailed when a file is there and may not be read."""
-        return [_checked(line) or _DAMAGED for line in self._lines()]
+        return [self._checked(line) or _DAMAGED for line in self._lines()]
 
     def history(self) -> list[Mapping[str, Any]]:
         """Return how requests ended, as far as that is kept. Raises JournalFailed as `records` does."""
         lines = _endings([*_lines(self._read(self.former)), *_lines(self._read(self.path))])
-        return [record for line in lines if (record := _checked(line))]
+        return [record for line in lines if (record := self._checked(line))]
 
     def append(self, *records: Record) -> None:
         line = b"".join(map(_line, records))
@@ -61,7 +64,7 @@ class JournalFile:
         """Replace the file by what is in force and a new line; return False where that is no better, or not possible."""
         try:
             lines, own, former = self._lines(), _lines(self._read(self.path)), _lines(self._read(self.former))
-            known = journal_state(_checked(one) or _DAMAGED for one in lines)
+            known = journal_state(self._checked(one) or _DAMAGED for one in lines)
             kept = [lines[index] + b"\n" for index in known.kept]
             new = b"".join([_line(_carried(known)), *kept, line])
             if 2 * len(new) > size:
@@ -76,7 +79,7 @@ class JournalFile:
     def _lines(self) -> list[bytes]:
         """Return the lines in force; those of the former file count where this one does not begin with what was carried."""
         lines = _lines(self._read(self.path))
-        first = _checked(lines[0]) if lines else None
+        first = self._checked(lines[0]) if lines else None
         return lines if first and first.get("kind") == "carried" else [*_lines(self._read(self.former)), *lines]
 
     def _read(self, path: Path) -> bytes:
@@ -146,9 +149,8 @@ def _carried(known: JournalState) -> Snapshot:
     return Snapshot(policies=tuple(known.policies.values()), holds=known.holds, state=known.state, **in_force)
 
 
-@lru_cache(maxsize=1024)
 def _checked(line: bytes) -> Mapping[str, Any] | None:
-    """Return the record of a line, or None when it is not what was written. A switch reads each line a dozen times."""
+    """Return the record of a line, or None when it is not what was written."""
     checksum, _, text = line.partition(b" ")
     if checksum != f"{zlib.crc32(text):08x}".encode():
         return None

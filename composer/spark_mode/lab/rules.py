@@ -5,6 +5,7 @@ All sizes are bytes.
 """
 
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic.json_schema import SkipJsonSchema
@@ -92,7 +93,18 @@ class Host(Strict):
             raise ValueError("give the service that it is, or the address of a daemon outside Docker")
         if self.unit and (self.service or self.address is None):
             raise ValueError("a unit is what systemd runs outside Docker: give it with an address, and without a service")
+        if self.address and not _leads_somewhere(self.address):
+            raise ValueError("the address is http://NAME:PORT")
         return self
+
+
+def _leads_somewhere(address: str) -> bool:
+    """Whether an address has a name, and a port that there is, if any."""
+    try:
+        at = urlsplit(address)
+        return bool(at.hostname) and at.port != 0
+    except ValueError:
+        return False
 
 
 class Mode(Strict):

@@ -36,12 +36,13 @@ class Denied(Exception):
 class Visitor(NamedTuple):
     """Who has come in. A `read_only` one sees no logs and changes nothing; `form_token` stands in each form that he is shown.
 
-    `until` is when he has to come in anew, by the clock of the page.
+    `until` is when he has to come in anew, by the clock of the page; `session` is what his session is kept by.
     """
 
     read_only: bool
     form_token: str
     until: float = float("inf")
+    session: str = ""
 
 
 class Asked(NamedTuple):
@@ -101,7 +102,11 @@ class Access:
             raise Denied(
                 401, "This page opens with a link that is made for you.", "Print one on the machine: spark-mode page link"
             )
-        return Visitor(found.read_only, _hash(f"form {session}"), found.until)
+        return Visitor(found.read_only, _hash(f"form {session}"), found.until, _hash(session))
+
+    def is_in(self, visitor: Visitor) -> bool:
+        """Whether a session is still one, and has not made room for a new one."""
+        return visitor.session in self._sessions
 
     def require_may_act(self, visitor: Visitor, form: Mapping[str, Sequence[str]]) -> None:
         """Raise Denied unless this visitor may change something, and did it by a form that he was shown."""

@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from email.utils import formatdate
+from functools import partial
 from html import escape
 from urllib.parse import parse_qs
 
@@ -80,12 +81,16 @@ class Door:
             except Denied as denied:
                 inside = _said(denied, "../" * (scope["path"].count("/") - 1) or "./")
             visitor = scope.get("state", {}).get("visitor")
-            until = visitor.until if isinstance(visitor, Visitor) else float("inf")
-            await self.over.answer(inside, scope, receive, answer, until)
+            if not isinstance(visitor, Visitor):
+                await inside(scope, receive, answer)
+            else:
+                await self.over.answer(inside, scope, receive, answer, visitor.until, partial(self._access.is_in, visitor))
 
     async def _come_in(self, request: Request) -> ASGIApp:
         """Return what answers: the page, where whoever asks may come in. Raises Denied where not."""
         host = self._access.require_welcome(_asked(request, self._peer(request.scope)))
+        if request.scope.get("state", {}).get("full"):
+            raise Denied(503, "More is open here than the page answers at once.", "Close some of its tabs, and reload.")
         if request.scope["path"] == "/link":
             return self._redeem(request, host)
         if is_open(request.scope["path"]) and request.method != "POST":

@@ -7,14 +7,17 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from spark_mode.page.in_thread import in_thread
-from spark_mode.page.look import Look, Seen, is_switching_now, look
+from spark_mode.errors import EngineUnavailable
+from spark_mode.page.in_thread import alone
+from spark_mode.page.look import Look, Seen, fault_of, is_switching_now, look, without_engine
 from spark_mode.page.page_lab import PageLab
 from spark_mode.page.steps import StepTimes
 from spark_mode.planning.observed import Memory
 from spark_mode.planning.pressure import Sample, trend
 from spark_mode.session.session import Session
 
+PATIENCE_SECONDS = 5.0
+"""So long who comes waits for a look at an engine that takes its time: then what runs is not known, as it is there."""
 FRESH_SECONDS = 1.0
 """So old may be what is shown to somebody who comes: what many ask for at once is looked at once."""
 LOOK_SECONDS, SOON_SECONDS = 5.0, 1.0
@@ -35,6 +38,7 @@ class Live:
         self._hint = asyncio.Event()
         self._watchers = 0
         self._tasks: list[asyncio.Task[None]] = []
+        self._asked: set[asyncio.Task[Look]] = set()
         self._samples: deque[Sample] = deque(maxlen=64)
         self.times = StepTimes()
         self.memory = Memory(total=None, available=None)
@@ -46,15 +50,34 @@ class Live:
         return trend(self._samples) if self._samples else 0.0
 
     async def look(self, fresh: float = FRESH_SECONDS) -> Look:
-        """Return what is there, as seen within so many seconds: those who ask at once are given one look."""
+        """Return what is there, as seen since so many seconds ago: all who ask during a look are given the one that follows."""
+        asked = time.monotonic()
         async with self._looking:
-            if self._seen is None or time.monotonic() - self._seen_at >= fresh:
+            if self._seen is None or asked - self._seen_at >= fresh:
                 began = time.monotonic()
-                self._seen, self._seen_at = await in_thread(look, self._lab), began
+                self._seen, self._seen_at = await alone(look, self._lab), began
                 self.times.saw(self._seen.look.running, began)
                 self.memory = self._seen.look.memory
                 self._tell()
             return self._seen.look
+
+    async def look_now(self, fresh: float = FRESH_SECONDS) -> Look:
+        """Return what is there, or that it is not known where looking takes too long; the look goes on for those who wait."""
+        looking = asyncio.create_task(self.look(fresh))
+        self._asked.add(looking)
+        looking.add_done_callback(self._looked)
+        await asyncio.wait((looking,), timeout=PATIENCE_SECONDS)
+        if looking.done():
+            return looking.result()
+        fault = fault_of(
+            EngineUnavailable(f"Docker did not answer within {PATIENCE_SECONDS:g} s", "look at the engine: docker info")
+        )
+        return without_engine(self._seen and self._seen.session, self._lab, fault)
+
+    def _looked(self, looking: asyncio.Task[Look]) -> None:
+        self._asked.discard(looking)
+        if not looking.cancelled():
+            looking.exception()  # whoever still waits is told by `result`
 
     def hint(self) -> None:
         """Have everything be looked at soon: something may have happened."""

@@ -95,15 +95,20 @@ def look(lab: PageLab) -> Seen:
     try:
         session = lab.open()
     except SparkModeError as error:
-        return Seen(Look(lab=lab.folder, memory=Memory(total=None, available=None), fault=fault_of(error)), None)
+        return Seen(without_engine(None, lab, fault_of(error)), None)
     try:
         return Seen(_look(session, lab), session)
     except SparkModeError as error:
-        return Seen(_without_engine(session, lab, fault_of(error)), session)
+        return Seen(without_engine(session, lab, fault_of(error)), session)
 
 
-def _without_engine(session: Session, lab: PageLab, fault: Fault) -> Look:
-    """Return what is known of a lab all the same: its modes, which cannot be asked for, the memory, and who switches."""
+def without_engine(session: Session | None, lab: PageLab, fault: Fault) -> Look:
+    """Return what is known of a lab all the same: its modes, which cannot be asked for, the memory, and who switches.
+
+    Of a lab that was never opened that is nothing.
+    """
+    if session is None:
+        return Look(lab=lab.folder, memory=Memory(total=None, available=None), fault=fault)
     requests = requests_for_modes(session.rules, session.project)
     return Look(
         lab=lab.folder,

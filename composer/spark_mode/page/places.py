@@ -46,8 +46,11 @@ def listen(place: Place) -> list[socket.socket]:
         raise ConfigurationError(f"port {place.port} of this machine cannot be listened at: {error.strerror}", hint) from None
 
 
-def listen_at(path: Path) -> socket.socket:
-    """Listen at a socket of mode 0600, in the place of one that nobody listens at any more. Raises ConfigurationError."""
+def listen_at(path: Path, hint: str = "name a short path that you may write: --socket PATH") -> socket.socket:
+    """Listen at a socket of mode 0600, in the place of one that nobody listens at any more.
+
+    Raises ConfigurationError, with the `hint` where it is for the path.
+    """
     _make_way(path)
     listening = socket.socket(socket.AF_UNIX)
     try:
@@ -56,9 +59,7 @@ def listen_at(path: Path) -> socket.socket:
         listening.listen()
     except OSError as error:
         listening.close()
-        raise ConfigurationError(
-            f"{path}: {error.strerror or error}", "name a short path that you may write: --socket PATH"
-        ) from None
+        raise ConfigurationError(f"{path}: {error.strerror or error}", hint) from None
     return listening
 
 

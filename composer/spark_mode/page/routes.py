@@ -7,15 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette.responses import (
-    FileResponse,
-    HTMLResponse,
-    JSONResponse,
-    PlainTextResponse,
-    RedirectResponse,
-    Response,
-    StreamingResponse,
-)
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from spark_mode.errors import Refused, SparkModeError, UsageFault
@@ -29,7 +21,7 @@ from spark_mode.page.look import fault_of
 from spark_mode.page.page_lab import PageLab
 from spark_mode.page.plans import ACTIONS, proposal
 from spark_mode.page.render import page
-from spark_mode.page.stream import told, values
+from spark_mode.page.stream import EventStream, Parts, told, values
 from spark_mode.planning.digest import FORM
 
 STATIC = Path(__file__).parent / "static"
@@ -62,10 +54,11 @@ class Pages:
 
     def __init__(self, lab: PageLab) -> None:
         self._lab, self._live = lab, Live(lab)
+        self._parts = Parts(self._live)
         self._acts = Acts(lab, self._live.hint)
 
     async def now(self, request: Request) -> Response:
-        look = await self._live.look()
+        look = await self._live.look_now()
         known = values(look, self._live, request.state.visitor)
         outcome = self._acts.outcome(request.query_params.get("act", ""))
         return _html(request, "now.html", self._lab.folder, here="now", outcome=outcome, reckoned=None, ticked=(), **known)
@@ -75,7 +68,7 @@ class Pages:
         outcome = self._acts.outcome(request.query_params.get("act", ""))
         try:
             found = await in_thread(proposal, self._lab, AskedSwitch.of(query))
-        except UsageFault as error:
+        except SparkModeError as error:
             return _mistake(request, self._lab, error)
         known: dict[str, Any] = {**found.values(), "outcome": outcome}
         known["may"] = found.may and not request.state.visitor.read_only
@@ -142,12 +135,14 @@ class Pages:
         return _mistake(request, self._lab, UsageFault("there is no such page", "begin at the first page"))
 
     async def events(self, request: Request) -> Response:
-        headers = {"X-Accel-Buffering": "no"}
-        return StreamingResponse(told(self._live, request.state.visitor), headers=headers, media_type="text/event-stream")
+        return EventStream(told(self._live, self._parts, request.state.visitor))
 
     async def status_json(self, request: Request) -> Response:  # noqa: ARG002 - as every route
-        found, is_seen = await in_thread(views.status_json, self._lab)
-        return JSONResponse(found, 200 if is_seen else 503)
+        try:
+            return JSONResponse(await in_thread(views.status_json, self._lab))
+        except SparkModeError as error:
+            found = fault_of(error)
+            return JSONResponse({"error": {"message": found.message, "hint": found.hint, "exit_code": found.code}}, 503)
 
 
 def _how(asked: AskedSwitch, form: dict[str, list[str]]) -> tuple[str, ...]:
@@ -182,7 +177,7 @@ def _up(request: Request) -> str:
 async def _static(request: Request) -> Response:
     name = request.path_params["name"]
     kind = KINDS.get(name)
-    return FileResponse(STATIC / name, media_type=kind) if kind else PlainTextResponse("not here\n", 404)
+    return Response((STATIC / name).read_bytes(), media_type=kind) if kind else PlainTextResponse("not here\n", 404)
 
 
 async def _healthz(_: Request) -> Response:

@@ -14,6 +14,8 @@ from spark_mode.page.places import Place, listen, listen_at, removed_at_the_end
 from spark_mode.page.routes import routes
 from spark_mode.page.serve import serve
 
+SHORTER = "set XDG_STATE_HOME to a short path that you may write"
+
 
 def run(lab: PageLab, place: Place, proxy: Address | None, read_only: bool, ready: Callable[[Link], None]) -> None:
     """Run the page of a lab at a place until SIGTERM, SIGHUP or Ctrl-C; `ready` is told the first link once it can be opened.
@@ -26,7 +28,7 @@ def run(lab: PageLab, place: Place, proxy: Address | None, read_only: bool, read
         ends.enter_context(removed_at_the_end(place.path))
         if not place.path:
             place = Place(sockets[0].getsockname()[1])
-        for_links = ends.enter_context(listen_at(place.for_links))
+        for_links = ends.enter_context(listen_at(place.for_links, SHORTER))
         ends.enter_context(removed_at_the_end(place.for_links))
 
         def link_of(token: str) -> Link:

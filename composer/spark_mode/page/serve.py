@@ -21,6 +21,8 @@ END_SECONDS = 2
 MOST = 64
 MOST_OF_OTHERS = 8
 """Connections at once; those of other users, who are told that the page is not theirs, are counted apart."""
+MOST_TOLD = 16
+"""So many of ours beyond those are told that there are too many."""
 
 
 class Connection(H11Protocol):
@@ -32,7 +34,8 @@ class Connection(H11Protocol):
         self.app_state = {**self.app_state, "peer": self.peer}
         self.is_ours = self.peer in (0, os.geteuid())
         beside = [one for one in self.connections if isinstance(one, Connection) and one.is_ours == self.is_ours]
-        if len(beside) > (MOST if self.is_ours else MOST_OF_OTHERS):
+        self.app_state["full"] = self.is_ours and len(beside) > MOST
+        if len(beside) > (MOST + MOST_TOLD if self.is_ours else MOST_OF_OTHERS):
             transport.abort()
         self._wait_for_a_request()
 

@@ -38,7 +38,10 @@ class Notice(Frozen):
 
 
 class Heading(Frozen):
-    """The state in a line, and what belongs to it. `state` is its name for the page's own use; `detail` goes on behind it."""
+    """The state in a line, and what belongs to it. `state` is its name for the page's own use; `detail` goes on behind it.
+
+    `shows_gpu` says that how busy the GPU is stands there.
+    """
 
     state: str
     tone: Tone
@@ -46,6 +49,7 @@ class Heading(Frozen):
     detail: str = ""
     since: str | None = None
     notices: tuple[Notice, ...] = ()
+    shows_gpu: bool = False
 
 
 def heading(look: Look, falling: float = 0.0) -> Heading:
@@ -218,7 +222,8 @@ def _plain(look: Look) -> Heading:
         free = "" if look.memory.available is None else f", {gb_text(look.memory.available)} free"
         return Heading(state="idle", tone="calm", text=f"Idle{free}")
     state = "long-run" if look.long_runs else "mode"
-    return Heading(state=state, tone="calm", text=_mode(look.status), detail=_busy(look.status), since=look.status.since)
+    busy = _busy(look.status)
+    return Heading(state=state, tone="calm", text=_mode(look.status), detail=busy, since=look.status.since, shows_gpu=bool(busy))
 
 
 def _busy(seen: Status) -> str:

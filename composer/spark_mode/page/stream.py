@@ -1,9 +1,13 @@
 """What a page that stays open is told: the parts of it that have changed, as they are shown, and in a few words what happens."""
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncGenerator
 from typing import Any
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from spark_mode.page.access import Visitor
 from spark_mode.page.bar import bar
@@ -35,13 +39,29 @@ def values(look: Look, live: Live, visitor: Visitor) -> dict[str, Any]:
     }
 
 
-async def told(live: Live, visitor: Visitor) -> AsyncGenerator[bytes, None]:
+class Parts:
+    """The parts of the first page as they are now: made once for all who are shown the same, such as the tabs of a browser."""
+
+    def __init__(self, live: Live) -> None:
+        self._live, self._version = live, -1
+        self._made: dict[Visitor, dict[str, str]] = {}
+
+    def of(self, look: Look, visitor: Visitor) -> dict[str, str]:
+        """Return the parts by their ids, and the page's title; `told` and `alert` are what is read out."""
+        if self._version != self._live.version:
+            self._version, self._made = self._live.version, {}
+        if visitor not in self._made:
+            self._made[visitor] = _shown(look, self._live, visitor)
+        return self._made[visitor]
+
+
+async def told(live: Live, parts: Parts, visitor: Visitor) -> AsyncGenerator[bytes, None]:
     """Yield the events of one page, the whole state first."""
     yield f"retry: {RETRY_MILLISECONDS}\n\n".encode()
     known: dict[str, str] = {}
     said_at = time.monotonic()
     async for look in live.changes():
-        shown = _shown(look, live, visitor)
+        shown = parts.of(look, visitor)
         changed = {name: text for name, text in shown.items() if known.get(name) != text}
         known = shown
         if changed:
@@ -52,8 +72,44 @@ async def told(live: Live, visitor: Visitor) -> AsyncGenerator[bytes, None]:
             yield b": still here\n\n"
 
 
+class EventStream(Response):
+    """Events as an answer, until they end, or nobody listens any more.
+
+    Starlette's own stream does the same by tasks of another library, which takes a megabyte.
+    """
+
+    def __init__(self, events: AsyncGenerator[bytes, None]) -> None:
+        super().__init__(headers={"X-Accel-Buffering": "no"}, media_type="text/event-stream")
+        del self.headers["content-length"]
+        self._events = events
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - as every answer
+        telling, gone = asyncio.create_task(self._tell(send)), asyncio.create_task(_gone(receive))
+        try:
+            await asyncio.wait((telling, gone), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in (telling, gone):
+                one.cancel()
+            ended = await asyncio.gather(telling, gone, return_exceptions=True)
+            await self._events.aclose()
+        for failure in ended:
+            if isinstance(failure, Exception):
+                raise failure
+
+    async def _tell(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        async for one in self._events:
+            await send({"type": "http.response.body", "body": one, "more_body": True})
+        await send({"type": "http.response.body"})
+
+
+async def _gone(receive: Receive) -> None:
+    """Wait until whoever listened has gone."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
 def _shown(look: Look, live: Live, visitor: Visitor) -> dict[str, str]:
-    """Return the parts of the page by their ids, and its title; `told` and `alert` are what is read out."""
     known = values(look, live, visitor)
     state: Heading = known["state"]
     parts = {name: page(f"{name}.html", **known) for name in PARTS}

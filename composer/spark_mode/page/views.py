@@ -7,7 +7,6 @@ from spark_mode.errors import SparkModeError, UsageFault
 from spark_mode.journal.journal import JournalFailed, journal_state
 from spark_mode.lab.size import gb_text
 from spark_mode.page.asked import AskedSwitch, names_of_sets
-from spark_mode.page.look import fault_of
 from spark_mode.page.page_lab import PageLab
 from spark_mode.page.states import cause_and_log
 from spark_mode.page.steps import StepRow, step_rows
@@ -116,10 +115,6 @@ def card(lab: PageLab) -> dict[str, Any]:
     return {"seen": seen, "total": seen.overhead + sum(one.planned for one in seen.running)}
 
 
-def status_json(lab: PageLab) -> tuple[dict[str, object], bool]:
-    """Return what `status --format json` prints, and whether it could be seen."""
-    try:
-        return status(lab.open()).as_json(), True
-    except SparkModeError as error:
-        found = fault_of(error)
-        return {"error": {"message": found.message, "hint": found.hint, "exit_code": found.code}}, False
+def status_json(lab: PageLab) -> dict[str, object]:
+    """Return what `status --format json` prints. Raises SparkModeError where it could not be seen."""
+    return status(lab.open()).as_json()
