@@ -32,7 +32,7 @@ _PLUGINS = ("/usr/local/lib", "/usr/local/libexec", "/usr/lib", "/usr/libexec")
 """Where Docker looks for plugins beside the user's own (docker/cli, cli-plugins/manager)."""
 _PLUGINS_ELSEWHERE = "cliPluginsExtraDirs"
 _TO_A_PLUGIN = frozenset({"DOCKER_CLI_PLUGIN_SOCKET", "DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND"})
-"""Variables by which a plugin finds the `docker` that started it, others each time: the gate and `docker spark` have them, too."""
+"""Variables by which a plugin finds the `docker` that started it: others each time, and the gate and `docker spark` have them."""
 FAULT_SECONDS = 600
 """How long an answer counts that says what cannot be used: what kept Compose from reading it may have been no file."""
 _READERS = [Path(__file__).parents[1] / "lab" / name for name in ("project_reading.py", "project.py", "service.py")]
