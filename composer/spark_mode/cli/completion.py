@@ -43,7 +43,7 @@ def complete(kind: str, ctx: click.Context, incomplete: str) -> list[CompletionI
     cli_options = CliOptions.of(ctx.find_root().params)
     cli_options.quiet = True  # somebody is in the middle of a line
     try:
-        found = _found(kind, ctx, cli_options, incomplete)
+        found = _nodes(incomplete) if kind == "node" else _found(kind, ctx, cli_options, incomplete)
     except SparkModeError:
         return []
     return [CompletionItem(one) for one in found if one.startswith(incomplete)]
@@ -56,9 +56,6 @@ def variants_of_mode(ctx: click.Context, incomplete: str) -> list[CompletionItem
 
 def _found(kind: str, ctx: click.Context, cli_options: CliOptions, incomplete: str) -> Sequence[str]:
     mode = ctx.params.get("mode") or ctx.info_name or ""
-    if kind == "node":
-        before, comma, _ = incomplete.rpartition(",")
-        return [f"{before}{comma}{name}" for name in names_of(read_fleet(fleet_file(os.environ)))]
     if kind == "word":
         return [*cli_options.modes(), *VERBS, *(_typed(name) for name in glossary())]
     if kind == "mode":
@@ -71,6 +68,12 @@ def _found(kind: str, ctx: click.Context, cli_options: CliOptions, incomplete: s
     if kind == "workload":
         return _with_their_variants(one for one in cli_options.rules().workloads.values() if not one.model)
     return _names(cli_options.session(need_project=False), startable=ctx.info_name != "budget")
+
+
+def _nodes(incomplete: str) -> Sequence[str]:
+    """Return the machines of fleet.yaml; each may stand behind others and a comma."""
+    before, comma, _ = incomplete.rpartition(",")
+    return [f"{before}{comma}{name}" for name in names_of(read_fleet(fleet_file(os.environ)))]
 
 
 def _typed(name: str) -> str:

@@ -1,7 +1,6 @@
-"""Which processes hold memory of this machine, and in which container they run: as the kernel says it (proc(5))."""
+"""Which processes hold memory of this machine, and in which container they run."""
 
 import os
-import pwd
 from pathlib import Path
 
 from spark_mode.engine.doors import Process
@@ -9,8 +8,6 @@ from spark_mode.engine.gpu import container_of_pid
 from spark_mode.readable import readable
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
-LONGEST_NAME = 15
-"""So many bytes of a process's name the kernel keeps."""
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 - not a temporary file: what lies there is memory
 
 
@@ -28,30 +25,17 @@ def large_processes(least: int) -> tuple[Process, ...]:
 
 def process(pid: int) -> Process | None:
     """Return one process, with no size; None when it is gone."""
+    import psutil  # 10 ms, and most commands name no process
+
     try:
-        status = Path(f"/proc/{pid}/status").read_text(errors="replace")
-        user = _user(int(status.partition("\nUid:")[2].split(maxsplit=1)[0]))
-        return Process(pid=pid, name=readable(_name(pid)), user=user, container=container_of_pid(pid), size=0)
-    except OSError:
+        one = psutil.Process(pid)
+        return Process(pid=pid, name=readable(one.name()), user=one.username(), container=container_of_pid(pid), size=0)
+    except (psutil.Error, KeyError):
         return None
 
 
-def _name(pid: int) -> str:
-    """Return a process's name: of a long one the kernel has the beginning, and the rest may stand in what it was called by."""
-    short = Path(f"/proc/{pid}/comm").read_text(errors="replace").removesuffix("\n")
-    called = Path(f"/proc/{pid}/cmdline").read_text(errors="replace").partition("\0")[0].rpartition("/")[2]
-    return called if len(short) == LONGEST_NAME and called.startswith(short) else short
-
-
-def _user(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
-
-
 def _own(pid: int) -> int:
-    """Return what a process holds of its own."""
+    """Return what a process holds of its own; psutil would ask ten times as much of each of hundreds of processes."""
     try:
         _, resident, shared, *_ = Path(f"/proc/{pid}/statm").read_text().split()
     except (OSError, ValueError):
