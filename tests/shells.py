@@ -13,7 +13,7 @@ from select import select
 import pytest
 
 READY = "<ready>"
-SECONDS = 30.0
+SECONDS = 90.0
 WIDTH = "200"
 PLAIN = "unsetopt zle_bracketed_paste prompt_cr prompt_sp; LISTMAX=1000; bindkey '^I' list-choices"
 AT_ONCE = [
