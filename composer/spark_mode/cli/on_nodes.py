@@ -3,13 +3,11 @@
 It knows no lab: which modes there are is known there.
 """
 
-import json
 import os
 import re
 import sys
 import time
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import click
@@ -19,12 +17,14 @@ from spark_mode.cli.best_effort_stream import BestEffortStream
 from spark_mode.cli.context import FORMATS, CliOptions
 from spark_mode.cli.naming_nodes import LONG_OPTION, OPTION
 from spark_mode.cli.progress import ask
-from spark_mode.cli.show_fleet import Row, answers_text, row_of, rows_text, switch_text
-from spark_mode.errors import EngineUnavailable, Interrupted, Refused, SparkModeError, UsageFault
+from spark_mode.cli.show_fleet import UNKNOWN, Row, answers_text, row_of, rows_text, switch_text
+from spark_mode.cli.switching import may_be_interrupted
+from spark_mode.errors import EngineUnavailable, Interrupted, LockBusy, Refused, SparkModeError, UsageFault
 from spark_mode.fleet.nodes import Node, chosen, fleet_file, read_fleet
 from spark_mode.fleet.requesting import Asked, End
+from spark_mode.fleet.said import as_list, as_number, as_object, as_text, read_json
 from spark_mode.fleet.ssh import Answer, Door, Ssh
-from spark_mode.fleet.together import at_once, exit_code, switch
+from spark_mode.fleet.together import PAUSE_SECONDS, at_once, exit_code, switch
 from spark_mode.lab.verbs import VERBS
 from spark_mode.planning.plan import StoppedTraining
 from spark_mode.planning.step_words import ACTIONS, SUBJECTS
@@ -36,6 +36,8 @@ ACTS = ("recover", "release")
 """Verbs that are the same on several machines: what looks, what switches all of them or none, and what acts on each by itself."""
 LOOK_SECONDS, ACT_SECONDS = 120.0, 3600.0
 WITHOUT_END = -1.0
+DIGEST = r"[0-9a-f-]{1,200}"
+"""That of a plan of another version, too: it is given back as it came."""
 _REFUSED = {"--then": "it stays until a run has ended: ask the machine itself", "--expect": "each machine has a plan of its own"}
 
 
@@ -67,6 +69,7 @@ def on_nodes(cli_options: CliOptions, /, nodes: str, words: tuple[str, ...], **o
     Which machines there are, and groups of them, may be written down: spark-mode fleet init.
     """
     cli_options.take({"format": options["format"], "quiet": options["quiet"]})
+    may_be_interrupted()
     door = Ssh()
     try:
         OnNodes(cli_options, door, chosen(nodes, read_fleet(fleet_file(os.environ))), options).do(words)
@@ -106,7 +109,8 @@ class OnNodes:
         answers = self._answers((*words, "--format", "json"), LOOK_SECONDS)
         found = {node.name: _data(one) for node, one in answers.items()}
         rows: list[Row] = [row_of(node.name, found[node.name], _why_not(one)) for node, one in answers.items()]
-        self._cli_options.exit_code = _worst(answers.values())
+        unknown = EngineUnavailable.exit_code if any(one.mode == UNKNOWN for one in rows) else 0
+        self._cli_options.exit_code = _worst(answers.values()) or unknown
         self._cli_options.say(_as_json(answers), lambda: rows_text(rows))
 
     def _each(self, words: Sequence[str], seconds: float) -> None:
@@ -135,32 +139,36 @@ class OnNodes:
             return Asked(self._door, os.urandom(8).hex(), verb, words, time.monotonic, time.sleep, self._tell)
 
         if verb == "stop":
-            ends = _stop(make(), nodes, digests)
+            ends = _stop(make, nodes, digests, wait)
         else:
             ends = switch(make, nodes, digests, lab, wait, time.monotonic, time.sleep)
         self._cli_options.exit_code = exit_code(ends, nodes)
-        request = " ".join((verb, *(one for one in rest if not one.startswith("-"))))
+        request = next(as_text(one.get("request")) for one in plans.values()) or verb
         data = {"request": request, "nodes": {one.node: one.model_dump(exclude={"node"}) for one in ends}}
         self._cli_options.say(data, lambda: switch_text(request, ends, [one.name for one in nodes]))
 
     def _plans(self, lab: Sequence[str], verb: str, rest: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Return each machine's plan. Raises what refuses it on some; with --any those alone count that have one."""
         answers = self._answers((*lab, "plan", verb, *rest, "--format", "json"), LOOK_SECONDS)
-        plans = {node.name: one for node, answer in answers.items() if answer.code == 0 and (one := _data(answer))}
+        plans = {node.name: one for node, answer in answers.items() if (one := _plan(answer))}
         refused = {node.name: answer for node, answer in answers.items() if node.name not in plans}
         if refused and not (self._options["anywhere"] and plans):
-            said = "\n".join(f"{name}: {_why_not(one)}" for name, one in refused.items())
+            said = "\n".join(
+                f"{name}: {_why_not(one) or 'it answers something that is no plan'}" for name, one in refused.items()
+            )
             error = SparkModeError(f"{said}\nNothing was touched on any machine.", "see each plan: add --dry-run")
-            error.exit_code = _worst(refused.values())
+            error.exit_code = _worst(refused.values()) or EngineUnavailable.exit_code
             raise error
         return plans
 
     def _agree(self, plans: Mapping[str, Mapping[str, Any]], verb: str) -> None:
         """Ask the one question, for all machines at once, before anything is locked. Raises Refused."""
         long_runs = [
-            StoppedTraining(name=f"{run['name']} on {name}", service=run["name"], since=run["since"])
+            StoppedTraining(
+                name=f"{as_text(run.get('name'))} on {name}", service=as_text(run.get("name")), since=as_text(run.get("since"))
+            )
             for name, plan in plans.items()
-            for run in plan.get("long_runs", ())
+            for run in map(as_object, as_list(plan.get("long_runs")))
         ]
         if not long_runs or self._options["yes"]:
             return
@@ -173,13 +181,13 @@ class OnNodes:
 
     def _tell(self, node: str, event: Mapping[str, Any]) -> None:
         """Show what happens on a machine."""
-        action, subject = str(event.get("action", "")), str(event.get("subject", ""))
+        action, subject = as_text(event.get("action")), as_text(event.get("subject"))
         said = {
             "started": f"{ACTIONS.get(action, action)} {SUBJECTS.get(action, subject)}",
-            "failed": str(event.get("reason", "")).partition("\n")[0],
-            "warned": str(event.get("message", "")),
-            "rolling-back": f"goes back: {str(event.get('reason', '')).partition(chr(10))[0]}",
-        }.get(str(event.get("event")), "")
+            "failed": as_text(event.get("reason")).partition("\n")[0],
+            "warned": as_text(event.get("message")),
+            "rolling-back": f"goes back: {as_text(event.get('reason')).partition(chr(10))[0]}",
+        }.get(as_text(event.get("event")), "")
         if said and (not self._cli_options.quiet or event.get("event") == "warned"):
             self._out.write(f"{node}: {readable(said)}\n")
             self._out.flush()
@@ -187,17 +195,23 @@ class OnNodes:
 
 def cost(plan: Mapping[str, Any]) -> tuple[int, int, int, float]:
     """Return what a switch costs by its plan: the long runs that it stops, what else, its steps, and the memory that is left."""
-    budget = plan.get("budget") or {}
-    stops = len(plan.get("preemptions") or ())
-    return len(plan.get("long_runs") or ()), stops, len(plan.get("steps") or ()), -float(budget.get("remaining_gb") or 0)
+    long_runs, stops, steps = (len(as_list(plan.get(name))) for name in ("long_runs", "preemptions", "steps"))
+    return long_runs, stops, steps, -(as_number(as_object(plan.get("budget")).get("remaining_gb")) or 0.0)
 
 
-def _stop(asked: Asked, nodes: Sequence[Node], digests: Mapping[str, str]) -> tuple[End, ...]:
-    """Have all of them stop at once: what is stopped is safe, whatever becomes of the others."""
+def _stop(make: Callable[[], Asked], nodes: Sequence[Node], digests: Mapping[str, str], wait: float | None) -> tuple[End, ...]:
+    """Have all of them stop at once: what is stopped is safe, whatever becomes of the others. A busy one is asked again."""
+    until = None if wait is None else time.monotonic() + wait
 
     def stop(node: Node) -> End:
-        begun = asked.begin(node, 1.0, digests.get(node.name))
-        return asked.go(node) if begun.state == "admitted" else begun
+        while True:
+            asked = make()
+            begun = asked.begin(node, 1.0, digests.get(node.name))
+            if begun.state == "admitted":
+                return asked.go(node)
+            if begun.code != LockBusy.exit_code or (until is not None and time.monotonic() >= until):
+                return begun
+            time.sleep(PAUSE_SECONDS)
 
     return tuple(at_once(nodes, stop))
 
@@ -217,15 +231,19 @@ def _parts(words: Sequence[str], options: Mapping[str, bool]) -> tuple[tuple[str
 def _json(answer: Answer) -> Any:
     """Return the JSON that a machine printed, None where it is none; what a login prints before it is none of ours."""
     begins = re.search(r"^[\[{]", answer.out, re.MULTILINE)
-    with suppress(ValueError):
-        return json.loads(answer.out[begins.start() :]) if begins else None
-    return None
+    return read_json(answer.out[begins.start() :]) if begins else None
 
 
 def _data(answer: Answer) -> dict[str, Any] | None:
     """Return what a machine has answered; None where that is no answer, or an error."""
     found = _json(answer)
     return found if isinstance(found, dict) and "error" not in found else None
+
+
+def _plan(answer: Answer) -> dict[str, Any] | None:
+    """Return the plan that a machine has made; None where it has none, or answers something else."""
+    plan = _data(answer) if answer.code == 0 else None
+    return plan if plan and re.fullmatch(DIGEST, as_text(plan.get("digest"))) else None
 
 
 def _as_json(answers: Mapping[Node, Answer]) -> dict[str, Any]:

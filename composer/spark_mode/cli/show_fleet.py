@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from spark_mode.cli.tables import columns, terminal_width
 from spark_mode.fleet.requesting import End
+from spark_mode.fleet.said import as_list, as_number, as_object, as_text
 from spark_mode.fleet.together import DROPPED, STAYS, WENT_BACK
 from spark_mode.lab.few import few
 from spark_mode.readable import readable
@@ -27,19 +28,19 @@ class Row(NamedTuple):
 
 def row_of(node: str, seen: Mapping[str, Any] | None, why_not: str) -> Row:
     """Return the row of a machine by its `status`; of one that does not say, why."""
-    if seen is None:
+    if seen is None or not (mode := as_text(seen.get("mode"))):
         return Row(node, UNKNOWN, notes=(why_not.removeprefix(f"{UNKNOWN}: ") or "it answers something that is no status",))
-    memory = seen.get("memory") or {}
-    since = seconds_since(str(seen["since"])) if seen.get("since") else None
-    free, total = memory.get("available_gb"), memory.get("total_gb")
-    names = [readable(str(one.get("service"))) for one in seen.get("services") or ()]
-    notes = [f"AGAINST THE RULES: {one}" for one in seen.get("violations") or ()]
-    notes += [f"CUT OFF: {seen['interrupted']}"] if seen.get("interrupted") else []
-    notes += [str(seen["switching"])] if seen.get("switching") else []
-    notes += [f"held: {one}" for one in seen.get("held") or ()]
+    memory = as_object(seen.get("memory"))
+    since = seconds_since(as_text(seen.get("since")))
+    free, total = as_number(memory.get("available_gb")), as_number(memory.get("total_gb"))
+    names = [readable(as_text(as_object(one).get("service"))) for one in as_list(seen.get("services"))]
+    notes = [f"AGAINST THE RULES: {as_text(one)}" for one in as_list(seen.get("violations"))]
+    notes += [f"CUT OFF: {cut_off}"] if (cut_off := as_text(seen.get("interrupted"))) else []
+    notes += [switching] if (switching := as_text(seen.get("switching"))) else []
+    notes += [f"held: {as_text(one)}" for one in as_list(seen.get("held"))]
     return Row(
         node,
-        readable(str(seen.get("mode"))),
+        readable(mode),
         "-" if since is None else age(since),
         "-" if free is None or total is None else f"{free:.1f} of {total:.1f} GB",
         few(names, NAMES) if names else "-",

@@ -3,12 +3,11 @@
 What is lost on the way is asked for again: the same id is the same request there.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, Literal
 
 from spark_mode.fleet.nodes import Node
+from spark_mode.fleet.said import as_exit_code, as_object, as_text, read_json
 from spark_mode.fleet.ssh import ABSENT, Answer, Door
 from spark_mode.frozen import Frozen
 
@@ -75,7 +74,7 @@ class Asked:
         """Ask, and where the connection is lost ask again, until a machine has been silent for too long."""
 
         def told(line: str) -> None:
-            if said := _object(line).get("told"):
+            if said := as_object(as_object(read_json(line)).get("told")):
                 self._tell(node.name, said)
 
         lost = None
@@ -96,24 +95,23 @@ class Asked:
         said = _said(answer.out)
         if said is None:
             return _unanswered(node, answer)
-        ended = said.get("ended")
-        if isinstance(ended, dict):
-            error = ended.get("error") or {}
+        if ended := as_object(said.get("ended")):
+            error = as_object(ended.get("error"))
             return End(
                 node=node.name,
                 state="ended",
-                code=int(ended.get("exit_code", 1)),
-                outcome=str(ended.get("outcome", "failed")),
-                mode=str(ended.get("mode") or ""),
-                message=str(error.get("message") or ended.get("note") or ""),
-                hint=error.get("hint"),
+                code=as_exit_code(ended.get("exit_code")),
+                outcome=as_text(ended.get("outcome")) or "failed",
+                mode=as_text(ended.get("mode")),
+                message=as_text(error.get("message")) or as_text(ended.get("note")),
+                hint=as_text(error.get("hint")) or None,
             )
         if said.get("state") == "told":
             return End(node=node.name, state="admitted")
         if said.get("state") == "unknown":
             return End(node=node.name, state="ended", code=1, outcome="refused", message="it knows nothing of this request")
         message = f"it is not ready within {seconds:g} s" if said.get("state") == "late" else "its command was killed there"
-        return End(node=node.name, state="lost", message=str(said.get("words") or message))
+        return End(node=node.name, state="lost", message=as_text(said.get("words")) or message)
 
 
 def _unanswered(node: Node, answer: Answer) -> End:
@@ -135,15 +133,7 @@ def _unanswered(node: Node, answer: Answer) -> End:
 
 def _said(out: str) -> dict[str, Any] | None:
     """Return the answer of `agent`; what a login prints beside it is none of ours."""
-    return next((one for line in reversed(out.splitlines()) if "agent" in (one := _object(line))), None)
-
-
-def _object(line: str) -> dict[str, Any]:
-    with suppress(ValueError):
-        found = json.loads(line)
-        if isinstance(found, dict):
-            return found
-    return {}
+    return next((one for line in reversed(out.splitlines()) if "agent" in (one := as_object(read_json(line)))), None)
 
 
 def before_names(words: Sequence[str], options: Sequence[str]) -> tuple[str, ...]:

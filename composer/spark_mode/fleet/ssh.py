@@ -7,7 +7,6 @@ import shlex
 import subprocess
 import threading
 from collections.abc import Callable, Sequence
-from signal import SIGKILL
 from tempfile import TemporaryFile
 from typing import IO, NamedTuple, Protocol
 
@@ -51,9 +50,12 @@ class Ssh:
 
     def __init__(self) -> None:
         self._open: set[subprocess.Popen[str]] = set()
+        self._left = False
 
     def ask(self, node: Node, words: Sequence[str], seconds: float | None = None, told: Told | None = None) -> Answer:
         """Have spark-mode called there; see `Door`."""
+        if self._left:  # somebody who waits for an answer would ask again
+            return Answer(None)
         line = f"{node.command} {shlex.join(words)}"  # a ~ at its beginning is for the shell there
         late = threading.Event()
         with TemporaryFile() as errors:  # a file: a connection that is kept for later would hold the end of a pipe open
@@ -72,10 +74,11 @@ class Ssh:
             said = errors.read(LARGEST).decode(errors="replace").strip()
         if late.is_set():
             return Answer(None, out, f"no answer within {seconds:g} s")
-        return Answer(None if ssh.returncode in (LOST, -SIGKILL) else ssh.returncode, out, said)
+        return Answer(None if ssh.returncode == LOST or ssh.returncode < 0 else ssh.returncode, out, said)
 
     def leave(self) -> None:
-        """Cut all connections: what was begun goes on."""
+        """Cut all connections, for good: what was begun goes on."""
+        self._left = True
         for one in tuple(self._open):
             one.kill()
 
@@ -93,6 +96,8 @@ def _begun(command: list[str], errors: IO[bytes]) -> "subprocess.Popen[str]":
         )
     except FileNotFoundError:
         raise ConfigurationError("there is no ssh here", "install it: the package openssh-client") from None
+    except OSError as error:  # such as a command that is too long for one
+        raise ConfigurationError(f"ssh: {error.strerror}", "see whether ssh runs at all, and ask for less at once") from None
 
 
 def _end(ssh: "subprocess.Popen[str]", late: threading.Event) -> None:
@@ -103,7 +108,7 @@ def _end(ssh: "subprocess.Popen[str]", late: threading.Event) -> None:
 def _read(stream: IO[str] | None, told: Told | None) -> str:
     """Return what comes, as much as is bounded, and tell of each line of it."""
     found, size = list[str](), 0
-    for line in stream or ():
+    for line in iter(lambda: stream.readline(LARGEST), "") if stream else ():  # one that does not end is no line
         size += len(line)
         if size <= LARGEST:
             found.append(line)

@@ -63,17 +63,18 @@ def switch(
 
 def _admit(asked: Asked, nodes: Sequence[Node], digests: Mapping[str, str]) -> Report:
     """Have every machine take its lock and make its plan, until one does not: then all let go, and that one is the last."""
-    lease, ends = LEASE_SECONDS + LEASE_OF_EACH * len(nodes), list[End]()
+    lease, ends, begun = LEASE_SECONDS + LEASE_OF_EACH * len(nodes), list[End](), list[Node]()
     all_admitted = False
     try:
         for node in nodes:
+            begun.append(node)
             ends.append(asked.begin(node, lease, digests.get(node.name)))
             if ends[-1].state != "admitted":
                 break
         all_admitted = ends[-1].state == "admitted"
     finally:  # after Ctrl-C, too: whoever waits for a word need not wait for the end of the lease
         if not all_admitted:
-            at_once(nodes[: len(ends) + 1], asked.drop)
+            at_once(begun, asked.drop)
     if all_admitted:
         return tuple(ends)
     return (*(one.model_copy(update={"state": "ended", "outcome": DROPPED}) for one in ends[:-1]), ends[-1])
@@ -98,9 +99,15 @@ def _after(end: End, back: End | None) -> End:
 
 
 def exit_code(ends: Report, nodes: Sequence[Node]) -> int:
-    """Return 0 only where all machines have confirmed, 6 where one is not known, else the highest of what they exited with."""
+    """Return 0 only where all machines have confirmed, and 6 where one is not known.
+
+    Where nothing was done that is what the machine exited with which could not; where all went back, that of a failed start.
+    """
     if len(ends) == len(nodes) and all(one.is_done for one in ends):
         return 0
     if any(one.state == "lost" for one in ends):
         return EngineUnavailable.exit_code
+    if any(one.outcome in (WENT_BACK, STAYS) for one in ends):
+        needs_somebody = any(one.code == NeedsAttention.exit_code for one in ends)
+        return NeedsAttention.exit_code if needs_somebody else SwitchFailed.exit_code
     return max(one.code for one in ends) or SwitchFailed.exit_code
