@@ -93,6 +93,18 @@ def test_a_variable_that_stands_in_no_file_changes_nothing(lab: Path, monkeypatc
     assert cache(lab).find() == Kept("2.40.3", PROJECT)
 
 
+def test_where_docker_starts_us_an_answer_is_used_again(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a plugin, or from Compose as the gate: they have variables then that no question of ours passes on, or as they were."""
+    (lab / ".env").write_text("COMPOSE_FILE=compose.yaml\nCOMPOSE_PROJECT_NAME=lab\n")
+    kept(lab)
+    monkeypatch.setenv("DOCKER_CLI_PLUGIN_SOCKET", "@docker_cli_1")
+    monkeypatch.setenv("DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND", "/usr/bin/docker")
+    monkeypatch.setenv("COMPOSE_FILE", "compose.yaml")
+    monkeypatch.setenv("COMPOSE_PROJECT_NAME", "lab")
+    monkeypatch.setenv("DOCKER_CONTEXT", "default")
+    assert cache(lab).find() == Kept("2.40.3", PROJECT)
+
+
 @pytest.mark.parametrize(
     "text",
     [

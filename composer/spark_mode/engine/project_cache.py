@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 from spark_mode import __version__
 from spark_mode.atomic_file import replace_file
+from spark_mode.engine.questions import environment
 from spark_mode.lab.files import LabFiles
 from spark_mode.plain_file import plain_text, read_plain
 
@@ -30,6 +31,8 @@ _NAMES_FILES = frozenset({"env_file", "label_file"})
 _PLUGINS = ("/usr/local/lib", "/usr/local/libexec", "/usr/lib", "/usr/libexec")
 """Where Docker looks for plugins beside the user's own (docker/cli, cli-plugins/manager)."""
 _PLUGINS_ELSEWHERE = "cliPluginsExtraDirs"
+_TO_A_PLUGIN = frozenset({"DOCKER_CLI_PLUGIN_SOCKET", "DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND"})
+"""Variables by which a plugin finds the `docker` that started it: others each time, and the gate and `docker spark` have them."""
 FAULT_SECONDS = 600
 """How long an answer counts that says what cannot be used: what kept Compose from reading it may have been no file."""
 _READERS = [Path(__file__).parents[1] / "lab" / name for name in ("project_reading.py", "project.py", "service.py")]
@@ -109,8 +112,9 @@ class ProjectCache:
         programs = _programs()
         if (_DRAWS_IN & words) or None in (texts.get(file) for file in self._files.compose) or programs is None:
             return None
-        docker = {name for name in os.environ if name.startswith("DOCKER_")}
-        variables = sorted((name, os.environ[name]) for name in (words | docker | {"HOME"}) & os.environ.keys())
+        given = {name: value for name, value in environment(self._socket).items() if name not in _TO_A_PLUGIN}
+        docker = {name for name in given if name.startswith("DOCKER_")}
+        variables = sorted((name, given[name]) for name in (words | docker | {"HOME"}) & given.keys())
         files = [self._files.project_directory, self._files.project_name, self._files.env_files]
         reader = (__version__, *map(_identity, _READERS))
         return _digest(reader, self._socket, str(Path.cwd()), files, list(texts.items()), variables, programs)
