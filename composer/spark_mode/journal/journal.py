@@ -7,6 +7,7 @@ understood, because it was damaged or a newer release wrote it, may be of an unf
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from pydantic import Field, ValidationError
@@ -150,14 +151,24 @@ _NUMBERS = re.compile(r"\d+")
 
 def journal_state(records: Iterable[Mapping[str, Any]]) -> JournalState:
     """Return what the records say together."""
+    return folded(map(understood, records))
+
+
+def folded(records: Iterable[Record | None]) -> JournalState:
+    """Return what records say together that were read before, each None that is not understood."""
     found = _Fold()
-    for place, raw in enumerate(records):
-        kind = _KINDS.get(str(raw.get("kind")))
-        try:
-            found.add(place, None if kind is None else kind.model_validate(raw))
-        except ValidationError:
-            found.add(place, None)
+    for place, record in enumerate(records):
+        found.add(place, record)
     return found.result()
+
+
+def understood(raw: Mapping[str, Any]) -> Record | None:
+    """Return the record, None where it is not understood."""
+    kind = _KINDS.get(str(raw.get("kind")))
+    try:
+        return None if kind is None else kind.model_validate(raw)
+    except ValidationError:
+        return None
 
 
 def refusal(by: str, request: str, note: str) -> str:
@@ -165,10 +176,37 @@ def refusal(by: str, request: str, note: str) -> str:
     return _NUMBERS.sub("0", f"{by}\n{request}\n{note}")
 
 
+@dataclass
+class _Open:
+    """A switch that is unfinished so far, with the places of its records."""
+
+    began: Began
+    steps: list[Step] = field(default_factory=list)
+    ready: list[str] = field(default_factory=list)
+    back: bool = False
+    left: bool = False
+    recovery_by: str | None = None
+    places: list[int] = field(default_factory=list)
+
+    def known(self) -> UnfinishedSwitch:
+        return UnfinishedSwitch(
+            began=self.began,
+            steps=tuple(self.steps),
+            back=self.back,
+            ready=tuple(self.ready),
+            left=self.left,
+            recovery_by=self.recovery_by,
+        )
+
+    def finish_step(self, service: str | None) -> None:
+        if self.steps and isinstance(step := self.steps[-1], Start):
+            self.ready.append(service or step.service)
+
+
 class _Fold:
     def __init__(self) -> None:
         self.ended: list[Ended] = []
-        self.unfinished: UnfinishedSwitch | None = None
+        self.unfinished: _Open | None = None
         self.policies: dict[str, Policy] = {}
         self.holds: tuple[Hold, ...] = ()
         self.state = State()
@@ -178,7 +216,6 @@ class _Fold:
         self.last_change: str | None = None
         self.refused: set[str] = set()
         self.puzzles: list[int] = []
-        self.unfinished_at: list[int] = []
 
     def add(self, place: int, record: Record | None) -> None:
         """Add the record at a place; None is one that is not understood."""
@@ -186,23 +223,31 @@ class _Fold:
             self.puzzles.append(place)
             return
         if isinstance(record, Began):
-            self.unfinished, self.unfinished_at = UnfinishedSwitch(began=record), []
-        if not isinstance(record, RestoreAfter) and self._is_open(getattr(record, "switch", "")):
-            self.unfinished_at.append(place)
+            self.unfinished = _Open(record)
+        if not isinstance(record, RestoreAfter) and (one := self._open(getattr(record, "switch", ""))):
+            one.places.append(place)
+            self._grow(one, record)
         self._take(record)
 
-    def _take(self, record: Record) -> None:  # noqa: C901 - one branch for each kind of record, and nothing else
+    def _open(self, switch: str) -> _Open | None:
+        """Return the unfinished switch if it is this one."""
+        return self.unfinished if self.unfinished and self.unfinished.began.switch == switch else None
+
+    def _grow(self, one: _Open, record: Record) -> None:
         match record:
-            case StepBegun() if self._is_open(record.switch):
-                self._grow(steps=(*self.steps, record.step))
-            case StepEnded(failed=None) if self._is_open(record.switch):
-                self._finish_step(record.service)
-            case GoingBack() if self._is_open(record.switch):
-                self._grow(back=True)
-            case Signalled() if self._is_open(record.switch):
-                self._grow(left=record.at_once)
-            case Recovering() if self._is_open(record.switch):
-                self._grow(recovery_by=record.by)
+            case StepBegun():
+                one.steps.append(record.step)
+            case StepEnded(failed=None):
+                one.finish_step(record.service)
+            case GoingBack():
+                one.back = True
+            case Signalled():
+                one.left = record.at_once
+            case Recovering():
+                one.recovery_by = record.by
+
+    def _take(self, record: Record) -> None:
+        match record:
             case Policy():
                 self.policies.pop(record.container, None)
                 if not record.given_back:
@@ -221,21 +266,6 @@ class _Fold:
                 self.policies = {one.container: one for one in record.policies}
                 self.holds, self.state = record.holds, record.state
 
-    @property
-    def steps(self) -> tuple[Step, ...]:
-        return self.unfinished.steps if self.unfinished else ()
-
-    def _is_open(self, switch: str) -> bool:
-        return self.unfinished is not None and self.unfinished.began.switch == switch
-
-    def _finish_step(self, service: str | None) -> None:
-        if self.unfinished and self.steps and isinstance(step := self.steps[-1], Start):
-            self._grow(ready=(*self.unfinished.ready, service or step.service))
-
-    def _grow(self, **fields: object) -> None:
-        if self.unfinished:
-            self.unfinished = self.unfinished.model_copy(update=fields)
-
     def _end(self, record: Ended) -> None:
         self.ended.append(record)
         self.state = record.state or self.state
@@ -244,7 +274,7 @@ class _Fold:
         elif record.outcome not in NO_CHANGE:
             self._follow(record)
             self.last_change, self.refused = record.switch, set()
-        if self._is_open(record.switch):
+        if self._open(record.switch):
             self.unfinished = None
 
     def _follow(self, record: Ended) -> None:
@@ -259,7 +289,7 @@ class _Fold:
     def result(self) -> JournalState:
         return JournalState(
             ended=tuple(self.ended),
-            unfinished=self.unfinished,
+            unfinished=self.unfinished.known() if self.unfinished else None,
             policies=self.policies,
             holds=self.holds,
             state=self.state,
@@ -269,5 +299,5 @@ class _Fold:
             last_change=self.last_change,
             refused=frozenset(self.refused),
             unreadable=len(self.puzzles),
-            kept=tuple(sorted([*self.puzzles, *(self.unfinished_at if self.unfinished else ())])),
+            kept=tuple(sorted([*self.puzzles, *(self.unfinished.places if self.unfinished else ())])),
         )

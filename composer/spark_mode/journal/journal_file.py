@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from spark_mode.journal.journal import JournalFailed, JournalState, journal_state
+from spark_mode.journal.journal import JournalFailed, JournalState, folded, understood
 from spark_mode.journal.records import Record, Snapshot, StepEnded
 from spark_mode.plain_file import fault
 from spark_mode.sharing.disk import Disk, OpenFile, RealDisk
@@ -61,7 +61,7 @@ class JournalFile:
         """Replace the file by what is in force and a new line; return False where that is no better, or not possible."""
         try:
             lines, own, former = self._lines(), _lines(self._read(self.path)), _lines(self._read(self.former))
-            known = journal_state(_checked(one) or _DAMAGED for one in lines)
+            known = folded(map(_understood, lines))
             kept = [lines[index] + b"\n" for index in known.kept]
             new = b"".join([_line(_carried(known)), *kept, line])
             if 2 * len(new) > size:
@@ -157,3 +157,9 @@ def _checked(line: bytes) -> Mapping[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) else None
+
+
+@lru_cache(maxsize=1024)
+def _understood(line: bytes) -> Record | None:
+    """Return what a line says, None where it is not understood: while much is in force, each new line asks that of all."""
+    return understood(_checked(line) or _DAMAGED)
