@@ -1,7 +1,8 @@
 """A Docker configuration in which Compose costs half of what it costs: the tests start it thousands of times.
 
-Before each command `docker` starts the Compose plugin once more, to be told its name and version: here that answer is kept. And a
-process that ends at once need not collect garbage. Everything else is passed on to the plugin that is there.
+Before each command `docker` starts the Compose plugin once more, to be told its name and version, and spark-mode asks for its
+version beside what it asks of files: here both answers are kept. And a process that ends at once need not collect garbage.
+Everything else is passed on to the plugin that is there.
 """
 
 import atexit
@@ -15,8 +16,7 @@ from tempfile import mkdtemp
 
 PLUGIN = "docker-compose"
 QUESTION = "docker-cli-plugin-metadata"
-
-
+VERSION = "version --short"
 FOLDERS = [Path(root, kind, "docker/cli-plugins") for root in ("/usr/local", "/usr") for kind in ("lib", "libexec")]
 """Where Docker looks for plugins beside the user's own."""
 
@@ -32,8 +32,13 @@ def configuration() -> str:
         if found.name not in ("cli-plugins", PLUGIN):
             (folder / found.relative_to(own)).symlink_to(found)
     plugin = next(str(one / PLUGIN) for one in (own / "cli-plugins", *FOLDERS) if (one / PLUGIN).exists())
-    answer = subprocess.run([plugin, QUESTION], check=True, capture_output=True, text=True, timeout=60).stdout
-    script = f'[ "$*" = {QUESTION} ] && printf %s {quote(answer)} && exit\nGOGC=off exec {quote(plugin)} "$@"\n'
+    described, version = _answer(plugin, QUESTION), _answer("docker", "compose", *VERSION.split())
+    answers = f'{QUESTION}) printf %s {quote(described)}; exit ;; "compose "*" {VERSION}") printf %s {quote(version)}; exit ;;'
+    script = f'case "$*" in {answers} esac\nGOGC=off exec {quote(plugin)} "$@"\n'
     (folder / "cli-plugins" / PLUGIN).write_text(f"#!/bin/sh\n{script}")
     (folder / "cli-plugins" / PLUGIN).chmod(0o755)
     return str(folder)
+
+
+def _answer(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
