@@ -3,6 +3,9 @@
 It takes time to load, holds memory that counts, answers GET /health, and leaves when Docker asks it to. The training
 stand-in also makes progress, and keeps it in a checkpoint; that of Ollama serves models, see models.py.
 
+A lab is started again and again by those who try it, and thousands of times by its tests: what takes long to import (http.server,
+json, pathlib and typing took a start 70 ms of a processor instead of 25) is imported where it is needed, or done without.
+
     python3 -m stand_in SERVICE
 
     STAND_IN_LOAD     seconds until it is healthy
@@ -19,30 +22,24 @@ stand-in also makes progress, and keeps it in a checkpoint; that of Ollama serve
         needs=MB                     takes so much while it loads, whatever STAND_IN_MEMORY says
 """
 
-import json
 import math
 import os
 import signal
+import socket
 import sys
 import time
-from collections.abc import Mapping
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
-from typing import NamedTuple
-
-import models
 
 PORT = 8000
 STEPS_PER_SECOND = 10
-CHECKPOINT = Path("/checkpoints/checkpoint.json")
-MEMORY = Path("/dev/shm")  # noqa: S108 - not a temporary folder: what lies in it is the memory that models would take
-FAULTS = models.FAULTS | {
-    *("crash-at-start", "never-healthy", "crash-after-healthy", "exit-0", "slow-stop", "stops-with", "deaf", "grows", "needs"),
-}
+CHECKPOINT = "/checkpoints/checkpoint.json"
+MEMORY = "/dev/shm"  # noqa: S108 - not a temporary folder: what lies in it is the memory that models would take
+FAULTS = frozenset(
+    ("crash-at-start", "never-healthy", "crash-after-healthy", "exit-0", "slow-stop", "stops-with", "deaf", "grows", "needs")
+)
 STOP = {signal.SIGTERM, signal.SIGINT}
 DAY = 24 * 60 * 60
+LONGEST_LINE = 8192
 
 
 def say(text: str) -> None:
@@ -61,18 +58,27 @@ def memory(text: str, batch: str) -> int:
     return int(float(size.removesuffix("MB")) * 10**6)
 
 
-class End(NamedTuple):
+def is_known(fault: str) -> bool:
+    """Whether a fault is one of a stand-in, or of the models that one of them serves."""
+    if fault in FAULTS or not fault.startswith("ollama-"):
+        return fault in FAULTS
+    import models
+
+    return fault in models.FAULTS
+
+
+class End:
     """Why the stand-in leaves, and with which exit code."""
 
-    code: int
-    because: str
+    def __init__(self, code: int, because: str) -> None:
+        self.code, self.because = code, because
 
 
 class Fate:
     """What ends the stand-in: Docker, which asks with SIGTERM, or a fault."""
 
-    def __init__(self, faults: Mapping[str, str]) -> None:
-        if unknown := faults.keys() - FAULTS:
+    def __init__(self, faults: dict[str, str]) -> None:
+        if unknown := [fault for fault in faults if not is_known(fault)]:
             raise SystemExit(f"unknown fault: {', '.join(sorted(unknown))}")
         self.faults = faults
         self.deadline = math.inf
@@ -108,44 +114,45 @@ class Fate:
         return end
 
 
-class Server(ThreadingHTTPServer):
-    """Answers /health for the service, from the first moment on."""
+class Server:
+    """Answers GET /health for the service, from the first moment on."""
 
     def __init__(self, service: str) -> None:
-        super().__init__(("", PORT), Answer)
         self.service = service
         self.ready = False
-        Thread(target=self.serve_forever, daemon=True).start()
+        self._listening = socket.create_server(("", PORT))
+        Thread(target=self._serve, daemon=True).start()
 
+    def _serve(self) -> None:
+        while True:
+            connection, _ = self._listening.accept()
+            Thread(target=self._hear, args=(connection,), daemon=True).start()
 
-class Answer(BaseHTTPRequestHandler):
-    """Answers one request."""
+    def _hear(self, connection: socket.socket) -> None:
+        """Hear one request and answer it, if whoever asks waits for that."""
+        try:
+            with connection, connection.makefile("rwb") as lines:
+                request = lines.readline(LONGEST_LINE).split()
+                while lines.readline(LONGEST_LINE).strip():
+                    pass  # its headers
+                status, body = self._answer(request[1] if request[:1] == [b"GET"] and request[1:] else b"")
+                head = f"HTTP/1.0 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+                lines.write(f"{head}{body}".encode())
+        except OSError:
+            return
 
-    server: Server
-
-    def do_GET(self) -> None:
-        if self.path != "/health":
-            self.answer(HTTPStatus.NOT_FOUND, {"error": f"there is no {self.path}"})
-        elif self.server.ready:
-            self.answer(HTTPStatus.OK, {"status": "ok", "service": self.server.service})
-        else:
-            self.answer(HTTPStatus.SERVICE_UNAVAILABLE, {"status": "loading"})
-
-    def answer(self, status: HTTPStatus, content: Mapping[str, object]) -> None:
-        body = json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Stay silent: the log is for what the service does."""
+    def _answer(self, path: bytes) -> tuple[str, str]:
+        """Return the status and the content for a path."""
+        if path != b"/health":
+            return "404 Not Found", '{"error": "there is only /health"}'
+        if not self.ready:
+            return "503 Service Unavailable", '{"status": "loading"}'
+        return "200 OK", f'{{"status": "ok", "service": "{self.service}"}}'
 
 
 def load(fate: Fate, seconds: float, size: int) -> End | None:
     """Take the memory bit by bit over the time that loading takes."""
-    with (MEMORY / "weights").open("wb") as weights:
+    with open(f"{MEMORY}/weights", "wb") as weights:  # noqa: PTH123 - see above
         for tenth in range(10):
             os.posix_fallocate(weights.fileno(), size * tenth // 10, max(1, size // 10))
             say(f"loading weights {tenth * 10} %")
@@ -156,24 +163,29 @@ def load(fate: Fate, seconds: float, size: int) -> End | None:
 
 def grow(size: int) -> None:
     """Take so many bytes more each second, as a leak would."""
-    with (MEMORY / "growth").open("wb") as file:
+    with open(f"{MEMORY}/growth", "wb") as file:  # noqa: PTH123 - see above
         for second in range(int(DAY)):
             os.posix_fallocate(file.fileno(), second * size, size)
             time.sleep(1)
 
 
-def serve_models(faults: Mapping[str, str]) -> None:
+def serve_models(faults: dict[str, str]) -> None:
     """Serve the models of STAND_IN_MODELS where Ollama would."""
+    from pathlib import Path
+
+    import models
+
     sizes = {name: memory(size, "") for name, size in pairs(os.environ.get("STAND_IN_MODELS", "")).items()}
     keep_alive, context = os.environ.get("OLLAMA_KEEP_ALIVE", "5m"), int(os.environ.get("OLLAMA_CONTEXT_LENGTH", "8192"))
-    models.Ollama(11434, sizes, faults, MEMORY, keep_alive, context)
+    models.Ollama(11434, sizes, faults, Path(MEMORY), keep_alive, context)
 
 
 def train(fate: Fate) -> End:
     """Count steps from the last checkpoint on; when asked to stop, finish the step and write the next one."""
-    step = 0
-    if CHECKPOINT.exists():
-        step = int(json.loads(CHECKPOINT.read_text())["step"])
+    step = last_step()
+    if step is None:
+        step = 0
+    else:
         say(f"resumed from the checkpoint at step {step}")
     while not (end := fate.within(0)):
         time.sleep(1 / STEPS_PER_SECOND)
@@ -186,15 +198,24 @@ def train(fate: Fate) -> End:
     return end
 
 
+def last_step() -> int | None:
+    """Return the step of the last checkpoint, None where there is none."""
+    if not os.access(CHECKPOINT, os.F_OK):
+        return None
+    import json
+
+    with open(CHECKPOINT) as file:  # noqa: PTH123 - see above
+        return int(json.load(file)["step"])
+
+
 def write_checkpoint(step: int) -> None:
     """Replace the checkpoint so that a whole one is there at any moment, the next or the one before."""
-    new = CHECKPOINT.with_suffix(".tmp")
-    with new.open("w") as file:
-        json.dump({"step": step}, file)
+    with open(f"{CHECKPOINT}.tmp", "w") as file:  # noqa: PTH123 - see above
+        file.write(f'{{"step": {step}}}')
         file.flush()
         os.fsync(file.fileno())
-    new.rename(CHECKPOINT)
-    directory = os.open(CHECKPOINT.parent, os.O_RDONLY)
+    os.rename(f"{CHECKPOINT}.tmp", CHECKPOINT)  # noqa: PTH104 - see above
+    directory = os.open(CHECKPOINT.rpartition("/")[0], os.O_RDONLY)
     os.fsync(directory)
     os.close(directory)
 
