@@ -41,6 +41,9 @@ class NodeEngine(PrivateEngine):
 
     def start(self) -> None:
         """Start it and wait until it answers."""
+        for name, file in (("dockerd", "docker.pid"), ("containerd", "docker/containerd/containerd.pid")):
+            if not self._place.processes(name):  # one that was killed has left it, and somebody else may have its number
+                self._place.path(f"/run/{file}").unlink(missing_ok=True)
         hosts, log = ["--host=unix:///run/docker.sock", f"--host={self.host}"], self.folder / "engine.log"
         log.unlink(missing_ok=True)
         self._place.daemon(log.name, "dockerd", *hosts, f"--cgroup-parent=/{self._group}")

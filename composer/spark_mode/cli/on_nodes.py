@@ -8,6 +8,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import count
 from typing import Any
 
 import click
@@ -21,10 +22,10 @@ from spark_mode.cli.show_fleet import UNKNOWN, Row, answers_text, row_of, rows_t
 from spark_mode.cli.switching import may_be_interrupted
 from spark_mode.errors import EngineUnavailable, Interrupted, LockBusy, Refused, SparkModeError, UsageFault
 from spark_mode.fleet.nodes import Node, chosen, fleet_file, read_fleet
-from spark_mode.fleet.requesting import Asked, End
+from spark_mode.fleet.requesting import ABSENT_CODE, Asked, End, absent, told_by
 from spark_mode.fleet.said import as_list, as_number, as_object, as_text, read_json
-from spark_mode.fleet.ssh import Answer, Door, Ssh
-from spark_mode.fleet.together import PAUSE_SECONDS, at_once, exit_code, switch
+from spark_mode.fleet.ssh import ABSENT, Answer, Door, Ssh
+from spark_mode.fleet.together import DROPPED, PAUSE_SECONDS, at_once, exit_code, switch
 from spark_mode.lab.verbs import VERBS
 from spark_mode.planning.plan import StoppedTraining
 from spark_mode.planning.step_words import ACTIONS, SUBJECTS
@@ -36,6 +37,8 @@ ACTS = ("recover", "release")
 """Verbs that are the same on several machines: what looks, what switches all of them or none, and what acts on each by itself."""
 LOOK_SECONDS, ACT_SECONDS = 120.0, 3600.0
 WITHOUT_END = -1.0
+TRIES = 3
+"""How often at most a plan is made anew that was another one under the lock, where nobody said how long to wait."""
 DIGEST = r"[0-9a-f-]{1,200}"
 """That of a plan of another version, too: it is given back as it came."""
 _REFUSED = {"--then": "it stays until a run has ended: ask the machine itself", "--expect": "each machine has a plan of its own"}
@@ -108,7 +111,7 @@ class OnNodes:
     def _status(self, words: Sequence[str]) -> None:
         answers = self._answers((*words, "--format", "json"), LOOK_SECONDS)
         found = {node.name: _data(one) for node, one in answers.items()}
-        rows: list[Row] = [row_of(node.name, found[node.name], _why_not(one)) for node, one in answers.items()]
+        rows: list[Row] = [row_of(node.name, found[node.name], _why_not(node, one)) for node, one in answers.items()]
         unknown = EngineUnavailable.exit_code if any(one.mode == UNKNOWN for one in rows) else 0
         self._cli_options.exit_code = _worst(answers.values()) or unknown
         self._cli_options.say(_as_json(answers), lambda: rows_text(rows))
@@ -117,7 +120,7 @@ class OnNodes:
         is_json = self._cli_options.is_json
         answers = self._answers((*words, *(("--format", "json") if is_json else ())), seconds)
         self._cli_options.exit_code = _worst(answers.values())
-        said = {node.name: (one.out, _why_not(one)) for node, one in answers.items()}
+        said = {node.name: (one.out, _why_not(node, one)) for node, one in answers.items()}
         self._cli_options.say(_as_json(answers) if is_json else {}, lambda: answers_text(said))
 
     def _answers(self, words: Sequence[str], seconds: float) -> dict[Node, Answer]:
@@ -126,36 +129,47 @@ class OnNodes:
         return dict(zip(self._nodes, answers, strict=True))
 
     def _switch(self, lab: Sequence[str], verb: str, rest: Sequence[str]) -> None:
-        plans = self._plans(lab, verb, rest)
-        if self._options["anywhere"]:
-            plans = dict(sorted(plans.items(), key=lambda one: cost(one[1]))[:1])
-        self._agree(plans, verb)
-        nodes = [one for one in self._nodes if one.name in plans]
-        words = (*lab, verb, *rest)
-        digests = {name: str(one["digest"]) for name, one in plans.items()}
         wait = None if self._options["wait"] == WITHOUT_END else max(0.0, self._options["wait"])
-
-        def make() -> Asked:
-            return Asked(self._door, os.urandom(8).hex(), verb, words, time.monotonic, time.sleep, self._tell)
-
-        if verb == "stop":
-            ends = _stop(make, nodes, digests, wait)
-        else:
-            ends = switch(make, nodes, digests, lab, wait, time.monotonic, time.sleep)
+        until = None if wait is None else time.monotonic() + wait
+        digests, ends = dict[str, str](), tuple[End, ...]()
+        for tried in count(1):
+            plans = self._plans(lab, verb, rest)
+            if self._options["anywhere"]:
+                plans = dict(sorted(plans.items(), key=lambda one: cost(one[1]))[:1])
+            before, digests = digests, {name: str(one["digest"]) for name, one in plans.items()}
+            if digests == before:  # what was refused is no other plan that came meanwhile
+                break
+            self._agree(plans, verb)
+            ends = self._ended(lab, verb, rest, digests, None if until is None else max(0.0, until - time.monotonic()))
+            if not _may_be_another_plan(ends) or (tried >= TRIES and until is not None and time.monotonic() >= until):
+                break
+        nodes = [one for one in self._nodes if one.name in digests]
         self._cli_options.exit_code = exit_code(ends, nodes)
         request = next(as_text(one.get("request")) for one in plans.values()) or verb
         data = {"request": request, "nodes": {one.node: one.model_dump(exclude={"node"}) for one in ends}}
         self._cli_options.say(data, lambda: switch_text(request, ends, [one.name for one in nodes]))
 
+    def _ended(
+        self, lab: Sequence[str], verb: str, rest: Sequence[str], digests: Mapping[str, str], wait: float | None
+    ) -> tuple[End, ...]:
+        """Have those machines switch, by these plans, and return how it ended on each that was asked."""
+        words, nodes = (*lab, verb, *rest), [one for one in self._nodes if one.name in digests]
+
+        def make() -> Asked:
+            return Asked(self._door, os.urandom(8).hex(), verb, words, time.monotonic, time.sleep, self._tell)
+
+        if verb == "stop":
+            return _stop(make, nodes, digests, wait)
+        return switch(make, nodes, digests, lab, wait, time.monotonic, time.sleep)
+
     def _plans(self, lab: Sequence[str], verb: str, rest: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Return each machine's plan. Raises what refuses it on some; with --any those alone count that have one."""
         answers = self._answers((*lab, "plan", verb, *rest, "--format", "json"), LOOK_SECONDS)
         plans = {node.name: one for node, answer in answers.items() if (one := _plan(answer))}
-        refused = {node.name: answer for node, answer in answers.items() if node.name not in plans}
+        refused = {node: answer for node, answer in answers.items() if node.name not in plans}
         if refused and not (self._options["anywhere"] and plans):
-            said = "\n".join(
-                f"{name}: {_why_not(one) or 'it answers something that is no plan'}" for name, one in refused.items()
-            )
+            whys = {node.name: _why_not(node, one) or "it answers something that is no plan" for node, one in refused.items()}
+            said = "\n".join(f"{name}: {why}" for name, why in whys.items())
             error = SparkModeError(f"{said}\nNothing was touched on any machine.", "see each plan: add --dry-run")
             error.exit_code = _worst(refused.values()) or EngineUnavailable.exit_code
             raise error
@@ -197,6 +211,12 @@ def cost(plan: Mapping[str, Any]) -> tuple[int, int, int, float]:
     """Return what a switch costs by its plan: the long runs that it stops, what else, its steps, and the memory that is left."""
     long_runs, stops, steps = (len(as_list(plan.get(name))) for name in ("long_runs", "preemptions", "steps"))
     return long_runs, stops, steps, -(as_number(as_object(plan.get("budget")).get("remaining_gb")) or 0.0)
+
+
+def _may_be_another_plan(ends: Sequence[End]) -> bool:
+    """Whether nothing was done for a refusal that may be one of a plan which is another one by now."""
+    *others, last = ends
+    return last.code == Refused.exit_code and last.state == "ended" and all(one.outcome == DROPPED for one in others)
 
 
 def _stop(make: Callable[[], Asked], nodes: Sequence[Node], digests: Mapping[str, str], wait: float | None) -> tuple[End, ...]:
@@ -248,26 +268,29 @@ def _plan(answer: Answer) -> dict[str, Any] | None:
 
 def _as_json(answers: Mapping[Node, Answer]) -> dict[str, Any]:
     """Return what each machine has answered by its name; where it did not, the error."""
-    codes = {node: EngineUnavailable.exit_code if one.code is None else one.code for node, one in answers.items()}
     return {
         node.name: found
         if (found := _json(one)) is not None
-        else {"error": {"message": _why_not(one), "hint": None, "exit_code": codes[node]}}
+        else {"error": {"message": _why_not(node, one), "hint": None, "exit_code": _code(one)}}
         for node, one in answers.items()
     }
 
 
-def _why_not(answer: Answer) -> str:
+def _why_not(node: Node, answer: Answer) -> str:
     """Return why a machine has not done what was asked; nothing where it has."""
     if answer.code == 0:
         return ""
     if answer.code is None:
         return f"unknown: {(answer.errors or 'the connection is lost').splitlines()[-1]}"
-    said = answer.errors[answer.errors.rfind("spark-mode: ") :].removeprefix("spark-mode: ").strip()
-    return said or f"it exited with {answer.code}"
+    if answer.code == ABSENT:
+        return absent(node)
+    return told_by(answer.errors) or f"it exited with {answer.code}"
 
 
 def _worst(answers: Collection[Answer]) -> int:
     """Return 6 where a machine is unknown, else the highest exit code."""
-    codes = [one.code for one in answers]
-    return EngineUnavailable.exit_code if None in codes else max((int(one or 0) for one in codes), default=0)
+    return EngineUnavailable.exit_code if any(one.code is None for one in answers) else max(map(_code, answers), default=0)
+
+
+def _code(answer: Answer) -> int:
+    return {None: EngineUnavailable.exit_code, ABSENT: ABSENT_CODE}.get(answer.code, answer.code or 0)

@@ -6,6 +6,7 @@ What is lost on the way is asked for again: the same id is the same request ther
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
+from spark_mode.errors import ConfigurationError
 from spark_mode.fleet.nodes import Node
 from spark_mode.fleet.said import as_exit_code, as_object, as_text, read_json
 from spark_mode.fleet.ssh import ABSENT, Answer, Door
@@ -16,6 +17,7 @@ BEGIN_SECONDS, DROP_SECONDS = 75.0, 40.0
 LOST_SECONDS = 30.0
 """How long a machine that was lost is asked again before its state counts as unknown."""
 AGAIN_SECONDS = 1.0
+ABSENT_CODE = ConfigurationError.exit_code
 LONGEST_SILENCE = 26.0
 """A connection that took longer to be lost than ssh takes to give one up was there at first."""
 Tell = Callable[[str, Mapping[str, Any]], None]
@@ -119,16 +121,25 @@ def _unanswered(node: Node, answer: Answer) -> End:
     if answer.code is None:
         return End(node=node.name, state="lost", message=(answer.errors or "the connection is lost").splitlines()[-1])
     if answer.code == ABSENT:
-        message = f"there is no {node.command} on the PATH of ssh's commands there"
         hint = f"see: ssh {node.address} command -v spark-mode; or name it in fleet.yaml: {node.name}: {{command: PATH}}"
-        return End(node=node.name, state="ended", code=3, outcome="refused", message=message, hint=hint)
-    told = answer.errors[answer.errors.rfind("spark-mode: ") :].removeprefix("spark-mode: ").strip()
-    message, _, hint = told.partition("\n  → ")
+        return End(node=node.name, state="ended", code=ABSENT_CODE, outcome="refused", message=absent(node), hint=hint)
+    message, _, hint = told_by(answer.errors).partition("\n  → ")
     if 'command "agent"' in message:
         message, hint = "its spark-mode is too old to be asked for this", "have the same version on all machines"
     return End(
         node=node.name, state="ended", code=answer.code or 1, outcome="refused", message=message or "no answer", hint=hint or None
     )
+
+
+def absent(node: Node) -> str:
+    """Return what is said where a machine has no such program."""
+    return f"there is no {node.command} on the PATH of ssh's commands there"
+
+
+def told_by(errors: str) -> str:
+    """Return what spark-mode has said on a machine, without what a login wrote before it; all where that is none of it."""
+    _, found, said = errors.rpartition("spark-mode: ")
+    return (said if found else errors).strip()
 
 
 def _said(out: str) -> dict[str, Any] | None:

@@ -1,0 +1,399 @@
+"""A switch of several machines on the real thing: all of them or none, whatever is killed, frozen or cut off meanwhile."""
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.engine.apart import send
+from tests.engine.asking_nodes import (
+    ALL,
+    GATED,
+    Gate,
+    all_free,
+    asked,
+    fleet_yaml,
+    freeze_engine,
+    heal_engine,
+    history,
+    is_free,
+    kill_connections,
+    kill_engine,
+    modes,
+    on,
+    started,
+    waits,
+    write_fleet,
+)
+from tests.engine.lab import ends, interrupt, until
+from tests.engine.node import Node
+from tests.engine.nodes import Fleet
+from tests.engine.witness import Witness
+
+pytestmark = pytest.mark.xdist_group("fleet")  # whose tests share three nodes
+SLOW = {"OMNI_FAULT": "never-healthy"}
+
+
+@pytest.fixture
+def gates(fleet: Fleet) -> Iterator[dict[str, Gate]]:
+    """The nodes with a gate in front of each: fleet.yaml names the program."""
+    found = {name: Gate(one) for name, one in fleet.nodes.items()}
+    for name, node in fleet.nodes.items():
+        program = node.place.path("/usr/local/bin/gated")
+        program.write_text(GATED)
+        program.chmod(0o755)
+        found[name].reset()
+    write_fleet(fleet, {name: {"command": "/usr/local/bin/gated"} for name in fleet.nodes})
+    yield found
+    for one in found.values():
+        one.reset()
+    fleet_yaml(fleet).unlink()
+
+
+@pytest.fixture(autouse=True)
+def witnesses(fleet: Fleet) -> Iterator[list[Witness]]:
+    """A witness of each node, in the order of their names, which has seen no overlap in the end."""
+    with fleet["n1"].events() as one, fleet["n2"].events() as two, fleet["n3"].events() as three:
+        yield [one, two, three]
+    for each in (one, two, three):
+        each.require(audio_starts=0, training_starts=0)
+
+
+def test_all_switch_and_status_is_one_table_and_any_is_the_free_one(fleet: Fleet, witnesses: list[Witness]) -> None:
+    assert on(fleet, ALL, "audio", "omni").out.splitlines()[-1] == "audio omni: done on n1, n2, n3"
+    assert [one.running() for one in fleet.nodes.values()] == [{"omni"}] * 3
+    on(fleet, ALL, "training")
+    assert modes(fleet) == ["training"] * 3
+    assert [history(one) for one in fleet.nodes.values()] == [[("audio omni", "applied"), ("training", "applied")]] * 3
+    table = on(fleet, ALL, "status").out.splitlines()
+    assert [line.split()[:2] for line in table] == [["NODE", "MODE"], ["n1", "training"], ["n2", "training"], ["n3", "training"]]
+    assert on(fleet, "n1,n2", "stop").out.splitlines()[-1] == "stop: done on n1, n2"
+    assert modes(fleet) == ["idle", "idle", "training"]
+    refused = on(fleet, ALL, "up", "omni", expect=4)
+    assert "this would stop training on n3" in refused.err
+    on(fleet, "n2,n3", "--any", "audio", "omni")
+    assert modes(fleet) == ["idle", "audio omni", "training"]
+    on(fleet, ALL, "audio", "omni")
+    assert modes(fleet) == ["audio omni"] * 3
+    assert history(fleet["n2"])[-1:] == [("audio omni", "unchanged")]
+    on(fleet, ALL, "restore")
+    assert modes(fleet) == ["idle", "idle", "training"]
+    for each in witnesses:
+        assert each.starts >= 2
+    assert all_free(fleet)
+
+
+def hold(node: Node) -> None:
+    node.spark_mode("training", "--hold")
+
+
+def foreign(node: Node) -> None:
+    node.docker(
+        "run", "--detach", "--network=none", "--memory=24g", "--name=spark-mode-test-foreign", "audio-lab-stand-in", "omni"
+    )
+
+
+def test_one_that_refuses_has_nothing_started_anywhere(fleet: Fleet, witnesses: list[Witness]) -> None:
+    hold(fleet["n2"])
+    before = started(witnesses)
+    outcome = on(fleet, ALL, "audio", "omni", expect=4)
+    assert "n2: " in outcome.err
+    assert "Nothing was touched on any machine." in outcome.err
+    assert started(witnesses) == before
+    assert all_free(fleet)
+    on(fleet, "n2", "release")
+    on(fleet, ALL, "audio", "omni")
+
+
+def test_one_that_refuses_under_its_lock_has_those_let_go_that_had_it(
+    fleet: Fleet, gates: dict[str, Gate], witnesses: list[Witness]
+) -> None:
+    """What was planned is another plan by the time of its turn."""
+    gates["n3"].close("begin")
+    asking = asked(fleet, ALL, "audio", "omni")
+    gates["n3"].reached("begin")
+    until(lambda: waits(fleet["n1"]) and waits(fleet["n2"]))
+    assert "waiting for the word of who asks several machines at once" in fleet["n1"].status()["switching"]
+    hold(fleet["n3"])
+    gates["n3"].open("begin")
+    outcome = ends(asking)
+    assert outcome.code == 4
+    assert "n1: would have; it has let go\nn2: would have; it has let go\nn3: " in outcome.out
+    assert all_free(fleet)
+    assert started(witnesses) == 1
+    assert modes(fleet) == ["idle", "idle", "training"]
+
+
+def test_a_busy_one_is_waited_for_where_that_is_asked_and_no_other_one_is_held_meanwhile(
+    fleet: Fleet, witnesses: list[Witness]
+) -> None:
+    node = fleet["n3"]
+    node.environment(**SLOW)
+    switch = fleet.spawn("ssh", "-tt", "n3", "spark-mode audio omni --timeout 100")
+    until(lambda: node.running() == {"omni"})
+    assert "n3: " in on(fleet, ALL, "training", expect=5).out
+    assert all_free(fleet, "n1", "n2")
+    assert started(witnesses) == 1
+    asking = asked(fleet, ALL, "training", "--wait=100")
+    until(lambda: waits(fleet["n2"]))
+    until(lambda: all_free(fleet, "n1", "n2"))
+    interrupt(switch)
+    assert ends(asking).code == 0
+    assert ends(switch).code != 0
+    assert modes(fleet) == ["training"] * 3
+
+
+def test_a_busy_one_is_stopped_when_it_is_free(fleet: Fleet) -> None:
+    node = fleet["n2"]
+    node.environment(**SLOW)
+    switch = fleet.spawn("ssh", "-tt", "n2", "spark-mode audio omni --timeout 100")
+    until(lambda: node.running() == {"omni"})
+    assert on(fleet, "n1,n2", "stop", expect=5).out.startswith("n1: idle\nn2: ")
+    asking = asked(fleet, "n1,n2", "stop", "--wait=100")
+    time.sleep(2)
+    interrupt(switch)
+    assert ends(asking).code == 0
+    assert ends(switch).code != 0
+
+
+def test_a_lease_ends_by_itself_and_a_request_is_begun_once(fleet: Fleet, witnesses: list[Witness]) -> None:
+    name = "0123456789abcdef"
+    begin = f"spark-mode agent --protocol=1 begin --lease=2 --verb=training {name} training"
+    assert json.loads(fleet.ssh("n1", begin).out)["state"] == "told"
+    assert waits(fleet["n1"])
+    assert json.loads(fleet.ssh("n1", begin).out)["state"] == "told"
+    until(lambda: is_free(fleet["n1"]), 10)
+    late = json.loads(fleet.ssh("n1", f"spark-mode agent go {name}").out)
+    assert late["ended"]["exit_code"] == 4
+    assert "no word came within 2 s" in late["ended"]["error"]["message"]
+    assert started(witnesses) == 0
+    assert len(fleet["n1"].place.path(f"{fleet['n1'].place.home}/.local/state/spark-mode/requests/{name}/events").read_text()) > 0
+
+
+def kill_client(fleet: Fleet, asking: "subprocess.Popen[str]") -> None:
+    """kill -9 of whoever asks, and of its connections, as when that machine is switched off."""
+    send(fleet.place.processes(), signal.SIGKILL)
+    asking.communicate()
+
+
+def test_a_client_that_is_killed_before_the_word_has_nothing_started_and_the_leases_end(
+    fleet: Fleet, gates: dict[str, Gate], witnesses: list[Witness]
+) -> None:
+    gates["n2"].close("begin")
+    asking = asked(fleet, "n1,n2", "audio", "omni")
+    gates["n2"].reached("begin")
+    until(lambda: waits(fleet["n1"]))
+    kill_client(fleet, asking)
+    assert waits(fleet["n1"])
+    busy = on(fleet, "n1,n3", "training", expect=5)
+    assert "n1: " in busy.out
+    gates["n2"].open("begin")
+    until(lambda: waits(fleet["n2"]))
+    on(fleet, "n1,n2,n3", "training", "--wait=90")  # both leases end meanwhile
+    assert started(witnesses) == 3
+    assert [history(one)[-1] for one in fleet.nodes.values()] == [("training", "applied")] * 3
+
+
+def test_a_client_that_is_killed_after_the_word_leaves_all_to_finish(fleet: Fleet, witnesses: list[Witness]) -> None:
+    for one in fleet.nodes.values():
+        one.environment(STAND_IN_LOAD="3")
+    asking = asked(fleet, ALL, "audio", "omni")
+    until(lambda: all(one.running() for one in fleet.nodes.values()))
+    kill_client(fleet, asking)
+    assert on(fleet, ALL, "status", "--format", "json").json["n1"]["switching"]
+    until(lambda: all_free(fleet), 60)
+    assert modes(fleet) == ["audio omni"] * 3
+    on(fleet, ALL, "audio", "omni")
+    assert started(witnesses) == 3
+
+
+def test_a_word_that_came_to_some_alone_before_the_client_was_killed_is_seen_in_the_table(
+    fleet: Fleet, gates: dict[str, Gate], witnesses: list[Witness]
+) -> None:
+    gates["n2"].close("go")
+    asking = asked(fleet, "n1,n2", "audio", "omni")
+    gates["n2"].reached("go")
+    until(lambda: fleet["n1"].running() == {"omni"})
+    kill_client(fleet, asking)
+    send(fleet["n2"].place.processes("gated", "sh"), signal.SIGKILL)
+    until(lambda: is_free(fleet["n1"]))
+    table = on(fleet, "n1,n2", "status").out
+    assert "n1    audio omni" in table
+    assert "n2: " in table
+    assert "waiting for the word" in table
+    send(fleet["n2"].place.processes("python3", "python"), signal.SIGTERM)
+    until(lambda: is_free(fleet["n2"]))
+    assert started(witnesses) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_connections_that_are_killed_after_the_word_are_found_again_and_nothing_is_done_twice(
+    fleet: Fleet, witnesses: list[Witness], number: signal.Signals
+) -> None:
+    for one in fleet.nodes.values():
+        one.environment(STAND_IN_LOAD="2")
+    asking = asked(fleet, ALL, "audio", "omni")
+    until(lambda: all(one.running() for one in fleet.nodes.values()))
+    kill_connections(fleet, number)
+    until(lambda: len(fleet.place.processes("ssh")) == 3)
+    fleet["n2"].kill_sshd()
+    fleet["n2"].start_sshd()
+    outcome = ends(asking)
+    assert (outcome.code, outcome.out.splitlines()[-1]) == (0, "audio omni: done on n1, n2, n3")
+    assert [history(one) for one in fleet.nodes.values()] == [[("audio omni", "applied")]] * 3
+    assert started(witnesses) == 3
+
+
+def test_one_that_is_cut_off_for_a_moment_after_the_word_is_found_again(fleet: Fleet, witnesses: list[Witness]) -> None:
+    for one in fleet.nodes.values():
+        one.environment(STAND_IN_LOAD="1")
+    asking = asked(fleet, ALL, "audio", "omni")
+    until(lambda: all(one.running() for one in fleet.nodes.values()))
+    fleet["n2"].partition()
+    fleet["n3"].freeze_sshd()
+    time.sleep(5)
+    fleet["n2"].join()
+    fleet["n3"].thaw_sshd()
+    assert ends(asking).code == 0
+    assert modes(fleet) == ["audio omni"] * 3
+    assert started(witnesses) == 3
+
+
+def test_one_that_stays_cut_off_is_unknown_and_the_others_go_back(fleet: Fleet) -> None:
+    on(fleet, ALL, "training")
+    for one in fleet.nodes.values():
+        one.environment(STAND_IN_LOAD="1")
+    asking = asked(fleet, ALL, "audio", "omni")
+    until(lambda: all(one.running() == {"omni"} for one in fleet.nodes.values()))
+    fleet["n2"].partition()
+    fleet["n3"].freeze_sshd()
+    outcome = ends(asking)
+    assert outcome.code == 6
+    assert "n1: what ran before runs again\nn2: UNKNOWN: " in outcome.out
+    assert outcome.out.splitlines()[-1] == ("audio omni: not done; what became of it on n2, n3 is unknown, the others went back")
+    assert on(fleet, ALL, "status", expect=6).out.count("unknown") == 2
+    fleet["n2"].join()
+    fleet["n3"].thaw_sshd()
+    assert modes(fleet) == ["training", "audio omni", "audio omni"]
+    assert all_free(fleet)
+
+
+@pytest.mark.parametrize("breaks", [freeze_engine, kill_engine])
+def test_an_engine_that_breaks_before_the_word_has_nothing_started(
+    fleet: Fleet, gates: dict[str, Gate], witnesses: list[Witness], breaks: Callable[[Node], None]
+) -> None:
+    gates["n2"].close("begin")
+    asking = asked(fleet, ALL, "audio", "omni")
+    gates["n2"].reached("begin")
+    breaks(fleet["n2"])
+    gates["n2"].open("begin")
+    outcome = ends(asking)
+    assert outcome.code == 6
+    assert "n1: would have; it has let go\nn2: " in outcome.out
+    assert is_free(fleet["n1"])
+    heal_engine(fleet["n2"])
+    assert started(witnesses) == 0
+    until(lambda: all_free(fleet))
+
+
+@pytest.mark.parametrize("breaks", [freeze_engine, kill_engine])
+def test_an_engine_that_breaks_after_the_word_has_the_others_go_back(
+    fleet: Fleet, gates: dict[str, Gate], breaks: Callable[[Node], None]
+) -> None:
+    gates["n2"].close("go")
+    asking = asked(fleet, ALL, "audio", "omni")
+    gates["n2"].reached("go")
+    breaks(fleet["n2"])
+    gates["n2"].open("go")
+    outcome = ends(asking)
+    assert outcome.code in (1, 6, 7), outcome
+    assert "n1: what ran before runs again\nn2: " in outcome.out
+    heal_engine(fleet["n2"])
+    fleet["n2"].spark_mode("recover")
+    assert modes(fleet) == ["idle"] * 3
+    assert all_free(fleet)
+
+
+def test_a_start_that_fails_on_one_has_the_others_go_back(fleet: Fleet) -> None:
+    on(fleet, "n1,n3", "training")
+    fleet["n2"].environment(OMNI_FAULT="crash-at-start")
+    outcome = on(fleet, ALL, "audio", "omni", expect=1)
+    assert "n2: omni did not start" in outcome.out
+    assert outcome.out.splitlines()[-1] == "audio omni: not done on any machine"
+    assert modes(fleet) == ["training", "idle", "training"]
+    assert history(fleet["n1"])[-2:] == [("audio omni", "applied"), ("restore", "applied")]
+    note = fleet["n1"].spark_mode("history", "--format", "json").json[-1]["note"]
+    assert "another machine of the same request did not" in note
+
+
+def test_two_who_ask_crossing_sets_at_once_are_both_done(fleet: Fleet) -> None:
+    sets = {"n1,n2": ("audio", "omni"), "n2,n3": ("training",), "n1,n3": ("audio", "chatterbox")}
+    asking = [asked(fleet, nodes, *words, "--yes", "--wait=120") for nodes, words in sets.items()]
+    assert [ends(one).code for one in asking] == [0, 0, 0]
+    done = [{request for request, outcome in history(one) if outcome == "applied"} for one in fleet.nodes.values()]
+    assert done == [{"audio omni", "audio chatterbox"}, {"audio omni", "training"}, {"training", "audio chatterbox"}]
+    assert all_free(fleet)
+
+
+def test_what_somebody_asked_for_since_stays(fleet: Fleet, gates: dict[str, Gate]) -> None:
+    fleet["n2"].environment(OMNI_FAULT="crash-at-start")
+    gates["n2"].close("go")
+    asking = asked(fleet, "n1,n2", "audio", "omni")
+    gates["n2"].reached("go")
+    until(lambda: history(fleet["n1"]) == [("audio omni", "applied")])
+    fleet["n1"].spark_mode("training")
+    gates["n2"].open("go")
+    outcome = ends(asking)
+    assert outcome.code == 7
+    assert "n1: it switched, and did not go back: " in outcome.out
+    assert modes(fleet) == ["training", "idle", "idle"]
+
+
+def test_machines_that_cannot_be_asked_say_so_by_name(fleet: Fleet) -> None:
+    n3 = fleet["n3"].place.path("/usr/local/bin/other")
+    n3.write_text('#!/bin/sh\n[ "$1" = agent ] && shift 2 && exec spark-mode agent --protocol=2 "$@"\nexec spark-mode "$@"\n')
+    n3.chmod(0o755)
+    write_fleet(
+        fleet,
+        {"one": {"ssh": "root@n1"}, "n2": {"command": "no-such-program"}, "n3": {"command": "/usr/local/bin/other"}},
+        two=["one", "n3"],
+    )
+    assert on(fleet, "one", "training").code == 0
+    missing = on(fleet, "all", "audio", "omni", expect=3)
+    assert "n2: there is no no-such-program on the PATH" in missing.err
+    other = on(fleet, "two", "audio", "omni", expect=2)
+    assert "n3: " in other.out
+    assert "speaks protocol 1, and was asked in 2" in other.out
+    assert "have the same version on both machines" in other.out
+    assert on(fleet, "t*,!n3", "status", expect=2)
+    assert on(fleet, "o*", "status").out.count("training") == 2
+    assert [one.running() for one in fleet.nodes.values()] == [{"training"}, set(), set()]
+    assert all_free(fleet)
+
+
+def test_ctrl_c_before_the_word_has_all_let_go_and_after_it_all_finish(
+    fleet: Fleet, gates: dict[str, Gate], witnesses: list[Witness]
+) -> None:
+    gates["n3"].close("begin")
+    asking = asked(fleet, ALL, "audio", "omni")
+    gates["n3"].reached("begin")
+    until(lambda: waits(fleet["n2"]))
+    interrupt(asking)
+    gates["n3"].open("begin")
+    outcome = ends(asking)
+    assert outcome.code == 130, outcome
+    until(lambda: all_free(fleet), 10)
+    assert started(witnesses) == 0
+    gates["n3"].close("go")
+    asking = asked(fleet, ALL, "audio", "omni")
+    gates["n3"].reached("go")
+    interrupt(asking)
+    since = time.monotonic()
+    assert ends(asking).code == 130
+    assert time.monotonic() - since < 5
+    gates["n3"].open("go")
+    until(lambda: all_free(fleet), 60)
+    assert modes(fleet) == ["audio omni"] * 3
