@@ -199,3 +199,18 @@ def test_crossing_sets_never_wait_for_each_other(sets: list[set[str]]) -> None:
             one.runs = "idle"
         assert ask(on, nodes=[one for one in NODES if one.name in names])[0] == 0
         assert all(one.held_by is None for one in on.nodes.values())
+
+
+def test_where_one_refuses_at_the_word_and_the_others_go_back_it_is_no_refusal_that_touched_nothing() -> None:
+    """Its lease had ended: the first one waits the longest."""
+    on = fleet()
+    begin = on.nodes["n2"].begin
+
+    def slowly(name: str, lease: float, mode: str, now: float) -> dict[str, Any]:
+        on.time = now + 60
+        return begin(name, lease, mode, on.time)
+
+    on.nodes["n2"].begin = slowly  # type: ignore[method-assign]  # takes its time
+    code, ends = ask(on)
+    assert (code, ends["n1"].message, ends["n2"].outcome) == (1, "no word came", "went back")
+    assert runs(on) == everywhere("idle")

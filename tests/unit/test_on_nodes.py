@@ -229,3 +229,70 @@ def test_without_a_command_it_is_a_mistake(words: tuple[str, ...]) -> None:
 )
 def test_whether_a_line_names_machines(line: str, several: bool) -> None:
     assert asks_nodes(line.split()) == several
+
+
+OTHER: dict[str, Any] = PLAN | {"digest": "e"}
+LATE = ended(4, error={"message": "the plan is another one by now: it stops omni; nothing was touched"})
+
+
+class Changing(Machines):
+    """Answers one after the other, the last one for good, where a machine has a list of them."""
+
+    def ask(self, node: Node, words: Sequence[str], seconds: float | None = None, told: Told | None = None) -> Answer:
+        answer = super().ask(node, words, seconds, told)
+        known: Any = self.answers[node.name]
+        for word in (*words[1:2], *words):
+            if isinstance(found := known.get(word), list):
+                return found.pop(0) if len(found) > 1 else found[0]
+        return answer
+
+
+def test_a_plan_that_is_another_one_by_its_turn_is_made_anew_and_agreed_to_again() -> None:
+    one: Any = READY | {"plan": [data(PLAN), data(OTHER)], "--protocol=1": [LATE, agent()]}
+    machines = Changing({"a": READY, "b": one})
+    assert asks(machines, "training") == 0
+    assert [words[-1] for words in machines.asked if "begin" in words] == ["--expect=d", "--expect=d", "--expect=d", "--expect=e"]
+    one |= {"plan": [data(PLAN), data(OTHER | {"long_runs": [RUN]})], "--protocol=1": [LATE, agent()]}
+    with pytest.raises(Refused, match="would stop training on b"):
+        asks(Changing({"a": READY, "b": one}), "up", "x")
+
+
+def test_a_refusal_is_none_of_a_plan_where_that_is_still_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    machines = Machines({"a": READY, "b": READY | {"--protocol=1": ended(4, error={"message": "it is held"})}})
+    assert asks(machines, "training") == 4
+    assert "b: it is held" in capsys.readouterr().out
+    assert sum("begin" in words for words in machines.asked) == 2
+
+
+def test_a_plan_that_changes_each_time_is_not_made_for_ever() -> None:
+    plans: Any = [data(PLAN | {"digest": f"{number:x}"}) for number in range(20)]
+    machines = Changing({"a": {"plan": plans, "--protocol=1": LATE, "drop": LATE}})
+    assert asks(machines, "training") == 4
+    assert sum("begin" in words for words in machines.asked) == 3
+
+
+def test_a_stop_waits_for_a_busy_machine_where_that_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spark_mode.cli.on_nodes.PAUSE_SECONDS", 0.0)
+    busy = ended(5, error={"message": "another switch is running"})
+    assert asks(Machines({"a": {"plan": data(PLAN), "--protocol=1": busy}}), "stop") == 5
+    one: Any = {"plan": data(PLAN), "--protocol=1": [busy, busy, agent()], "go": ended(mode="idle")}
+    assert asks(Changing({"a": one}), "stop", wait=60.0) == 0
+
+
+@pytest.mark.parametrize("verb", ["status", "training", "recover", "history"])
+def test_a_machine_without_the_program_says_so_and_how_to_name_it(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    missing = Answer(127, errors="bash: line 1: spark-mode: command not found")
+    machines = Machines({"a": dict.fromkeys(("status", "plan", "recover", "history"), missing)})
+    if verb != "training":
+        assert asks(machines, verb) == 3
+        assert "there is no spark-mode on the PATH of ssh's commands there" in capsys.readouterr().out
+        return
+    with pytest.raises(SparkModeError, match="a: there is no spark-mode on the PATH") as refused:
+        asks(machines, verb)
+    assert refused.value.exit_code == 3
+
+
+@pytest.mark.parametrize("errors", ["nobody: Command not found.", "x"])
+def test_what_is_no_word_of_ours_is_said_as_it_is(errors: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert asks(Machines({"a": {"check": Answer(1, errors=errors)}}), "check") == 1
+    assert errors in capsys.readouterr().out
