@@ -121,7 +121,8 @@ def test_one_that_refuses_under_its_lock_has_those_let_go_that_had_it(
     gates["n3"].open("begin")
     outcome = ends(asking)
     assert outcome.code == 4
-    assert "n1: would have; it has let go\nn2: would have; it has let go\nn3: " in outcome.out
+    assert "spark-mode: n3: " in outcome.out
+    assert "Nothing was touched on any machine." in outcome.out
     assert all_free(fleet)
     assert started(witnesses) == 1
     assert modes(fleet) == ["idle", "idle", "training"]

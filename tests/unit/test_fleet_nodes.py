@@ -47,6 +47,7 @@ def fleet(folder: Path, text: str = TEXT) -> Fleet:
         ("spark1;reboot", None),
         ("", None),
         (",", None),
+        ("a" * 256, None),
     ],
 )
 def test_patterns_choose_machines_in_the_order_of_their_names(tmp_path: Path, patterns: str, meant: str | None) -> None:
@@ -88,7 +89,7 @@ def test_without_a_file_names_go_to_ssh_as_they_are_and_all_is_a_mistake(tmp_pat
         ("nodes: {a: }\ngroups: {all: [a]}", '"all" means every node already'),
         ("nodes: {a: }\ngroups: {a: [a]}", "groups/a: is a node, too"),
         ("hosts: {a: }", "hosts: unknown key"),
-        ("- a", "fleet.yaml"),
+        ("- a", "the file: write keys"),
         ("nodes: &x {a: }", "anchors"),
         ("nodes: [a]", "nodes"),
         ("nodes: {a: }\nnodes: {b: }", "there twice"),

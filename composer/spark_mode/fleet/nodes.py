@@ -21,10 +21,11 @@ from spark_mode.plain_file import is_file, read_plain
 ALL = "all"
 NAME = r"[A-Za-z0-9_][A-Za-z0-9_.@:%-]*"
 """What ssh may be given: never something that it takes for an option."""
+LONGEST = 255
 _WILD = frozenset("*?[")
 _INIT = "spark-mode fleet init NAME …"
-Name = Annotated[str, StringConstraints(pattern=rf"^{NAME}$", max_length=255)]
-Command = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_./~+-]+$", max_length=255)]
+Name = Annotated[str, StringConstraints(pattern=rf"^{NAME}$", max_length=LONGEST)]
+Command = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_./~+-]+$", max_length=LONGEST)]
 
 
 class Node(Frozen):
@@ -86,7 +87,7 @@ def read_fleet(path: Path) -> Fleet:
 
 
 def _said(mistake: Any) -> str:
-    where = [str(one) for one in mistake["loc"] if one != "[key]"]
+    where = [str(one) for one in mistake["loc"] if one != "[key]"] or ["the file"]
     known = f'unknown key "{where[-1]}"' if mistake["type"] == "extra_forbidden" else in_our_words(mistake)
     return f"{'/'.join(where)}: {known}"
 
@@ -126,8 +127,8 @@ def _meant(pattern: str, fleet: Fleet) -> dict[str, Node]:
         return found
     if pattern in fleet.groups:
         return {name: fleet.nodes[name] for name in fleet.groups[pattern]}
-    if not re.fullmatch(NAME, pattern):
-        raise UsageFault(f'-H: "{pattern}" is no name of a machine', "write names, parted by commas: -H spark1,spark2")
+    if not re.fullmatch(NAME, pattern) or len(pattern) > LONGEST:
+        raise UsageFault(f'-H: "{pattern[:LONGEST]}" is no name of a machine', "write names, parted by commas: -H spark1,spark2")
     return {pattern: fleet.nodes.get(pattern) or Node(name=pattern)}
 
 
