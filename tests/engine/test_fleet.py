@@ -162,14 +162,14 @@ def test_a_busy_one_is_stopped_when_it_is_free(fleet: Fleet) -> None:
 
 def test_a_lease_ends_by_itself_and_a_request_is_begun_once(fleet: Fleet, witnesses: list[Witness]) -> None:
     name = "0123456789abcdef"
-    begin = f"spark-mode agent --protocol=1 begin --lease=2 --verb=training {name} training"
+    begin = f"spark-mode agent --protocol=1 begin --lease=8 --verb=training {name} training"
     assert json.loads(fleet.ssh("n1", begin).out)["state"] == "told"
     assert waits(fleet["n1"])
     assert json.loads(fleet.ssh("n1", begin).out)["state"] == "told"
-    until(lambda: is_free(fleet["n1"]), 10)
+    until(lambda: is_free(fleet["n1"]), 30)
     late = json.loads(fleet.ssh("n1", f"spark-mode agent go {name}").out)
     assert late["ended"]["exit_code"] == 4
-    assert "no word came within 2 s" in late["ended"]["error"]["message"]
+    assert "no word came within 8 s" in late["ended"]["error"]["message"]
     assert started(witnesses) == 0
     assert len(fleet["n1"].place.path(f"{fleet['n1'].place.home}/.local/state/spark-mode/requests/{name}/events").read_text()) > 0
 

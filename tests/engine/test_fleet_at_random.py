@@ -132,8 +132,8 @@ class Game:
             on(self.fleet, "n1,n2,n3", "recover")
             until(lambda: all_free(self.fleet), 90)
         self.had = {name: len(history(one)) for name, one in self.fleet.nodes.items()}
-        for witness in self.witnesses:
-            assert witness.overlaps == [], f"both sides were active together\n{told_of}"
+        for name, witness in zip(self.fleet.nodes, self.witnesses, strict=True):
+            assert witness.overlaps == [], f"both sides were active together on {name}: {self.fleet[name].running()}\n{told_of}"
 
 
 def broken(told: Told, other: Told | None, name: str, new: Sequence[tuple[str, str]]) -> str | None:

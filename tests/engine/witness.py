@@ -94,11 +94,13 @@ class Witness:
     def _follow(self) -> None:
         """Read events until the end; when the stream breaks, ask what happened meanwhile and follow again."""
         filters = ["--filter", "type=container", "--filter", "type=volume"]
-        command = [*self._docker, "events", "--since", "0s", "--format", "{{json .}}", *filters]
+        since = "0s"
         while not self._ended:
+            command = [*self._docker, "events", "--since", since, "--format", "{{json .}}", *filters]
             with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as self._events:
                 self._read(self._events)
             if not self._ended:
+                since = f"{time.time():.3f}"  # what happens between the look at the containers and the next stream is in that one
                 time.sleep(0.1)
                 self._catch_up()
 
