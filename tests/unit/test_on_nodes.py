@@ -243,7 +243,8 @@ class Changing(Machines):
         known: Any = self.answers[node.name]
         for word in (*words[1:2], *words):
             if isinstance(found := known.get(word), list):
-                return found.pop(0) if len(found) > 1 else found[0]
+                answer = found.pop(0) if len(found) > 1 else found[0]
+                break
         return answer
 
 

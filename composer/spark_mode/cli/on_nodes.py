@@ -17,7 +17,6 @@ from spark_mode.cli.anywhere import to_the_front
 from spark_mode.cli.best_effort_stream import BestEffortStream
 from spark_mode.cli.context import FORMATS, CliOptions
 from spark_mode.cli.naming_nodes import LONG_OPTION, OPTION
-from spark_mode.cli.progress import ask
 from spark_mode.cli.show_fleet import UNKNOWN, Row, answers_text, row_of, rows_text, switch_text
 from spark_mode.cli.switching import may_be_interrupted
 from spark_mode.errors import EngineUnavailable, Interrupted, LockBusy, Refused, SparkModeError, UsageFault
@@ -27,8 +26,6 @@ from spark_mode.fleet.said import as_list, as_number, as_object, as_text, read_j
 from spark_mode.fleet.ssh import ABSENT, Answer, Door, Ssh
 from spark_mode.fleet.together import DROPPED, PAUSE_SECONDS, at_once, exit_code, switch
 from spark_mode.lab.verbs import VERBS
-from spark_mode.planning.plan import StoppedTraining
-from spark_mode.planning.step_words import ACTIONS, SUBJECTS
 from spark_mode.readable import readable
 
 LOOKS = ("status", "plan", "budget", "matrix", "map", "history", "check", "version", "rules", "calibrate", "help")
@@ -177,6 +174,9 @@ class OnNodes:
 
     def _agree(self, plans: Mapping[str, Mapping[str, Any]], verb: str) -> None:
         """Ask the one question, for all machines at once, before anything is locked. Raises Refused."""
+        from spark_mode.cli.progress import ask  # which knows plans, and takes its time; what looks has none
+        from spark_mode.planning.plan import StoppedTraining
+
         long_runs = [
             StoppedTraining(
                 name=f"{as_text(run.get('name'))} on {name}", service=as_text(run.get("name")), since=as_text(run.get("since"))
@@ -195,6 +195,8 @@ class OnNodes:
 
     def _tell(self, node: str, event: Mapping[str, Any]) -> None:
         """Show what happens on a machine."""
+        from spark_mode.planning.step_words import ACTIONS, SUBJECTS  # as in _agree
+
         action, subject = as_text(event.get("action")), as_text(event.get("subject"))
         said = {
             "started": f"{ACTIONS.get(action, action)} {SUBJECTS.get(action, subject)}",
