@@ -146,3 +146,29 @@ def test_what_was_killed_there_is_unknown_and_its_last_words_are_told(ssh: Path)
     acts(ssh, """echo '{"agent": 1, "state": "gone", "words": "Killed"}'""")
     end = asked().go(NODE)
     assert (end.state, end.message) == ("lost", "Killed")
+
+
+def test_a_line_that_does_not_end_is_bounded(ssh: Path) -> None:
+    acts(ssh, "head -c 40000000 /dev/zero | tr '\\0' x; echo '{\"agent\": 1}'")
+    answer = Ssh().ask(NODE, ["status"])
+    assert (answer.code, len(answer.out) <= LARGEST) == (0, True)
+
+
+@pytest.mark.parametrize("number", ["TERM", "KILL", "HUP"])
+def test_an_ssh_that_is_killed_is_a_lost_connection(ssh: Path, number: str) -> None:
+    acts(ssh, f"kill -{number} $$")
+    assert Ssh().ask(NODE, ["status"]).code is None
+
+
+def test_nobody_is_asked_after_leaving(ssh: Path, tmp_path: Path) -> None:
+    acts(ssh, f"touch {tmp_path}/asked")
+    door = Ssh()
+    door.leave()
+    assert door.ask(NODE, ["status"]).code is None
+    assert not (tmp_path / "asked").exists()
+
+
+def test_words_that_are_too_long_for_a_command_are_an_error_of_ours(ssh: Path) -> None:
+    acts(ssh, "true")
+    with pytest.raises(ConfigurationError, match="ssh: Argument list too long"):
+        Ssh().ask(NODE, ["x" * 200_000])
