@@ -8,7 +8,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from itertools import count
+from itertools import count, islice
 from typing import Any
 
 import click
@@ -36,6 +36,8 @@ LOOK_SECONDS, ACT_SECONDS = 120.0, 3600.0
 WITHOUT_END = -1.0
 TRIES = 3
 """How often at most a plan is made anew that was another one under the lock, where nobody said how long to wait."""
+GREETINGS = 20
+"""Lines of a login's own that look as if JSON began there."""
 DIGEST = r"[0-9a-f-]{1,200}"
 """That of a plan of another version, too: it is given back as it came."""
 _REFUSED = {"--then": "it stays until a run has ended: ask the machine itself", "--expect": "each machine has a plan of its own"}
@@ -251,9 +253,9 @@ def _parts(words: Sequence[str], options: Mapping[str, bool]) -> tuple[tuple[str
 
 
 def _json(answer: Answer) -> Any:
-    """Return the JSON that a machine printed, None where it is none; what a login prints before it is none of ours."""
-    begins = re.search(r"^[\[{]", answer.out, re.MULTILINE)
-    return read_json(answer.out[begins.start() :]) if begins else None
+    """Return the JSON that a machine printed last, None where it is none; what a login prints before it is none of ours."""
+    begins = islice(re.finditer(r"^[\[{]", answer.out, re.MULTILINE), GREETINGS)
+    return next((found for one in begins if (found := read_json(answer.out[one.start() :])) is not None), None)
 
 
 def _data(answer: Answer) -> dict[str, Any] | None:
