@@ -140,7 +140,7 @@ class OnNodes:
                 break
             self._agree(plans, verb)
             ends = self._ended(lab, verb, rest, digests, None if until is None else max(0.0, until - time.monotonic()))
-            if not _may_be_another_plan(ends) or (tried >= TRIES and until is not None and time.monotonic() >= until):
+            if not _may_be_another_plan(ends, verb) or (tried >= TRIES and until is not None and time.monotonic() >= until):
                 break
         nodes = [one for one in self._nodes if one.name in digests]
         self._cli_options.exit_code = exit_code(ends, nodes)
@@ -217,9 +217,11 @@ def cost(plan: Mapping[str, Any]) -> tuple[int, int, int, float]:
     return long_runs, stops, steps, -(as_number(as_object(plan.get("budget")).get("remaining_gb")) or 0.0)
 
 
-def _may_be_another_plan(ends: Sequence[End]) -> bool:
-    """Whether nothing was done for a refusal that may be one of a plan which is another one by now."""
+def _may_be_another_plan(ends: Sequence[End], verb: str) -> bool:
+    """Whether a refusal may be one of a plan that is another one by now, and nothing but a stop was done anywhere."""
     *others, last = ends
+    if verb == "stop":
+        return any(one.code == Refused.exit_code and one.state == "ended" for one in ends)
     return last.code == Refused.exit_code and last.state == "ended" and all(one.outcome == DROPPED for one in others)
 
 
