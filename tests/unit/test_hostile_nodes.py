@@ -98,3 +98,12 @@ def test_what_is_told_may_be_anything(value: Any, capsys: pytest.CaptureFixture[
 
     assert asks(Tells({"a": READY}), "training") == 0
     assert "\x1b" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("greeting", ["Welcome {to}", '{"mode": "lies"}', "[1,\nWelcome", "\x1b[2J{\n{\n[", '{"error": 1}'])
+def test_what_a_login_prints_first_is_no_answer(greeting: str, capsys: pytest.CaptureFixture[str]) -> None:
+    said = Answer(0, f"{greeting}\n{json.dumps(IDLE, indent=2)}\n")
+    assert asks(Machines({"a": {"status": said}}), "status") == 0
+    assert "a     idle" in capsys.readouterr().out
+    said = Answer(0, f"{greeting}\n{json.dumps(PLAN, indent=2)}\n")
+    assert asks(Machines({"a": READY | {"plan": said}}), "training") == 0

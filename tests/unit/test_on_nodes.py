@@ -280,6 +280,11 @@ def test_a_stop_waits_for_a_busy_machine_where_that_is_asked(monkeypatch: pytest
     assert asks(Changing({"a": one}), "stop", wait=60.0) == 0
 
 
+def test_a_stop_whose_plan_is_another_one_by_its_turn_is_planned_anew() -> None:
+    one: Any = {"plan": [data(PLAN), data(OTHER)], "--protocol=1": [LATE, agent()], "go": ended(mode="idle")}
+    assert asks(Changing({"a": READY, "b": one, "c": READY}), "stop") == 0
+
+
 @pytest.mark.parametrize("verb", ["status", "training", "recover", "history"])
 def test_a_machine_without_the_program_says_so_and_how_to_name_it(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     missing = Answer(127, errors="bash: line 1: spark-mode: command not found")

@@ -8,7 +8,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from itertools import count
+from itertools import count, islice
 from typing import Any
 
 import click
@@ -36,6 +36,8 @@ LOOK_SECONDS, ACT_SECONDS = 120.0, 3600.0
 WITHOUT_END = -1.0
 TRIES = 3
 """How often at most a plan is made anew that was another one under the lock, where nobody said how long to wait."""
+GREETINGS = 20
+"""Lines of a login's own that look as if JSON began there."""
 DIGEST = r"[0-9a-f-]{1,200}"
 """That of a plan of another version, too: it is given back as it came."""
 _REFUSED = {"--then": "it stays until a run has ended: ask the machine itself", "--expect": "each machine has a plan of its own"}
@@ -138,7 +140,7 @@ class OnNodes:
                 break
             self._agree(plans, verb)
             ends = self._ended(lab, verb, rest, digests, None if until is None else max(0.0, until - time.monotonic()))
-            if not _may_be_another_plan(ends) or (tried >= TRIES and until is not None and time.monotonic() >= until):
+            if not _may_be_another_plan(ends, verb) or (tried >= TRIES and until is not None and time.monotonic() >= until):
                 break
         nodes = [one for one in self._nodes if one.name in digests]
         self._cli_options.exit_code = exit_code(ends, nodes)
@@ -215,9 +217,11 @@ def cost(plan: Mapping[str, Any]) -> tuple[int, int, int, float]:
     return long_runs, stops, steps, -(as_number(as_object(plan.get("budget")).get("remaining_gb")) or 0.0)
 
 
-def _may_be_another_plan(ends: Sequence[End]) -> bool:
-    """Whether nothing was done for a refusal that may be one of a plan which is another one by now."""
+def _may_be_another_plan(ends: Sequence[End], verb: str) -> bool:
+    """Whether a refusal may be one of a plan that is another one by now, and nothing but a stop was done anywhere."""
     *others, last = ends
+    if verb == "stop":
+        return any(one.code == Refused.exit_code and one.state == "ended" for one in ends)
     return last.code == Refused.exit_code and last.state == "ended" and all(one.outcome == DROPPED for one in others)
 
 
@@ -251,9 +255,9 @@ def _parts(words: Sequence[str], options: Mapping[str, bool]) -> tuple[tuple[str
 
 
 def _json(answer: Answer) -> Any:
-    """Return the JSON that a machine printed, None where it is none; what a login prints before it is none of ours."""
-    begins = re.search(r"^[\[{]", answer.out, re.MULTILINE)
-    return read_json(answer.out[begins.start() :]) if begins else None
+    """Return the JSON that a machine printed last, None where it is none; what a login prints before it is none of ours."""
+    begins = islice(re.finditer(r"^[\[{]", answer.out, re.MULTILINE), GREETINGS)
+    return next((found for one in begins if (found := read_json(answer.out[one.start() :])) is not None), None)
 
 
 def _data(answer: Answer) -> dict[str, Any] | None:
