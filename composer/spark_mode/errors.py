@@ -8,6 +8,7 @@
   x LockBusy              5    another switch is running
   x EngineUnavailable     6    Docker does not answer, or its state is unknown; nothing is started after this
   x NeedsAttention        7    a rollback is incomplete, or two exclusive sides were seen active
+  x TryLater             75    a job that waited for its turn on this machine did not get it; whoever queues it asks again
   x Interrupted         130    the user stopped the switch
 
 * StepFailed                   one step of a switch was not done; the switch takes its way back, and says how it ended
@@ -65,6 +66,12 @@ class NeedsAttention(SparkModeError):
     """The machine is in a state that spark-mode could not put right; the message says what remains."""
 
     exit_code = 7
+
+
+class TryLater(SparkModeError):
+    """A job has waited for what a rule, a hold or another switch kept from it, for as long as it may; nothing was touched."""
+
+    exit_code = 75  # EX_TEMPFAIL of sysexits.h
 
 
 class Interrupted(SparkModeError):

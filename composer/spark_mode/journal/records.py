@@ -6,6 +6,7 @@ from pydantic import Field
 
 from spark_mode.frozen import Frozen
 from spark_mode.journal.state import State
+from spark_mode.planning.job import Job
 from spark_mode.planning.observed import Hold, Observed
 from spark_mode.planning.plan import Step
 from spark_mode.planning.request import Request
@@ -30,7 +31,8 @@ class Began(Recorded):
     """A switch begins: what was asked, by whom, from what, and with which inputs (SHA-256 by file).
 
     `hold` and `then` are part of what was asked: that it is held once it runs, and that what ran before comes back when its
-    training ends. `replaced` was to come back, and is not started, as this has no place for it. `projects` are the Compose
+    training ends. `job` is that of a queue, which holds it.
+    `replaced` was to come back, and is not started, as this has no place for it. `projects` are the Compose
     projects of the lab's services, where it has several.
     """
 
@@ -44,6 +46,7 @@ class Began(Recorded):
     restore: bool
     inputs: dict[str, str]
     hold: bool = False
+    job: Job | None = None
     then: bool = False
     replaced: tuple[str, ...] = ()
     projects: dict[str, str] = Field(default_factory=dict)

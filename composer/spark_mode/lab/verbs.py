@@ -8,6 +8,7 @@ GROUPS = {
         "run": "Run a plain command as a workload, and hold the machine for it",
         "restore": "Go back to the mode before",
         "recover": "Finish or undo a switch that was cut off",
+        "hold": "Run a mode for a job of a queue, such as Slurm's, to its end",
         "release": "Let other switches stop what is held",
     },
     "Look": {

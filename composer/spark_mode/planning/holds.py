@@ -1,7 +1,7 @@
 """What somebody holds is never stopped, for whatever reason: the request is refused, and names who holds it."""
 
 from spark_mode.planning.conflicts import conflict_with, member
-from spark_mode.planning.observed import RELEASE, Hold
+from spark_mode.planning.observed import Hold
 from spark_mode.planning.plan import Refusal
 from spark_mode.planning.preemption import is_unneeded
 from spark_mode.planning.problem import PlanningProblem
@@ -21,7 +21,7 @@ def _refusal(name: str, hold: Hold) -> Refusal:
     if hold.process is not None:
         hint = f"wait until it is started, or end what starts it: kill {hold.process}"
         return Refusal(message=f"{name} is about to start: {hold}", hint=hint)
-    return Refusal(message=f"{name} is held: {hold}", hint=RELEASE)
+    return Refusal(message=f"{name} is held: {hold}", hint=hold.hint)
 
 
 def _is_stopped(name: str, problem: PlanningProblem) -> bool:

@@ -7,7 +7,6 @@ from spark_mode.lab.rules import Rules
 from spark_mode.planning.foreign_conflicts import OUTSIDE, stop_it_yourself
 from spark_mode.planning.foreign_workload import ForeignWorkload
 from spark_mode.planning.named_workload import find_named, require_one
-from spark_mode.planning.observed import RELEASE
 from spark_mode.planning.plan import Refusal
 from spark_mode.planning.problem import PlannedStop, PlanningProblem
 from spark_mode.planning.request import StopRequest
@@ -38,7 +37,7 @@ def dependents_refusal(problem: PlanningProblem) -> Refusal | None:
     for name, needing in depending.items():
         message = f"{', '.join(needing)} {'depends' if len(needing) == 1 else 'depend'} on {name}"
         if hold := next(filter(None, map(problem.observed.hold_of, needing)), None):
-            return Refusal(message=f"{message}, and is held: {hold}", hint=RELEASE)
+            return Refusal(message=f"{message}, and is held: {hold}", hint=hold.hint)
         both = dict.fromkeys([*sorted(going), *(one for found in depending.values() for one in found)])
         hint = f"stop {'both' if len(both) == 2 else 'all'}: spark-mode stop {' '.join(both)}"
         alone = f"{'it' if len(going) == 1 else 'them'} alone: spark-mode stop {' '.join(sorted(going))} --alone"

@@ -12,6 +12,7 @@ from spark_mode.lab.size import gb_text
 from spark_mode.lab.workload import Footprint, Workload
 from spark_mode.planning.container import Container
 from spark_mode.planning.foreign_workload import Command, ForeignContainer, ForeignWorkload
+from spark_mode.planning.job import Job
 
 RELEASE = "wait until it ends, or release it: spark-mode release"
 """What to do about something that is held."""
@@ -57,7 +58,8 @@ class LoadedModel(Frozen):
 class Hold(Frozen):
     """A running mode that its owner protects from other switches; `since` is ISO 8601. It ends with its containers.
 
-    With a `process` it is what that process was allowed to start, and ends with it.
+    With a `process` it is what that process was allowed to start, and ends with it. With a `job` it is held by a queue, which has
+    `brought` these of its services: they end with the job.
     """
 
     request: str
@@ -67,11 +69,19 @@ class Hold(Frozen):
     containers: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     process: int | None = None
+    job: Job | None = None
+    brought: tuple[str, ...] = ()
+
+    @property
+    def hint(self) -> str:
+        """What to do about something that is held so."""
+        return RELEASE if self.job is None else f"wait until it ends, or end the job: spark-mode fleet stop {self.job.id}"
 
     def __str__(self) -> str:
         if self.process is not None:
             return f"{self.by} starts it with {self.request} (process {self.process}) since {self.since}"
-        return f"{self.by} holds {self.request} since {self.since}"
+        who = self.by if self.job is None else f"job {self.job.id} of {self.by}"
+        return f"{who} holds {self.request} since {self.since}"
 
 
 class Endings(Frozen):

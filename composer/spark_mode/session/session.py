@@ -23,6 +23,7 @@ from spark_mode.lab.rules import Rules
 from spark_mode.lab.unsaid_long_run import SAY_IT, UNSAID, unsaid_long_run
 from spark_mode.planning.container import Container
 from spark_mode.planning.foreign_workload import Command
+from spark_mode.planning.job import Job
 from spark_mode.planning.mode import current_mode, mode_services
 from spark_mode.planning.observed import MemoryUser, Observed
 from spark_mode.planning.plan import Plan
@@ -56,7 +57,8 @@ READ_AGAIN_SECONDS = 5.0
 class Session:
     """A lab in hand. `project_fault` is what is wrong with its Compose files, where that was allowed at opening.
 
-    `command` is what `run` runs. `journal_seconds` is how long is waited for somebody else who writes the journal.
+    `command` is what `run` runs. `job` is in whose name this asks: what that one holds is not held against it.
+    `journal_seconds` is how long is waited for somebody else who writes the journal.
     """
 
     rules: Rules
@@ -71,6 +73,7 @@ class Session:
         self.clock: Clock = SystemClock()
         self.hosts: Hosts = host_at
         self.command: PlainCommand | None = None
+        self.job: Job | None = None
         self.project_fault: SparkModeError | None = None
         self.forgiveness = Forgiveness()
         self.journal_seconds = LOCK_SECONDS
@@ -218,7 +221,8 @@ class Session:
         files = {file: name for name, one in zip(self.project.names, self.files.each, strict=True) for file in one.compose}
         doors, lab = (self.docker, self.machine, self.hosts), (self.project, self.rules)
         commands = self.forgiveness.of(self.commands.live)
-        return Observer(*doors, *lab, admitted, known.holds, leases, files, known.state.endings, commands)
+        holds = tuple(one for one in known.holds if self.job is None or not self.job.means(one.job))
+        return Observer(*doors, *lab, admitted, holds, leases, files, known.state.endings, commands)
 
     def observe(self) -> Observed:
         """Return what is there now. Raises EngineUnavailable."""

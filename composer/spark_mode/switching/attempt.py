@@ -110,6 +110,7 @@ class Attempt:
                 restore=options.restore_on_failure,
                 inputs=self.session.inputs,
                 hold=options.hold,
+                job=options.job,
                 then=options.then,
                 replaced=replaced,
                 projects={name: one.project for name, one in self.session.project.services.items() if one.project},

@@ -8,7 +8,7 @@ from spark_mode.journal.records import Began, Held, RestoreAfter
 from spark_mode.journal.state import Before, before_of, with_more
 from spark_mode.journal.understanding import require_understood
 from spark_mode.planning.observed import Hold, Observed
-from spark_mode.planning.plan import Plan, Step
+from spark_mode.planning.plan import Plan, Start, Step, Unpause
 from spark_mode.planning.request import Request
 from spark_mode.session.session import Session
 from spark_mode.sharing.lock import switch_lock
@@ -25,6 +25,7 @@ def keep_in_force(
     holds = [one for one in seen.held if one.process is None]
     if asked.hold:
         containers = tuple(one.id for one in seen.active if one.service in plan.target and not one.one_off)
+        steps = asked.steps if isinstance(asked, Began) else plan.steps
         hold = Hold(
             request=str(request),
             by=asked.by if isinstance(asked, Began) else attempt.by,
@@ -32,6 +33,8 @@ def keep_in_force(
             services=plan.target,
             containers=containers,
             models=plan.target_models,
+            job=asked.job,
+            brought=tuple(one.service for one in steps if isinstance(one, Start | Unpause)) if asked.job else (),
         )
         holds = [one for one in holds if one.services != hold.services] + [hold]
     if asked.hold or len(holds) != len(attempt.session.journal_state.holds):

@@ -3,13 +3,15 @@
 from typing import Literal, Protocol
 
 from spark_mode.frozen import Frozen
+from spark_mode.planning.job import Job
 from spark_mode.planning.plan import Step, StoppedTraining
 
 
 class SwitchOptions(Frozen):
     """How to switch. `wait_seconds` is how long to wait for the lock: 0 not at all, None without end.
 
-    `hold` protects what then runs from other switches. `then` has what ran before come back when training has ended.
+    `hold` protects what then runs from other switches, for a `job` of a queue where there is one.
+    `then` has what ran before come back when training has ended.
     `only_after` is the switch that must be the last one still: this one follows it by itself, and nobody is asked.
     `why` is what the history says of it. `expect` is the digest of the plan that was agreed to: no other one is carried out.
     """
@@ -19,6 +21,7 @@ class SwitchOptions(Frozen):
     yes: bool = False
     no_input: bool = False
     hold: bool = False
+    job: Job | None = None
     then: bool = False
     only_after: str | None = None
     why: str | None = None

@@ -8,6 +8,7 @@ from spark_mode.journal.journal import UnfinishedSwitch
 from spark_mode.journal.state import after, before_of
 from spark_mode.journal.understanding import require_understood
 from spark_mode.planning.digest import digest_of, what_changed
+from spark_mode.planning.job import Job
 from spark_mode.planning.observed import Observed
 from spark_mode.planning.plan import Plan
 from spark_mode.planning.replacing import meant_by, replaced_by
@@ -72,6 +73,16 @@ class Transaction:
         if request.verb == "stop" or self._session.journal_state.unfinished:
             return False
         return is_switching(self._session.directories.locks)
+
+    def undo(self, job: Job) -> Report | None:
+        """Bring back what ran before a job's switch that was cut off; None where there is no such switch. Raises as `recover`."""
+        with self._told(), self._locked(f"release of job {job.id}") as lock:
+            self._await_judgements(lock)
+            self._session.reload_journal()
+            cut_off = self._session.journal_state.unfinished
+            if cut_off is None or not job.means(cut_off.began.job):
+                return None
+            return Recovery(self._session, cut_off, self._attempt, lock).run(back=True)
 
     def recover(self) -> Report:
         """Finish the switch that was cut off, or bring back what ran before it; do nothing when there is none."""
