@@ -27,5 +27,5 @@ class Job(Frozen):
         return cls(id=found["id"], start=None if found["start"] is None else int(found["start"]))
 
     def means(self, other: "Job | None") -> bool:
-        """Whether the other one is this job. Without a start it means every job of its number."""
-        return other is not None and self.id == other.id and (self.start is None or self.start == other.start)
+        """Whether the other one is this job. Where one of them has no start, the number alone says it."""
+        return other is not None and self.id == other.id and (None in (self.start, other.start) or self.start == other.start)
