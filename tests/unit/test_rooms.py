@@ -23,7 +23,7 @@ BELOW = {
     "switching": {"session", "journal", "sharing", "engine", "planning", "lab"},
     "reporting": {"session", "journal", "sharing", "engine", "planning", "init", "lab"},
     "enforcement": {"reporting", "switching", "session", "journal", "sharing", "engine", "planning", "lab"},
-    "fleet": {"lab"},
+    "fleet": {"planning", "lab"},
     "page": {"enforcement", "reporting", "switching", "session", "journal", "sharing", "planning", "init", "lab"},
     "cli": {"fleet", "page", "enforcement", "reporting", "switching", "session", "journal", "sharing", "planning", "init", "lab"},
 }

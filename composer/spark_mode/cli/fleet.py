@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import click
@@ -30,9 +31,33 @@ _GROUPS = """
 """
 
 
-@click.group()
+LATER = {
+    "run": "fleet_jobs",
+    "status": "fleet_jobs",
+    "stop": "fleet_jobs",
+    "resume": "fleet_jobs",
+    "config": "fleet_slurm",
+    "check": "fleet_slurm",
+}
+"""The commands about a queue, each with the file that it is loaded from when it is called."""
+
+
+class WithQueue(click.Group):
+    """Commands about machines, and those about a queue."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*super().list_commands(ctx), *LATER]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in LATER:
+            found: click.Command = getattr(import_module(f"spark_mode.cli.{LATER[cmd_name]}"), cmd_name)
+            return found
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=WithQueue)
 def fleet() -> None:
-    """Write down and show which machines `-H` asks, so that `-H all`, groups and patterns have a meaning."""
+    """Say which machines there are: `-H` asks them over ssh, and a queue, Slurm, gives them jobs."""
 
 
 @fleet.command(

@@ -7,6 +7,7 @@ more. For Slurm 23.11 to 24.11, which read the same lines.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from math import ceil
+from shlex import quote
 from typing import NamedTuple
 
 from spark_mode.frozen import Frozen
@@ -47,6 +48,9 @@ def settings(needs: Demands, site: Site) -> tuple[Setting, ...]:
     return (
         Setting("ClusterName", site.cluster, ""),
         Setting("SlurmctldHost", site.controller, "Who places and queues; any machine may, the smallest will do."),
+        Setting("SlurmUser", "slurm", "These three are as Debian's and Ubuntu's packages have them."),
+        Setting("StateSaveLocation", "/var/lib/slurm/slurmctld", ""),
+        Setting("SlurmdSpoolDir", "/var/lib/slurm/slurmd", ""),
         Setting("SelectType", "select/cons_tres", "Memory and pools are counted; what they are for each machine itself decides."),
         Setting("SelectTypeParameters", "CR_CPU_Memory", ""),
         Setting("GresTypes", pools, "A pool for each class and rule: counts, and no devices."),
@@ -144,7 +148,7 @@ def epilog(site: Site) -> str:
     return f"""#!/bin/sh
 # {EPILOG}, made by `spark-mode fleet config slurm`; owned by root, mode 755.
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-exec {site.program} -C {site.lab} release --job "$SLURM_JOB_ID${{SLURM_JOB_START_TIME:+:$SLURM_JOB_START_TIME}}"
+exec {quote(site.program)} -C {quote(site.lab)} release --job "$SLURM_JOB_ID${{SLURM_JOB_START_TIME:+:$SLURM_JOB_START_TIME}}"
 """
 
 
@@ -200,7 +204,7 @@ def differences(needs: Demands, site: Site, config: str, nodes: str, partitions:
 
 def _apart(where: str, wanted: Mapping[str, str], there: Mapping[str, str]) -> Iterator[str]:
     for key, value in wanted.items():
-        is_there = there.get(key, "").removesuffix(" sec")
+        is_there = re.sub(r" sec$|\(\d+\)$", "", there.get(key, ""))  # 60 sec, slurm(64030)
         if _sorted(is_there) != _sorted(value):
             yield f"{where}: {key} is {is_there or 'not set'}, and would be {value}"
 
@@ -223,7 +227,7 @@ def _values(line: str) -> dict[str, str]:
 def _of_partition(one: ClassDemand, needs: Demands) -> str:
     """Return in words who makes way for whom."""
     goes_first = [other.name for other in needs.classes if other.priority < one.priority and not other.spared]
-    spared = "never made to way, as the guard spares it" if one.spared else ""
+    spared = "never has to make way, as the guard spares it" if one.spared else ""
     makes = f"what of {', '.join(goes_first)} is in its way makes way" if goes_first else ""
     return f"{one.name}: {'; '.join(filter(None, (f'priority {one.priority}', makes, spared)))}"
 

@@ -28,7 +28,7 @@ GROUPS = {
         "calibrate": "Show what workloads really took, and the lines for rules.yaml",
         "rules": "Print the rules file with all that it leaves out",
         "lab": "Set or show the lab that is used from anywhere",
-        "fleet": "Write down which machines `-H` asks",
+        "fleet": "Write down which machines `-H` asks, and queue jobs for them",
         "setup": "Put in place what an installation by pipx or uv cannot",
         "uninstall": "Take away what was put on this machine",
         "gate": "Have plain `docker compose up` ask the rules first",

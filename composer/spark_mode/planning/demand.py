@@ -52,7 +52,7 @@ class ClassDemand(Frozen):
 
 
 class Demands(Frozen):
-    """What all modes take of a machine that has `memory` bytes for them; `left_out` are modes that cannot run, with the reason."""
+    """What all modes take of a machine that has `memory` bytes for them; `left_out` are modes that cannot run, and why."""
 
     memory: int
     pools: tuple[Pool, ...]
@@ -139,7 +139,7 @@ def _shares(rule: Exclusive | AtMost, found: Sequence[_Meant], most: int) -> tup
 def _apart(
     rule: Exclusive, told: dict[str, frozenset[str]], classes: dict[str, str], most: int
 ) -> tuple[int, dict[str, int]] | None:
-    """Return the pool of an exclusive rule: the member that one class alone has takes all of it, and who is of one other takes 1."""
+    """Return the pool of an exclusive rule: a member that one class alone has takes all of it, what is of one other takes 1."""
     if len({*told.values()}) == 1 and all(len(side) == 1 for side in told.values()):
         return None  # they are all of one member, which no rule keeps apart from itself
     for alone in rule.exclusive:

@@ -74,6 +74,7 @@ def status(session: Session, observed: Observed | None = None) -> Status:
         owed=session.owes_restore,
         awaited=session.awaited_commands,
         held=tuple(map(str, observed.held)),
+        jobs=tuple({"job": str(one.job), "request": one.request, "by": one.by} for one in observed.held if one.job),
         disarmed=tuple(f"{one.service or one.name} ({policy})" for one, policy in owed.items()),
         unlasting={one.service or one.name: _lasting(one, policy) for one, policy in owed.items() if one.active},
     )

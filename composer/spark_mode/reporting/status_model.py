@@ -90,6 +90,7 @@ class Status(Frozen):
     owed: bool = False
     awaited: tuple[Command, ...] = ()
     held: tuple[str, ...] = ()
+    jobs: tuple[dict[str, str], ...] = ()
     disarmed: tuple[str, ...] = ()
     unlasting: dict[str, str] = Field(default_factory=dict)
     remedies: tuple[str, ...] = ()
@@ -148,6 +149,7 @@ class Status(Frozen):
             "restores": self.restores,
             "owed": self.owed,
             "held": list(self.held),
+            "jobs": list(self.jobs),
             "restart_policies": list(self.disarmed),
         }
 

@@ -1,0 +1,162 @@
+"""The door to Slurm: its own programs, as somebody types them, and what they print as JSON."""
+
+import json
+import subprocess
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from spark_mode.errors import ConfigurationError, EngineUnavailable, Refused, UsageFault
+from spark_mode.fleet.slurm_config import hosts_of
+from spark_mode.frozen import Frozen
+
+SECONDS = 30.0
+"""How long Slurm may take to answer; its own programs try again and again where the controller is away."""
+AWAY = ("Unable to contact slurm controller", "Connection refused", "timed out", "Zero Bytes", "Communication connection failure")
+"""What its programs say when the controller does not answer."""
+
+
+class QueuedJob(Frozen):
+    """A job as Slurm has it; `start` in seconds since the epoch, 0 while it waits."""
+
+    id: str
+    name: str
+    comment: str
+    user: str
+    partition: str
+    state: str
+    reason: str
+    start: int
+    nodes: tuple[str, ...]
+
+
+class QueueNode(Frozen):
+    """A machine as Slurm has it; `reason` is why it is down or drained."""
+
+    name: str
+    states: tuple[str, ...]
+    reason: str
+
+    @property
+    def is_given_work(self) -> bool:
+        """Whether Slurm begins jobs there."""
+        return not {"DOWN", "DRAIN", "DRAINED", "NOT_RESPONDING", "FAIL", "MAINTENANCE"} & {*self.states}
+
+
+class Slurm(Protocol):
+    """What is asked of Slurm. Each raises EngineUnavailable where the controller is away, ConfigurationError without it."""
+
+    def submit(self, script: str, words: Sequence[str]) -> str:
+        """Queue a script, and return its number. Raises Refused with what Slurm says."""
+
+    def jobs(self, all_states: bool = False) -> tuple[QueuedJob, ...]:
+        """Return the jobs that wait or run; with `all_states` those that have ended lately, too."""
+
+    def nodes(self) -> tuple[QueueNode, ...]:
+        """Return the machines."""
+
+    def cancel(self, job: str) -> None:
+        """End a job. Raises Refused."""
+
+    def resume(self, node: str) -> None:
+        """Have a machine given work again. Raises Refused."""
+
+    def configuration(self) -> tuple[str, str, str]:
+        """Return what it says of its configuration, machines and partitions, as text."""
+
+
+class SlurmPrograms:
+    """Slurm as it is installed here."""
+
+    def submit(self, script: str, words: Sequence[str]) -> str:
+        """See `Slurm`. With several clusters sbatch prints the cluster's name behind the number."""
+        return _run(["sbatch", "--parsable", *words], script).strip().partition(";")[0]
+
+    def jobs(self, all_states: bool = False) -> tuple[QueuedJob, ...]:
+        return jobs_of(_run(["squeue", "--json", *(["--states=all"] if all_states else [])]))
+
+    def nodes(self) -> tuple[QueueNode, ...]:
+        return nodes_of(_run(["scontrol", "show", "node", "--json"]))
+
+    def cancel(self, job: str) -> None:
+        _run(["scancel", "--", job])
+
+    def resume(self, node: str) -> None:
+        _run(["scontrol", "update", f"nodename={node}", "state=resume"])
+
+    def configuration(self) -> tuple[str, str, str]:
+        kinds = (["config"], ["node", "--oneliner"], ["partition", "--oneliner"])
+        config, nodes, partitions = (_run(["scontrol", "show", *one]) for one in kinds)
+        return config, nodes, partitions
+
+
+def jobs_of(text: str) -> tuple[QueuedJob, ...]:
+    """Return the jobs of `squeue --json`, of 23.11 and later."""
+    return tuple(
+        QueuedJob(
+            id=str(one["job_id"]),
+            name=one["name"],
+            comment=one.get("comment") or "",
+            user=one.get("user_name") or "",
+            partition=one["partition"],
+            state=_states(one["job_state"])[0],
+            reason=one.get("state_reason") or "",
+            start=_number(one.get("start_time")),
+            nodes=tuple(hosts_of(one.get("nodes") or "")),
+        )
+        for one in _listed(text, "jobs")
+    )
+
+
+def nodes_of(text: str) -> tuple[QueueNode, ...]:
+    """Return the machines of `scontrol show node --json`, of 23.11 and later."""
+    return tuple(
+        QueueNode(name=one["name"], states=_states(one["state"]), reason=one.get("reason") or "")
+        for one in _listed(text, "nodes")
+    )
+
+
+def _listed(text: str, what: str) -> list[dict[str, Any]]:
+    """Return what a program has listed. Raises EngineUnavailable for an answer that is none."""
+    try:
+        found = json.loads(text)[what]
+    except (ValueError, KeyError, TypeError):
+        message = f"Slurm lists no {what} as JSON"
+        raise EngineUnavailable(message, "it is of 23.11 or later, with its JSON plugin? sinfo --version") from None
+    return [one for one in found if isinstance(one, dict)]
+
+
+def _states(said: Any) -> tuple[str, ...]:
+    return tuple(said) if isinstance(said, list) and said else (str(said or "UNKNOWN"),)
+
+
+def _number(said: Any) -> int:
+    return int(said.get("number") or 0) if isinstance(said, dict) else int(said or 0)
+
+
+def _run(words: Sequence[str], text: str = "") -> str:
+    try:
+        done = subprocess.run(words, check=False, input=text, capture_output=True, text=True, errors="replace", timeout=SECONDS)
+    except FileNotFoundError:
+        message = f"there is no Slurm here: {words[0]} is not found"
+        raise ConfigurationError(message, "ask on a machine of the cluster, or install the package slurm-client") from None
+    except subprocess.TimeoutExpired:
+        raise EngineUnavailable(
+            f"{words[0]} did not answer within {SECONDS:g} s", "does the controller run? scontrol ping"
+        ) from None
+    said = done.stderr.strip()
+    if done.returncode == 0 and not (said and not done.stdout.strip()):
+        return done.stdout
+    last = said.splitlines()[-1] if said else f"{words[0]} exited with {done.returncode}"
+    if any(one in said for one in AWAY):
+        raise EngineUnavailable(f"Slurm's controller does not answer: {last}", "does it run? scontrol ping")
+    if "Invalid job id" in said:
+        raise UsageFault(f"Slurm knows no such job: {last}", "see which there are: spark-mode fleet status")
+    if done.returncode == 0 and words[0] == "scancel":
+        return done.stdout  # it only warns
+    raise Refused(f"Slurm refuses it: {last}", _hint(said))
+
+
+def _hint(said: str) -> str:
+    if "Invalid user id" in said or "Access/permission denied" in said:
+        return "as root, or as the user of Slurm: sudo spark-mode fleet …"
+    return "is its configuration that of the rules? spark-mode fleet check"
