@@ -4,12 +4,13 @@ import json
 import os
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import click
 
 from spark_mode.cli.completed_by import completed_by
-from spark_mode.cli.context import CliOptions, output_options
+from spark_mode.cli.context import TYPED_IN, CliOptions, output_options
 from spark_mode.cli.fleet_slurm import lab_folder, needs_of, this_machine
 from spark_mode.cli.verb import Verb
 from spark_mode.errors import EngineUnavailable, NeedsAttention, Refused, UsageFault
@@ -50,8 +51,9 @@ def run(cli_options: CliOptions, /, mode: str, profile: str | None, nodes: int, 
     if demand is None:
         raise Refused(needs.left_out.get(text, f"{text} is in no partition"), f"see why: spark-mode plan {request}")
     slurm, mark = SlurmPrograms(), new_mark()
+    folder = click.get_current_context().meta.get(TYPED_IN) or str(Path.cwd())
     script = script_of(str(request).split(" "), lab or lab_folder(cli_options), nodes)
-    job = slurm.submit(script, options_of(text, asked(demand, needs), nodes, after, mark))
+    job = slurm.submit(script, options_of(text, asked(demand, needs), nodes, after, mark, folder))
     if not cli_options.is_json:
         click.echo(f"job {job}: {request}")
     known = require_known(slurm, job, mark, time.sleep)

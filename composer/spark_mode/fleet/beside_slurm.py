@@ -3,10 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from spark_mode.fleet.slurm import QueuedJob, QueueNode
+from spark_mode.fleet.slurm import BEGUN, QueuedJob, QueueNode
 
-BEGUN = frozenset({"RUNNING", "COMPLETING", "CONFIGURING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT"})
-"""The states of a job that is on machines."""
 OURS = "spark-mode "
 """How the comment begins of a job that `fleet run` has queued."""
 

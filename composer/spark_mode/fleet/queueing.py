@@ -19,10 +19,10 @@ def script_of(words: Sequence[str], lab: str, nodes: int) -> str:
     return f'#!/bin/sh\n# Queued by `spark-mode fleet run`.\nexec {step}{line} --job "$SLURM_JOB_ID"\n'
 
 
-def options_of(mode: str, asked: Sequence[str], nodes: int, after: str | None, mark: str) -> tuple[str, ...]:
-    """Return what sbatch is asked for a job, which is known again by its mark."""
+def options_of(mode: str, asked: Sequence[str], nodes: int, after: str | None, mark: str, folder: str) -> tuple[str, ...]:
+    """Return what sbatch is asked for a job, which is known again by its mark, and writes into a folder."""
     more = [f"--nodes={nodes}", *([f"--dependency=afterany:{after}"] if after else [])]
-    return (f"--job-name={mode}", f"--comment={mark}", *asked, *more)
+    return (f"--job-name={mode}", f"--comment={mark}", f"--chdir={folder}", *asked, *more)
 
 
 def new_mark() -> str:

@@ -15,6 +15,11 @@ AWAY = ("Unable to contact slurm controller", "Connection refused", "timed out",
 """What its programs say when the controller does not answer."""
 
 
+WAITING = ("PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD")
+BEGUN = ("RUNNING", "COMPLETING", "CONFIGURING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT", "RESIZING")
+"""The states of a job that waits, and of one that is on machines."""
+
+
 class QueuedJob(Frozen):
     """A job as Slurm has it; `start` in seconds since the epoch, 0 while it waits."""
 
@@ -27,6 +32,11 @@ class QueuedJob(Frozen):
     reason: str
     start: int
     nodes: tuple[str, ...]
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it neither waits nor is on machines."""
+        return self.state not in {*WAITING, *BEGUN}
 
 
 class QueueNode(Frozen):
@@ -72,7 +82,8 @@ class SlurmPrograms:
         return _run(["sbatch", "--parsable", *words], script).strip().partition(";")[0]
 
     def jobs(self, all_states: bool = False) -> tuple[QueuedJob, ...]:
-        return jobs_of(_run(["squeue", "--json", *(["--states=all"] if all_states else [])]))
+        found = jobs_of(_run(["squeue", "--json", *(["--states=all"] if all_states else [])]))
+        return found if all_states else tuple(one for one in found if not one.has_ended)  # 23.11 always lists all
 
     def nodes(self) -> tuple[QueueNode, ...]:
         return nodes_of(_run(["scontrol", "show", "node", "--json"]))

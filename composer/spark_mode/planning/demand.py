@@ -16,7 +16,7 @@ from spark_mode.lab.rules_of_project import with_project
 from spark_mode.planning.budget import budget
 from spark_mode.planning.mode import mode_text
 from spark_mode.planning.observed import Observed
-from spark_mode.planning.request import ModeRequest, requests_for_modes
+from spark_mode.planning.request import ModeRequest, mode_requests
 from spark_mode.planning.resolve import resolve
 from spark_mode.planning.target import Target, leave_out_excluded, members, require_startable, workloads
 
@@ -104,8 +104,8 @@ def demands(rules: Rules, project: Project, capacity: int) -> Demands:
 
 
 def _modes(rules: Rules, project: Project, capacity: int, left_out: dict[str, str]) -> Iterator[_Meant]:
-    for request in requests_for_modes(rules, project):
-        text = mode_text(rules, request.mode, request.profile or rules.modes[request.mode].choices[0])
+    for profile, request in mode_requests(rules):
+        text = mode_text(rules, request.mode, profile)
         try:
             yield _meant(text, request, rules, project, capacity)
         except (ConfigurationError, UsageFault) as error:
