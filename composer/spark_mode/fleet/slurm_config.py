@@ -65,6 +65,11 @@ def settings(needs: Demands, site: Site) -> tuple[Setting, ...]:
         ),
         Setting("JobRequeue", "1", ""),
         Setting(
+            "SchedulerParameters",
+            "batch_sched_delay=0,sched_interval=5",
+            "On a few machines Slurm can look whenever a job comes, and every five seconds: what has room begins within two.",
+        ),
+        Setting(
             "RequeueExit",
             str(AGAIN),
             "A job that finds no place by the machine's own rule exits so, having touched nothing, and is queued again.",
