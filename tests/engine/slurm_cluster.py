@@ -1,7 +1,7 @@
 """A Slurm of one machine in a tree of its own, Debian 13 with 24.11, beside the machine's engine.
 
-It has namespaces of its own for mounts, network, names and processes, which end with it; `spark-mode` is this checkout's, seen there
-and not to be written. What jobs start are containers of the machine's engine, in the stand-in lab of a project of the tests' own.
+It has namespaces of its own for mounts, network, names and processes, which end with it; `spark-mode` is this checkout's, which
+nobody writes there. What jobs start are containers of the machine's engine, in the stand-in lab of a project of the tests' own.
 """
 
 import os
