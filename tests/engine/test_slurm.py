@@ -5,9 +5,10 @@ Slurm alone does not keep two sides apart: the same jobs without the rule are se
 
 import json
 import os
+import random
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -63,7 +64,15 @@ def witnessed(audio: int, training: int) -> Iterator[Witness]:
 
 
 def runs(outside: Lab, *services: str) -> None:
+    """Wait until these services run and no other, and training makes progress: it can write a checkpoint by then."""
     until(lambda: {*outside.running()} == {*services}, pause=0.1)
+    if "training" in services:
+        until(lambda: "is ready" in docker("logs", outside.id_of("training")), pause=0.1)
+
+
+def held(cluster: SlurmCluster) -> list[str]:
+    """Return the jobs that hold something, as the machine says it."""
+    return [one["job"] for one in json.loads(cluster.run("spark-mode -C /srv/lab status --format json", "ann"))["jobs"]]
 
 
 def test_what_has_room_begins_within_two_seconds(cluster: SlurmCluster) -> None:
@@ -95,8 +104,7 @@ def test_what_makes_way_writes_its_checkpoint_and_goes_on_from_it(cluster: Slurm
     with witnessed(audio=1, training=2):
         first = cluster.submit(TRAINING, TRAINING_FAULT="slow-stop=3")
         runs(outside, "training")
-        id_ = outside.running()["training"][0]
-        time.sleep(2)
+        id_ = outside.id_of("training")
         begun = time.monotonic()
         second = cluster.submit(OMNI)
         runs(outside)
@@ -189,34 +197,89 @@ def test_a_job_that_is_killed_at_once_is_ended_by_its_epilog(cluster: SlurmClust
     with witnessed(audio=1, training=1):
         job = cluster.submit(TRAINING, TRAINING_FAULT="slow-stop=3")
         runs(outside, "training")
-        cluster.run("pkill -KILL --full 'spark_mode.cli .*hold'")
+        cluster.run("pkill -KILL --full '[s]park_mode.cli .*hold'")
         until(lambda: cluster.state(job) == "FAILED", pause=0.2)
         cluster.submit(OMNI)
         runs(outside, "omni")
 
 
-def test_a_number_that_comes_back_ends_nothing_of_the_job_that_had_it(cluster: SlurmCluster, outside: Lab) -> None:
+def test_a_number_that_comes_back_ends_nothing_of_the_job_that_has_it_now(cluster: SlurmCluster, outside: Lab) -> None:
     with witnessed(audio=1, training=1):
         job = cluster.submit(TRAINING)
         runs(outside, "training")
-        before = outside.running()
-        until(lambda: f"job {job} of ann holds" in cluster.run("spark-mode -C /srv/lab status", "ann"))
+        until(lambda: held(cluster))
+        (former,) = held(cluster)
         cluster.killed()
         cluster.run("rm -rf /var/lib/slurm/slurmctld/*")
-        cluster.run("pkill -STOP slurmstepd")  # or slurmd, which no longer knows the job, would end it
         cluster.run("slurmctld")
         assert cluster.submit(OMNI) == job
-        assert "holds nothing here" in cluster.run(f"spark-mode -C /srv/lab release --job {job}:1")
-        assert outside.running() == before
-        cluster.run("pkill -CONT slurmstepd; slurmd")
+        cluster.run("slurmd")  # which ends what its controller does not know any more, at once
         runs(outside, "omni")
+        until(lambda: held(cluster))
+        for one in (former, f"{job}:1"):
+            assert "holds nothing here" in cluster.run(f"spark-mode -C /srv/lab release --job {one}")
+        assert {*outside.running()} == {"omni"}
+
+
+def test_the_controller_may_die_while_a_job_comes_begins_and_ends(cluster: SlurmCluster, outside: Lab) -> None:
+    def anew() -> None:
+        cluster.run("pkill -KILL --exact slurmctld; sleep 0.3; slurmctld", expect=None)
+
+    with witnessed(audio=1, training=1):
+        job = cluster.submit(TRAINING)
+        anew()  # it may have forgotten the job, of which nothing is on the disk yet
+        job = job if cluster.state(job) else cluster.submit(TRAINING)
+        until(lambda: "training" in {one["service"] for one in outside.containers()}, pause=0.1)
+        anew()
+        runs(outside, "training")
+        until(lambda: cluster.state(job) == "RUNNING", pause=0.2)
+        second = cluster.submit(OMNI)
+        until(lambda: cluster.state(job) in ("COMPLETING", "PENDING"), pause=0.1)
+        anew()
+        second = second if cluster.state(second) else cluster.submit(OMNI)
+        runs(outside, "omni")
+
+
+def test_an_epilog_that_hangs_or_fails_drains_the_machine_and_nothing_begins_there(cluster: SlurmCluster, outside: Lab) -> None:
+    epilog = cluster.root / "etc/slurm/spark-mode-epilog"
+    with witnessed(audio=0, training=1):
+        job = cluster.submit(TRAINING)
+        runs(outside, "training")
+        text = epilog.read_text()
+        epilog.write_text("#!/bin/sh\nexit 7\n")
+        cluster.run("pkill -KILL --full '[s]park_mode.cli .*hold'")
+        until(lambda: "drain" in cluster.run("sinfo --noheader --format=%t"), pause=0.2)
+        waits = cluster.submit(OMNI)
+        time.sleep(3)
+        assert cluster.state(waits) == "PENDING"
+        assert {*outside.running()} == {"training"}
+        epilog.write_text(text)
+        assert f"job {job}" in cluster.run(STATUS, "ann")
+        cluster.run(f"scancel {waits}", "ann")
+        assert f"what job {job} had left there is stopped" in cluster.run(f"spark-mode -C /srv/lab fleet resume {NAME}")
+        assert outside.running() == {}
+
+
+def test_a_prolog_that_fails_touches_nothing(installed: SlurmCluster, outside: Lab) -> None:
+    with witnessed(audio=1, training=0):
+        prolog = installed.root / "etc/slurm/prolog"
+        prolog.write_text("#!/bin/sh\nexit 1\n")
+        prolog.chmod(0o755)
+        installed.start("SlurmdTimeout=5\nProlog=/etc/slurm/prolog\n")
+        installed.run("spark-mode -C /srv/lab audio omni", "ann")
+        before = outside.running()
+        job = installed.submit(TRAINING)
+        until(lambda: "drain" in installed.run("sinfo --noheader --format=%t"), pause=0.2)
+        assert outside.running() == before
+        installed.run(f"scancel {job}", expect=None)
+        installed.end()
 
 
 def test_a_machine_is_given_work_again_once_what_a_job_had_left_there_is_stopped(cluster: SlurmCluster, outside: Lab) -> None:
     with witnessed(audio=0, training=1):
         cluster.run("spark-mode -C /srv/lab hold training --job 77:5 >/dev/null 2>&1 &", "ann")
         until(lambda: "job 77" in cluster.run("spark-mode -C /srv/lab status", "ann"))
-        cluster.run("pkill -KILL --full 'spark_mode.cli .*hold'")
+        cluster.run("pkill -KILL --full '[s]park_mode.cli .*hold'")
         cluster.run(f"scontrol update nodename={NAME} state=drain reason=test")
         assert "job 77 holds training there, and is not there for Slurm" in cluster.run(STATUS, "ann")
         assert "as root" in cluster.run(f"spark-mode -C /srv/lab fleet resume {NAME}", "ann", expect=4)
@@ -238,3 +301,48 @@ def test_fleet_run_queues_status_shows_and_stop_ends(cluster: SlurmCluster, outs
     runs(outside)
     site = f"--cpus={os.cpu_count()} --program=/usr/local/bin/spark-mode"
     assert "Slurm is as rules.yaml has it" in cluster.run(f"spark-mode -C /srv/lab fleet check {site}")
+
+
+OPERATIONS = int(os.environ.get("SPARK_MODE_SLURM_OPERATIONS", "40"))
+
+
+def test_whatever_is_done_to_slurm_two_sides_never_run_together(cluster: SlurmCluster) -> None:
+    """Jobs come and are ended, the controller and slurmd are killed or hang, the machine is down and given work again."""
+    chance = random.Random(24)
+    jobs = ["1"]
+
+    def ask(command: str) -> None:
+        cluster.run(command, expect=None)
+
+    def submit(mode: str) -> None:
+        with suppress(AssertionError):  # no controller
+            jobs.append(cluster.submit(mode, TRAINING_FAULT=f"slow-stop={chance.randrange(4)}"))
+
+    def end() -> None:
+        ask(f"scancel {chance.choice(jobs)}")
+
+    def down_and_given_work() -> None:
+        ask(f"scontrol update nodename={NAME} state=down reason=test; scontrol update nodename={NAME} state=resume")
+
+    def anew() -> None:
+        program = chance.choice(("slurmctld", "slurmd"))
+        ask(f"pkill -KILL --exact {program}; sleep 0.2; {program}")
+
+    def hangs() -> None:
+        ask("pkill -STOP --exact slurmd; sleep 2; pkill -CONT --exact slurmd")
+
+    def kill() -> None:
+        ask(chance.choice(("pkill -KILL --full '[s]park_mode.cli .*hold'", "pkill -KILL slurmstepd")))
+
+    operations = (submit, submit, submit, submit, end, down_and_given_work, anew, hangs, kill)
+    with Witness(OWN) as witness:
+        for count in range(OPERATIONS):
+            what = chance.choice(operations)
+            if what is submit:
+                submit(OMNI if count % 3 == 2 else TRAINING)
+            else:
+                what()  # type: ignore[call-arg]
+            ask("for job in $(squeue --noheader --states=PENDING --format=%i); do scontrol update jobid=$job starttime=now; done")
+            ask(f"scontrol update nodename={NAME} state=resume")
+            time.sleep(1 + chance.random() * 4)
+    witness.require(audio_starts=1, training_starts=1)
