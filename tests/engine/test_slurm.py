@@ -240,7 +240,7 @@ def test_the_controller_may_die_while_a_job_comes_begins_and_ends(cluster: Slurm
         runs(outside, "omni")
 
 
-def test_an_epilog_that_hangs_or_fails_drains_the_machine_and_nothing_begins_there(cluster: SlurmCluster, outside: Lab) -> None:
+def test_an_epilog_that_fails_drains_the_machine_and_nothing_begins_there(cluster: SlurmCluster, outside: Lab) -> None:
     epilog = cluster.root / "etc/slurm/spark-mode-epilog"
     with witnessed(audio=0, training=1):
         job = cluster.submit(TRAINING)
