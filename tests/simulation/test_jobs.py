@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ import pytest
 from spark_mode.errors import Interrupted, Refused, TryLater
 from spark_mode.planning.job import Job
 from spark_mode.planning.request import ModeRequest
+from spark_mode.sharing.ended_jobs import MOST, EndedJobs
+from spark_mode.sharing.lock import NAME
+from spark_mode.sharing.shared_file import open_lock, takes
 from spark_mode.switching.job import hold_for_job, release_job
 from spark_mode.switching.report import SwitchOptions
 from tests.nobody import Nobody
@@ -187,3 +191,59 @@ def test_wherever_a_job_is_killed_its_release_leaves_nothing_of_it(tmp_path: Pat
         assert (after.unfinished, after.holds) == (None, ()), count
         assert set(one.running()) <= {"omni"}, count
     assert killed > 5
+
+
+def test_a_job_that_has_ended_begins_nothing_late(tmp_path: Path) -> None:
+    one = machine()
+    release_job(SimulatedSession(one, tmp_path), JOB, Nobody())
+    with pytest.raises(TryLater, match="job 42 has ended by now"):
+        hold(SimulatedSession(one, tmp_path))
+    running_job(one, tmp_path, job=LATER)
+    assert set(one.running()) == {"training"}
+
+
+def test_a_job_that_ends_while_it_waits_gives_up(tmp_path: Path) -> None:
+    one = machine()
+    ask(one, tmp_path, TRAINING)
+    session = Meanwhile(one, tmp_path, 5.0, lambda: release_job(SimulatedSession(one, tmp_path), JOB, Nobody()))
+    with pytest.raises(Interrupted, match="was ended while it waited"):
+        hold(session, OMNI, wait=100.0)
+    assert set(one.running()) == {"training"}
+
+
+def test_the_end_of_a_job_does_not_wait_for_a_switch_that_loads_a_model(tmp_path: Path) -> None:
+    one = machine()
+    running_job(one, tmp_path)
+    with ExitStack() as held:
+        descriptor = open_lock(tmp_path / NAME)
+        held.callback(os.close, descriptor)
+        assert takes(descriptor)
+        watcher = Nobody()
+        assert len(release_job(SimulatedSession(one, tmp_path), JOB, watcher)) == 1
+        assert one.running() == {}
+        assert "what the job runs is stopped beside it" in watcher.warnings[0]
+        assert len(SimulatedSession(one, tmp_path).journal_state.holds) == 1
+    ask(one, tmp_path, TRAINING)
+    ask(one, tmp_path, OMNI)
+    assert set(one.running()) == {"omni"}, "a hold that could not be tidied away holds nothing"
+
+
+def test_a_file_of_ended_jobs_that_cannot_be_read_ends_nothing(tmp_path: Path) -> None:
+    one = machine()
+    running_job(one, tmp_path)
+    SimulatedSession(one, tmp_path).ended_jobs.add(LATER)
+    (path,) = tmp_path.glob("*.jobs.json")
+    for text in ("", "{}", "[1, 2]", "no json"):
+        path.write_text(text)
+        with pytest.raises(Refused, match="is held: job 42"):
+            ask(one, tmp_path, OMNI)
+
+
+def test_only_the_last_ended_jobs_are_kept(tmp_path: Path) -> None:
+    ended = EndedJobs(tmp_path / "a.jobs.json")
+    for number in range(MOST + 5):
+        ended.add(Job(id=str(number), start=1))
+    ended.add(Job(id="7"))
+    assert Job(id="4", start=1) not in ended
+    assert Job(id="5", start=1) in ended
+    assert Job(id="7") not in ended, "without a start it could be any to come"

@@ -25,7 +25,7 @@ from spark_mode.planning.container import Container
 from spark_mode.planning.foreign_workload import Command
 from spark_mode.planning.job import Job
 from spark_mode.planning.mode import current_mode, mode_services
-from spark_mode.planning.observed import MemoryUser, Observed
+from spark_mode.planning.observed import Hold, MemoryUser, Observed
 from spark_mode.planning.plan import Plan
 from spark_mode.planning.planner import plan as make_plan
 from spark_mode.planning.request import Request, RestoreRequest
@@ -43,6 +43,7 @@ from spark_mode.sharing.children import children_lock
 from spark_mode.sharing.commands import Commands
 from spark_mode.sharing.directories import Directories, directories
 from spark_mode.sharing.disk import LOCK_SECONDS, RealDisk
+from spark_mode.sharing.ended_jobs import EndedJobs
 from spark_mode.sharing.leases import Leases
 from spark_mode.sharing.lock import is_switching
 
@@ -174,6 +175,11 @@ class Session:
         path, former = places[::-1] if self.rules.scope == "project" else places
         return Leases(path, former, self.project.names)
 
+    @property
+    def ended_jobs(self) -> EndedJobs:
+        """The jobs of a queue that have ended in this lab. Raises EngineUnavailable."""
+        return EndedJobs(self.directories.state / f"{self.engine_key}.{self.project.name}.jobs.json")
+
     @cached_property
     def journal_state(self) -> JournalState:
         """What the journal said when it was first asked for, or after `reload_journal`, in the names of now."""
@@ -221,8 +227,12 @@ class Session:
         files = {file: name for name, one in zip(self.project.names, self.files.each, strict=True) for file in one.compose}
         doors, lab = (self.docker, self.machine, self.hosts), (self.project, self.rules)
         commands = self.forgiveness.of(self.commands.live)
-        holds = tuple(one for one in known.holds if self.job is None or not self.job.means(one.job))
+        holds = tuple(one for one in known.holds if self._is_in_force(one))
         return Observer(*doors, *lab, admitted, holds, leases, files, known.state.endings, commands)
+
+    def _is_in_force(self, hold: Hold) -> bool:
+        """Whether a hold counts for whoever asks here: not what his own job holds, or one that has ended."""
+        return hold.job is None or not ((self.job and self.job.means(hold.job)) or hold.job in self.ended_jobs)
 
     def observe(self) -> Observed:
         """Return what is there now. Raises EngineUnavailable."""

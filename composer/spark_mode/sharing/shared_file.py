@@ -46,6 +46,11 @@ def takes(descriptor: int) -> bool:
     return True
 
 
+def takes_in_turn(descriptor: int) -> None:
+    """Take a lock that nobody holds for longer than it takes to write a line."""
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+
 def say(descriptor: int, text: bytes) -> None:
     """Have the file of a lock say who holds it, as far as the disk has room: a full one keeps nobody from the lock."""
     with suppress(OSError):

@@ -1,5 +1,7 @@
 """A job of a queue has this machine: it waits for the machine's own rule, runs a mode to its end, and leaves nothing behind."""
 
+from contextlib import suppress
+
 from spark_mode.errors import EngineUnavailable, Interrupted, LockBusy, Refused, TryLater
 from spark_mode.journal.records import Held
 from spark_mode.planning.container import Container
@@ -20,6 +22,8 @@ TRY_SECONDS = 1.0
 """How long is waited before a job that was refused asks again."""
 POLL_SECONDS = 0.2
 """How often is looked whether what a job runs has ended."""
+LOCK_SECONDS = 2.0
+"""How long the end of a job waits for another switch before it stops beside it."""
 GONE = 1
 """How a job ends whose container was removed, so that nobody knows how that ended."""
 
@@ -46,10 +50,12 @@ def hold_for_job(
 def release_job(session: Session, job: Job, watcher: Watcher) -> list[Hold]:
     """End what a job holds, stop what it has left running, and return what it held; another job's is left alone.
 
-    Said again, or of a job that is not known, it does nothing. What is stopped is stopped before the hold ends: cut off in the
-    middle, it has to be said again, and does the rest then. Raises as a stop and as a recovery do.
+    Said again, or of a job that is not known, it does nothing. That it has ended is written down first, so that nothing of it
+    comes late; cut off in the middle, it has to be said again, and does the rest then. It waits for another switch only where
+    one of the job's own was cut off. Raises as a stop and as a recovery do.
     """
     session.job = job
+    session.ended_jobs.add(job)
     session.reload_journal()
     cut_off = session.journal_state.unfinished
     if cut_off and job.means(cut_off.began.job):
@@ -59,7 +65,11 @@ def release_job(session: Session, job: Job, watcher: Watcher) -> list[Hold]:
     if not held:
         return []
     _stop(session, held, watcher)
-    with switch_lock(session.directories.locks, f"release of job {job.id}", None, watcher.waiting, session.clock):
+    wait = None if job.start is None else 0.0  # one that is written down has ended whether or not its hold is tidied away
+    with (
+        suppress(LockBusy),
+        switch_lock(session.directories.locks, f"release of job {job.id}", wait, watcher.waiting, session.clock),
+    ):
         session.reload_journal()
         left = tuple(one for one in session.observer.observe_running().held if one.process is None)
         Attempt(session, watcher).intend(Held(holds=left))
@@ -95,7 +105,7 @@ def _admitted(
             if error.message != said:
                 said = error.message
                 watcher.waiting(said)
-        if interruption.requested:
+        if interruption.requested or job in session.ended_jobs:
             raise Interrupted(f"job {job.id} was ended while it waited, and nothing was touched")
         session.clock.sleep(TRY_SECONDS)
         session.reload_journal()
@@ -148,9 +158,18 @@ def _await_end(
 
 
 def _stop(session: Session, held: list[Hold], watcher: Watcher) -> None:
-    """Stop what these holds have brought and still runs, as any stop does. Raises as that does."""
-    brought = dict.fromkeys(name for one in held for name in one.brought)
-    active = session.observer.observe_running().active_services
-    if names := tuple(name for name in brought if name in active):
-        request = StopRequest(names=names, alone=True)
-        Transaction(session, SwitchOptions(wait_seconds=None, yes=True), watcher, None).switch(request)
+    """Stop what these holds have brought and still runs, as any stop does. Raises as that does.
+
+    A switch that runs may load a model for longer than the job has for its end, so it is waited for briefly: what only stops is
+    in nobody's way.
+    """
+    brought = {name for one in held for name in one.brought}
+    there = [one for one in session.observer.observe_running().active if one.service in brought]
+    if not there:
+        return
+    request = StopRequest(names=tuple(sorted({one.service for one in there if one.service})), alone=True)
+    try:
+        Transaction(session, SwitchOptions(wait_seconds=LOCK_SECONDS, yes=True), watcher, None).switch(request)
+    except LockBusy as busy:
+        watcher.warned(f"{busy.message}; what the job runs is stopped beside it")
+        session.docker.stop_all({one.id: one.stop_seconds for one in there})

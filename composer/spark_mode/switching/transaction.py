@@ -193,6 +193,8 @@ class Transaction:
         if session.read_again():
             self._watcher.warned("the Compose files or rules.yaml changed meanwhile, so the plan is made again")
         require_understood(session.journal_state, request)
+        if (job := self._options.job) and job in session.ended_jobs:
+            raise Refused(f"job {job.id} has ended by now, whatever asks for it here", "queue it again")
         if self._options.expect:
             self._require_as_shown(request)
         if session.journal_state.unfinished and (report := self._recover_first(request, session.journal_state.unfinished, lock)):
