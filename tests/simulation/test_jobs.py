@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from spark_mode.errors import Interrupted, Refused, TryLater
+from spark_mode.journal.records import Held
 from spark_mode.planning.job import Job
 from spark_mode.planning.request import ModeRequest
 from spark_mode.sharing.ended_jobs import MOST, EndedJobs
 from spark_mode.sharing.lock import NAME
+from spark_mode.sharing.process import process_began
 from spark_mode.sharing.shared_file import open_lock, takes
 from spark_mode.switching.job import hold_for_job, release_job
 from spark_mode.switching.report import SwitchOptions
@@ -247,3 +249,20 @@ def test_only_the_last_ended_jobs_are_kept(tmp_path: Path) -> None:
     assert Job(id="4", start=1) not in ended
     assert Job(id="5", start=1) in ended
     assert Job(id="7") not in ended, "without a start it could be any to come"
+
+
+def test_a_release_without_a_start_leaves_a_job_that_somebody_follows(tmp_path: Path) -> None:
+    one = machine()
+    running_job(one, tmp_path)
+    session = SimulatedSession(one, tmp_path)
+    (known,) = session.journal_state.holds
+    parent = os.getppid()
+    followed = known.model_copy(update={"runner": parent, "runner_began": process_began(parent) or 0})
+    session.journal.append(Held(holds=(followed,)))
+    assert release_job(SimulatedSession(one, tmp_path), Job(id="42"), Nobody()) == []
+    assert set(one.running()) == {"training"}
+    assert SimulatedSession(one, tmp_path).journal_state.holds == (followed,)
+    assert release_job(SimulatedSession(one, tmp_path), JOB, Nobody()) == [followed], (
+        "with its start it has ended, whoever follows it"
+    )
+    assert one.running() == {}

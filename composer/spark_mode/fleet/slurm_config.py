@@ -152,6 +152,7 @@ def epilog(site: Site) -> str:
     """Return the epilog. Slurm gives it no search path."""
     return f"""#!/bin/sh
 # {EPILOG}, made by `spark-mode fleet config slurm`; owned by root, mode 755.
+# Of a job that its controller has lost Slurm does not say the start: then that is ended which nobody follows any more.
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 exec {quote(site.program)} -C {quote(site.lab)} release --job "$SLURM_JOB_ID${{SLURM_JOB_START_TIME:+:$SLURM_JOB_START_TIME}}"
 """

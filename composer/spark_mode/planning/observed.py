@@ -59,7 +59,7 @@ class Hold(Frozen):
     """A running mode that its owner protects from other switches; `since` is ISO 8601. It ends with its containers.
 
     With a `process` it is what that process was allowed to start, and ends with it. With a `job` it is held by a queue, which has
-    `brought` these of its services: they end with the job.
+    `brought` these of its services: they end with the job. Its `runner` is the process that follows it, by when it began.
     """
 
     request: str
@@ -71,6 +71,8 @@ class Hold(Frozen):
     process: int | None = None
     job: Job | None = None
     brought: tuple[str, ...] = ()
+    runner: int = 0
+    runner_began: int = 0
 
     @property
     def hint(self) -> str:

@@ -1,5 +1,6 @@
 """What stays in force after a switch: what is held, and what comes back when training has ended."""
 
+import os
 from collections.abc import Iterable, Sequence
 
 from spark_mode.errors import UsageFault
@@ -12,6 +13,7 @@ from spark_mode.planning.plan import Plan, Start, Step, Unpause
 from spark_mode.planning.request import Request
 from spark_mode.session.session import Session
 from spark_mode.sharing.lock import switch_lock
+from spark_mode.sharing.process import process_began
 from spark_mode.switching.attempt import Attempt
 from spark_mode.switching.report import SwitchOptions
 from spark_mode.switching.watcher import Watcher
@@ -35,12 +37,18 @@ def keep_in_force(
             models=plan.target_models,
             job=asked.job,
             brought=tuple(one.service for one in steps if isinstance(one, Start | Unpause)) if asked.job else (),
+            **(_runner() if asked.job and not isinstance(asked, Began) else {}),
         )
         holds = [one for one in holds if one.services != hold.services] + [hold]
     if asked.hold or len(holds) != len(attempt.session.journal_state.holds):
         attempt.record(Held(holds=tuple(holds)))
     if asked.then:
         restore_after(attempt, switch, owed=request.verb == "run")
+
+
+def _runner() -> dict[str, int]:
+    """Return this process, as that which follows what it holds for a job; a recovery follows nothing."""
+    return {"runner": os.getpid(), "runner_began": process_began(os.getpid()) or 0}
 
 
 def restore_after(attempt: Attempt, switch: str | None, owed: bool = False) -> None:

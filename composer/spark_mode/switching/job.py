@@ -1,5 +1,6 @@
 """A job of a queue has this machine: it waits for the machine's own rule, runs a mode to its end, and leaves nothing behind."""
 
+import os
 from contextlib import suppress
 
 from spark_mode.errors import EngineUnavailable, Interrupted, LockBusy, Refused, TryLater
@@ -11,6 +12,7 @@ from spark_mode.planning.observed import Hold
 from spark_mode.planning.request import ModeRequest, StopRequest
 from spark_mode.session.session import Session
 from spark_mode.sharing.lock import switch_lock
+from spark_mode.sharing.process import is_running
 from spark_mode.switching.attempt import Attempt
 from spark_mode.switching.following import OUTAGE_SECONDS
 from spark_mode.switching.interruption import Interruption
@@ -53,7 +55,22 @@ def release_job(session: Session, job: Job, watcher: Watcher) -> list[Hold]:
     Said again, or of a job that is not known, it does nothing. That it has ended is written down first, so that nothing of it
     comes late; cut off in the middle, it has to be said again, and does the rest then. It waits for another switch only where
     one of the job's own was cut off. Raises as a stop and as a recovery do.
+
+    Of a job that its controller has lost Slurm does not say the start, and its number may have come back: without a start
+    those are meant that nobody follows any more.
     """
+    session.reload_journal()
+    cut_off = session.journal_state.unfinished
+    if job.start is None:
+        known = [one.job for one in session.journal_state.holds if one.job and job.means(one.job) and not _is_followed(one)]
+        known += [cut_off.began.job] if cut_off and cut_off.began.job and job.means(cut_off.began.job) else []
+    else:
+        known = [job]
+    return [hold for one in dict.fromkeys(known) for hold in _release(session, one, watcher)]
+
+
+def _release(session: Session, job: Job, watcher: Watcher) -> list[Hold]:
+    """End what exactly this job holds."""
     session.job = job
     session.ended_jobs.add(job)
     session.reload_journal()
@@ -66,14 +83,17 @@ def release_job(session: Session, job: Job, watcher: Watcher) -> list[Hold]:
         return []
     _stop(session, held, watcher)
     wait = None if job.start is None else 0.0  # one that is written down has ended whether or not its hold is tidied away
-    with (
-        suppress(LockBusy),
-        switch_lock(session.directories.locks, f"release of job {job.id}", wait, watcher.waiting, session.clock),
-    ):
+    locks, request = session.directories.locks, f"release of job {job.id}"
+    with suppress(LockBusy), switch_lock(locks, request, wait, watcher.waiting, session.clock):
         session.reload_journal()
         left = tuple(one for one in session.observer.observe_running().held if one.process is None)
         Attempt(session, watcher).intend(Held(holds=left))
     return held
+
+
+def _is_followed(hold: Hold) -> bool:
+    """Whether another process follows what a job holds."""
+    return hold.runner != os.getpid() and is_running(hold.runner, hold.runner_began)
 
 
 def hold_of(session: Session, job: Job) -> Hold | None:
