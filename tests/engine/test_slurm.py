@@ -214,7 +214,14 @@ def test_a_number_that_comes_back_ends_nothing_of_the_job_that_has_it_now(cluste
         cluster.run("slurmctld")
         assert cluster.submit(OMNI) == job
         cluster.run("slurmd")  # which ends what its controller does not know any more, at once
-        runs(outside, "omni")
+
+        def begins() -> bool:
+            if "dr" in cluster.run("sinfo --noheader --format=%t"):  # where it begins before the former one's epilog has ended
+                cluster.run(f"spark-mode -C /srv/lab fleet resume {NAME}", expect=None)
+                cluster.run(f"scontrol release {job}; scontrol update jobid={job} starttime=now", expect=None)
+            return {*outside.running()} == {"omni"}
+
+        until(begins, pause=1)
         until(lambda: held(cluster))
         for one in (former, f"{job}:1"):
             assert "holds nothing here" in cluster.run(f"spark-mode -C /srv/lab release --job {one}")

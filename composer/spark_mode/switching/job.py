@@ -93,7 +93,7 @@ def _release(session: Session, job: Job, watcher: Watcher) -> list[Hold]:
 
 def _is_followed(hold: Hold) -> bool:
     """Whether another process follows what a job holds."""
-    return hold.runner != os.getpid() and is_running(hold.runner, hold.runner_began)
+    return hold.runner not in (0, os.getpid()) and is_running(hold.runner, hold.runner_began)
 
 
 def hold_of(session: Session, job: Job) -> Hold | None:
