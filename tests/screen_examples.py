@@ -39,6 +39,7 @@ from spark_mode.reporting.resources import Addition, Item, Resources, sharing
 from spark_mode.reporting.status_model import ModeChange, ModelStatus, ServiceStatus, Status
 from spark_mode.switching.report import Report
 from tests.audio_lab import CAPACITY, RULES, container, request, resolved, seen
+from tests.fleet_screens import FLEET
 from tests.set_up_screens import SET_UP, UNBROKEN
 
 FOLDER = Path(__file__).parent / "screens"
@@ -299,6 +300,9 @@ TYPED: dict[str, tuple[tuple[str, ...], str]] = {
     "help-of-a-command": ((), "plan --help"),
     "help-of-a-word": ((), "help headroom"),
     "help-of-completion": ((), "completion --help"),
+    "help-of-fleet": ((), "fleet --help"),
+    "help-of-hold": ((), "hold --help"),
+    "help-of-several": ((), "-H all --help"),
     "help-of-gate": ((), "gate --help"),
     "help-of-guard": ((), "guard --help"),
     "help-of-init": ((), "init --help"),
@@ -318,7 +322,7 @@ TYPED: dict[str, tuple[tuple[str, ...], str]] = {
     "no-engine": (("Docker stops",), "status"),
 }
 """What is typed for each screen at a simulated Spark, and what has happened there before."""
-SCREENS = (*DRAWN, *SET_UP, *TYPED)
+SCREENS = (*DRAWN, *SET_UP, *FLEET, *TYPED)
 
 
 @cache
@@ -330,8 +334,8 @@ def screen(name: str, width: int) -> str:
             for one in before:
                 spark.happens(one)
             return f"$ spark-mode {line}\n{spark.type(f'spark-mode {line}').rstrip()}\n"
-    typed, draw = (DRAWN | SET_UP)[name]
-    lab = [] if name in SET_UP else [within(LAB, width)]
+    typed, draw = (DRAWN | SET_UP | FLEET)[name]
+    lab = [] if name in SET_UP | FLEET else [within(LAB, width)]
     text = local_times(draw(width), NOW)
     return "\n".join([f"$ spark-mode {typed}", *lab, text if name in UNBROKEN else within(text, width), ""])
 

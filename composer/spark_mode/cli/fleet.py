@@ -71,7 +71,10 @@ def fleet() -> None:
 @output_options
 @click.pass_obj
 def init(cli_options: CliOptions, names: tuple[str, ...]) -> None:
-    """Write fleet.yaml with these machines, or with those of ~/.ssh/config. One that is there is kept."""
+    """Write down which machines there are.
+
+    These, or those that ~/.ssh/config names, into fleet.yaml; one that is there is kept.
+    """
     path = fleet_file(os.environ)
     if is_there(path):
         raise UsageFault(f"{path} is there already, and is kept", "add to it by hand; see what it says: spark-mode fleet show")

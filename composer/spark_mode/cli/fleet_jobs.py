@@ -12,6 +12,7 @@ import click
 from spark_mode.cli.completed_by import completed_by
 from spark_mode.cli.context import TYPED_IN, CliOptions, output_options
 from spark_mode.cli.fleet_slurm import lab_folder, needs_of, this_machine
+from spark_mode.cli.tables import terminal_width
 from spark_mode.cli.verb import Verb
 from spark_mode.errors import EngineUnavailable, NeedsAttention, Refused, UsageFault
 from spark_mode.fleet.nodes import Node, fleet_file, read_fleet
@@ -35,7 +36,10 @@ STATUS_SECONDS, RECOVER_SECONDS = 60.0, 3600.0
 @output_options
 @click.pass_obj
 def run(cli_options: CliOptions, /, mode: str, profile: str | None, nodes: int, after: str | None, lab: str | None) -> None:
-    """Queue a MODE as a job of Slurm's. Its number is printed at once; ten seconds later it is looked for again."""
+    """Queue a MODE as a job of Slurm's.
+
+    Its number is printed at once; ten seconds later it is looked for again.
+    """
     from spark_mode.fleet.queueing import new_mark, options_of, require_known, script_of
     from spark_mode.fleet.slurm import SlurmPrograms
     from spark_mode.fleet.slurm_config import asked
@@ -66,7 +70,10 @@ def run(cli_options: CliOptions, /, mode: str, profile: str | None, nodes: int, 
 @output_options
 @click.pass_obj
 def status(cli_options: CliOptions) -> None:
-    """Show the queue beside what each machine says of itself, and where they differ: what the machine says counts."""
+    """Show the queue beside each machine's word.
+
+    And where they differ: what the machine says of itself counts.
+    """
     from spark_mode.cli.show_queue import queue_text
     from spark_mode.fleet.beside_slurm import differences
     from spark_mode.fleet.slurm import SlurmPrograms
@@ -84,7 +91,7 @@ def status(cli_options: CliOptions) -> None:
         "nodes": {one.name: {"slurm": list(one.states), "reason": one.reason, "status": statuses[one.name]} for one in nodes},
         "differences": [{"message": message, "hint": hint} for message, hint in found],
     }
-    cli_options.say(data, lambda: queue_text(jobs, nodes, statuses, found))
+    cli_options.say(data, lambda: queue_text(jobs, nodes, statuses, found, terminal_width()))
 
 
 @click.command()
@@ -92,7 +99,10 @@ def status(cli_options: CliOptions) -> None:
 @output_options
 @click.pass_obj
 def stop(cli_options: CliOptions, job: str) -> None:
-    """End a job: what it runs is stopped as any stop does it, with the time that it has for its checkpoint."""
+    """End a job.
+
+    What it runs is stopped as any stop does it, with the time that it has for its checkpoint.
+    """
     from spark_mode.fleet.slurm import SlurmPrograms
 
     slurm = SlurmPrograms()
@@ -109,7 +119,10 @@ def stop(cli_options: CliOptions, job: str) -> None:
 @output_options
 @click.pass_obj
 def resume(cli_options: CliOptions, node: str) -> None:
-    """Have Slurm give a machine work again, once a switch that was cut off there is recovered and no job of the past holds it."""
+    """Have Slurm give a machine work again.
+
+    Once a switch that was cut off there is recovered, and no job of the past holds it.
+    """
     from spark_mode.fleet.beside_slurm import left_behind
     from spark_mode.fleet.slurm import SlurmPrograms
 

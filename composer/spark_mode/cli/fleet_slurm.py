@@ -80,7 +80,7 @@ def needs_of(cli_options: CliOptions) -> "Demands":
 
 @click.group()
 def config() -> None:
-    """Print the configuration of a queue, made from rules.yaml; nothing is put in place."""
+    """Print a queue's configuration, by the rules."""
 
 
 def _only() -> Callable[[Verb], Verb]:
@@ -122,7 +122,10 @@ def _printed(found: dict[str, str]) -> str:
 @output_options
 @click.pass_obj
 def check(cli_options: CliOptions, /, **options: Any) -> None:
-    """Compare the Slurm that runs with what `fleet config slurm` would print now."""
+    """Compare the Slurm that runs with the rules.
+
+    With what `fleet config slurm` would print now.
+    """
     from spark_mode.fleet.slurm import SlurmPrograms
     from spark_mode.fleet.slurm_config import EPILOG, differences, epilog
 

@@ -19,6 +19,7 @@ from spark_mode.cli.context import FORMATS, CliOptions
 from spark_mode.cli.naming_nodes import LONG_OPTION, OPTION
 from spark_mode.cli.show_fleet import UNKNOWN, Row, answers_text, row_of, rows_text, switch_text
 from spark_mode.cli.switching import may_be_interrupted
+from spark_mode.cli.tables import terminal_width
 from spark_mode.errors import EngineUnavailable, Interrupted, LockBusy, Refused, SparkModeError, UsageFault
 from spark_mode.fleet.nodes import Node, chosen, fleet_file, read_fleet
 from spark_mode.fleet.requesting import ABSENT_CODE, Asked, End, absent, told_by
@@ -113,7 +114,7 @@ class OnNodes:
         rows: list[Row] = [row_of(node.name, found[node.name], _why_not(node, one)) for node, one in answers.items()]
         unknown = EngineUnavailable.exit_code if any(one.mode == UNKNOWN for one in rows) else 0
         self._cli_options.exit_code = _worst(answers.values()) or unknown
-        self._cli_options.say(_as_json(answers), lambda: rows_text(rows))
+        self._cli_options.say(_as_json(answers), lambda: rows_text(rows, terminal_width()))
 
     def _each(self, words: Sequence[str], seconds: float) -> None:
         is_json = self._cli_options.is_json

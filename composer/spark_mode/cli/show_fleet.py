@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from spark_mode.cli.tables import columns, terminal_width
+from spark_mode.cli.tables import columns
 from spark_mode.fleet.requesting import End
 from spark_mode.fleet.said import as_list, as_number, as_object, as_text
 from spark_mode.fleet.together import DROPPED, STAYS, WENT_BACK
@@ -48,10 +48,10 @@ def row_of(node: str, seen: Mapping[str, Any] | None, why_not: str) -> Row:
     )
 
 
-def rows_text(rows: Sequence[Row]) -> str:
+def rows_text(rows: Sequence[Row], width: int | None = None) -> str:
     """Return the table of machines, a line each, and under it what somebody has to know of some."""
     head = ("NODE", "MODE", "SINCE", "FREE", "SERVICES")
-    table = columns([head, *((one.node, one.mode, one.since, one.memory, one.services) for one in rows)], width=terminal_width())
+    table = columns([head, *((one.node, one.mode, one.since, one.memory, one.services) for one in rows)], width=width, spare=(2,))
     notes = [f"{one.node}: {note}" for one in rows for note in one.notes]
     return "\n".join([table, *notes])
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from spark_mode.cli.tables import columns, terminal_width
+from spark_mode.cli.tables import columns
 from spark_mode.fleet.slurm import QueuedJob, QueueNode
 from spark_mode.readable import readable
 
@@ -13,13 +13,14 @@ def queue_text(
     nodes: Sequence[QueueNode],
     statuses: Mapping[str, Mapping[str, Any] | None],
     differences: Sequence[tuple[str, str]],
+    width: int | None = None,
 ) -> str:
     """Return the screen."""
     head = ("JOB", "NAME", "USER", "STATE", "WHERE")
     rows = [(one.id, readable(one.name), readable(one.user), one.state.lower(), _where(one)) for one in jobs]
-    lines = [columns([head, *rows], width=terminal_width())] if rows else ["no job waits or runs"]
+    lines = [columns([head, *rows], width=width)] if rows else ["no job waits or runs"]
     seen = [(one.name, _slurm(one), *_own(statuses.get(one.name))) for one in nodes]
-    lines += ["", columns([("NODE", "SLURM", "MODE", "HELD"), *seen], width=terminal_width())]
+    lines += ["", columns([("NODE", "SLURM", "MODE", "HELD"), *seen], width=width)]
     lines += [""] * bool(differences)
     for message, hint in differences:
         lines += [readable(message), f"  → {readable(hint)}"]
