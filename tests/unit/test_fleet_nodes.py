@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from spark_mode.errors import ConfigurationError, UsageFault
-from spark_mode.fleet.nodes import Fleet, chosen, fleet_file, read_fleet
+from spark_mode.fleet.nodes import Fleet, chosen, fleet_file, known_fleet, read_fleet
 
 TEXT = """
 nodes:
@@ -106,6 +106,14 @@ def test_a_file_that_is_no_text_or_no_file_is_a_mistake(tmp_path: Path) -> None:
     (tmp_path / "fleet.yaml").write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigurationError, match="it is not text"):
         read_fleet(tmp_path / "fleet.yaml")
+
+
+def test_what_a_variable_names_and_is_not_there_or_no_file_is_a_mistake(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="which is not there"):
+        known_fleet({"SPARK_MODE_FLEET": str(tmp_path / "absent.yaml")})
+    with pytest.raises(ConfigurationError):
+        known_fleet({"SPARK_MODE_FLEET": str(tmp_path)})
+    assert known_fleet({"XDG_CONFIG_HOME": str(tmp_path)}).nodes == {}
 
 
 def test_an_empty_file_names_no_machine(tmp_path: Path) -> None:

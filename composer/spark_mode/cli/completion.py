@@ -14,7 +14,7 @@ from spark_mode.cli.context import VARIABLE, CliOptions
 from spark_mode.cli.glossary import glossary
 from spark_mode.enforcement.own_file import own_command
 from spark_mode.errors import SparkModeError
-from spark_mode.fleet.nodes import fleet_file, names_of, read_fleet
+from spark_mode.fleet.nodes import known_fleet, names_of
 from spark_mode.lab.verbs import SWITCHES, VERBS
 from spark_mode.planning.mode import services_of
 
@@ -73,7 +73,7 @@ def _found(kind: str, ctx: click.Context, cli_options: CliOptions, incomplete: s
 def _nodes(incomplete: str) -> Sequence[str]:
     """Return the machines of fleet.yaml; each may stand behind others and a comma."""
     before, comma, _ = incomplete.rpartition(",")
-    return [f"{before}{comma}{name}" for name in names_of(read_fleet(fleet_file(os.environ)))]
+    return [f"{before}{comma}{name}" for name in names_of(known_fleet(os.environ))]
 
 
 def _typed(name: str) -> str:

@@ -15,7 +15,7 @@ from spark_mode.cli.fleet_slurm import lab_folder, needs_of, this_machine
 from spark_mode.cli.tables import terminal_width
 from spark_mode.cli.verb import Verb
 from spark_mode.errors import EngineUnavailable, NeedsAttention, Refused, UsageFault
-from spark_mode.fleet.nodes import Node, fleet_file, read_fleet
+from spark_mode.fleet.nodes import Node, known_fleet
 from spark_mode.fleet.ssh import Answer, Door
 
 STATUS_SECONDS, RECOVER_SECONDS = 60.0, 3600.0
@@ -160,7 +160,7 @@ def _door() -> Door:
 
 
 def _node(name: str) -> Node:
-    return read_fleet(fleet_file(os.environ)).nodes.get(name) or Node(name=name)
+    return known_fleet(os.environ).nodes.get(name) or Node(name=name)
 
 
 def _lab(cli_options: CliOptions) -> tuple[str, ...]:

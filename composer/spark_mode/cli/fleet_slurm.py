@@ -37,10 +37,10 @@ def site_options(command: Verb) -> Verb:
 
 def site_of(cli_options: CliOptions, options: dict[str, Any]) -> "Site":
     """Return the machines, as they were typed or as they are here."""
-    from spark_mode.fleet.nodes import fleet_file, read_fleet
+    from spark_mode.fleet.nodes import known_fleet
     from spark_mode.fleet.slurm_config import Site
 
-    known = read_fleet(fleet_file(os.environ)).nodes
+    known = known_fleet(os.environ).nodes
     typed = options.get("nodes") or ",".join(known) or this_machine()
     nodes = tuple(one.strip() for one in typed.split(",") if one.strip())
     return Site(

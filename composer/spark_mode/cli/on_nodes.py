@@ -21,7 +21,7 @@ from spark_mode.cli.show_fleet import UNKNOWN, Row, answers_text, row_of, rows_t
 from spark_mode.cli.switching import may_be_interrupted
 from spark_mode.cli.tables import terminal_width
 from spark_mode.errors import EngineUnavailable, Interrupted, LockBusy, Refused, SparkModeError, UsageFault
-from spark_mode.fleet.nodes import Node, chosen, fleet_file, read_fleet
+from spark_mode.fleet.nodes import Node, chosen, known_fleet
 from spark_mode.fleet.requesting import ABSENT_CODE, Asked, End, absent, told_by
 from spark_mode.fleet.said import as_list, as_number, as_object, as_text, read_json
 from spark_mode.fleet.ssh import ABSENT, Answer, Door, Ssh
@@ -75,7 +75,7 @@ def on_nodes(cli_options: CliOptions, /, nodes: str, words: tuple[str, ...], **o
     may_be_interrupted()
     door = Ssh()
     try:
-        OnNodes(cli_options, door, chosen(nodes, read_fleet(fleet_file(os.environ))), options).do(words)
+        OnNodes(cli_options, door, chosen(nodes, known_fleet(os.environ)), options).do(words)
     except KeyboardInterrupt:
         raise Interrupted("interrupted; what was begun on the machines goes on there", "see it: spark-mode -H … status") from None
     finally:

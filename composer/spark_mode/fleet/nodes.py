@@ -16,7 +16,7 @@ from spark_mode.frozen import Frozen
 from spark_mode.lab.document import parse_document, to_correct
 from spark_mode.lab.mistakes import in_our_words
 from spark_mode.lab.suggestion import meant_by
-from spark_mode.plain_file import is_file, read_plain
+from spark_mode.plain_file import is_there, read_plain
 
 ALL = "all"
 NAME = r"[A-Za-z0-9_][A-Za-z0-9_.@:%-]*"
@@ -63,9 +63,17 @@ def fleet_file(environment: Mapping[str, str]) -> Path:
     return Path(named) if named else Path(environment.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "spark-mode/fleet.yaml"
 
 
+def known_fleet(environment: Mapping[str, str]) -> Fleet:
+    """Return what the user's fleet.yaml says, nothing where there is none. Raises ConfigurationError as `read_fleet` does."""
+    path = fleet_file(environment)
+    if environment.get("SPARK_MODE_FLEET") and not is_there(path):
+        raise ConfigurationError(f"SPARK_MODE_FLEET names {path}, which is not there", f"unset it, or write the file: {_INIT}")
+    return read_fleet(path)
+
+
 def read_fleet(path: Path) -> Fleet:
     """Return what a fleet.yaml says, nothing where there is none. Raises ConfigurationError with all mistakes, a line each."""
-    if not is_file(path):
+    if not is_there(path):
         return Fleet()
     try:
         data = parse_document(read_plain(path).decode(), str(path))
