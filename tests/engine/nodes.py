@@ -13,11 +13,16 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from tests.engine.apart import Apart, remove, remove_groups, require_tools, send
 from tests.engine.lab import DEADLINE, Outcome
 from tests.engine.node import Node
 from tests.engine.private import IMAGE
 
+DEEP = os.environ.get("SPARK_MODE_DEEP") == "1"
+deep = pytest.mark.skipif(not DEEP, reason="waits as long as ssh, a lease or a hung engine takes: make test-deep")
+"""A test that shows more of what others show, and waits long for it."""
 NET = "10.99.0"
 CONFIG = """
 Host {name}

@@ -30,7 +30,7 @@ from tests.engine.asking_nodes import (
 )
 from tests.engine.lab import ends, interrupt, until
 from tests.engine.node import Node
-from tests.engine.nodes import Fleet
+from tests.engine.nodes import Fleet, deep
 from tests.engine.witness import Witness
 
 pytestmark = pytest.mark.xdist_group("fleet")  # whose tests share three nodes
@@ -128,6 +128,7 @@ def test_one_that_refuses_under_its_lock_has_those_let_go_that_had_it(
     assert modes(fleet) == ["idle", "idle", "training"]
 
 
+@deep
 def test_a_busy_one_is_waited_for_where_that_is_asked_and_no_other_one_is_held_meanwhile(
     fleet: Fleet, witnesses: list[Witness]
 ) -> None:
@@ -147,6 +148,7 @@ def test_a_busy_one_is_waited_for_where_that_is_asked_and_no_other_one_is_held_m
     assert modes(fleet) == ["training"] * 3
 
 
+@deep
 def test_a_busy_one_is_stopped_when_it_is_free(fleet: Fleet) -> None:
     node = fleet["n2"]
     node.environment(**SLOW)
@@ -182,6 +184,7 @@ def kill_client(fleet: Fleet, asking: "subprocess.Popen[str]") -> None:
     asking.communicate()
 
 
+@deep
 def test_a_client_that_is_killed_before_the_word_has_nothing_started_and_the_leases_end(
     fleet: Fleet, gates: dict[str, Gate], witnesses: list[Witness]
 ) -> None:
@@ -200,6 +203,7 @@ def test_a_client_that_is_killed_before_the_word_has_nothing_started_and_the_lea
     assert [history(one)[-1] for one in fleet.nodes.values()] == [("training", "applied")] * 3
 
 
+@deep
 def test_a_client_that_is_killed_after_the_word_leaves_all_to_finish(fleet: Fleet, witnesses: list[Witness]) -> None:
     for one in fleet.nodes.values():
         one.environment(STAND_IN_LOAD="12")
@@ -213,6 +217,7 @@ def test_a_client_that_is_killed_after_the_word_leaves_all_to_finish(fleet: Flee
     assert started(witnesses) == 3
 
 
+@deep
 def test_a_word_that_came_to_some_alone_before_the_client_was_killed_is_seen_in_the_table(
     fleet: Fleet, gates: dict[str, Gate], witnesses: list[Witness]
 ) -> None:
@@ -232,7 +237,7 @@ def test_a_word_that_came_to_some_alone_before_the_client_was_killed_is_seen_in_
     assert started(witnesses) == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=deep)])
 def test_connections_that_are_killed_after_the_word_are_found_again_and_nothing_is_done_twice(
     fleet: Fleet, witnesses: list[Witness], number: signal.Signals
 ) -> None:
@@ -250,6 +255,7 @@ def test_connections_that_are_killed_after_the_word_are_found_again_and_nothing_
     assert started(witnesses) == 3
 
 
+@deep
 def test_one_that_is_cut_off_for_a_moment_after_the_word_is_found_again(fleet: Fleet, witnesses: list[Witness]) -> None:
     for one in fleet.nodes.values():
         one.environment(STAND_IN_LOAD="1")
@@ -265,6 +271,7 @@ def test_one_that_is_cut_off_for_a_moment_after_the_word_is_found_again(fleet: F
     assert started(witnesses) == 3
 
 
+@deep
 def test_one_that_stays_cut_off_is_unknown_and_the_others_go_back(fleet: Fleet) -> None:
     on(fleet, ALL, "training")
     for one in fleet.nodes.values():
@@ -284,7 +291,7 @@ def test_one_that_stays_cut_off_is_unknown_and_the_others_go_back(fleet: Fleet) 
     assert all_free(fleet)
 
 
-@pytest.mark.parametrize("breaks", [freeze_engine, kill_engine])
+@pytest.mark.parametrize("breaks", [pytest.param(freeze_engine, marks=deep), kill_engine])
 def test_an_engine_that_breaks_before_the_word_has_nothing_started(
     fleet: Fleet, gates: dict[str, Gate], witnesses: list[Witness], breaks: Callable[[Node], None]
 ) -> None:
@@ -302,7 +309,7 @@ def test_an_engine_that_breaks_before_the_word_has_nothing_started(
     until(lambda: all_free(fleet))
 
 
-@pytest.mark.parametrize("breaks", [freeze_engine, kill_engine])
+@pytest.mark.parametrize("breaks", [pytest.param(freeze_engine, marks=deep), kill_engine])
 def test_an_engine_that_breaks_after_the_word_has_the_others_go_back(
     fleet: Fleet, gates: dict[str, Gate], breaks: Callable[[Node], None]
 ) -> None:

@@ -1,7 +1,6 @@
 """Two clients ask nodes at random while something breaks at random: no overlap on any node, and done means done."""
 
 import json
-import os
 import random
 import re
 import signal
@@ -26,11 +25,11 @@ from tests.engine.asking_nodes import (
 )
 from tests.engine.lab import ends, until
 from tests.engine.node import Node
-from tests.engine.nodes import Fleet
+from tests.engine.nodes import DEEP, Fleet
 from tests.engine.witness import Witness
 
 pytestmark = pytest.mark.xdist_group("fleet")  # whose tests share three nodes
-DEEP = os.environ.get("SPARK_MODE_DEEP") == "1"
+
 ROUNDS, SEEDS = 13, 8 if DEEP else 1
 """Rounds, of two switches each, and how often they are played."""
 REQUESTS = ("audio omni", "audio chatterbox", "training", "training", "stop")

@@ -14,7 +14,7 @@ import pytest
 
 from tests.engine.apart import namespace, remove, remove_groups
 from tests.engine.lab import ROOT, ends, until
-from tests.engine.nodes import Fleet, nodes
+from tests.engine.nodes import Fleet, deep, nodes
 
 pytestmark = pytest.mark.xdist_group("fleet")  # whose tests share three nodes
 KILLED = """
@@ -39,6 +39,7 @@ def test_each_node_switches_its_own_engine_and_knows_nothing_of_the_others(fleet
     assert [fleet.ssh(name, "hostname").out.strip() for name in fleet.nodes] == ["n1", "n2", "n3"]
 
 
+@deep
 def test_the_lock_of_a_node_is_its_own(fleet: Fleet) -> None:
     fleet["n1"].environment(OMNI_FAULT="never-healthy")
     switch = fleet.spawn("ssh", "-tt", "n1", "spark-mode audio omni")
@@ -72,10 +73,12 @@ def fails_and_comes_back(fleet: Fleet, broken: Callable[[], None], healed: Calla
     assert fleet.ssh("n1", "hostname").out == "n1\n"
 
 
+@deep
 def test_a_node_that_is_cut_off_is_not_reached_until_it_joins_again(fleet: Fleet) -> None:
     fails_and_comes_back(fleet, fleet["n1"].partition, fleet["n1"].join, "port 22")
 
 
+@deep
 def test_a_frozen_sshd_takes_connections_and_says_nothing(fleet: Fleet) -> None:
     fails_and_comes_back(fleet, fleet["n1"].freeze_sshd, fleet["n1"].thaw_sshd, "banner exchange")
 
@@ -89,6 +92,7 @@ def test_a_killed_sshd_refuses_at_once_and_what_it_started_goes_on(fleet: Fleet)
     assert sorted({one.name() for one in node.place.processes()}) == ["containerd", "dockerd", "sshd"]
 
 
+@deep
 def test_an_engine_of_a_node_hangs_dies_and_comes_back_alone(fleet: Fleet) -> None:
     node = fleet["n1"]
     node.spark_mode("audio", "omni")
@@ -145,7 +149,7 @@ def commands() -> Iterator[psutil.Process]:
     return (one for one in psutil.process_iter(["cmdline"]) if one.pid != os.getpid())
 
 
-@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("fails", [False, pytest.param(True, marks=deep)])
 def test_nothing_of_a_fleet_stays(folder: Path, fails: bool) -> None:
     with suppress(ZeroDivisionError), nodes(folder, count=1) as fleet:
         node = fleet["n1"]
