@@ -4,6 +4,7 @@ Each has its network in a namespace of its own; what joins them is a bridge in t
 A node's engine, sshd, containers and programs are in a namespace of processes that ends with the test's own process.
 """
 
+import os
 import shutil
 import signal
 import subprocess
