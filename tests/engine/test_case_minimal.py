@@ -50,7 +50,7 @@ def test_check_lists_what_was_assumed(lab: Lab) -> None:
     assert said["rules: workloads"] == "assumed: the service of its own name: painter, tuner"
     modes = "the profile of its own name: training; audio of class audio, training of class training"
     assert said["rules: modes"] == f"assumed: {modes}"
-    assert said["rules: default_footprint"] == "assumed: 1.0 GB for each of page"
+    assert said["rules: default_footprint"] == "assumed: 1.0 GB for page"
 
 
 SECTIONS = ("hardware", "limits", "overhead", "classes", "workloads", "rules", "modes")

@@ -108,6 +108,7 @@ def test_one_that_refuses_has_nothing_started_anywhere(fleet: Fleet, witnesses: 
     on(fleet, ALL, "audio", "omni")
 
 
+@deep
 def test_one_that_refuses_under_its_lock_has_those_let_go_that_had_it(
     fleet: Fleet, gates: dict[str, Gate], witnesses: list[Witness]
 ) -> None:
@@ -164,6 +165,7 @@ def test_a_busy_one_is_stopped_when_it_is_free(fleet: Fleet) -> None:
     assert ends(switch).code != 0
 
 
+@deep
 def test_a_lease_ends_by_itself_and_a_request_is_begun_once(fleet: Fleet, witnesses: list[Witness]) -> None:
     name = "0123456789abcdef"
     begin = f"spark-mode agent --protocol=1 begin --lease=8 --verb=training {name} training"
@@ -291,7 +293,7 @@ def test_one_that_stays_cut_off_is_unknown_and_the_others_go_back(fleet: Fleet) 
     assert all_free(fleet)
 
 
-@pytest.mark.parametrize("breaks", [pytest.param(freeze_engine, marks=deep), kill_engine])
+@pytest.mark.parametrize("breaks", [pytest.param(freeze_engine, marks=deep), pytest.param(kill_engine, marks=deep)])
 def test_an_engine_that_breaks_before_the_word_has_nothing_started(
     fleet: Fleet, gates: dict[str, Gate], witnesses: list[Witness], breaks: Callable[[Node], None]
 ) -> None:
@@ -339,6 +341,7 @@ def test_a_start_that_fails_on_one_has_the_others_go_back(fleet: Fleet) -> None:
     assert "another machine of the same request did not" in note
 
 
+@deep
 def test_two_who_ask_crossing_sets_at_once_are_both_done(fleet: Fleet) -> None:
     sets = {"n1,n2": ("audio", "omni"), "n2,n3": ("training",), "n1,n3": ("audio", "chatterbox")}
     asking = [asked(fleet, nodes, *words, "--yes", "--wait=120") for nodes, words in sets.items()]
@@ -348,6 +351,7 @@ def test_two_who_ask_crossing_sets_at_once_are_both_done(fleet: Fleet) -> None:
     assert all_free(fleet)
 
 
+@deep
 def test_what_somebody_asked_for_since_stays(fleet: Fleet, gates: dict[str, Gate]) -> None:
     fleet["n2"].environment(OMNI_FAULT="crash-at-start")
     gates["n2"].close("go")
@@ -384,6 +388,7 @@ def test_machines_that_cannot_be_asked_say_so_by_name(fleet: Fleet) -> None:
     assert all_free(fleet)
 
 
+@deep
 def test_ctrl_c_before_the_word_has_all_let_go_and_after_it_all_finish(
     fleet: Fleet, gates: dict[str, Gate], witnesses: list[Witness]
 ) -> None:
