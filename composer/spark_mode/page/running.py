@@ -3,7 +3,8 @@
 import os
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from ctypes import CDLL
 
 from spark_mode.page.access import Access
 from spark_mode.page.door import guarded
@@ -14,6 +15,9 @@ from spark_mode.page.places import Place, listen, listen_at, removed_at_the_end
 from spark_mode.page.routes import routes
 from spark_mode.page.serve import serve
 
+M_ARENA_MAX = -8
+"""As glibc's malloc.h has it (mallopt(3))."""
+
 SHORTER = "set XDG_STATE_HOME to a short path that you may write"
 
 
@@ -22,6 +26,7 @@ def run(lab: PageLab, place: Place, proxy: Address | None, read_only: bool, read
 
     Raises ConfigurationError where the place is taken, or may not be listened at.
     """
+    _share_one_heap()
     access = Access(os.geteuid(), proxy, read_only)
     with ExitStack() as ends:
         sockets = [ends.enter_context(one) for one in listen(place)]
@@ -37,3 +42,9 @@ def run(lab: PageLab, place: Place, proxy: Address | None, read_only: bool, read
 
         ready(link_of(access.new_link(time.monotonic())))
         serve(guarded(routes(lab), access), sockets, answering(for_links, access, link_of))
+
+
+def _share_one_heap() -> None:
+    """Have all threads of the page allocate from one heap: one for each would hold what no other uses, a megabyte of it."""
+    with suppress(AttributeError, OSError):  # a C library that knows no such thing
+        CDLL(None).mallopt(M_ARENA_MAX, 1)
