@@ -1,9 +1,7 @@
 """`spark-mode fleet run`, `status`, `stop` and `resume`: jobs of a queue, beside what each machine says of itself."""
 
-import json
 import os
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,8 @@ from spark_mode.cli.tables import terminal_width
 from spark_mode.cli.verb import Verb
 from spark_mode.errors import EngineUnavailable, NeedsAttention, Refused, UsageFault
 from spark_mode.fleet.nodes import Node, known_fleet
+from spark_mode.fleet.requesting import told_by
+from spark_mode.fleet.said import data_in
 from spark_mode.fleet.ssh import Answer, Door
 
 STATUS_SECONDS, RECOVER_SECONDS = 60.0, 3600.0
@@ -148,8 +148,8 @@ def _require(node: str, answer: Answer) -> None:
     if answer.code is None:
         raise EngineUnavailable(f"{node} does not answer, so it is given no work: {answer.errors}", "when it does, ask again")
     if answer.code != 0:
-        said = answer.errors[answer.errors.rfind("spark-mode: ") :].removeprefix("spark-mode: ").strip()
-        raise NeedsAttention(f"{node} is not as it should be, so it is given no work: {said}", "see it there: spark-mode status")
+        message = f"{node} is not as it should be, so it is given no work: {told_by(answer.errors)}"
+        raise NeedsAttention(message, "see it there: spark-mode status")
 
 
 def _door() -> Door:
@@ -170,7 +170,4 @@ def _lab(cli_options: CliOptions) -> tuple[str, ...]:
 
 
 def _data(answer: Answer) -> dict[str, Any] | None:
-    with suppress(ValueError):
-        found = json.loads(answer.out[answer.out.find("{") :])
-        return found if answer.code == 0 and isinstance(found, dict) else None
-    return None
+    return data_in(answer.out) if answer.code == 0 else None

@@ -8,7 +8,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from itertools import count, islice
+from itertools import count
 from typing import Any
 
 import click
@@ -18,12 +18,12 @@ from spark_mode.cli.best_effort_stream import BestEffortStream
 from spark_mode.cli.context import FORMATS, CliOptions
 from spark_mode.cli.naming_nodes import LONG_OPTION, OPTION
 from spark_mode.cli.show_fleet import UNKNOWN, Row, answers_text, row_of, rows_text, switch_text
-from spark_mode.cli.switching import may_be_interrupted
+from spark_mode.cli.switching import WITHOUT_END, may_be_interrupted, wait_option
 from spark_mode.cli.tables import terminal_width
 from spark_mode.errors import EngineUnavailable, Interrupted, LockBusy, Refused, SparkModeError, UsageFault
 from spark_mode.fleet.nodes import Node, chosen, known_fleet
 from spark_mode.fleet.requesting import ABSENT_CODE, Asked, End, absent, told_by
-from spark_mode.fleet.said import as_list, as_number, as_object, as_text, read_json
+from spark_mode.fleet.said import as_list, as_number, as_object, as_text, data_in, json_in
 from spark_mode.fleet.ssh import ABSENT, Answer, Door, Ssh
 from spark_mode.fleet.together import DROPPED, PAUSE_SECONDS, at_once, exit_code, switch
 from spark_mode.lab.verbs import VERBS
@@ -34,11 +34,8 @@ SWITCHES = ("to", "up", "stop", "restore")
 ACTS = ("recover", "release")
 """Verbs that are the same on several machines: what looks, what switches all of them or none, and what acts on each by itself."""
 LOOK_SECONDS, ACT_SECONDS = 120.0, 3600.0
-WITHOUT_END = -1.0
 TRIES = 3
 """How often at most a plan is made anew that was another one under the lock, where nobody said how long to wait."""
-GREETINGS = 20
-"""Lines of a login's own that look as if JSON began there."""
 DIGEST = r"[0-9a-f-]{1,200}"
 """That of a plan of another version, too: it is given back as it came."""
 _REFUSED = {"--then": "it stays until a run has ended: ask the machine itself", "--expect": "each machine has a plan of its own"}
@@ -50,15 +47,7 @@ _REFUSED = {"--then": "it stays until a run has ended: ask the machine itself", 
 @click.option("--dry-run", is_flag=True, help="Show each machine's plan and change nothing.")
 @click.option("-y", "--yes", is_flag=True, help="Agree to stopping a long run, such as a training.")
 @click.option("--no-input", is_flag=True, help="Ask nothing, and refuse what would be asked about.")
-@click.option(
-    "--wait",
-    type=float,
-    is_flag=False,
-    flag_value=WITHOUT_END,
-    default=0.0,
-    metavar="[SECONDS]",
-    help="Wait for another switch to end; --wait=SECONDS at most so long.",
-)
+@wait_option
 @click.option("--format", type=click.Choice(FORMATS[:2]), default="table", help="How to print results.")
 @click.option("--quiet", is_flag=True, help="No progress; only results, warnings and errors.")
 @click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND [ARGS]…")
@@ -110,7 +99,7 @@ class OnNodes:
 
     def _status(self, words: Sequence[str]) -> None:
         answers = self._answers((*words, "--format", "json"), LOOK_SECONDS)
-        found = {node.name: _data(one) for node, one in answers.items()}
+        found = {node.name: data_in(one.out) for node, one in answers.items()}
         rows: list[Row] = [row_of(node.name, found[node.name], _why_not(node, one)) for node, one in answers.items()]
         unknown = EngineUnavailable.exit_code if any(one.mode == UNKNOWN for one in rows) else 0
         self._cli_options.exit_code = _worst(answers.values()) or unknown
@@ -255,21 +244,9 @@ def _parts(words: Sequence[str], options: Mapping[str, bool]) -> tuple[tuple[str
     return tuple(lab), left[0], tuple(left[1:])
 
 
-def _json(answer: Answer) -> Any:
-    """Return the JSON that a machine printed last, None where it is none; what a login prints before it is none of ours."""
-    begins = islice(re.finditer(r"^[\[{]", answer.out, re.MULTILINE), GREETINGS)
-    return next((found for one in begins if (found := read_json(answer.out[one.start() :])) is not None), None)
-
-
-def _data(answer: Answer) -> dict[str, Any] | None:
-    """Return what a machine has answered; None where that is no answer, or an error."""
-    found = _json(answer)
-    return found if isinstance(found, dict) and "error" not in found else None
-
-
 def _plan(answer: Answer) -> dict[str, Any] | None:
     """Return the plan that a machine has made; None where it has none, or answers something else."""
-    plan = _data(answer) if answer.code == 0 else None
+    plan = data_in(answer.out) if answer.code == 0 else None
     return plan if plan and re.fullmatch(DIGEST, as_text(plan.get("digest"))) else None
 
 
@@ -277,7 +254,7 @@ def _as_json(answers: Mapping[Node, Answer]) -> dict[str, Any]:
     """Return what each machine has answered by its name; where it did not, the error."""
     return {
         node.name: found
-        if (found := _json(one)) is not None
+        if (found := json_in(one.out)) is not None
         else {"error": {"message": _why_not(node, one), "hint": None, "exit_code": _code(one)}}
         for node, one in answers.items()
     }

@@ -1,8 +1,13 @@
 """What another machine has said: it may be anything, and is taken only as what it should be."""
 
 import json
+import re
 from contextlib import suppress
+from itertools import islice
 from typing import Any
+
+GREETINGS = 20
+"""Lines of a login's own that look as if JSON began there."""
 
 
 def read_json(text: str) -> Any:
@@ -10,6 +15,18 @@ def read_json(text: str) -> Any:
     with suppress(ValueError, RecursionError):
         return json.loads(text)
     return None
+
+
+def json_in(out: str) -> Any:
+    """Return the JSON that a machine printed last, None where it is none; what a login prints before it is none of ours."""
+    begins = islice(re.finditer(r"^[\[{]", out, re.MULTILINE), GREETINGS)
+    return next((found for one in begins if (found := read_json(out[one.start() :])) is not None), None)
+
+
+def data_in(out: str) -> dict[str, Any] | None:
+    """Return what a machine has answered; None where that is no answer, or an error."""
+    found = json_in(out)
+    return found if isinstance(found, dict) and "error" not in found else None
 
 
 def as_object(found: Any) -> dict[str, Any]:
