@@ -94,7 +94,7 @@ class Verbs(click.Group):
             return super().resolve_command(ctx, args)
         except click.UsageError:  # which may have read `args` for options
             from spark_mode.cli.mistakes import meant  # a mistake may take its time
-            from spark_mode.lab.rules_reading import suggest
+            from spark_mode.lab.suggestion import suggest
 
             if hint := meant(asked, ctx, names):
                 raise UsageFault(f'no such command "{asked}"', hint) from None

@@ -11,8 +11,7 @@ from spark_mode.cli import other_words
 from spark_mode.cli.context import CliOptions
 from spark_mode.errors import SparkModeError
 from spark_mode.lab.few import few
-from spark_mode.lab.rules_reading import suggest
-from spark_mode.lab.suggestion import meant_by
+from spark_mode.lab.suggestion import meant_by, suggest
 from spark_mode.lab.verbs import SWITCHES
 from spark_mode.planning.request import split_variant
 from spark_mode.planning.taken import taken_by, words_of

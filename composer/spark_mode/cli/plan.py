@@ -27,7 +27,7 @@ def plan(ctx: click.Context, switch: tuple[str, ...]) -> None:
     command = group.get_command(ctx, name) if isinstance(group, click.Group) and (name in SWITCHES or name not in VERBS) else None
     if command is None:
         from spark_mode.cli.mistakes import meant
-        from spark_mode.lab.rules_reading import suggest
+        from spark_mode.lab.suggestion import suggest
 
         known = [*CliOptions.of(ctx.find_root().params).modes(), *SWITCHES]
         if hint := meant(name, ctx, switch[1:], "plan "):

@@ -15,7 +15,7 @@ from spark_mode.errors import ConfigurationError, UsageFault
 from spark_mode.frozen import Frozen
 from spark_mode.lab.document import parse_document, to_correct
 from spark_mode.lab.mistakes import in_our_words
-from spark_mode.lab.suggestion import meant_by
+from spark_mode.lab.suggestion import suggest
 from spark_mode.plain_file import is_there, read_plain
 
 ALL = "all"
@@ -104,7 +104,7 @@ def _wrong(fleet: Fleet) -> list[str]:
     found = [f'groups/{ALL}: "{ALL}" means every node already' for name in fleet.groups if name == ALL]
     found += [f"groups/{name}: is a node, too" for name in fleet.groups if name in fleet.nodes]
     for name, members in fleet.groups.items():
-        found += [f'groups/{name}: no node "{one}"{_near(one, fleet)}' for one in members if one not in fleet.nodes]
+        found += [f'groups/{name}: no node "{one}"{suggest(one, fleet.nodes)}' for one in members if one not in fleet.nodes]
     return found
 
 
@@ -148,8 +148,3 @@ def _same_address(nodes: Sequence[Node]) -> tuple[str, str] | None:
             return other, one.name
         seen[one.address] = one.name
     return None
-
-
-def _near(wrong: str, fleet: Fleet) -> str:
-    near = meant_by(wrong, fleet.nodes)
-    return f'; did you mean "{near}"?' if near else ""

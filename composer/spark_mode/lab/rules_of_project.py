@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from spark_mode.lab.joined import with_lab_names
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import WITHOUT_GPU, AtMost, Exclusive, Mode, Rules
-from spark_mode.lab.rules_reading import suggest
 from spark_mode.lab.size import gb_text
+from spark_mode.lab.suggestion import suggest
 
 
 def with_project(rules: Rules, project: Project) -> Rules:

@@ -15,7 +15,7 @@ from spark_mode.lab.left_out import complete
 from spark_mode.lab.mistakes import in_our_words
 from spark_mode.lab.places import PROJECTS
 from spark_mode.lab.rules import RULE_KINDS, Alternate, AtMost, Careful, Exclusive, Rules
-from spark_mode.lab.suggestion import meant_by
+from spark_mode.lab.suggestion import suggest
 from spark_mode.lab.verbs import NO_MODES, VERBS
 from spark_mode.lab.workload import Workload
 
@@ -76,12 +76,6 @@ def _document(text: str, name: str, read_other: Callable[[str], str]) -> tuple[d
     if scale != 1 and isinstance(base.get("hardware"), dict):
         base["hardware"].pop("facts", None)  # which are of the machine that the other file is for
     return {**base, **data}, scale
-
-
-def suggest(wrong: str, known: Iterable[str]) -> str:
-    """Return `; did you mean "x"?` for the nearest known name, or nothing when none is near."""
-    near = meant_by(wrong, known)
-    return f'; did you mean "{near}"?' if near else ""
 
 
 def _scale(value: object, name: str) -> Fraction:

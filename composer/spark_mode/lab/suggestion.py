@@ -15,6 +15,12 @@ def meant_by(wrong: str, known: Iterable[str]) -> str | None:
     return nearest(wrong, begun, alike=0.0) if begun else nearest(wrong, names)
 
 
+def suggest(wrong: str, known: Iterable[str]) -> str:
+    """Return `; did you mean "x"?` for the nearest known name, or nothing when none is near."""
+    near = meant_by(wrong, known)
+    return f'; did you mean "{near}"?' if near else ""
+
+
 def nearest(wrong: str, known: Iterable[str], alike: float = 0.6) -> str | None:
     """Return the known name that is most like a wrong one, from `alike` (0 to 1) on; None when none is."""
     if not (names := list(known)):

@@ -5,8 +5,7 @@ from collections.abc import Iterable
 from spark_mode.errors import ConfigurationError
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
-from spark_mode.lab.rules_reading import suggest
-from spark_mode.lab.suggestion import or_elsewhere
+from spark_mode.lab.suggestion import or_elsewhere, suggest
 from spark_mode.lab.workload import COMMAND, Workload
 from spark_mode.planning.mode import base_services
 from spark_mode.planning.named_workload import require_read

@@ -6,8 +6,7 @@ from spark_mode.errors import ConfigurationError, UsageFault
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Mode, Rules
 from spark_mode.lab.rules_of_project import absent_services, classes_of_mode, classes_of_target, rule_about
-from spark_mode.lab.rules_reading import suggest
-from spark_mode.lab.suggestion import or_elsewhere
+from spark_mode.lab.suggestion import or_elsewhere, suggest
 from spark_mode.planning.collector import Collector
 from spark_mode.planning.mode import mode_text
 from spark_mode.planning.named_workload import find_workload, require_read

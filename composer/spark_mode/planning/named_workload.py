@@ -4,7 +4,7 @@ from spark_mode.errors import ConfigurationError, UsageFault
 from spark_mode.lab.few import few
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
-from spark_mode.lab.rules_reading import suggest
+from spark_mode.lab.suggestion import suggest
 from spark_mode.lab.workload import Workload
 
 NAMED = 9

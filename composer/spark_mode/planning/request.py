@@ -9,8 +9,8 @@ from spark_mode.errors import UsageFault
 from spark_mode.frozen import Frozen
 from spark_mode.lab.project import Project
 from spark_mode.lab.rules import Rules
-from spark_mode.lab.rules_reading import suggest
 from spark_mode.lab.size import size_text
+from spark_mode.lab.suggestion import suggest
 from spark_mode.planning.mode import mode_text
 
 
