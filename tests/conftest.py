@@ -24,19 +24,29 @@ ENGINE = Path(__file__).parent / "engine"
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Leave the tests to one process beside which no other may use the engine, and to one those that use a private engine."""
-    if (turn := _turn(item)) in ("alone", "private engine"):
-        item.add_marker(pytest.mark.xdist_group(turn))
+    if item.get_closest_marker("alone"):
+        item.add_marker(pytest.mark.xdist_group("alone"))
+    elif "engine" in getattr(item, "fixturenames", ()):
+        item.add_marker(pytest.mark.xdist_group("private engine"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what is alone, and beside it with what needs no engine; what one process does all of precedes the rest."""
-    turns = ("alone", "no engine", "private engine", "engine")
+    """Begin with what is alone, which mostly waits, and beside it with what has engines of its own, and needs none.
+
+    What one process does all of precedes the rest of its kind.
+    """
+    turns = ("alone", "engines of its own", "no engine", "engine")
     items.sort(key=lambda item: (turns.index(_turn(item)), item.get_closest_marker("xdist_group") is None))
 
 
 def _turn(item: pytest.Item) -> str:
     if item.get_closest_marker("alone"):
         return "alone"
-    if "engine" in getattr(item, "fixturenames", ()):
-        return "private engine"
+    if has_engines_of_its_own(item):
+        return "engines of its own"
     return "engine" if ENGINE in item.path.parents else "no engine"
+
+
+def has_engines_of_its_own(item: pytest.Item) -> bool:
+    """Say whether a test leaves the machine's engine to others, be they alone there."""
+    return not {"engine", "whole_fleet"}.isdisjoint(getattr(item, "fixturenames", ()))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import has_engines_of_its_own
 from tests.engine.guarding import Guarding
 from tests.engine.lab import Lab, snapshot
 from tests.engine.labs import copy_of
@@ -61,9 +62,9 @@ def a_module_has_its_turn(request: pytest.FixtureRequest) -> Iterator[bool]:
 
 @pytest.fixture(autouse=True)
 def a_test_has_its_turn(request: pytest.FixtureRequest, a_module_has_its_turn: bool) -> Iterator[None]:
-    """Every other test has its own."""
+    """Every other test has its own, but for those that use no engine that others do."""
     alone = request.node.get_closest_marker("alone") is not None
-    with nullcontext() if a_module_has_its_turn else turn(alone):
+    with nullcontext() if a_module_has_its_turn or has_engines_of_its_own(request.node) else turn(alone):
         yield
 
 

@@ -28,7 +28,7 @@ from tests.engine.node import Node
 from tests.engine.nodes import DEEP, Fleet
 from tests.engine.witness import Witness
 
-pytestmark = pytest.mark.xdist_group("fleet")  # whose tests share three nodes
+pytestmark = pytest.mark.xdist_group("fleet at random")  # whose tests share three nodes, which they have for long
 
 ROUNDS, SEEDS = 13, 8 if DEEP else 1
 """Rounds, of two switches each, and how often they are played."""

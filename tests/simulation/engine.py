@@ -97,13 +97,15 @@ class SimulatedEngine:
         assert project in ("", *self.project.names)
         return (
             *self.foreign,
-            *(other for one in (self, *self.neighbours) for other in one.as_others() if other.project != project),
+            *(other for one in (self, *self.neighbours) for other in one.as_others(but=project)),
         )
 
-    def as_others(self) -> Iterator[ForeignContainer]:
-        """Yield the active containers of the project, as they are listed for another one."""
+    def as_others(self, but: str) -> Iterator[ForeignContainer]:
+        """Yield the active containers of all projects but one, as they are listed for that one."""
         labels = {"com.docker.compose.project.config_files": FILE}
         for project in self.project.names:
+            if project == but:
+                continue
             for one in map(self._containers.__getitem__, self._of_part(project)):
                 if one.active:
                     yield ForeignContainer(container=one, image="", labels=labels, project=project)
@@ -111,11 +113,11 @@ class SimulatedEngine:
     def _of_part(self, project: str) -> tuple[str, ...]:
         """Return the ids of what a Compose project has: all of it, where there is one; an unread one has what no other has."""
         parts = self.project.parts
+        if not parts:
+            return tuple(self._containers)
         unread = next((part.name for part in parts if "" in part.unusable), "")
         project_of = {name: one.project for name, one in self.project.services.items()}
-        return tuple(
-            id_ for id_, one in self._containers.items() if not parts or project_of.get(one.service or "", unread) == project
-        )
+        return tuple(id_ for id_, one in self._containers.items() if project_of.get(one.service or "", unread) == project)
 
     def container(self, id: str) -> Container | None:
         self._answer()

@@ -153,7 +153,8 @@ def needed_models(active: Collection[str], project: Project, rules: Rules) -> It
 def _needs(project: Project, rules: Rules) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
     """Yield the services that need models, with these."""
     for name, needs in rules.profiles.items():
-        yield project.of_profile(name), needs.models
+        if needs.models:
+            yield project.of_profile(name), needs.models
     for mode in rules.modes.values():
         for profile in mode.choices if mode.models else ():
             yield services_of(mode, profile, project), mode.models
