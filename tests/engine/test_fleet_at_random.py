@@ -131,7 +131,7 @@ class Game:
             until(lambda: all_free(self.fleet), 90)
         self.had = {name: len(history(one)) for name, one in self.fleet.nodes.items()}
         for name, witness in zip(self.fleet.nodes, self.witnesses, strict=True):
-            assert witness.overlaps == [], f"both sides were active together on {name}: {self.fleet[name].running()}\n{told_of}"
+            assert witness.overlaps == [], f"both sides were active together on {name}\n{witness.account()}\n{told_of}"
 
 
 def broken(told: Told, other: Told | None, name: str, new: Sequence[tuple[str, str]]) -> str | None:
