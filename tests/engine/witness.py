@@ -88,7 +88,7 @@ class Witness:
         return overlaps(self._moments)
 
     def account(self) -> str:
-        """Return what was seen, and what said so, from a while before the first overlap to a while after; and what is there now."""
+        """Return what was seen, and what said so, from a while before the first overlap to a while after, and what is there."""
         begin, end = next(iter(self.overlaps), (0.0, 0.0))
         seen = [one for one in sorted(self._moments) if begin - AROUND <= one.at <= end + AROUND]
         now = [f"{one['Id'][:12]} {one['Name']}: {json.dumps(one['State'])}" for one in self._containers() or ()]

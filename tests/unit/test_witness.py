@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.engine.witness import Moment, Witness, caught_up, overlaps
+from tests.engine.witness import Moment, caught_up, overlaps
 
 OMNI, TRAINING = "a" * 64, "b" * 64
 
@@ -48,13 +48,6 @@ def test_what_is_gone_after_a_break_has_ended_and_what_was_never_started_has_not
     assert [(one.container, one.begins) for one in caught_up([said(TRAINING, "training", None)], known)] == [(OMNI, False)]
 
 
-def test_an_overlap_is_told_with_each_moment_around_it_and_what_said_so() -> None:
-    witness = Witness("nobody", "unix:///nowhere")
-    witness.also("training by hand", "training", 10**9, 3 * 10**9)
-    witness.also("audio by hand", "audio", 2 * 10**9, 4 * 10**9)
-    told = witness.account().splitlines()
-    assert told[:2] == [
-        "00:00:01.000 training training by begins: seen, and no container",
-        "00:00:02.000 audio audio by han begins: seen, and no container",
-    ]
-    assert told[-1] == "what the engine says now:"
+def test_a_moment_is_told_with_its_time_and_what_said_so() -> None:
+    one = Moment(1_234_567_890, OMNI, "audio", True, "start of lab-omni-1")
+    assert str(one) == "00:00:01.234 audio aaaaaaaaaaaa begins: start of lab-omni-1"
