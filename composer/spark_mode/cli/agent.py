@@ -14,6 +14,7 @@ import click
 
 from spark_mode import __version__
 from spark_mode.errors import UsageFault
+from spark_mode.fleet.before_names import before_names
 from spark_mode.sharing.kept_requests import DROP, GO, KeptRequest
 
 PROTOCOL = 1
@@ -44,8 +45,7 @@ def begin(name: str, lease: float, verb: str, words: tuple[str, ...]) -> None:
     """Begin a switch: it takes the lock, makes its plan and waits for its word."""
     request = KeptRequest(name)
     awaits = () if verb == "stop" else ("--admit", f"{name}:{lease:g}")
-    end = words.index("--") if "--" in words else len(words)
-    request.begin(words, _command("--format", "jsonl", *words[:end], "--yes", *awaits, *words[end:]), os.environ)
+    request.begin(words, _command("--format", "jsonl", *before_names(words, "--yes", *awaits)), os.environ)
     _follow(request, STOP if verb == "stop" else BEGUN, BEGIN_SECONDS)
 
 
