@@ -145,7 +145,7 @@ class OnNodes:
         nodes = [one for one in self._nodes if one.name in digests]
         self._cli_options.exit_code = exit_code(ends, nodes)
         request = next(as_text(one.get("request")) for one in plans.values()) or verb
-        data = {"request": request, "nodes": {one.node: one.model_dump(exclude={"node"}) for one in ends}}
+        data = {"request": request, "nodes": {one.node: dict([*one._asdict().items()][1:]) for one in ends}}
         self._cli_options.say(data, lambda: switch_text(request, ends, [one.name for one in nodes]))
 
     def _ended(

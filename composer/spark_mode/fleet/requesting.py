@@ -4,14 +4,13 @@ What is lost on the way is asked for again: the same id is the same request ther
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from spark_mode.errors import ConfigurationError
 from spark_mode.fleet.before_names import before_names
 from spark_mode.fleet.nodes import Node
 from spark_mode.fleet.said import as_exit_code, as_object, as_text, read_json
 from spark_mode.fleet.ssh import ABSENT, Answer, Door
-from spark_mode.frozen import Frozen
 
 BEGIN_SECONDS, DROP_SECONDS = 75.0, 40.0
 """How long a machine may take for an answer that is to come soon: longer than its own deadlines."""
@@ -27,7 +26,7 @@ Now = Callable[[], float]
 Sleep = Callable[[float], None]
 
 
-class End(Frozen):
+class End(NamedTuple):
     """How a request stands on a machine.
 
     `admitted`: it has the lock and its plan, and waits for its word. `ended`: it is over, with this exit code and outcome.

@@ -106,7 +106,7 @@ def _admit(asked: Asked, nodes: Sequence[Node], digests: Mapping[str, str]) -> R
             at_once(begun, asked.drop)
     if all_admitted:
         return tuple(ends)
-    return (*(one.model_copy(update={"state": "ended", "outcome": DROPPED}) for one in ends[:-1]), ends[-1])
+    return (*(one._replace(state="ended", outcome=DROPPED) for one in ends[:-1]), ends[-1])
 
 
 def _back(asked: Asked, nodes: Sequence[Node], ends: Report, lab: Sequence[str]) -> Report:
@@ -121,10 +121,9 @@ def _after(end: End, back: End | None) -> End:
     if back is None:
         return end
     if back.is_done:
-        said = {"code": SwitchFailed.exit_code, "outcome": WENT_BACK, "message": "what ran before runs again"}
-        return back.model_copy(update=said)
-    said = {"code": NeedsAttention.exit_code, "outcome": STAYS, "message": f"it switched, and did not go back: {back.message}"}
-    return back.model_copy(update=said)
+        return back._replace(code=SwitchFailed.exit_code, outcome=WENT_BACK, message="what ran before runs again")
+    message = f"it switched, and did not go back: {back.message}"
+    return back._replace(code=NeedsAttention.exit_code, outcome=STAYS, message=message)
 
 
 def exit_code(ends: Report, nodes: Sequence[Node]) -> int:
