@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -51,6 +52,34 @@ def gates(fleet: Fleet) -> Iterator[dict[str, Gate]]:
     for one in found.values():
         one.reset()
     fleet_yaml(fleet).unlink()
+
+
+def standing(fleet: Fleet, gates: dict[str, Gate], name: str, word: str, nodes: str = ALL) -> "subprocess.Popen[str]":
+    """Ask nodes for audio, and return who asks once one of them stands at a word."""
+    gates[name].close(word)
+    asking = asked(fleet, nodes, "audio", "omni")
+    gates[name].reached(word)
+    return asking
+
+
+def starting(fleet: Fleet, seconds: int) -> "subprocess.Popen[str]":
+    """Ask all nodes for audio, which takes so long to load, and return who asks once it has begun everywhere."""
+    for one in fleet.nodes.values():
+        one.environment(STAND_IN_LOAD=f"{seconds}")
+    asking = asked(fleet, ALL, "audio", "omni")
+    until(lambda: all(one.running() == {"omni"} for one in fleet.nodes.values()))
+    return asking
+
+
+@contextmanager
+def switching(fleet: Fleet, name: str) -> Iterator[None]:
+    """Have a node switch meanwhile, by itself, and without an end; it is interrupted at last."""
+    fleet[name].environment(**SLOW)
+    switch = fleet.spawn("ssh", "-tt", name, "spark-mode audio omni --timeout 100")
+    until(lambda: fleet[name].running() == {"omni"})
+    yield
+    interrupt(switch)
+    assert ends(switch).code != 0
 
 
 @pytest.fixture(autouse=True)
@@ -113,9 +142,7 @@ def test_one_that_refuses_under_its_lock_has_those_let_go_that_had_it(
     fleet: Fleet, gates: dict[str, Gate], witnesses: list[Witness]
 ) -> None:
     """What was planned is another plan by the time of its turn."""
-    gates["n3"].close("begin")
-    asking = asked(fleet, ALL, "audio", "omni")
-    gates["n3"].reached("begin")
+    asking = standing(fleet, gates, "n3", "begin")
     until(lambda: waits(fleet["n1"]) and waits(fleet["n2"]))
     assert "waiting for the word of who asks several machines at once" in fleet["n1"].status()["switching"]
     hold(fleet["n3"])
@@ -133,36 +160,26 @@ def test_one_that_refuses_under_its_lock_has_those_let_go_that_had_it(
 def test_a_busy_one_is_waited_for_where_that_is_asked_and_no_other_one_is_held_meanwhile(
     fleet: Fleet, witnesses: list[Witness]
 ) -> None:
-    node = fleet["n3"]
-    node.environment(**SLOW)
-    switch = fleet.spawn("ssh", "-tt", "n3", "spark-mode audio omni --timeout 100")
-    until(lambda: node.running() == {"omni"})
-    assert "n3: " in on(fleet, ALL, "training", expect=5).out
-    assert all_free(fleet, "n1", "n2")
-    assert started(witnesses) == 1
-    asking = asked(fleet, ALL, "training", "--wait=100")
-    until(lambda: waits(fleet["n2"]))
-    until(lambda: all_free(fleet, "n1", "n2"))
-    interrupt(switch)
+    with switching(fleet, "n3"):
+        assert "n3: " in on(fleet, ALL, "training", expect=5).out
+        assert all_free(fleet, "n1", "n2")
+        assert started(witnesses) == 1
+        asking = asked(fleet, ALL, "training", "--wait=100")
+        until(lambda: waits(fleet["n2"]))
+        until(lambda: all_free(fleet, "n1", "n2"))
     assert ends(asking).code == 0
-    assert ends(switch).code != 0
     assert modes(fleet) == ["training"] * 3
 
 
 @deep
 def test_a_busy_one_is_stopped_when_it_is_free(fleet: Fleet) -> None:
-    node = fleet["n2"]
-    node.environment(**SLOW)
-    switch = fleet.spawn("ssh", "-tt", "n2", "spark-mode audio omni --timeout 100")
-    until(lambda: node.running() == {"omni"})
-    refused = on(fleet, "n1,n2", "stop", expect=5).out
-    assert refused.startswith("n1: idle")
-    assert "n2: another switch is running" in refused
-    asking = asked(fleet, "n1,n2", "stop", "--wait=100")
-    time.sleep(2)
-    interrupt(switch)
+    with switching(fleet, "n2"):
+        refused = on(fleet, "n1,n2", "stop", expect=5).out
+        assert refused.startswith("n1: idle")
+        assert "n2: another switch is running" in refused
+        asking = asked(fleet, "n1,n2", "stop", "--wait=100")
+        time.sleep(2)
     assert ends(asking).code == 0
-    assert ends(switch).code != 0
 
 
 @deep
@@ -190,9 +207,7 @@ def kill_client(fleet: Fleet, asking: "subprocess.Popen[str]") -> None:
 def test_a_client_that_is_killed_before_the_word_has_nothing_started_and_the_leases_end(
     fleet: Fleet, gates: dict[str, Gate], witnesses: list[Witness]
 ) -> None:
-    gates["n2"].close("begin")
-    asking = asked(fleet, "n1,n2", "audio", "omni")
-    gates["n2"].reached("begin")
+    asking = standing(fleet, gates, "n2", "begin", "n1,n2")
     until(lambda: waits(fleet["n1"]))
     kill_client(fleet, asking)
     assert waits(fleet["n1"])
@@ -207,10 +222,7 @@ def test_a_client_that_is_killed_before_the_word_has_nothing_started_and_the_lea
 
 @deep
 def test_a_client_that_is_killed_after_the_word_leaves_all_to_finish(fleet: Fleet, witnesses: list[Witness]) -> None:
-    for one in fleet.nodes.values():
-        one.environment(STAND_IN_LOAD="12")
-    asking = asked(fleet, ALL, "audio", "omni")
-    until(lambda: all(one.running() for one in fleet.nodes.values()))
+    asking = starting(fleet, 12)
     kill_client(fleet, asking)
     assert on(fleet, ALL, "status", "--format", "json").json["n1"]["switching"]
     until(lambda: all_free(fleet), 60)
@@ -223,9 +235,7 @@ def test_a_client_that_is_killed_after_the_word_leaves_all_to_finish(fleet: Flee
 def test_a_word_that_came_to_some_alone_before_the_client_was_killed_is_seen_in_the_table(
     fleet: Fleet, gates: dict[str, Gate], witnesses: list[Witness]
 ) -> None:
-    gates["n2"].close("go")
-    asking = asked(fleet, "n1,n2", "audio", "omni")
-    gates["n2"].reached("go")
+    asking = standing(fleet, gates, "n2", "go", "n1,n2")
     until(lambda: fleet["n1"].running() == {"omni"})
     kill_client(fleet, asking)
     send(fleet["n2"].place.processes("gated", "sh"), signal.SIGKILL)
@@ -243,10 +253,7 @@ def test_a_word_that_came_to_some_alone_before_the_client_was_killed_is_seen_in_
 def test_connections_that_are_killed_after_the_word_are_found_again_and_nothing_is_done_twice(
     fleet: Fleet, witnesses: list[Witness], number: signal.Signals
 ) -> None:
-    for one in fleet.nodes.values():
-        one.environment(STAND_IN_LOAD="2")
-    asking = asked(fleet, ALL, "audio", "omni")
-    until(lambda: all(one.running() for one in fleet.nodes.values()))
+    asking = starting(fleet, 2)
     kill_connections(fleet, number)
     until(lambda: len(fleet.place.processes("ssh")) == 3)
     fleet["n2"].kill_sshd()
@@ -259,10 +266,7 @@ def test_connections_that_are_killed_after_the_word_are_found_again_and_nothing_
 
 @deep
 def test_one_that_is_cut_off_for_a_moment_after_the_word_is_found_again(fleet: Fleet, witnesses: list[Witness]) -> None:
-    for one in fleet.nodes.values():
-        one.environment(STAND_IN_LOAD="1")
-    asking = asked(fleet, ALL, "audio", "omni")
-    until(lambda: all(one.running() for one in fleet.nodes.values()))
+    asking = starting(fleet, 1)
     fleet["n2"].partition()
     fleet["n3"].freeze_sshd()
     time.sleep(5)
@@ -276,10 +280,7 @@ def test_one_that_is_cut_off_for_a_moment_after_the_word_is_found_again(fleet: F
 @deep
 def test_one_that_stays_cut_off_is_unknown_and_the_others_go_back(fleet: Fleet) -> None:
     on(fleet, ALL, "training")
-    for one in fleet.nodes.values():
-        one.environment(STAND_IN_LOAD="1")
-    asking = asked(fleet, ALL, "audio", "omni")
-    until(lambda: all(one.running() == {"omni"} for one in fleet.nodes.values()))
+    asking = starting(fleet, 1)
     fleet["n2"].partition()
     fleet["n3"].freeze_sshd()
     outcome = ends(asking)
@@ -297,9 +298,7 @@ def test_one_that_stays_cut_off_is_unknown_and_the_others_go_back(fleet: Fleet) 
 def test_an_engine_that_breaks_before_the_word_has_nothing_started(
     fleet: Fleet, gates: dict[str, Gate], witnesses: list[Witness], breaks: Callable[[Node], None]
 ) -> None:
-    gates["n2"].close("begin")
-    asking = asked(fleet, ALL, "audio", "omni")
-    gates["n2"].reached("begin")
+    asking = standing(fleet, gates, "n2", "begin")
     breaks(fleet["n2"])
     gates["n2"].open("begin")
     outcome = ends(asking)
@@ -315,9 +314,7 @@ def test_an_engine_that_breaks_before_the_word_has_nothing_started(
 def test_an_engine_that_breaks_after_the_word_has_the_others_go_back(
     fleet: Fleet, gates: dict[str, Gate], breaks: Callable[[Node], None]
 ) -> None:
-    gates["n2"].close("go")
-    asking = asked(fleet, ALL, "audio", "omni")
-    gates["n2"].reached("go")
+    asking = standing(fleet, gates, "n2", "go")
     breaks(fleet["n2"])
     gates["n2"].open("go")
     outcome = ends(asking)
@@ -354,9 +351,7 @@ def test_two_who_ask_crossing_sets_at_once_are_both_done(fleet: Fleet) -> None:
 @deep
 def test_what_somebody_asked_for_since_stays(fleet: Fleet, gates: dict[str, Gate]) -> None:
     fleet["n2"].environment(OMNI_FAULT="crash-at-start")
-    gates["n2"].close("go")
-    asking = asked(fleet, "n1,n2", "audio", "omni")
-    gates["n2"].reached("go")
+    asking = standing(fleet, gates, "n2", "go", "n1,n2")
     until(lambda: history(fleet["n1"]) == [("audio omni", "applied")])
     fleet["n1"].spark_mode("training")
     gates["n2"].open("go")
@@ -392,22 +387,21 @@ def test_machines_that_cannot_be_asked_say_so_by_name(fleet: Fleet) -> None:
 def test_ctrl_c_before_the_word_has_all_let_go_and_after_it_all_finish(
     fleet: Fleet, gates: dict[str, Gate], witnesses: list[Witness]
 ) -> None:
-    gates["n3"].close("begin")
-    asking = asked(fleet, ALL, "audio", "omni")
-    gates["n3"].reached("begin")
+    asking = standing(fleet, gates, "n3", "begin")
     until(lambda: waits(fleet["n2"]))
     interrupt(asking)
     gates["n3"].open("begin")
     outcome = ends(asking)
     assert outcome.code == 130, outcome
+    assert "nothing was begun on any machine" in outcome.out
     until(lambda: all_free(fleet), 10)
     assert started(witnesses) == 0
-    gates["n3"].close("go")
-    asking = asked(fleet, ALL, "audio", "omni")
-    gates["n3"].reached("go")
+    asking = standing(fleet, gates, "n3", "go")
     interrupt(asking)
     since = time.monotonic()
-    assert ends(asking).code == 130
+    outcome = ends(asking)
+    assert outcome.code == 130, outcome
+    assert "what was begun on the machines goes on there" in outcome.out
     assert time.monotonic() - since < 5
     gates["n3"].open("go")
     until(lambda: all_free(fleet), 60)

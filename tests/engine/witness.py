@@ -7,35 +7,44 @@ import json
 import subprocess
 import threading
 import time
-from collections.abc import Collection, Iterable
-from datetime import datetime
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, NamedTuple
 
 SIDES = {"training": "training"}
 BEGINS = frozenset({"start", "unpause"})
 ENDS = frozenset({"die", "destroy"})
+AROUND = 60 * 10**9
+"""How long before and after an overlap what was seen is told, in nanoseconds."""
 
 
 class Moment(NamedTuple):
-    """A container of a side begins or ends to be active, at a time in nanoseconds."""
+    """A container of a side begins or ends to be active, at a time in nanoseconds; `told` is what says so."""
 
     at: int
     container: str
     side: str
     begins: bool
+    told: str = ""
+
+    def __str__(self) -> str:
+        at = f"{datetime.fromtimestamp(self.at // 10**9, UTC):%H:%M:%S}.{self.at % 10**9 // 10**6:03}"
+        return f"{at} {self.side} {self.container[:12]} {'begins' if self.begins else 'ends'}: {self.told}"
 
 
 class Witness:
     """Streams the events of a project, and of `more`, while it is used as a context, over restarts of the engine at `host` too.
 
-    What it missed while the engine was away it takes from the times that the engine then says of each container.
+    What it missed while the engine was away it takes from the times that the engine then says of each container: of one that
+    ended meanwhile there is no event. So after each break it looks before it follows again, with all events since the break.
     """
 
     def __init__(self, project: str, host: str | None = None, more: Collection[str] = ()) -> None:
         self._project, self._projects = project, frozenset({project, *more})
         self._docker = ["docker", *(("--host", host) if host else ())]
         self._moments: list[Moment] = []
+        self._breaks: list[str] = []
         self._events: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
         self._marked = threading.Event()
@@ -62,18 +71,28 @@ class Witness:
 
         What was seen at one moment alone was active for a nanosecond: it began before it ended.
         """
-        self._moments += [Moment(begun, name, side, begins=True), Moment(max(ended, begun + 1), name, side, begins=False)]
+        first = Moment(begun, name, side, begins=True, told="seen, and no container")
+        self._moments += [first, first._replace(at=max(ended, begun + 1), begins=False)]
 
     def require(self, audio_starts: int, training_starts: int) -> None:
         """Fail unless at least so many starts of each side were seen and the sides never overlapped."""
         assert starts(self._moments, "audio") >= audio_starts, "the witness missed starts of audio"
         assert starts(self._moments, "training") >= training_starts, "the witness missed starts of training"
-        assert overlap_ms(self._moments) == 0, f"both sides were active together for {overlap_ms(self._moments)} ms"
+        assert overlap_ms(self._moments) == 0, (
+            f"both sides were active together for {overlap_ms(self._moments)} ms\n{self.account()}"
+        )
 
     @property
     def overlaps(self) -> list[tuple[float, float]]:
         """From when to when both sides were active together, in nanoseconds since the epoch."""
         return overlaps(self._moments)
+
+    def account(self) -> str:
+        """Return what was seen, and what said so, from a while before the first overlap to a while after, and what is there."""
+        begin, end = next(iter(self.overlaps), (0.0, 0.0))
+        seen = [one for one in sorted(self._moments) if begin - AROUND <= one.at <= end + AROUND]
+        now = [f"{one['Id'][:12]} {one['Name']}: {json.dumps(one['State'])}" for one in self._containers() or ()]
+        return "\n".join([*self._breaks, *map(str, seen), "what the engine says now:", *now])
 
     @property
     def starts(self) -> int:
@@ -99,10 +118,10 @@ class Witness:
             command = [*self._docker, "events", "--since", since, "--format", "{{json .}}", *filters]
             with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as self._events:
                 self._read(self._events)
-            if not self._ended:
-                since = f"{time.time():.3f}"  # what happens between the look at the containers and the next stream is in that one
+            since = f"{time.time():.3f}"  # what happens between the look and the next stream is in that one
+            while not self._ended and not self._catch_up():
                 time.sleep(0.1)
-                self._catch_up()
+            self._breaks.append(f"its events broke off at {since}, and go on since {time.time():.3f}")
 
     def _read(self, events: "subprocess.Popen[str]") -> None:
         assert events.stdout is not None
@@ -113,20 +132,56 @@ class Witness:
             elif event["Type"] == "container" and (moment := moment_of(event, self._projects)):
                 self._moments.append(moment)
 
-    def _ask(self, *arguments: str) -> str:
-        """Return what the engine says, nothing while it is away."""
-        return subprocess.run([*self._docker, *arguments], check=False, capture_output=True, text=True, timeout=60).stdout
+    def _ask(self, *arguments: str) -> str | None:
+        """Return what the engine says, None while it is away."""
+        try:
+            done = subprocess.run([*self._docker, *arguments], check=False, capture_output=True, text=True, timeout=60)
+        except subprocess.TimeoutExpired:
+            return None
+        return done.stdout if done.returncode == 0 else None
 
-    def _catch_up(self) -> None:
-        """Add what each container says of its last start and end."""
-        labels = [f"label=com.docker.compose.project={project}" for project in self._projects]
-        ids = [id_ for one in labels for id_ in self._ask("ps", "--all", "--quiet", "--no-trunc", "--filter", one).split()]
-        for raw in json.loads(self._ask("inspect", *ids) or "[]") if ids else ():
-            side = SIDES.get(raw["Config"]["Labels"].get("com.docker.compose.service", ""), "audio")
-            if started := nanoseconds(raw["State"]["StartedAt"]):
-                self._moments.append(Moment(started, raw["Id"], side, begins=True))
-            if not raw["State"]["Running"] and (finished := nanoseconds(raw["State"]["FinishedAt"])):
-                self._moments.append(Moment(finished, raw["Id"], side, begins=False))
+    def _containers(self) -> list[dict[str, Any]] | None:
+        """Return what the engine says of each container; None while it is away, or where one went in the middle of it."""
+        ids = list[str]()
+        for project in self._projects:
+            found = self._ask("ps", "--all", "--quiet", "--no-trunc", "--filter", f"label=com.docker.compose.project={project}")
+            if found is None:
+                return None
+            ids += found.split()
+        said = self._ask("inspect", *ids) if ids else "[]"
+        return None if said is None else json.loads(said)
+
+    def _catch_up(self) -> bool:
+        """Add what each container says of its last start and end, and say whether the engine was there to be asked."""
+        found = self._containers()
+        if found is None:
+            return False
+        self._moments += caught_up(found, self._moments)
+        return True
+
+
+def caught_up(containers: Iterable[dict[str, Any]], known: Sequence[Moment]) -> list[Moment]:
+    """Return the moments of containers, of which an engine says so much, beside those that are known by its events.
+
+    The engine says by the runtime's time when a container ended, and tells of a start a moment after it: one that does not run
+    has ended after all that is known of it. One that is gone had ended when that was found.
+    """
+    moments, now = list[Moment](), time.time_ns()
+    there = {one["Id"]: one for one in containers}
+    last = {one.container: one for one in sorted(known)}
+    for id_, one in there.items():
+        side = SIDES.get(one["Config"]["Labels"].get("com.docker.compose.service", ""), "audio")
+        state, known_at = one["State"], last[id_].at + 1 if id_ in last else 0
+        started, finished = nanoseconds(state["StartedAt"]), nanoseconds(state["FinishedAt"])
+        told = f"the engine says after a break: {state['Status']}, started {state['StartedAt']}, ended {state['FinishedAt']}"
+        if finished and state["Running"] and finished < started:
+            moments.append(Moment(finished, id_, side, begins=False, told=told))
+        if started:
+            moments.append(Moment(started, id_, side, begins=True, told=told))
+        if finished and not state["Running"]:
+            moments.append(Moment(max(finished, started, known_at), id_, side, begins=False, told=told))
+    gone = (one for id_, one in last.items() if one.begins and id_ not in there)
+    return moments + [one._replace(at=now, begins=False, told="gone after a break") for one in gone]
 
 
 def nanoseconds(moment: str) -> int:
@@ -143,7 +198,8 @@ def moment_of(event: dict[str, Any], projects: Collection[str]) -> Moment | None
     if attributes.get("com.docker.compose.project") not in projects or action not in BEGINS | ENDS:
         return None
     side = SIDES.get(attributes.get("com.docker.compose.service", ""), "audio")
-    return Moment(event["timeNano"], event["Actor"]["ID"], side, action in BEGINS)
+    told = f"{action} of {attributes.get('name')}{f', exit code {code}' if (code := attributes.get('exitCode')) else ''}"
+    return Moment(event["timeNano"], event["Actor"]["ID"], side, action in BEGINS, told)
 
 
 def starts(moments: Iterable[Moment], side: str) -> int:

@@ -36,8 +36,8 @@ class SimulatedEngine:
 
     `fail_at` is the index of an act that goes wrong, and `fault` how: `compose` (Compose reports a failure), `engine`
     (the engine stops answering) or `crash` (a started service exits with code 1 at once). `kill_at` is the index of an
-    effect, and whether spark-mode is killed before it, after it, or before it while it still happens later. The wall clock
-    is `wall` seconds before the other one.
+    effect, and whether spark-mode is killed before it, after it, or before it while it still happens later. Before the effect
+    `restart_at` the engine restarts. The wall clock is `wall` seconds before the other one.
     `neighbours` are the engine's other projects, made from the same Compose file: each is written down as an engine of its own.
     """
 
@@ -50,6 +50,7 @@ class SimulatedEngine:
         self.fail_at: int | None = None
         self.fault = "compose"
         self.kill_at: tuple[int, When] | None = None
+        self.restart_at: int | None = None
         self.foreign: tuple[ForeignContainer, ...] = ()
         self.neighbours: tuple[SimulatedEngine, ...] = ()
         self.engine_answers = True
@@ -315,6 +316,8 @@ class SimulatedEngine:
     def effect(self, method: str, *arguments: object) -> None:
         """Have something happen that can be cut off by a kill."""
         index, self.effects = self.effects, self.effects + 1
+        if index == self.restart_at:
+            self.restart()
         when = self.kill_at[1] if self.kill_at and self.kill_at[0] == index else None
         if when == "late":
             self.late(method, *arguments)

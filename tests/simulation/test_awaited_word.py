@@ -13,7 +13,7 @@ from spark_mode.switching.awaited_word import AwaitedWord
 from spark_mode.switching.report import Report, SwitchOptions
 from spark_mode.switching.transaction import Transaction
 from tests.nobody import Nobody
-from tests.simulation.lab import SimulatedSession, ask, machine
+from tests.simulation.lab import SimulatedSession, ask, machine, recover
 from tests.simulation.machine import SimulatedMachine
 
 ID = "0123456789abcdef"
@@ -42,6 +42,13 @@ def waits(one: SimulatedMachine, folder: Path, act: Callable[[], object], reques
     session = SimulatedSession(one, folder)
     word = AwaitedWord(request_in(folder), LEASE, session.clock)
     return Transaction(session, SwitchOptions(yes=True), AtTheWord(act), None, word).switch(request)
+
+
+def undo(one: SimulatedMachine, folder: Path, switch: str | None) -> Report:
+    """Bring back what ran before a switch, because another machine has not done its part."""
+    session = SimulatedSession(one, folder)
+    options = SwitchOptions(yes=True, only_after=switch, why="another machine of the same request did not")
+    return Transaction(session, options, Nobody(), None).switch(session.restore_request())
 
 
 @pytest.fixture
@@ -105,15 +112,62 @@ def test_a_switch_with_nothing_to_do_waits_as_well(tmp_path: Path, one: Simulate
 
 
 def test_what_undoes_a_switch_is_done_only_while_that_is_the_last_one(tmp_path: Path, one: SimulatedMachine) -> None:
-    def undo(switch: str | None) -> Report:
-        session = SimulatedSession(one, tmp_path)
-        options = SwitchOptions(yes=True, only_after=switch, why="another machine of the same request did not")
-        return Transaction(session, options, Nobody(), None).switch(session.restore_request())
-
     first = ask(one, tmp_path, TRAINING)
-    assert undo(first.switch).mode == "audio omni"
+    assert undo(one, tmp_path, first.switch).mode == "audio omni"
     assert history(SimulatedSession(one, tmp_path))[-1].note == "another machine of the same request did not"
     second = ask(one, tmp_path, TRAINING)
     ask(one, tmp_path, ModeRequest(mode="audio", profile="xtts"))
     with pytest.raises(Refused, match="another switch came after it"):
-        undo(second.switch)
+        undo(one, tmp_path, second.switch)
+
+
+def test_a_word_that_comes_as_the_lease_ends_counts_once_for_all(tmp_path: Path, one: SimulatedMachine) -> None:
+    class Late(KeptRequest):
+        """Whoever asks says go right after the last look for it."""
+
+        def say(self, word: str) -> str:
+            assert request_in(tmp_path).say(GO) == GO
+            return super().say(word)
+
+    session = SimulatedSession(one, tmp_path)
+    request_in(tmp_path)
+    word = AwaitedWord(Late(ID, tmp_path / "requests"), LEASE, session.clock)
+    assert Transaction(session, SwitchOptions(yes=True), Nobody(), None, word).switch(TRAINING).outcome == "applied"
+
+
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_an_engine_that_restarts_meanwhile_is_looked_at_again_before_anything_is_done(
+    tmp_path: Path, one: SimulatedMachine, comes_back: bool
+) -> None:
+    one.change(one.containers("lab")[0].id, restart_policy="unless-stopped" if comes_back else "no")
+
+    def restarted() -> None:
+        one.restart()
+        assert bool(one.running()) == comes_back
+        request_in(tmp_path).say(GO)
+
+    if comes_back:
+        assert waits(one, tmp_path, restarted).mode == "training"
+        one.restart()
+        assert "omni" not in one.running()
+    else:
+        with pytest.raises(Refused, match="the plan is another one by now: it stops nothing; nothing was touched"):
+            waits(one, tmp_path, restarted)
+    assert one.wrongs == []
+
+
+def test_nobody_recovers_or_goes_back_while_it_waits_and_what_was_let_go_is_no_switch(
+    tmp_path: Path, one: SimulatedMachine
+) -> None:
+    first = ask(one, tmp_path, TRAINING)
+
+    def others() -> None:
+        with pytest.raises(LockBusy, match="waiting for the word"):
+            recover(one, tmp_path)
+        with pytest.raises(LockBusy, match="waiting for the word"):
+            undo(one, tmp_path, first.switch)
+        request_in(tmp_path).say(DROP)
+
+    with pytest.raises(Refused, match="nothing was touched"):
+        waits(one, tmp_path, others, OMNI)
+    assert undo(one, tmp_path, first.switch).mode == "audio omni"

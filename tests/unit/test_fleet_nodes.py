@@ -1,5 +1,7 @@
 """Which machines are meant by -H, and what a fleet.yaml may say."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -91,7 +93,14 @@ def test_without_a_file_names_go_to_ssh_as_they_are_and_all_is_a_mistake(tmp_pat
         ("hosts: {a: }", "hosts: unknown key"),
         ("- a", "the file: write keys"),
         ("nodes: &x {a: }", "anchors"),
-        ("nodes: [a]", "nodes"),
+        ("nodes: [a]", "nodes: write keys"),
+        ("nodes: {a: [b]}", "nodes/a: write keys"),
+        ("nodes: {a: {ssh: 5}}", "nodes/a/ssh: write text"),
+        (f"nodes: {{a: {{ssh: {'b' * 256}}}}}", "nodes/a/ssh: write at most 255 characters"),
+        ("nodes: {a: }\ngroups: [g]", "groups: write keys"),
+        ("nodes: {a: }\ngroups: {g: a}", "groups/g: write a list"),
+        ("nodes: {a: }\ngroups: {g: [5]}", "groups/g/0: write text"),
+        ("nodes: {a: }\ngroups: {'-g': [a]}", "groups/-g: write a name"),
         ("nodes: {a: }\nnodes: {b: }", "there twice"),
     ],
 )
@@ -100,6 +109,17 @@ def test_a_mistake_is_named_with_its_place(tmp_path: Path, text: str, said: str)
         fleet(tmp_path, text)
     assert said in wrong.value.message
     assert "fleet.yaml" in wrong.value.message
+
+
+def test_what_has_no_value_is_left_out(tmp_path: Path) -> None:
+    (one,) = chosen("all", fleet(tmp_path, "nodes: {a: {ssh: , command: }}"))
+    assert (one.address, one.command) == ("a", "spark-mode")
+
+
+def test_whoever_asks_machines_builds_no_model_and_reads_no_yaml_before_the_first_is_asked() -> None:
+    """Each costs a tenth of a second, for which no ssh has begun yet."""
+    asks = "import sys; import spark_mode.cli.main; import spark_mode.cli.on_nodes; print({'pydantic', 'yaml'} & {*sys.modules})"
+    assert subprocess.run([sys.executable, "-c", asks], check=True, capture_output=True, text=True).stdout == "set()\n"
 
 
 def test_a_file_that_is_no_text_or_no_file_is_a_mistake(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from spark_mode.errors import ConfigurationError
 from spark_mode.fleet.nodes import Node
 from spark_mode.fleet.requesting import Asked
-from spark_mode.fleet.ssh import LARGEST, Ssh
+from spark_mode.fleet.ssh import LARGEST, LAST_ERRORS, Ssh
 
 NODE = Node(name="spark1", ssh="ann@spark1")
 
@@ -64,11 +64,20 @@ def test_a_machine_that_does_not_answer_in_time_is_lost(ssh: Path) -> None:
 
 
 def test_much_of_both_outputs_holds_nothing_up_and_is_bounded(ssh: Path) -> None:
-    acts(ssh, "yes 0123456789012345678901234567890123456789 | head -c 30000000 | tee /dev/stderr")
+    acts(ssh, "yes 0123456789012345678901234567890123456789 | head -c 30000000 | tee /dev/stderr; echo the last >&2")
     answer = Ssh().ask(NODE, ["status"])
     assert answer.code == 0
     assert len(answer.out) <= LARGEST
-    assert len(answer.errors) <= LARGEST
+    assert 1000 < len(answer.errors) <= LAST_ERRORS
+    assert answer.errors.endswith("the last")
+
+
+def test_a_connection_that_is_kept_for_later_is_not_waited_for(ssh: Path, tmp_path: Path) -> None:
+    acts(ssh, f"(while [ ! -e {tmp_path}/left ]; do sleep 0.05; done; echo late) >&2 & echo soon >&2")
+    before = len([*Path("/proc/self/fd").iterdir()])
+    assert Ssh().ask(NODE, ["status"], seconds=20).errors == "soon"
+    assert len([*Path("/proc/self/fd").iterdir()]) == before
+    (tmp_path / "left").touch()
 
 
 def test_each_line_is_told_as_it_comes(ssh: Path, tmp_path: Path) -> None:

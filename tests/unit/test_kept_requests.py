@@ -2,26 +2,34 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from spark_mode.errors import ConfigurationError, UsageFault
 from spark_mode.sharing.kept_requests import DROP, EXPIRED, GO, KEPT, KeptRequest
 
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")  # what it forks is at once another program
 ID = "0123456789abcdef"
 WORDS = ("training",)
 
 
-def tells(*events: str, then: str = "") -> tuple[str, ...]:
-    """Return a command that tells of events."""
+def python(text: str) -> Callable[[], NoReturn]:
+    """Return an act that runs this; at once a program of its own, for this process has threads."""
+    return partial(os.execv, sys.executable, (sys.executable, "-c", text))
+
+
+def tells(*events: str, then: str = "") -> Callable[[], NoReturn]:
+    """Return an act that tells of events."""
     lines = "".join(f'print(\'{{"event": "{one}"}}\', flush=True);' for one in events)
-    return (sys.executable, "-c", f"import time; {lines} {then}")
+    return python(f"import time; {lines} {then}")
 
 
 def ended(request: KeptRequest) -> None:
@@ -31,9 +39,9 @@ def ended(request: KeptRequest) -> None:
         time.sleep(0.01)
 
 
-def begin(folder: Path, *command: str) -> KeptRequest:
+def begin(folder: Path, act: Callable[[], NoReturn] | None = None) -> KeptRequest:
     request = KeptRequest(ID, folder)
-    request.begin(WORDS, command or tells(), os.environ)
+    request.begin(WORDS, act or tells())
     return request
 
 
@@ -43,7 +51,8 @@ STAYS = tells(then="print(__import__('os').getpid(), flush=True); time.sleep(60)
 def number_of(request: KeptRequest) -> int:
     """Return the number of the process that stays."""
     until = time.monotonic() + 20
-    while not (said := (request.path / "events").read_text()).endswith("\n"):
+    events = request.path / "events"
+    while not (said := events.read_text() if events.exists() else "").endswith("\n"):
         assert time.monotonic() < until
         time.sleep(0.01)
     return int(said)
@@ -58,7 +67,7 @@ def all_at_once(*acts: Callable[[], None]) -> None:
 
 
 def _begun(request: KeptRequest, begun: list[bool]) -> None:
-    begun.append(request.begin(WORDS, tells("planned"), os.environ))
+    begun.append(request.begin(WORDS, tells("planned")))
 
 
 def _hears(request: KeptRequest, word: str, heard: list[str]) -> None:
@@ -67,7 +76,7 @@ def _hears(request: KeptRequest, word: str, heard: list[str]) -> None:
 
 def test_it_is_begun_once_however_often_it_is_asked_for(tmp_path: Path) -> None:
     request, *others = (KeptRequest(ID, tmp_path) for _ in range(3))
-    begun = [one.begin(WORDS, tells("planned"), os.environ) for one in (request, *others)]
+    begun = [one.begin(WORDS, tells("planned")) for one in (request, *others)]
     assert begun == [True, False, False]
     ended(request)
     assert [one["event"] for one in request.events()] == ["planned"]
@@ -89,7 +98,7 @@ def test_the_same_id_for_other_words_is_refused(tmp_path: Path) -> None:
     request = begin(tmp_path)
     ended(request)
     with pytest.raises(UsageFault, match="given to another request"):
-        KeptRequest(ID, tmp_path).begin(("audio", "omni"), tells(), os.environ)
+        KeptRequest(ID, tmp_path).begin(("audio", "omni"), tells())
 
 
 @pytest.mark.parametrize("name", ["", "../x", "0123", ID.upper(), f"{ID}/..", f"{ID}-", f"-{ID}"])
@@ -115,7 +124,7 @@ def test_of_many_words_at_once_all_hear_the_same(tmp_path: Path) -> None:
 
 
 def test_it_runs_until_its_command_has_ended_however_that_ends(tmp_path: Path) -> None:
-    request = begin(tmp_path, *STAYS)
+    request = begin(tmp_path, STAYS)
     pid = number_of(request)
     assert request.runs
     assert os.getsid(pid) == pid
@@ -123,25 +132,56 @@ def test_it_runs_until_its_command_has_ended_however_that_ends(tmp_path: Path) -
     ended(request)
 
 
+def test_it_outlives_whoever_asked_and_holds_nothing_of_that_open(tmp_path: Path) -> None:
+    ours, theirs = os.pipe()
+    asks = f"""
+import os, sys, time
+from pathlib import Path
+from spark_mode.sharing.kept_requests import KeptRequest
+def act():
+    print(os.getpid(), flush=True)
+    time.sleep(60)
+KeptRequest({ID!r}, Path({str(tmp_path)!r})).begin(("training",), act)
+print("begun", flush=True)
+time.sleep(60)
+"""
+    command = [sys.executable, "-c", asks]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, pass_fds=(theirs,), process_group=0, text=True) as process:
+        os.close(theirs)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        request = KeptRequest(ID, tmp_path)
+        pid = number_of(request)
+        os.killpg(process.pid, signal.SIGKILL)
+        assert process.stdout.read() == ""  # nobody has the other end any more
+        assert os.read(ours, 1) == b""
+    os.close(ours)
+    assert request.runs
+    opened = [str(one.readlink()) for one in Path(f"/proc/{pid}/fd").iterdir()]
+    assert sorted(opened) == sorted([os.devnull, *(str(request.path / name) for name in ("events", "errors", "lock"))])
+    os.kill(pid, signal.SIGKILL)
+    ended(request)
+
+
 def test_a_line_that_is_just_being_written_is_no_event(tmp_path: Path) -> None:
-    request = begin(tmp_path, *tells("planned", then="""print('{"event": "en', end='', flush=True)"""))
+    request = begin(tmp_path, tells("planned", then="""print('{"event": "en', end='', flush=True)"""))
     ended(request)
     assert [one["event"] for one in request.events()] == ["planned"]
 
 
 def test_what_it_wrote_as_errors_is_kept_to_its_end(tmp_path: Path) -> None:
-    request = begin(tmp_path, sys.executable, "-c", "import sys; sys.exit('no room')")
+    request = begin(tmp_path, python("import sys; sys.exit('no room')"))
     ended(request)
     assert request.last_words() == "no room"
 
 
 def test_the_oldest_are_forgotten_and_those_that_run_are_not(tmp_path: Path) -> None:
     first = KeptRequest(f"{0:016x}", tmp_path)
-    first.begin(WORDS, STAYS, os.environ)
+    first.begin(WORDS, STAYS)
     try:
         for number in range(1, KEPT + 5):
             one = KeptRequest(f"{number:016x}", tmp_path)
-            one.begin(WORDS, ("/bin/true",), os.environ)
+            one.begin(WORDS, python(""))
             ended(one)
         assert first.runs
         assert KEPT <= len([*tmp_path.iterdir()]) <= KEPT + 1
@@ -150,12 +190,10 @@ def test_the_oldest_are_forgotten_and_those_that_run_are_not(tmp_path: Path) -> 
         ended(first)
 
 
-def test_a_program_that_is_not_there_and_a_place_that_may_not_be_written_are_said(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError):
-        KeptRequest(ID, tmp_path).begin(WORDS, (str(tmp_path / "absent"),), os.environ)
+def test_a_place_that_may_not_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigurationError):
-        KeptRequest(ID, tmp_path / "file").begin(WORDS, tells(), os.environ)
+        KeptRequest(ID, tmp_path / "file").begin(WORDS, tells())
 
 
 def test_nobody_else_may_read_what_is_kept(tmp_path: Path) -> None:

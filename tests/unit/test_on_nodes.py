@@ -11,7 +11,7 @@ from spark_mode.cli.context import CliOptions
 from spark_mode.cli.main import cli
 from spark_mode.cli.naming_nodes import asks_nodes
 from spark_mode.cli.on_nodes import OnNodes, cost
-from spark_mode.errors import Refused, SparkModeError, UsageFault
+from spark_mode.errors import Interrupted, Refused, SparkModeError, UsageFault
 from spark_mode.fleet.nodes import Node
 from spark_mode.fleet.ssh import Answer, Told
 
@@ -273,11 +273,60 @@ def test_a_plan_that_changes_each_time_is_not_made_for_ever() -> None:
 
 
 def test_a_stop_waits_for_a_busy_machine_where_that_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spark_mode.cli.on_nodes.PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("spark_mode.fleet.together.PAUSE_SECONDS", 0.0)
     busy = ended(5, error={"message": "another switch is running"})
     assert asks(Machines({"a": {"plan": data(PLAN), "--protocol=1": busy}}), "stop") == 5
     one: Any = {"plan": data(PLAN), "--protocol=1": [busy, busy, agent()], "go": ended(mode="idle")}
     assert asks(Changing({"a": one}), "stop", wait=60.0) == 0
+
+
+class Interrupting(Machines):
+    """Ctrl-C comes while a machine is asked something."""
+
+    def __init__(self, at: str) -> None:
+        super().__init__({"a": READY | {"status": data(IDLE), "recover": Answer(0)}, "b": READY})
+        self._at = at
+
+    def ask(self, node: Node, words: Sequence[str], seconds: float | None = None, told: Told | None = None) -> Answer:
+        answer = super().ask(node, words, seconds, told)
+        if self._at in words:
+            raise KeyboardInterrupt
+        return answer
+
+
+@pytest.mark.parametrize(
+    ("verb", "at", "begun"),
+    [
+        ("status", "status", False),
+        ("training", "plan", False),
+        ("training", "begin", False),
+        ("training", "go", True),
+        ("stop", "plan", False),
+        ("stop", "begin", True),
+        ("recover", "recover", True),
+    ],
+)
+def test_ctrl_c_says_whether_something_was_begun_that_goes_on(verb: str, at: str, begun: bool) -> None:
+    machines = Interrupting(at)
+    with pytest.raises(Interrupted, match="goes on there" if begun else "nothing was begun on any machine"):
+        asks(machines, verb)
+    if (verb, at) == ("training", "begin"):
+        assert [words[0] for words in machines.asked if "drop" in words] == ["a"]
+
+
+def test_what_was_told_before_a_connection_was_lost_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    class Losing(Machines):
+        def ask(self, node: Node, words: Sequence[str], seconds: float | None = None, told: Told | None = None) -> Answer:
+            answer = super().ask(node, words, seconds, told)
+            if "go" not in words or told is None:
+                return answer
+            events = ["one"] if self.verbs().count("agent go") == 1 else ["one", "two"]
+            for event in events:
+                told(json.dumps({"told": {"event": "warned", "message": event}}))
+            return Answer(None, "lost", "lost") if len(events) == 1 else answer
+
+    assert asks(Losing({"a": READY}), "training") == 0
+    assert capsys.readouterr().err.splitlines() == ["a: one", "a: two"]
 
 
 def test_a_stop_whose_plan_is_another_one_by_its_turn_is_planned_anew() -> None:

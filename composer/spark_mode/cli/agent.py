@@ -4,16 +4,17 @@ A request outlives whoever asked: it runs in a session of its own, and what it t
 """
 
 import json
-import os
-import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, NoReturn
 
 import click
 
 from spark_mode import __version__
+from spark_mode.cli.context import CliOptions
 from spark_mode.errors import UsageFault
+from spark_mode.fleet.before_names import before_names
 from spark_mode.sharing.kept_requests import DROP, GO, KeptRequest
 
 PROTOCOL = 1
@@ -44,8 +45,7 @@ def begin(name: str, lease: float, verb: str, words: tuple[str, ...]) -> None:
     """Begin a switch: it takes the lock, makes its plan and waits for its word."""
     request = KeptRequest(name)
     awaits = () if verb == "stop" else ("--admit", f"{name}:{lease:g}")
-    end = words.index("--") if "--" in words else len(words)
-    request.begin(words, _command("--format", "jsonl", *words[:end], "--yes", *awaits, *words[end:]), os.environ)
+    request.begin(words, partial(_be, "--format", "jsonl", *before_names(words, "--yes", *awaits)))
     _follow(request, STOP if verb == "stop" else BEGUN, BEGIN_SECONDS)
 
 
@@ -80,7 +80,7 @@ def back(name: str, words: tuple[str, ...]) -> None:
         return _follow(request, ("ended",), DROP_SECONDS)
     undo = KeptRequest(f"{name}-back")
     undone = ("restore", "--undo", str(ended["switch"]))
-    undo.begin(undone, _command("--format", "jsonl", *words, *undone, "--yes", "--wait=60"), os.environ)
+    undo.begin(undone, partial(_be, "--format", "jsonl", *words, *undone, "--yes", "--wait=60"))
     return _follow(undo, ("ended",), None, _tell)
 
 
@@ -91,8 +91,11 @@ def _known(name: str) -> KeptRequest:
     return request
 
 
-def _command(*words: str) -> tuple[str, ...]:
-    return (sys.executable, "-P", "-m", "spark_mode.cli", *words)
+def _be(*words: str) -> NoReturn:
+    """Be spark-mode that was called with these words."""
+    from spark_mode.cli.main import code_of, leave
+
+    leave(code_of([*words], "spark-mode", CliOptions()))
 
 
 def _follow(

@@ -105,7 +105,8 @@ def show(cli_options: CliOptions) -> None:
             f"there is no {path}", "write it: spark-mode fleet init NAME …; or name machines as ssh does: -H NAME,NAME"
         )
     known = read_fleet(path)
-    cli_options.show(known.model_dump(mode="json"), lambda: "\n".join(_lines(path, known)))
+    data = {"nodes": {name: one._asdict() for name, one in known.nodes.items()}, "groups": known.groups}
+    cli_options.show(data, lambda: "\n".join(_lines(path, known)))
 
 
 def _lines(path: Path, known: Fleet) -> Iterator[str]:

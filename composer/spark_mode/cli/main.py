@@ -190,10 +190,10 @@ def run() -> NoReturn:
             from spark_mode.cli.completion import answer_docker  # which no other command needs
 
             click.echo(answer_docker(cli, arguments))
-            _leave(0)
+            leave(0)
     if VARIABLE in os.environ:
         import_module("spark_mode.cli.completion")  # which knows how bash asks
-    _leave(code_of(arguments, name, cli_options))
+    leave(code_of(arguments, name, cli_options))
 
 
 def code_of(arguments: list[str], name: str, cli_options: CliOptions) -> int:
@@ -251,7 +251,7 @@ def _say(cli_options: CliOptions, message: str, hint: str | None, code: int) -> 
         BestEffortStream(sys.stdout).write(f"{cli_options.as_json(data)}\n")
 
 
-def _leave(code: int) -> NoReturn:
+def leave(code: int) -> NoReturn:
     """End without taking the interpreter apart, which costs a tenth of a second and has nothing left to save."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, AttributeError):  # said already, where there was anywhere to say it

@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import count
 from typing import Any
 
@@ -20,12 +20,12 @@ from spark_mode.cli.naming_nodes import LONG_OPTION, OPTION
 from spark_mode.cli.show_fleet import UNKNOWN, Row, answers_text, row_of, rows_text, switch_text
 from spark_mode.cli.switching import WITHOUT_END, may_be_interrupted, wait_option
 from spark_mode.cli.tables import terminal_width
-from spark_mode.errors import EngineUnavailable, Interrupted, LockBusy, Refused, SparkModeError, UsageFault
+from spark_mode.errors import EngineUnavailable, Interrupted, Refused, SparkModeError, UsageFault
 from spark_mode.fleet.nodes import Node, chosen, known_fleet
 from spark_mode.fleet.requesting import ABSENT_CODE, Asked, End, absent, told_by
 from spark_mode.fleet.said import as_list, as_number, as_object, as_text, data_in, json_in
 from spark_mode.fleet.ssh import ABSENT, Answer, Door, Ssh
-from spark_mode.fleet.together import DROPPED, PAUSE_SECONDS, at_once, exit_code, switch
+from spark_mode.fleet.together import DROPPED, at_once, exit_code, stop, switch
 from spark_mode.lab.verbs import VERBS
 from spark_mode.readable import readable
 
@@ -65,8 +65,6 @@ def on_nodes(cli_options: CliOptions, /, nodes: str, words: tuple[str, ...], **o
     door = Ssh()
     try:
         OnNodes(cli_options, door, chosen(nodes, known_fleet(os.environ)), options).do(words)
-    except KeyboardInterrupt:
-        raise Interrupted("interrupted; what was begun on the machines goes on there", "see it: spark-mode -H … status") from None
     finally:
         door.leave()
 
@@ -77,13 +75,25 @@ class OnNodes:
     def __init__(self, cli_options: CliOptions, door: Door, nodes: Sequence[Node], options: Mapping[str, Any]) -> None:
         self._cli_options, self._door, self._nodes, self._options = cli_options, door, tuple(nodes), options
         self._out = BestEffortStream(sys.stderr)
+        self._asked: Asked | None = None
+        self._acts = False
 
     def do(self, words: Sequence[str]) -> None:
-        """Do it. The exit code is 0 only where every machine has answered so."""
+        """Do it. The exit code is 0 only where every machine has answered so. Raises Interrupted after Ctrl-C."""
+        try:
+            self._do(words)
+        except KeyboardInterrupt:
+            if self._acts or (self._asked and self._asked.may_go):
+                message = "interrupted; what was begun on the machines goes on there"
+                raise Interrupted(message, "see it: spark-mode -H … status") from None
+            raise Interrupted("interrupted; nothing was begun on any machine, and none is held any more") from None
+
+    def _do(self, words: Sequence[str]) -> None:
         lab, verb, rest = _parts(words, self._cli_options.options_of_all)
         if wrong := next((one for one in rest if one.partition("=")[0] in _REFUSED), None):
             raise UsageFault(f"{wrong} is nothing for several machines", _REFUSED[wrong.partition("=")[0]])
         if verb in ACTS:
+            self._acts = True
             self._each((*lab, verb, *rest), ACT_SECONDS)
         elif verb == "status":
             self._status((*lab, verb, *rest))
@@ -135,7 +145,7 @@ class OnNodes:
         nodes = [one for one in self._nodes if one.name in digests]
         self._cli_options.exit_code = exit_code(ends, nodes)
         request = next(as_text(one.get("request")) for one in plans.values()) or verb
-        data = {"request": request, "nodes": {one.node: one.model_dump(exclude={"node"}) for one in ends}}
+        data = {"request": request, "nodes": {one.node: dict([*one._asdict().items()][1:]) for one in ends}}
         self._cli_options.say(data, lambda: switch_text(request, ends, [one.name for one in nodes]))
 
     def _ended(
@@ -145,10 +155,12 @@ class OnNodes:
         words, nodes = (*lab, verb, *rest), [one for one in self._nodes if one.name in digests]
 
         def make() -> Asked:
-            return Asked(self._door, os.urandom(8).hex(), verb, words, time.monotonic, time.sleep, self._tell)
+            self._asked = Asked(self._door, os.urandom(8).hex(), verb, words, time.monotonic, time.sleep, self._tell)
+            return self._asked
 
         if verb == "stop":
-            return _stop(make, nodes, digests, wait)
+            self._acts = True
+            return stop(make, nodes, digests, wait, time.monotonic, time.sleep)
         return switch(make, nodes, digests, lab, wait, time.monotonic, time.sleep)
 
     def _plans(self, lab: Sequence[str], verb: str, rest: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -213,23 +225,6 @@ def _may_be_another_plan(ends: Sequence[End], verb: str) -> bool:
     if verb == "stop":
         return any(one.code == Refused.exit_code and one.state == "ended" for one in ends)
     return last.code == Refused.exit_code and last.state == "ended" and all(one.outcome == DROPPED for one in others)
-
-
-def _stop(make: Callable[[], Asked], nodes: Sequence[Node], digests: Mapping[str, str], wait: float | None) -> tuple[End, ...]:
-    """Have all of them stop at once: what is stopped is safe, whatever becomes of the others. A busy one is asked again."""
-    until = None if wait is None else time.monotonic() + wait
-
-    def stop(node: Node) -> End:
-        while True:
-            asked = make()
-            begun = asked.begin(node, 1.0, digests.get(node.name))
-            if begun.state == "admitted":
-                return asked.go(node)
-            if begun.code != LockBusy.exit_code or (until is not None and time.monotonic() >= until):
-                return begun
-            time.sleep(PAUSE_SECONDS)
-
-    return tuple(at_once(nodes, stop))
 
 
 def _parts(words: Sequence[str], options: Mapping[str, bool]) -> tuple[tuple[str, ...], str, tuple[str, ...]]:

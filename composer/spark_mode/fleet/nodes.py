@@ -1,21 +1,16 @@
 """Which machines are meant: fleet.yaml, and the names and patterns that choose among them.
 
-A name that fleet.yaml does not have goes to ssh as it is: ssh's own configuration may know it.
+A name that fleet.yaml does not have goes to ssh as it is: ssh's own configuration may know it. Whoever asks machines waits for
+this before the first of them is asked, so these are no models that have to be built.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Any
-
-from pydantic import ConfigDict, Field, StringConstraints, ValidationError
+from typing import Any, NamedTuple
 
 from spark_mode.errors import ConfigurationError, UsageFault
-from spark_mode.frozen import Frozen
-from spark_mode.lab.document import parse_document, to_correct
-from spark_mode.lab.mistakes import in_our_words
-from spark_mode.lab.suggestion import suggest
 from spark_mode.plain_file import is_there, read_plain
 
 ALL = "all"
@@ -24,18 +19,16 @@ NAME = r"[A-Za-z0-9_][A-Za-z0-9_.@:%-]*"
 LONGEST = 255
 _WILD = frozenset("*?[")
 _INIT = "spark-mode fleet init NAME …"
-Name = Annotated[str, StringConstraints(pattern=rf"^{NAME}$", max_length=LONGEST)]
-Command = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_./~+-]+$", max_length=LONGEST)]
+_OF_NODE = {"ssh": NAME, "command": r"[A-Za-z0-9_./~+-]+"}
+"""What may be said of a node, and what it may look like."""
 
 
-class Node(Frozen):
+class Node(NamedTuple):
     """A machine. `ssh` is what ssh is given for it, its name where that is left out; `command` is the program there."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: Name
-    ssh: Name | None = None
-    command: Command = "spark-mode"
+    name: str
+    ssh: str | None = None
+    command: str = "spark-mode"
 
     @property
     def address(self) -> str:
@@ -43,13 +36,11 @@ class Node(Frozen):
         return self.ssh or self.name
 
 
-class Fleet(Frozen):
+class Fleet(NamedTuple):
     """The machines that fleet.yaml names, by name, and its groups of them."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    nodes: dict[Name, Node] = Field(default_factory=dict)
-    groups: dict[Name, tuple[Name, ...]] = Field(default_factory=dict)
+    nodes: dict[str, Node]
+    groups: dict[str, tuple[str, ...]]
 
 
 def names_of(fleet: Fleet) -> list[str]:
@@ -74,38 +65,90 @@ def known_fleet(environment: Mapping[str, str]) -> Fleet:
 def read_fleet(path: Path) -> Fleet:
     """Return what a fleet.yaml says, nothing where there is none. Raises ConfigurationError with all mistakes, a line each."""
     if not is_there(path):
-        return Fleet()
+        return Fleet({}, {})
+    from spark_mode.lab.document import parse_document, to_correct  # which reads YAML
+
     try:
         data = parse_document(read_plain(path).decode(), str(path))
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise ConfigurationError(f"{path}: {reason}", to_correct(str(path))) from None
-    data = data or {}
-    nodes = data.get("nodes") if isinstance(data, dict) else None
-    if isinstance(nodes, dict):
-        named = {name: {**(one or {}), "name": name} if isinstance(one, dict | None) else one for name, one in nodes.items()}
-        data = {**data, "nodes": named}
-    try:
-        fleet = Fleet.model_validate(data)
-    except ValidationError as error:
-        raise ConfigurationError("\n".join(f"{path}: {_said(one)}" for one in error.errors()), to_correct(str(path))) from None
-    if wrong := [*_wrong(fleet)]:
+    data = {} if data is None else data
+    if wrong := [*_wrong(data)]:
         raise ConfigurationError("\n".join(f"{path}: {one}" for one in wrong), to_correct(str(path)))
-    return fleet
+    nodes = {name: Node(name, **_written(said)) for name, said in data.get("nodes", {}).items()}
+    return Fleet(nodes, {name: tuple(members) for name, members in data.get("groups", {}).items()})
 
 
-def _said(mistake: Any) -> str:
-    where = [str(one) for one in mistake["loc"] if one != "[key]"] or ["the file"]
-    known = f'unknown key "{where[-1]}"' if mistake["type"] == "extra_forbidden" else in_our_words(mistake)
-    return f"{'/'.join(where)}: {known}"
+def _written(said: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what is said of a node: what has no value is left out."""
+    return {key: value for key, value in (said or {}).items() if value is not None}
 
 
-def _wrong(fleet: Fleet) -> list[str]:
-    found = [f'groups/{ALL}: "{ALL}" means every node already' for name in fleet.groups if name == ALL]
-    found += [f"groups/{name}: is a node, too" for name in fleet.groups if name in fleet.nodes]
-    for name, members in fleet.groups.items():
-        found += [f'groups/{name}: no node "{one}"{suggest(one, fleet.nodes)}' for one in members if one not in fleet.nodes]
-    return found
+def _wrong(data: Any) -> Iterator[str]:
+    """Yield what is wrong with what a fleet.yaml says, each with its place and what to write."""
+    if not isinstance(data, dict):
+        yield f"the file: {_instead('dict_type', data)}"
+        return
+    yield from (f'{key}: unknown key "{key}"' for key in data if key not in Fleet._fields)
+    nodes, groups = data.get("nodes", {}), data.get("groups", {})
+    if isinstance(nodes, dict):
+        for name, said in nodes.items():
+            yield from _wrong_text(f"nodes/{name}", name, NAME)
+            yield from _wrong_node(f"nodes/{name}", said)
+    else:
+        yield f"nodes: {_instead('dict_type', nodes)}"
+    if isinstance(groups, dict):
+        for name, members in groups.items():
+            yield from _wrong_group(name, members, nodes if isinstance(nodes, dict) else {})
+    else:
+        yield f"groups: {_instead('dict_type', groups)}"
+
+
+def _wrong_node(place: str, said: Any) -> Iterator[str]:
+    if not isinstance(said, dict | None):
+        yield f"{place}: {_instead('dict_type', said)}"
+        return
+    for key, value in _written(said).items():
+        if key in _OF_NODE:
+            yield from _wrong_text(f"{place}/{key}", value, _OF_NODE[key])
+        else:
+            yield f'{place}/{key}: unknown key "{key}"'
+
+
+def _wrong_group(name: str, members: Any, nodes: Mapping[str, Any]) -> Iterator[str]:
+    from spark_mode.lab.suggestion import suggest  # a mistake may take its time
+
+    place = f"groups/{name}"
+    yield from _wrong_text(place, name, NAME)
+    if name == ALL:
+        yield f'{place}: "{ALL}" means every node already'
+    if name in nodes:
+        yield f"{place}: is a node, too"
+    if not isinstance(members, list):
+        yield f"{place}: {_instead('list_type', members)}"
+        return
+    for number, one in enumerate(members):
+        if wrong := [*_wrong_text(f"{place}/{number}", one, NAME)]:
+            yield from wrong
+        elif one not in nodes:
+            yield f'{place}: no node "{one}"{suggest(one, nodes)}'
+
+
+def _wrong_text(place: str, found: Any, form: str) -> Iterator[str]:
+    if not isinstance(found, str):
+        yield f"{place}: {_instead('string_type', found)}"
+    elif len(found) > LONGEST:
+        yield f"{place}: {_instead('string_too_long', found, max_length=LONGEST)}"
+    elif not re.fullmatch(form, found):
+        yield f"{place}: {_instead('string_pattern_mismatch', found, pattern=form)}"
+
+
+def _instead(kind: str, found: Any, **context: object) -> str:
+    """Return what to write instead of something, in the words for all such mistakes."""
+    from spark_mode.lab.mistakes import in_our_words  # as above
+
+    return in_our_words({"type": kind, "input": found, "ctx": context})
 
 
 def chosen(patterns: str, fleet: Fleet) -> tuple[Node, ...]:
@@ -137,7 +180,7 @@ def _meant(pattern: str, fleet: Fleet) -> dict[str, Node]:
         return {name: fleet.nodes[name] for name in fleet.groups[pattern]}
     if not re.fullmatch(NAME, pattern) or len(pattern) > LONGEST:
         raise UsageFault(f'-H: "{pattern[:LONGEST]}" is no name of a machine', "write names, parted by commas: -H spark1,spark2")
-    return {pattern: fleet.nodes.get(pattern) or Node(name=pattern)}
+    return {pattern: fleet.nodes.get(pattern) or Node(pattern)}
 
 
 def _same_address(nodes: Sequence[Node]) -> tuple[str, str] | None:

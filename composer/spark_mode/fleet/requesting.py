@@ -4,13 +4,13 @@ What is lost on the way is asked for again: the same id is the same request ther
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from spark_mode.errors import ConfigurationError
+from spark_mode.fleet.before_names import before_names
 from spark_mode.fleet.nodes import Node
 from spark_mode.fleet.said import as_exit_code, as_object, as_text, read_json
 from spark_mode.fleet.ssh import ABSENT, Answer, Door
-from spark_mode.frozen import Frozen
 
 BEGIN_SECONDS, DROP_SECONDS = 75.0, 40.0
 """How long a machine may take for an answer that is to come soon: longer than its own deadlines."""
@@ -26,7 +26,7 @@ Now = Callable[[], float]
 Sleep = Callable[[float], None]
 
 
-class End(Frozen):
+class End(NamedTuple):
     """How a request stands on a machine.
 
     `admitted`: it has the lock and its plan, and waits for its word. `ended`: it is over, with this exit code and outcome.
@@ -48,20 +48,22 @@ class End(Frozen):
 
 
 class Asked:
-    """A request with its id, on whatever machines it is asked of."""
+    """A request with its id, on whatever machines it is asked of. `may_go` says that its word was given, or is on its way."""
 
     def __init__(self, door: Door, name: str, verb: str, words: Sequence[str], now: Now, sleep: Sleep, tell: Tell) -> None:
         self._door, self.name, self._verb, self._words = door, name, verb, tuple(words)
         self._now, self._sleep, self._tell = now, sleep, tell
+        self.may_go = False
 
     def begin(self, node: Node, lease: float, digest: str | None) -> End:
         """Have a machine take its lock and make its plan, which must be the one with this digest. Changes nothing yet."""
         expected = (f"--expect={digest}",) if digest else ()
-        words = ("begin", f"--lease={lease:g}", f"--verb={self._verb}", self.name, *before_names(self._words, expected))
+        words = ("begin", f"--lease={lease:g}", f"--verb={self._verb}", self.name, *before_names(self._words, *expected))
         return self._end(node, self._door.ask(node, ("agent", "--protocol=1", *words), BEGIN_SECONDS), BEGIN_SECONDS)
 
     def go(self, node: Node) -> End:
         """Let it go on, and follow it to its end."""
+        self.may_go = True
         return self._again(node, ("go", self.name), None)
 
     def drop(self, node: Node) -> End:
@@ -73,15 +75,23 @@ class Asked:
         return self._again(node, ("back", self.name, "--", *lab), None)
 
     def _again(self, node: Node, words: Sequence[str], seconds: float | None) -> End:
-        """Ask, and where the connection is lost ask again, until a machine has been silent for too long."""
+        """Ask, and where the connection is lost ask again, until a machine has been silent for too long.
+
+        Whoever asks again is told everything again, from the beginning: here each event is told once.
+        """
+        events = known = 0
 
         def told(line: str) -> None:
+            nonlocal events, known
             if said := as_object(as_object(read_json(line)).get("told")):
-                self._tell(node.name, said)
+                events += 1
+                if events > known:
+                    known = events
+                    self._tell(node.name, said)
 
         lost = None
         while True:
-            asked = self._now()
+            asked, events = self._now(), 0
             answer = self._door.ask(node, ("agent", *words), seconds, told)
             end = self._end(node, answer, LOST_SECONDS)
             if end.state != "lost" or answer.code is not None:
@@ -145,9 +155,3 @@ def told_by(errors: str) -> str:
 def _said(out: str) -> dict[str, Any] | None:
     """Return the answer of `agent`; what a login prints beside it is none of ours."""
     return next((one for line in reversed(out.splitlines()) if "agent" in (one := as_object(read_json(line)))), None)
-
-
-def before_names(words: Sequence[str], options: Sequence[str]) -> tuple[str, ...]:
-    """Return words with more options: what follows `--` is no option."""
-    end = list(words).index("--") if "--" in words else len(words)
-    return (*words[:end], *options, *words[end:])

@@ -3,11 +3,11 @@
 No password is ever asked for. Whether a command that was cut off was carried out there is not known here.
 """
 
+import os
 import shlex
 import subprocess
 import threading
 from collections.abc import Callable, Sequence
-from tempfile import TemporaryFile
 from typing import IO, NamedTuple, Protocol
 
 from spark_mode.errors import ConfigurationError
@@ -22,8 +22,8 @@ OPTIONS = (
 """What a machine that is off, or hangs, is given: 10 seconds to connect, and 15 of silence."""
 LOST, ABSENT = 255, 127
 """What ssh exits with where the connection failed, and a shell where there is no such program."""
-LARGEST = 1 << 24
-"""Characters of an answer that are kept."""
+LARGEST, LAST_ERRORS = 1 << 24, 1 << 16
+"""How many characters of an answer are kept, and how many bytes of the errors: the last ones."""
 Told = Callable[[str], None]
 
 
@@ -58,8 +58,8 @@ class Ssh:
             return Answer(None)
         line = f"{node.command} {shlex.join(words)}"  # a ~ at its beginning is for the shell there
         late = threading.Event()
-        with TemporaryFile() as errors:  # a file: a connection that is kept for later would hold the end of a pipe open
-            ssh = _begun(["ssh", *OPTIONS, "--", node.address, line], errors)
+        with _Errors() as errors:
+            ssh = _begun(["ssh", *OPTIONS, "--", node.address, line], errors.pipe)
             self._open.add(ssh)
             timer = threading.Timer(seconds or 0.0, _end, (ssh, late))
             timer.daemon = True
@@ -70,8 +70,7 @@ class Ssh:
                 ssh.wait()
             timer.cancel()
             self._open.discard(ssh)
-            errors.seek(0)
-            said = errors.read(LARGEST).decode(errors="replace").strip()
+            said = errors.said()
         if late.is_set():
             return Answer(None, out, f"no answer within {seconds:g} s")
         return Answer(None if ssh.returncode == LOST or ssh.returncode < 0 else ssh.returncode, out, said)
@@ -83,7 +82,37 @@ class Ssh:
             one.kill()
 
 
-def _begun(command: list[str], errors: IO[bytes]) -> "subprocess.Popen[str]":
+class _Errors:
+    """The end of what a connection writes as errors, to a `pipe`.
+
+    A connection that is kept for later holds that open: no end of it is waited for, but a mark that is written there at last.
+    """
+
+    def __enter__(self) -> "_Errors":
+        self._theirs, self.pipe = os.pipe()
+        self._mark, self._kept = os.urandom(16), b""
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.said()
+        os.close(self.pipe)
+        os.close(self._theirs)
+
+    def said(self) -> str:
+        """Return what was written by now."""
+        if self._reader.is_alive():
+            os.write(self.pipe, self._mark)
+            self._reader.join()
+        return self._kept.partition(self._mark)[0].decode(errors="replace").strip()
+
+    def _read(self) -> None:
+        while self._mark not in self._kept:
+            self._kept = (self._kept + os.read(self._theirs, LAST_ERRORS))[-LAST_ERRORS:]
+
+
+def _begun(command: list[str], errors: int) -> "subprocess.Popen[str]":
     try:
         return subprocess.Popen(
             command,

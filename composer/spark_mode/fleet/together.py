@@ -17,6 +17,8 @@ from spark_mode.fleet.requesting import Asked, End, Now, Sleep
 
 LEASE_SECONDS, LEASE_OF_EACH = 30.0, 3.0
 """How long a machine waits for its word, and how much longer for each of the others."""
+STOP_SECONDS = 1.0
+"""The lease of a stop, which waits for no word."""
 PAUSE_SECONDS = 1.0
 MOST_AT_ONCE = 32
 DROPPED, WENT_BACK, STAYS = "dropped", "went back", "stays"
@@ -48,17 +50,44 @@ def switch(
     `make` makes a request with a new id; `digests` are the plans that were agreed to; `lab` are the options that name the lab. A
     machine that is busy is asked again for so many seconds, None without end, and no other one is held meanwhile.
     """
+    asked, ends = _unless_busy(make, lambda asked: _admit(asked, nodes, digests), wait_seconds, now, sleep)
+    if ends[-1].state != "admitted":
+        return ends
+    ends = tuple(at_once(nodes, asked.go))
+    return ends if all(one.is_done for one in ends) else _back(asked, nodes, ends, lab)
+
+
+def stop(
+    make: Callable[[], Asked],
+    nodes: Sequence[Node],
+    digests: Mapping[str, str],
+    wait_seconds: float | None,
+    now: Now,
+    sleep: Sleep,
+) -> Report:
+    """Have all machines stop at once: what is stopped is safe, whatever becomes of the others. The rest is as for `switch`."""
+
+    def stopped(node: Node) -> End:
+        def begin(asked: Asked) -> Report:
+            return (asked.begin(node, STOP_SECONDS, digests.get(node.name)),)
+
+        asked, (begun,) = _unless_busy(make, begin, wait_seconds, now, sleep)
+        return asked.go(node) if begun.state == "admitted" else begun
+
+    return tuple(at_once(nodes, stopped))
+
+
+def _unless_busy(
+    make: Callable[[], Asked], begin: Callable[[Asked], Report], wait_seconds: float | None, now: Now, sleep: Sleep
+) -> tuple[Asked, Report]:
+    """Begin requests, one after the other, until the last machine that was asked is not busy, or it was waited long enough."""
     until = None if wait_seconds is None else now() + wait_seconds
     while True:
         asked = make()
-        ends = _admit(asked, nodes, digests)
-        if ends[-1].state == "admitted":
-            break
-        if ends[-1].code != LockBusy.exit_code or (until is not None and now() >= until):
-            return ends
+        ends = begin(asked)
+        if ends[-1].state == "admitted" or ends[-1].code != LockBusy.exit_code or (until is not None and now() >= until):
+            return asked, ends
         sleep(PAUSE_SECONDS)
-    ends = tuple(at_once(nodes, asked.go))
-    return ends if all(one.is_done for one in ends) else _back(asked, nodes, ends, lab)
 
 
 def _admit(asked: Asked, nodes: Sequence[Node], digests: Mapping[str, str]) -> Report:
@@ -77,7 +106,7 @@ def _admit(asked: Asked, nodes: Sequence[Node], digests: Mapping[str, str]) -> R
             at_once(begun, asked.drop)
     if all_admitted:
         return tuple(ends)
-    return (*(one.model_copy(update={"state": "ended", "outcome": DROPPED}) for one in ends[:-1]), ends[-1])
+    return (*(one._replace(state="ended", outcome=DROPPED) for one in ends[:-1]), ends[-1])
 
 
 def _back(asked: Asked, nodes: Sequence[Node], ends: Report, lab: Sequence[str]) -> Report:
@@ -92,10 +121,9 @@ def _after(end: End, back: End | None) -> End:
     if back is None:
         return end
     if back.is_done:
-        said = {"code": SwitchFailed.exit_code, "outcome": WENT_BACK, "message": "what ran before runs again"}
-        return back.model_copy(update=said)
-    said = {"code": NeedsAttention.exit_code, "outcome": STAYS, "message": f"it switched, and did not go back: {back.message}"}
-    return back.model_copy(update=said)
+        return back._replace(code=SwitchFailed.exit_code, outcome=WENT_BACK, message="what ran before runs again")
+    message = f"it switched, and did not go back: {back.message}"
+    return back._replace(code=NeedsAttention.exit_code, outcome=STAYS, message=message)
 
 
 def exit_code(ends: Report, nodes: Sequence[Node]) -> int:

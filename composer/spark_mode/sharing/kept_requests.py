@@ -9,11 +9,10 @@ import json
 import os
 import re
 import shutil
-import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from spark_mode.atomic_file import replace_file
 from spark_mode.errors import ConfigurationError, UsageFault
@@ -36,7 +35,7 @@ class KeptRequest:
         if not re.fullmatch(FORM, name):
             raise UsageFault(f'"{name[:40]}" is no id of a request', "spark-mode -H makes one for each")
         self.name = name
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: int | None = None
         self.path = (requests or own_directory() / "requests") / name
 
     @property
@@ -45,10 +44,11 @@ class KeptRequest:
         text = self._read("words")
         return None if text is None else tuple(json.loads(text))
 
-    def begin(self, words: Sequence[str], command: Sequence[str], environment: Mapping[str, str]) -> bool:
-        """Begin a command for these words in a session of its own, and return whether it is new: else it was begun before.
+    def begin(self, words: Sequence[str], act: Callable[[], NoReturn]) -> bool:
+        """Begin an act for these words in a session of its own, and return whether it is new: else it was begun before.
 
-        What it prints is kept. Raises UsageFault where the id was given to other words, ConfigurationError where it cannot be.
+        What it prints is kept. It is done by a copy of this process, which has imported much of what it needs, and must have no
+        other thread. Raises UsageFault where the id was given to other words, ConfigurationError where it cannot be.
         """
         try:
             lock = self._claim(words)
@@ -59,22 +59,28 @@ class KeptRequest:
                 raise UsageFault(f"the id {self.name} was given to another request", "ask again, without an id")
             return False
         try:
-            with (self.path / "events").open("ab") as out, (self.path / "errors").open("ab") as errors:
-                self._process = subprocess.Popen(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=out,
-                    stderr=errors,
-                    start_new_session=True,
-                    pass_fds=(lock,),
-                    env=dict(environment),
-                )
+            self._process = os.fork()
         except OSError as error:
-            raise ConfigurationError(f"{command[0]}: {error.strerror}", "see what this machine has no place for: df -h") from None
-        finally:
             os.close(lock)
+            raise ConfigurationError(
+                f"no process can be had: {error.strerror}", "see how many there are: ps -e | wc -l"
+            ) from None
+        if self._process == 0:
+            self._leave_who_asked(lock)
+            act()
+        os.close(lock)
         self._forget_others()
         return True
+
+    def _leave_who_asked(self, lock: int) -> None:
+        """Have nothing in common with whoever asked: a session of its own, its own streams, and no descriptor but the lock."""
+        os.setsid()
+        kept = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        for number, (name, flags) in enumerate(((os.devnull, os.O_RDONLY), ("events", kept), ("errors", kept))):
+            os.dup2(os.open(self.path / name, flags, 0o600), number)
+        os.closerange(3, lock)
+        os.closerange(lock + 1, os.sysconf("SC_OPEN_MAX"))
+        os.set_inheritable(lock, True)
 
     def _claim(self, words: Sequence[str]) -> int | None:
         """Make the folder, and return the lock in it, held as long as the request runs; None where the folder is there."""
@@ -110,7 +116,9 @@ class KeptRequest:
             finally:
                 os.close(lock)
         if self._process:
-            self._process.wait()  # it is just ending: whoever has begun it takes note of that
+            with suppress(ChildProcessError):
+                os.waitpid(self._process, 0)  # it is just ending: whoever has begun it takes note of that
+            self._process = None
         return False
 
     def say(self, word: str) -> str:

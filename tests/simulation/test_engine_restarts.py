@@ -1,0 +1,99 @@
+"""The engine restarts in the middle of a switch: before every effect of it, or where it does not answer any more.
+
+What its restart policies bring back then is never beside the other side, nor does the switch start anything beside it.
+"""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from spark_mode.errors import EngineUnavailable, SparkModeError
+from spark_mode.planning.request import ModeRequest, Request, StopRequest
+from tests.simulation.lab import POLICIES, ask, machine, recover
+from tests.simulation.machine import SimulatedMachine
+
+OMNI, XTTS, TRAINING = (
+    ModeRequest(mode="audio", profile="omni"),
+    ModeRequest(mode="audio", profile="xtts"),
+    ModeRequest(mode="training"),
+)
+MODES: tuple[Request, ...] = (OMNI, XTTS, TRAINING)
+PAIRS = [(former, request) for former in MODES for request in (*MODES, StopRequest()) if former != request]
+DEEP = os.environ.get("SPARK_MODE_DEEP") == "1"
+POLICY = [POLICIES | {"training": policy} for policy in (("no", "unless-stopped", "always") if DEEP else ("always",))]
+"""A training that always comes back is the worst; with the others in `make test-deep`."""
+
+
+class Watched(SimulatedMachine):
+    """A machine whose engine brings nothing back beside the other side."""
+
+    def restart(self) -> None:
+        super().restart()
+        require_one_side(self)
+
+
+def require_one_side(one: SimulatedMachine) -> None:
+    running = {*one.running()}
+    assert one.wrongs == []
+    assert "training" not in running or running == {"training"}, f"{one.acts} left {running}"
+
+
+def prepared(former: Request, policies: dict[str, str], folder: Path) -> SimulatedMachine:
+    """Return a machine in a mode, on which everything was started and stopped before."""
+    one = machine()
+    one.__class__ = Watched
+    one.policies = policies
+    for request in (*MODES, former):
+        ask(one, folder, request)
+    return one
+
+
+def asked(one: SimulatedMachine, folder: Path, request: Request) -> None:
+    with suppress(SparkModeError):
+        ask(one, folder, request)
+    require_one_side(one)
+
+
+@pytest.mark.parametrize("policies", POLICY, ids=lambda one: one["training"])
+@pytest.mark.parametrize(("former", "request_"), PAIRS, ids=str)
+def test_whenever_the_engine_restarts_beneath_a_switch_two_sides_never_run(
+    former: Request, request_: Request, policies: dict[str, str], tmp_path: Path
+) -> None:
+    start = prepared(former, policies, tmp_path)
+    whole = start.fork()
+    ask(whole, tmp_path, request_)
+    for effect in range(start.effects, whole.effects + 1):
+        one = start.fork()
+        one.restart_at = effect
+        asked(one, tmp_path, request_)
+        one.restart()
+        with suppress(SparkModeError):
+            recover(one, tmp_path)
+        require_one_side(one)
+
+
+@pytest.mark.parametrize("policies", POLICY, ids=lambda one: one["training"])
+@pytest.mark.parametrize(("former", "request_"), PAIRS, ids=str)
+def test_whenever_the_engine_goes_and_comes_back_the_next_request_never_has_two_sides_run(
+    former: Request, request_: Request, policies: dict[str, str], tmp_path: Path
+) -> None:
+    start = prepared(former, policies, tmp_path)
+    whole = start.fork()
+    ask(whole, tmp_path, request_)
+    for act in range(len(start.acts), len(whole.acts), 1 if DEEP else 2):
+        one = start.fork()
+        one.fail_at, one.fault = act, "engine"
+        with pytest.raises(EngineUnavailable):
+            ask(one, tmp_path, request_)
+        one.fail_at, one.engine_answers = None, True
+        one.restart()
+        for request in (*MODES, None):
+            other = one.fork()
+            if request:
+                asked(other, tmp_path, request)
+            else:
+                recover(other, tmp_path)
+                require_one_side(other)
+            other.restart()
