@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from spark_mode.journal.journal_file import JournalFile
 from tests.engine.apart import send
 from tests.engine.lab import Outcome, until
 from tests.engine.node import Node
@@ -73,14 +74,15 @@ def asked(fleet: Fleet, nodes: str, *words: str) -> "subprocess.Popen[str]":
     return fleet.spawn("spark-mode", "-H", nodes, *words)
 
 
-def modes(fleet: Fleet) -> list[str]:
-    return [one.status()["mode"] for one in fleet.nodes.values()]
+def running(fleet: Fleet) -> list[str]:
+    """Return what runs on each node, by its own engine."""
+    return [" ".join(sorted(one.running())) for one in fleet.nodes.values()]
 
 
 def history(node: Node) -> list[tuple[str, str]]:
     """Return what the node's own journal says: each request, and how it ended."""
-    found = node.spark_mode("history", "--last=10000", "--format", "json").json
-    return [(one["request"], one["outcome"]) for one in found]
+    found = [JournalFile(path).history() for path in node.place.path("/var/lib/spark-mode").glob("*.journal")]
+    return [(one["request"], one["outcome"]) for journal in found for one in journal]
 
 
 def is_free(node: Node) -> bool:

@@ -23,8 +23,8 @@ from tests.engine.asking_nodes import (
     is_free,
     kill_connections,
     kill_engine,
-    modes,
     on,
+    running,
     started,
     waits,
     write_fleet,
@@ -93,23 +93,23 @@ def witnesses(fleet: Fleet) -> Iterator[list[Witness]]:
 
 def test_all_switch_and_status_is_one_table_and_any_is_the_free_one(fleet: Fleet, witnesses: list[Witness]) -> None:
     assert on(fleet, ALL, "audio", "omni").out.splitlines()[-1] == "audio omni: done on n1, n2, n3"
-    assert [one.running() for one in fleet.nodes.values()] == [{"omni"}] * 3
+    assert running(fleet) == ["omni"] * 3
     on(fleet, ALL, "training")
-    assert modes(fleet) == ["training"] * 3
+    assert running(fleet) == ["training"] * 3
     assert [history(one) for one in fleet.nodes.values()] == [[("audio omni", "applied"), ("training", "applied")]] * 3
     table = on(fleet, ALL, "status").out.splitlines()
     assert [line.split()[:2] for line in table] == [["NODE", "MODE"], ["n1", "training"], ["n2", "training"], ["n3", "training"]]
     assert on(fleet, "n1,n2", "stop").out.splitlines()[-1] == "stop: done on n1, n2"
-    assert modes(fleet) == ["idle", "idle", "training"]
+    assert running(fleet) == ["", "", "training"]
     refused = on(fleet, ALL, "up", "omni", expect=4)
     assert "this would stop training on n3" in refused.err
     on(fleet, "n2,n3", "--any", "audio", "omni")
-    assert modes(fleet) == ["idle", "audio omni", "training"]
+    assert running(fleet) == ["", "omni", "training"]
     on(fleet, ALL, "audio", "omni")
-    assert modes(fleet) == ["audio omni"] * 3
+    assert running(fleet) == ["omni"] * 3
     assert history(fleet["n2"])[-1:] == [("audio omni", "unchanged")]
     on(fleet, ALL, "restore")
-    assert modes(fleet) == ["idle", "idle", "training"]
+    assert running(fleet) == ["", "", "training"]
     for each in witnesses:
         assert each.starts >= 2
     assert all_free(fleet)
@@ -153,7 +153,7 @@ def test_one_that_refuses_under_its_lock_has_those_let_go_that_had_it(
     assert "Nothing was touched on any machine." in outcome.out
     assert all_free(fleet)
     assert started(witnesses) == 1
-    assert modes(fleet) == ["idle", "idle", "training"]
+    assert running(fleet) == ["", "", "training"]
 
 
 @deep
@@ -168,7 +168,7 @@ def test_a_busy_one_is_waited_for_where_that_is_asked_and_no_other_one_is_held_m
         until(lambda: waits(fleet["n2"]))
         until(lambda: all_free(fleet, "n1", "n2"))
     assert ends(asking).code == 0
-    assert modes(fleet) == ["training"] * 3
+    assert running(fleet) == ["training"] * 3
 
 
 @deep
@@ -226,7 +226,7 @@ def test_a_client_that_is_killed_after_the_word_leaves_all_to_finish(fleet: Flee
     kill_client(fleet, asking)
     assert on(fleet, ALL, "status", "--format", "json").json["n1"]["switching"]
     until(lambda: all_free(fleet), 60)
-    assert modes(fleet) == ["audio omni"] * 3
+    assert running(fleet) == ["omni"] * 3
     on(fleet, ALL, "audio", "omni")
     assert started(witnesses) == 3
 
@@ -273,7 +273,7 @@ def test_one_that_is_cut_off_for_a_moment_after_the_word_is_found_again(fleet: F
     fleet["n2"].join()
     fleet["n3"].thaw_sshd()
     assert ends(asking).code == 0
-    assert modes(fleet) == ["audio omni"] * 3
+    assert running(fleet) == ["omni"] * 3
     assert started(witnesses) == 3
 
 
@@ -290,7 +290,7 @@ def test_one_that_stays_cut_off_is_unknown_and_the_others_go_back(fleet: Fleet) 
     assert on(fleet, ALL, "status", expect=6).out.count("unknown") == 2
     fleet["n2"].join()
     fleet["n3"].thaw_sshd()
-    assert modes(fleet) == ["training", "audio omni", "audio omni"]
+    assert running(fleet) == ["training", "omni", "omni"]
     assert all_free(fleet)
 
 
@@ -322,7 +322,7 @@ def test_an_engine_that_breaks_after_the_word_has_the_others_go_back(
     assert "n1: what ran before runs again\nn2: " in outcome.out
     heal_engine(fleet["n2"])
     fleet["n2"].spark_mode("recover")
-    assert modes(fleet) == ["idle"] * 3
+    assert running(fleet) == [""] * 3
     assert all_free(fleet)
 
 
@@ -332,7 +332,7 @@ def test_a_start_that_fails_on_one_has_the_others_go_back(fleet: Fleet) -> None:
     outcome = on(fleet, ALL, "audio", "omni", expect=1)
     assert "n2: omni did not start" in outcome.out
     assert outcome.out.splitlines()[-1] == "audio omni: not done on any machine"
-    assert modes(fleet) == ["training", "idle", "training"]
+    assert running(fleet) == ["training", "", "training"]
     assert history(fleet["n1"])[-2:] == [("audio omni", "applied"), ("restore", "applied")]
     note = fleet["n1"].spark_mode("history", "--format", "json").json[-1]["note"]
     assert "another machine of the same request did not" in note
@@ -358,7 +358,7 @@ def test_what_somebody_asked_for_since_stays(fleet: Fleet, gates: dict[str, Gate
     outcome = ends(asking)
     assert outcome.code == 7
     assert "n1: it switched, and did not go back: " in outcome.out
-    assert modes(fleet) == ["training", "idle", "idle"]
+    assert running(fleet) == ["training", "", ""]
 
 
 def test_machines_that_cannot_be_asked_say_so_by_name(fleet: Fleet) -> None:
@@ -405,4 +405,4 @@ def test_ctrl_c_before_the_word_has_all_let_go_and_after_it_all_finish(
     assert time.monotonic() - since < 5
     gates["n3"].open("go")
     until(lambda: all_free(fleet), 60)
-    assert modes(fleet) == ["audio omni"] * 3
+    assert running(fleet) == ["omni"] * 3
