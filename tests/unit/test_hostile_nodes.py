@@ -9,7 +9,7 @@ from spark_mode.errors import SparkModeError
 from spark_mode.fleet.ssh import Answer
 from tests.unit.test_on_nodes import IDLE, PLAN, READY, Machines, agent, asks, data, ended
 
-STRANGE: list[Any] = [None, True, 3, 10**400, float("nan"), "x", "\x1b[2J", [], [1], [[]], {}, {"a": 1}]
+STRANGE: list[Any] = [None, True, 3, 10**400, float("nan"), "x", "2026-01-01", "\x1b[2J", [], [1], [[]], {}, {"a": 1}]
 NOTHING = [
     Answer(0),
     Answer(0, "\x1b[2Jno JSON\x07"),
