@@ -37,7 +37,9 @@ def test_a_status_of_wrong_types_is_shown_as_far_as_it_is_one(key: str, value: A
     asks(Machines({"a": {"status": data(IDLE | {key: value})}}), "status")
     asks(Machines({"a": {"status": data(IDLE | {"memory": {"total_gb": value, "available_gb": value}})}}), "status")
     asks(Machines({"a": {"status": data(IDLE | {"services": [value, {"service": value}]})}}), "status")
-    assert "\x1b" not in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert "nan of" not in out
 
 
 @pytest.mark.parametrize("answer", NOTHING)
