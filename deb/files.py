@@ -10,9 +10,9 @@ from spark_mode.cli.completion import completion_script
 from spark_mode.cli.main import cli
 from spark_mode.cli.plugin import PACKAGED as PLUGIN
 from spark_mode.cli.plugin import plugin_script
-from spark_mode.enforcement.own_file import own_command
 from spark_mode.enforcement.shared import PACKAGED_TMPFILES, tmpfiles_text
 from spark_mode.enforcement.unit import PREFIX, SUFFIX, UNIT
+from spark_mode.own_command import own_command
 from spark_mode.sharing.directories import shared_directories
 
 COMMAND = "/usr/bin/spark-mode"

@@ -16,7 +16,7 @@ def ago(seconds: float) -> str:
 def seconds_since(moment: str) -> float | None:
     """Return the seconds since an ISO 8601 time of the engine, None for a time that is not one."""
     try:
-        then = datetime.fromisoformat(moment[:19] + "+00:00")
+        then = datetime.fromisoformat(moment[:19]).replace(tzinfo=UTC)
     except ValueError:
         return None
     return max(0.0, (datetime.now(UTC) - then).total_seconds()) if then.year > 1 else None

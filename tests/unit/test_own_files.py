@@ -10,7 +10,8 @@ from spark_mode.cli.installation import MARK, OwnFile, how_to_remove, own_files
 from spark_mode.cli.main import cli
 from spark_mode.enforcement.gate_file import NAME, PROGRAM
 from spark_mode.enforcement.known_gates import known_gates, remember_gate
-from spark_mode.enforcement.own_file import own_command, put, remove
+from spark_mode.enforcement.own_file import put, remove
+from spark_mode.own_command import own_command
 
 
 @pytest.fixture

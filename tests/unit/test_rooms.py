@@ -31,7 +31,7 @@ BELOW = {
 WEB = {"starlette", "uvicorn", "jinja2", "h11"}
 """What only the extra `page` brings."""
 PURE = {"errors", "frozen", "readable"}
-OUTSIDE = {*PURE, "__version__", "plain_file", "atomic_file", "wall_time"}
+OUTSIDE = {*PURE, "__version__", "plain_file", "atomic_file", "wall_time", "own_command"}
 
 
 def imports(path: Path) -> set[str]:

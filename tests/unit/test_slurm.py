@@ -1,5 +1,6 @@
 """The door to Slurm, with answers that 23.11 and 24.11 gave; and what follows where Slurm and a machine differ."""
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -89,7 +90,7 @@ def test_only_root_resumes(says: Says) -> None:
 
 def test_without_slurm_it_is_said_where_to_ask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(ConfigurationError, match="there is no Slurm here: squeue is not found"):
+    with pytest.raises(ConfigurationError, match="there is no Slurm here: squeue: No such file"):
         SlurmPrograms().jobs()
 
 
@@ -174,3 +175,46 @@ def test_this_machine_is_asked_without_ssh() -> None:
     here = door.ask(Node(name="spark1"), ("--version",), 60.0)
     assert (here.code, here.out.split(", ")[0]) == (0, "spark-mode")
     assert door.ask(Node(name="spark2"), ("--version",)).out == "asked spark2"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "{}", "null", "[" * 100_000, '{"jobs": null, "nodes": 5}', '{"jobs": [{}], "nodes": [{}]}'),
+        *('{"jobs": [3], "nodes": [3]}', '{"jobs": [{"job_id": "-x"}], "nodes": [{"name": "-oProxyCommand=x"}]}'),
+    ],
+)
+def test_what_lists_nothing_is_said_to_and_is_no_empty_queue(text: str) -> None:
+    for read in (jobs_of, nodes_of):
+        with pytest.raises(EngineUnavailable, match="as JSON"):
+            read(text)
+
+
+@pytest.mark.parametrize("value", [None, 3, 10**400, "x", [], [1], {}, {"number": "x"}, {"number": None}], ids=repr)
+@pytest.mark.parametrize(
+    "key", ["name", "comment", "user_name", "partition", "job_state", "state_reason", "start_time", "nodes", "state", "reason"]
+)
+def test_a_list_with_wrong_types_is_read_as_far_as_it_is_one(key: str, value: Any) -> None:
+    assert [one.id for one in jobs_of(json.dumps({"jobs": [{"job_id": 1, key: value}]}))] == ["1"]
+    assert [one.name for one in nodes_of(json.dumps({"nodes": [{key: value, "name": "a"}]}))] == ["a"]
+
+
+@pytest.mark.parametrize("said", ["", "rubbish\n", "-oX\n", "job 42\n", "\u0664\n"])
+def test_a_number_that_is_none_is_no_job(says: Says, said: str) -> None:
+    says("sbatch", said)
+    with pytest.raises(EngineUnavailable, match="no number of a job"):
+        SlurmPrograms().submit("", ())
+
+
+def test_a_program_that_cannot_be_run_is_named(says: Says, tmp_path: Path) -> None:
+    says("squeue")
+    (tmp_path / "squeue").write_bytes(b"\x00 no program")
+    with pytest.raises(ConfigurationError, match="there is no Slurm here: squeue: Exec format error"):
+        SlurmPrograms().jobs()
+
+
+def test_of_what_slurm_says_at_length_the_beginning_is_said(says: Says) -> None:
+    says("sbatch", "", "x" * 100_000, 1)
+    with pytest.raises(Refused) as refused:
+        SlurmPrograms().submit("", ())
+    assert len(refused.value.message) < 400

@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from spark_mode.cli.context import CliOptions
+from spark_mode.cli.fleet_slurm import site_of
+from spark_mode.errors import UsageFault
 from spark_mode.fleet.slurm_config import Site, asked, differences, epilog, files, hosts_of, names_of_pools, partition_values
 from spark_mode.lab.rules import GuardPolicy
 from spark_mode.lab.size import GB
@@ -102,7 +105,24 @@ def test_a_path_with_a_space_stays_one_word_in_the_epilog() -> None:
         ("spark1", ["spark1"]),
         ("spark[1-3,7],other", ["spark1", "spark2", "spark3", "spark7", "other"]),
         ("a[09-11]-x,b", ["a09-x", "a10-x", "a11-x", "b"]),
+        ("a[x-y],b", ["a[x-y]", "b"]),
+        ("a[1-9999999999]", ["a[1-9999999999]"]),
+        ("a[1-999999999]", ["a[1-999999999]"]),
     ],
 )
 def test_a_list_of_machines_is_read(text: str, hosts: list[str]) -> None:
     assert hosts_of(text) == hosts
+
+
+@pytest.mark.parametrize("typed", [",", "a b", "-x", "a=b", "spark[1-3]", "é", "a,,b"])
+def test_what_slurm_conf_could_not_have_as_a_name_is_refused(typed: str) -> None:
+    for option in ("nodes", "controller"):
+        with pytest.raises(UsageFault, match="is no name of a machine"):
+            site_of(CliOptions(), {"nodes": "a", "lab": "/lab", option: typed})
+
+
+def test_a_machine_is_named_once_and_a_folder_by_its_whole_path() -> None:
+    site = site_of(CliOptions(), {"nodes": "b, a,b", "lab": "lab", "program": "bin/x"})
+    assert site.nodes == ("b", "a")
+    assert site.controller == "b"
+    assert (site.lab, site.program) == (str(Path("lab").absolute()), str(Path("bin/x").absolute()))

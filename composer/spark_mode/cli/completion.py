@@ -12,10 +12,10 @@ from click.shell_completion import CompletionItem, ShellComplete, add_completion
 from spark_mode.cli.bash_words import BashWords
 from spark_mode.cli.context import VARIABLE, CliOptions
 from spark_mode.cli.glossary import glossary
-from spark_mode.enforcement.own_file import own_command
 from spark_mode.errors import SparkModeError
 from spark_mode.fleet.nodes import known_fleet, names_of
 from spark_mode.lab.verbs import SWITCHES, VERBS
+from spark_mode.own_command import own_command
 from spark_mode.planning.mode import services_of
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 
@@ -12,7 +12,8 @@ from spark_mode.atomic_file import replace_file
 from spark_mode.cli.context import CliOptions, output_options
 from spark_mode.cli.verb import Verb
 from spark_mode.errors import ConfigurationError, UsageFault
-from spark_mode.fleet.nodes import NAME, Fleet, fleet_file, read_fleet
+from spark_mode.fleet.nodes import ALL, NAME, Fleet, fleet_file, read_fleet
+from spark_mode.lab.document import MAXIMUM_KEY
 from spark_mode.plain_file import is_there, plain_text
 
 _HOST = re.compile(r"^\s*host[\s=]+(.+)$", re.IGNORECASE | re.MULTILINE)
@@ -29,8 +30,6 @@ _GROUPS = """
 # groups:
 #   models: [{names}]
 """
-
-
 LATER = {
     "run": "fleet_jobs",
     "status": "fleet_jobs",
@@ -78,20 +77,49 @@ def init(cli_options: CliOptions, names: tuple[str, ...]) -> None:
     path = fleet_file(os.environ)
     if is_there(path):
         raise UsageFault(f"{path} is there already, and is kept", "add to it by hand; see what it says: spark-mode fleet show")
-    if wrong := next((one for one in names if not re.fullmatch(NAME, one)), None):
-        raise UsageFault(f'"{wrong}" is no name of a machine', "write what ssh is given: fleet init spark1 ann@spark2")
-    found = list(dict.fromkeys(names or known_to_ssh(Path.home() / ".ssh" / "config")))
-    if not found:
+    nodes = _named(names or known_to_ssh(Path.home() / ".ssh" / "config"))
+    if not nodes:
         raise UsageFault("no machine is named, and ~/.ssh/config names none", "name them: spark-mode fleet init spark1 spark2")
-    lines = [f"  {one}:\n" if "@" not in one else f"  {one.partition('@')[2]}: {{ssh: {one}}}\n" for one in found]
-    text = "".join([_HEAD, *lines, _GROUPS.format(names=", ".join(one.rpartition("@")[2] for one in found))])
+    text = "".join([_HEAD, *_written(nodes), _GROUPS.format(names=", ".join([*nodes][:2]))])
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, text.encode(), 0o644, over=False)
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror}", "set SPARK_MODE_FLEET to a file that you may write") from None
-    data = {"file": str(path), "nodes": found}
-    cli_options.show(data, lambda: f"{path}: {', '.join(found)}\n  → do they all answer? spark-mode -H all status")
+    found = [*nodes.values()]
+    asked = "do they all answer?" if names else "take out of it what is no such machine; do the others answer?"
+    cli_options.show(
+        {"file": str(path), "nodes": found}, lambda: f"{path}: {', '.join(found)}\n  → {asked} spark-mode -H all status"
+    )
+
+
+def _named(found: Iterable[str]) -> dict[str, str]:
+    """Return what ssh is given for each machine, by the machine's name. Raises UsageFault."""
+    nodes: dict[str, str] = {}
+    for one in found:
+        name = one.rpartition("@")[2]
+        if not _is_name(one):
+            raise UsageFault(f'"{one}" is no name of a machine', "write what ssh is given: fleet init spark1 ann@spark2")
+        if nodes.setdefault(name, one) != one:
+            raise UsageFault(
+                f"{nodes[name]} and {one} would both be called {name}", "write one of them into the file by hand, by another name"
+            )
+    return nodes
+
+
+def _is_name(one: str) -> bool:
+    """Whether ssh may be given that, and fleet.yaml can have a machine of its name."""
+    name = one.rpartition("@")[2]
+    return bool(re.fullmatch(NAME, one) and re.fullmatch(NAME, name)) and name != ALL and len(one) <= MAXIMUM_KEY
+
+
+def _written(nodes: Mapping[str, str]) -> Iterator[str]:
+    """Yield the lines of machines: a name that YAML takes for something else, such as yes and 12:30, is in quotes."""
+    import yaml  # which no other command here needs
+
+    for name, ssh in nodes.items():
+        key, value = (one if yaml.safe_load(one) == one else f'"{one}"' for one in (name, ssh))
+        yield f"  {key}:\n" if name == ssh else f"  {key}: {{ssh: {value}}}\n"
 
 
 @fleet.command(cls=Verb, examples={"fleet show": "The machines, and the groups of them"})
@@ -121,4 +149,4 @@ def _lines(path: Path, known: Fleet) -> Iterator[str]:
 def known_to_ssh(path: Path) -> list[str]:
     """Return the machines that ssh's configuration names, none of its patterns."""
     found = [word for line in _HOST.findall(plain_text(path) or "") for word in line.split("#")[0].split()]
-    return [one for one in found if re.fullmatch(NAME, one)]
+    return [one for one in found if _is_name(one) and "@" not in one]

@@ -146,7 +146,8 @@ def resume(cli_options: CliOptions, node: str) -> None:
 def _require(node: str, answer: Answer) -> None:
     """Raise NeedsAttention where a machine has not done what it was asked, EngineUnavailable where nobody knows."""
     if answer.code is None:
-        raise EngineUnavailable(f"{node} does not answer, so it is given no work: {answer.errors}", "when it does, ask again")
+        why = answer.errors or "the connection is lost"
+        raise EngineUnavailable(f"{node} does not answer, so it is given no work: {why}", "when it does, ask again")
     if answer.code != 0:
         message = f"{node} is not as it should be, so it is given no work: {told_by(answer.errors)}"
         raise NeedsAttention(message, "see it there: spark-mode status")

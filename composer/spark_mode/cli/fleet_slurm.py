@@ -1,6 +1,7 @@
 """`spark-mode fleet config slurm` and `fleet check`: Slurm's configuration, made from the rules and compared with what runs."""
 
 import os
+import re
 import shutil
 import socket
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import click
 
 from spark_mode.cli.context import CliOptions, Verb, output_options
 from spark_mode.cli.verb import Verb as VerbWithExamples
-from spark_mode.errors import ConfigurationError
+from spark_mode.errors import ConfigurationError, UsageFault
 from spark_mode.plain_file import plain_text
 from spark_mode.session.discovery import find_rules, here
 
@@ -36,20 +37,28 @@ def site_options(command: Verb) -> Verb:
 
 
 def site_of(cli_options: CliOptions, options: dict[str, Any]) -> "Site":
-    """Return the machines, as they were typed or as they are here."""
+    """Return the machines, as they were typed or as they are here. Raises UsageFault."""
     from spark_mode.fleet.nodes import known_fleet
+    from spark_mode.fleet.slurm import NAME
     from spark_mode.fleet.slurm_config import Site
 
     known = known_fleet(os.environ).nodes
     typed = options.get("nodes") or ",".join(known) or this_machine()
-    nodes = tuple(one.strip() for one in typed.split(",") if one.strip())
+    nodes = tuple(dict.fromkeys(one.strip() for one in typed.split(",")))
+    controller = options.get("controller") or nodes[0]
+    if wrong := [one for one in (*nodes, controller) if not re.fullmatch(NAME, one)]:
+        raise UsageFault(f'"{wrong[0]}" is no name of a machine', "write names as slurm.conf has them: --nodes spark1,spark2")
     return Site(
         nodes=nodes,
-        controller=options.get("controller") or nodes[0],
+        controller=controller,
         cpus=options.get("cpus") or os.cpu_count() or 1,
-        lab=options.get("lab") or lab_folder(cli_options),
-        program=options.get("program") or shutil.which("spark-mode") or "/usr/bin/spark-mode",
+        lab=_whole(options.get("lab")) or lab_folder(cli_options),
+        program=_whole(options.get("program")) or shutil.which("spark-mode") or "/usr/bin/spark-mode",
     )
+
+
+def _whole(path: str | None) -> str | None:
+    return path and str(Path(path).absolute())
 
 
 def this_machine() -> str:
@@ -89,6 +98,7 @@ def _only() -> Callable[[Verb], Verb]:
 
 @config.command(
     cls=VerbWithExamples,
+    short_help="Print slurm.conf, gres.conf and the epilog.",
     examples={
         "fleet config slurm": "What belongs where, each line with its reason",
         "fleet config slurm --only gres.conf": "One file, to be put in place by hand",

@@ -13,7 +13,7 @@ from spark_mode.cli.completion import completion_script
 from spark_mode.cli.for_sudo import SUDOS_PATH
 from spark_mode.cli.plugin import MARK as PLUGIN_MARK
 from spark_mode.cli.plugin import plugin_path, plugin_script
-from spark_mode.enforcement.own_file import own_command
+from spark_mode.own_command import own_command
 from spark_mode.plain_file import plain_text
 
 MARK = "# Installed by: spark-mode setup"

@@ -14,6 +14,7 @@ import click
 from spark_mode.cli.best_effort_stream import BestEffortStream
 from spark_mode.cli.context import CliOptions, output_options
 from spark_mode.errors import ConfigurationError
+from spark_mode.own_command import same_command
 
 if TYPE_CHECKING:
     from spark_mode.lab.files import LabFiles
@@ -142,8 +143,7 @@ def _lab(cli_options: CliOptions) -> "PageLab":
     from spark_mode.session.opening import open_lab
 
     folder = Path(_files(cli_options).rules).parent
-    ours = [sys.executable, "-P", *(["-E"] if sys.flags.ignore_environment else []), "-m", "spark_mode.cli"]
-    return PageLab(lambda: open_lab(_files(cli_options)), (*ours, *cli_options.flags.words), str(folder))
+    return PageLab(lambda: open_lab(_files(cli_options)), (*same_command(), *cli_options.flags.words), str(folder))
 
 
 def _ready(cli_options: CliOptions, link: "Link") -> None:

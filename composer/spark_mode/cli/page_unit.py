@@ -5,9 +5,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from spark_mode.enforcement.own_file import own_command, put, remove, require_ours
+from spark_mode.enforcement.own_file import put, remove, require_ours
 from spark_mode.enforcement.unit import ROOT, RUNNING, command_line, lab_flags, require_systemd, systemctl, word
 from spark_mode.lab.files import LabFiles
+from spark_mode.own_command import own_command
 from spark_mode.plain_file import plain_text
 
 NAME = "spark-mode-page.service"

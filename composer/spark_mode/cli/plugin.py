@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from spark_mode.cli.context import CliOptions, output_options
-from spark_mode.enforcement.own_file import own_command, put, remove, require_ours
+from spark_mode.enforcement.own_file import put, remove, require_ours
+from spark_mode.own_command import own_command
 
 SYSTEM = Path("/usr/local/lib/docker/cli-plugins")
 PACKAGED = Path("/usr/libexec/docker/cli-plugins/docker-spark")

@@ -11,11 +11,12 @@ import shlex
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from spark_mode.enforcement.own_file import own_command, put, remove, require_ours
+from spark_mode.enforcement.own_file import put, remove, require_ours
 from spark_mode.engine.env_files import FILE, SEPARATOR, compose_settings
 from spark_mode.errors import ConfigurationError
 from spark_mode.lab.files import LabFiles
 from spark_mode.lab.project import GATE, Project
+from spark_mode.own_command import own_command
 
 NAME = "spark-mode.gate.yaml"
 PROGRAM = "spark-mode.gate.sh"

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from spark_mode.enforcement.gate_file import NAME, PROGRAM
-from spark_mode.enforcement.own_file import own_command
+from spark_mode.own_command import own_command
 from spark_mode.plain_file import plain_text
 from spark_mode.sharing.shared_file import open_shared
 

@@ -1,21 +1,10 @@
 """Files that spark-mode puts where others look for them: in place at once, and never over what is somebody else's."""
 
-import sys
 from pathlib import Path
 
 from spark_mode.atomic_file import replace_file
 from spark_mode.errors import ConfigurationError
 from spark_mode.plain_file import read_plain
-
-
-def own_command(module: str = "spark_mode.cli") -> list[str]:
-    """Return the command line that is `spark-mode` in every file that is installed, in whatever directory it is called.
-
-    `-P` keeps the working directory out of Python's search path, and `-E` what a variable would put there: an empty entry
-    of PYTHONPATH is the working directory again. It is not `-I`, which leaves out the user's own packages too: `pip install
-    --user` puts spark-mode there.
-    """
-    return [sys.executable, "-P", "-E", "-m", module]
 
 
 def require_ours(path: Path, mark: str) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from spark_mode.enforcement.own_file import own_command, put, remove, require_ours
+from spark_mode.enforcement.own_file import put, remove, require_ours
 from spark_mode.errors import ConfigurationError, EngineUnavailable, UsageFault
 from spark_mode.lab.files import LabFiles
+from spark_mode.own_command import own_command
 from spark_mode.plain_file import plain_text
 from spark_mode.sharing.directories import shared_directories
 

@@ -1,11 +1,11 @@
 """The door to machines of which one may be this one: that one is asked without ssh."""
 
 import subprocess
-import sys
 from collections.abc import Sequence
 
 from spark_mode.fleet.nodes import Node
 from spark_mode.fleet.ssh import Answer, Door, Told
+from spark_mode.own_command import same_command
 
 
 class HereToo:
@@ -20,7 +20,7 @@ class HereToo:
             return self._others.ask(node, words, seconds, told)
         try:
             done = subprocess.run(
-                [sys.executable, "-P", "-m", "spark_mode.cli", *words],
+                [*same_command(), *words],
                 check=False,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,

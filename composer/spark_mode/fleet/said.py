@@ -1,6 +1,7 @@
 """What another machine has said: it may be anything, and is taken only as what it should be."""
 
 import json
+import math
 import re
 from contextlib import suppress
 from itertools import islice
@@ -45,9 +46,10 @@ def as_text(found: Any) -> str:
 
 
 def as_number(found: Any) -> float | None:
-    """Return a number, None for anything else, and for one that is larger than anything."""
+    """Return a number, None for anything else, and for one that is no finite one."""
     with suppress(OverflowError):
-        return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
+        if isinstance(found, int | float) and not isinstance(found, bool) and math.isfinite(found):
+            return float(found)
     return None
 
 

@@ -1,20 +1,23 @@
 """The door to Slurm: its own programs, as somebody types them, and what they print as JSON."""
 
-import json
+import re
 import subprocess
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 from spark_mode.errors import ConfigurationError, EngineUnavailable, Refused, UsageFault
+from spark_mode.fleet.said import as_number, as_object, as_text, read_json
 from spark_mode.fleet.slurm_config import hosts_of
 from spark_mode.frozen import Frozen
 
+NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}"
+"""How a machine may be called."""
 SECONDS = 30.0
 """How long Slurm may take to answer; its own programs try again and again where the controller is away."""
 AWAY = ("Unable to contact slurm controller", "Connection refused", "timed out", "Zero Bytes", "Communication connection failure")
 """What its programs say when the controller does not answer."""
-
-
+LONGEST_SAID = 300
+"""Characters of what its programs say that are shown."""
 WAITING = ("PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD")
 BEGUN = ("RUNNING", "COMPLETING", "CONFIGURING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT", "RESIZING")
 """The states of a job that waits, and of one that is on machines."""
@@ -79,7 +82,12 @@ class SlurmPrograms:
 
     def submit(self, script: str, words: Sequence[str]) -> str:
         """See `Slurm`. With several clusters sbatch prints the cluster's name behind the number."""
-        return _run(["sbatch", "--parsable", *words], script).strip().partition(";")[0]
+        said = _run(["sbatch", "--parsable", *words], script).strip()
+        number = said.partition(";")[0]
+        if not re.fullmatch(r"\d{1,19}", number, re.ASCII):
+            message = f'sbatch says no number of a job, but "{said[:LONGEST_SAID]}"'
+            raise EngineUnavailable(message, "see whether it is queued: spark-mode fleet status")
+        return number
 
     def jobs(self, all_states: bool = False) -> tuple[QueuedJob, ...]:
         found = jobs_of(_run(["squeue", "--json", *(["--states=all"] if all_states else [])]))
@@ -105,50 +113,54 @@ def jobs_of(text: str) -> tuple[QueuedJob, ...]:
     return tuple(
         QueuedJob(
             id=str(one["job_id"]),
-            name=one["name"],
-            comment=one.get("comment") or "",
-            user=one.get("user_name") or "",
-            partition=one["partition"],
-            state=_states(one["job_state"])[0],
-            reason=one.get("state_reason") or "",
+            name=as_text(one.get("name")),
+            comment=as_text(one.get("comment")),
+            user=as_text(one.get("user_name")),
+            partition=as_text(one.get("partition")),
+            state=_states(one.get("job_state"))[0],
+            reason=as_text(one.get("state_reason")),
             start=_number(one.get("start_time")),
-            nodes=tuple(hosts_of(one.get("nodes") or "")),
+            nodes=tuple(hosts_of(as_text(one.get("nodes")))),
         )
-        for one in _listed(text, "jobs")
+        for one in _listed(text, "jobs", "job_id", r"\d+")
     )
 
 
 def nodes_of(text: str) -> tuple[QueueNode, ...]:
     """Return the machines of `scontrol show node --json`, of 23.11 and later."""
     return tuple(
-        QueueNode(name=one["name"], states=_states(one["state"]), reason=one.get("reason") or "")
-        for one in _listed(text, "nodes")
+        QueueNode(name=one["name"], states=_states(one.get("state")), reason=as_text(one.get("reason")))
+        for one in _listed(text, "nodes", "name", NAME)
     )
 
 
-def _listed(text: str, what: str) -> list[dict[str, Any]]:
-    """Return what a program has listed. Raises EngineUnavailable for an answer that is none."""
-    try:
-        found = json.loads(text)[what]
-    except (ValueError, KeyError, TypeError):
-        message = f"Slurm lists no {what} as JSON"
-        raise EngineUnavailable(message, "it is of 23.11 or later, with its JSON plugin? sinfo --version") from None
-    return [one for one in found if isinstance(one, dict)]
+def _listed(text: str, what: str, key: str, form: str) -> list[dict[str, Any]]:
+    """Return what a program has listed, each with a key of this form. Raises EngineUnavailable for an answer that is none."""
+    found = as_object(read_json(text)).get(what)
+    if isinstance(found, list):
+        listed = [as_object(one) for one in found]
+        if all(re.fullmatch(form, _text_of(one.get(key)), re.ASCII) for one in listed):
+            return listed
+    raise EngineUnavailable(f"Slurm lists no {what} as JSON", "it is of 23.11 or later, with its JSON plugin? sinfo --version")
+
+
+def _text_of(said: Any) -> str:
+    return "" if said is None else str(said)
 
 
 def _states(said: Any) -> tuple[str, ...]:
-    return tuple(said) if isinstance(said, list) and said else (str(said or "UNKNOWN"),)
+    return tuple(map(str, said)) if isinstance(said, list) and said else (str(said or "UNKNOWN"),)
 
 
 def _number(said: Any) -> int:
-    return int(said.get("number") or 0) if isinstance(said, dict) else int(said or 0)
+    return int(as_number(said.get("number") if isinstance(said, dict) else said) or 0)
 
 
 def _run(words: Sequence[str], text: str = "") -> str:
     try:
         done = subprocess.run(words, check=False, input=text, capture_output=True, text=True, errors="replace", timeout=SECONDS)
-    except FileNotFoundError:
-        message = f"there is no Slurm here: {words[0]} is not found"
+    except OSError as error:
+        message = f"there is no Slurm here: {words[0]}: {error.strerror}"
         raise ConfigurationError(message, "ask on a machine of the cluster, or install the package slurm-client") from None
     except subprocess.TimeoutExpired:
         raise EngineUnavailable(
@@ -157,7 +169,7 @@ def _run(words: Sequence[str], text: str = "") -> str:
     said = done.stderr.strip()
     if done.returncode == 0 and not (said and not done.stdout.strip()):
         return done.stdout
-    last = said.splitlines()[-1] if said else f"{words[0]} exited with {done.returncode}"
+    last = said.splitlines()[-1][:LONGEST_SAID] if said else f"{words[0]} exited with {done.returncode}"
     if any(one in said for one in AWAY):
         raise EngineUnavailable(f"Slurm's controller does not answer: {last}", "does it run? scontrol ping")
     if "Invalid job id" in said:

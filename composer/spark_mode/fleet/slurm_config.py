@@ -18,6 +18,8 @@ EPILOG = "/etc/slurm/spark-mode-epilog"
 KILL_MARGIN_SECONDS = 15
 """What a job has beyond the longest time that a service has for its end."""
 EPILOG_MARGIN_SECONDS = 60
+MOST_HOSTS = 1 << 16
+"""More than Slurm has in one list."""
 AGAIN = 75
 """How a job exits that found no place by the machine's own rule."""
 
@@ -256,7 +258,10 @@ def hosts_of(text: str) -> Sequence[str]:
             continue
         ranges, _, tail = rest.partition("]")
         for one in ranges.split(","):
-            first, _, last = one.partition("-")
-            numbers = range(int(first), int(last or first) + 1)
-            found += [f"{head}{number:0{len(first)}d}{tail}" for number in numbers]
+            said = re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", one, re.ASCII)
+            numbers = range(int(said[1]), int(said[2] or said[1]) + 1) if said else range(0)
+            if not said or len(numbers) > MOST_HOSTS:
+                found.append(f"{head}[{one}]{tail}")  # whatever that is
+                continue
+            found += [f"{head}{number:0{len(said[1])}d}{tail}" for number in numbers]
     return found

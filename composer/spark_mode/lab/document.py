@@ -30,7 +30,7 @@ def parse_document(text: str, name: str) -> Any:
     """
     fix = to_correct(name)
     if len(text) > MAXIMUM_CHARACTERS:
-        raise ConfigurationError(f"{name}: larger than {MAXIMUM_CHARACTERS // 1024} KiB; this is not a rules file", fix)
+        raise ConfigurationError(f"{name}: larger than {MAXIMUM_CHARACTERS // 1024} KiB; this is no file of spark-mode's", fix)
     try:
         _refuse_tricks(text)
         return yaml.load(text, Loader=_Loader)  # noqa: S506 - _Loader is a SafeLoader

@@ -5,7 +5,6 @@ from contextlib import ExitStack, contextmanager
 
 from spark_mode.errors import ConfigurationError, Interrupted, NeedsAttention, Refused, SparkModeError, StepFailed, SwitchFailed
 from spark_mode.journal.journal import UnfinishedSwitch
-from spark_mode.journal.state import after, before_of
 from spark_mode.journal.understanding import require_understood
 from spark_mode.planning.digest import digest_of, what_changed
 from spark_mode.planning.job import Job
@@ -23,13 +22,13 @@ from spark_mode.switching.agreement import ROUNDS, Agreement, Unasked, refused_u
 from spark_mode.switching.attempt import Attempt
 from spark_mode.switching.awaited_word import AwaitedWord
 from spark_mode.switching.brake import Brake
-from spark_mode.switching.holding import comes_back, goes_on, keep_in_force, require_known_before, restore_after
+from spark_mode.switching.carrying_out import CarryingOut
 from spark_mode.switching.net import net
 from spark_mode.switching.recovery import Recovery
 from spark_mode.switching.report import Confirm, Report, SwitchOptions
-from spark_mode.switching.switch import LOOK, Switch
+from spark_mode.switching.switch import LOOK
 from spark_mode.switching.two_sides import require_gone, two_sides
-from spark_mode.switching.untouched import sentence, stopped_at_once
+from spark_mode.switching.untouched import sentence, with_enforced
 from spark_mode.switching.watcher import Watcher
 
 
@@ -110,12 +109,8 @@ class Transaction:
                 outcome="recovered" if puzzle else "unchanged",
                 mode=mode,
                 seconds=self._attempt.seconds,
-                note=self._with_enforced(note),
+                note=with_enforced(note, self._attempt.enforced),
             )
-
-    def _with_enforced(self, note: str | None) -> str | None:
-        """Return what there is to say, with what was stopped at once."""
-        return "; ".join(filter(None, (note, stopped_at_once(self._attempt.enforced)))) or None
 
     def _pass_over(self) -> None:
         """Have what cannot be understood count no more, once what can be was recovered."""
@@ -205,7 +200,7 @@ class Transaction:
         plan, before = self._admit(request)
         if self._word:
             plan, before = self._at_the_word(self._word, request, plan, lock)
-        return self._carry_out(request, plan, before) if plan.steps else self._unchanged(request, plan, before)
+        return CarryingOut(session, self._options, self._attempt, self._replaced).run(request, plan, before)
 
     def _admit(self, request: Request) -> tuple[Plan, Observed]:
         """Return the plan that is agreed to, and what was seen for it. Raises what refuses it."""
@@ -287,79 +282,6 @@ class Transaction:
         if required:
             require_gone(ended, now)
         return now
-
-    def _unchanged(self, request: Request, plan: Plan, before: Observed) -> Report:
-        session = self._session
-        mode = session.mode(before)
-        was = before_of(before, session.project, session.rules)
-        if self._replaced:
-            restore_after(self._attempt, None)
-        if self._options.then:
-            require_known_before(session, mode)
-        keep_in_force(self._attempt, request, plan, before, self._options, session.journal_state.last_change)
-        if request.verb == "restore" and session.journal_state.restores:
-            restore_after(self._attempt, None)  # it has come back
-        admitted = plan.models != session.state.models
-        state = after(session.state, plan, was, mode, touched=False, seen=before) if admitted else None
-        self._attempt.record(self._attempt.ended(plan.request, "unchanged", state=state))
-        note = f"{plan.nothing_to_do}; held from now on" if self._options.hold else plan.nothing_to_do
-        return Report(
-            request=plan.request,
-            outcome="unchanged",
-            mode=mode,
-            seconds=self._attempt.seconds,
-            note=self._with_enforced(note),
-            warnings=plan.warnings,
-            target=plan.target,
-        )
-
-    def _carry_out(self, request: Request, plan: Plan, before: Observed) -> Report:
-        session = self._session
-        self._attempt.drop_gone(before)
-        self._attempt.began(request, before, plan.steps, self._options, self._replaced)
-        keeps = goes_on(session, request, plan.steps, self._replaced)
-        was = comes_back(session, request, plan, before, self._replaced)
-        switch = Switch(session.lab(), self._attempt)
-        try:
-            switch.run(plan, before, self._options.restore_on_failure)
-        except (SwitchFailed, Interrupted) as error:
-            if switch.ended:
-                seen = session.observer.observe_running()
-                left = after(session.state, plan, was, session.mode(seen), touched=True, seen=seen)
-                state = left if switch.left_stopped else None
-                keeps |= request.verb != "restore" and not switch.left_stopped
-                self._attempt.record(self._attempt.ended(plan.request, switch.ended, error.message, state, keeps))
-            raise
-        finally:
-            self._attempt.measured(switch.measured)
-        running = (switch.seen or session.observer.observe_running()).with_ended(switch.completed.values())
-        mode = session.mode(running)
-        if request.verb == "run" and not plan.stops:  # what ran before, and is to come back, is what it was
-            self._attempt.record(self._attempt.ended(plan.request, "unchanged", note="nothing was stopped for it"))
-        else:
-            keep_in_force(self._attempt, request, plan, running, self._options, self._attempt.switch)
-            state = after(session.state, plan, was, mode, touched=True, seen=running)
-            self._attempt.record(self._attempt.ended(plan.request, "applied", self._why(), state, keeps))
-        return Report(
-            request=plan.request,
-            outcome="applied",
-            mode=mode,
-            seconds=self._attempt.seconds,
-            steps=plan.steps,
-            note=f"{', '.join(switch.completed)}: completed" if switch.completed else None,
-            warnings=(*plan.warnings, *self._attempt.warnings),
-            target=plan.target,
-            kept=plan.keep or (),
-            switch=self._attempt.switch,
-        )
-
-    def _why(self) -> str | None:
-        """Return what the history says of a switch that is part of another one, or has another one follow."""
-        if self._options.then:
-            return "and then restore"
-        if self._options.why:
-            return self._options.why
-        return "by itself, as a training or a command has ended" if self._options.only_after else None
 
     def _require_last(self) -> None:
         """Raise Refused when another switch came after the one that this request follows.

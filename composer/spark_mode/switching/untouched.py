@@ -30,3 +30,8 @@ def by_cause(victims: Sequence[Victim]) -> dict[tuple[str, str], list[str]]:
     for name, one in {one.service: one for one in victims}.items():
         found.setdefault(("unloaded" if one.models else "stopped", one.cause), []).append(name)
     return found
+
+
+def with_enforced(note: str | None, enforced: Sequence[Victim]) -> str | None:
+    """Return what there is to say, with what was stopped at once; None where there is nothing."""
+    return "; ".join(filter(None, (note, stopped_at_once(enforced)))) or None
