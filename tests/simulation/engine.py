@@ -35,7 +35,8 @@ class SimulatedEngine:
     """The engine. `acts` are the effects on it so far; `effects` counts them and all other effects of a switch.
 
     `fail_at` is the index of an act that goes wrong, and `fault` how: `compose` (Compose reports a failure), `engine`
-    (the engine stops answering) or `crash` (a started service exits with code 1 at once). `kill_at` is the index of an
+    (the engine stops answering), `lost` (it is killed as what it starts begins, which then runs `unseen`) or `crash` (a started
+    service exits with code 1 at once). `kill_at` is the index of an
     effect, and whether spark-mode is killed before it, after it, or before it while it still happens later. Before the effect
     `restart_at` the engine restarts. The wall clock is `wall` seconds before the other one.
     `neighbours` are the engine's other projects, made from the same Compose file: each is written down as an engine of its own.
@@ -58,6 +59,7 @@ class SimulatedEngine:
         self.ending: dict[str, int] = {}
         self.undying: set[str] = set()
         self.sick: set[str] = set()
+        self.unseen: set[str] = set()
         self._containers: dict[str, Container] = {}
         self._ready_at: dict[str, float] = {}
         self._stopped_by_hand: set[str] = set()
@@ -346,7 +348,9 @@ class SimulatedEngine:
         self._answer()
         wrong = self.fail_at == len(self.acts)
         self.acts.append(what)
-        if wrong and self.fault == "engine":
+        if wrong and self.fault == "lost" and service and (one := self.of(service)):
+            self.unseen.add(one.id)
+        if wrong and self.fault in ("engine", "lost"):
             self.engine_answers = False
             self._answer()
         if wrong and self.fault == "compose" and service:
@@ -419,6 +423,7 @@ class SimulatedEngine:
 
     def _begin(self, id: str, crash: bool = False) -> None:
         self._stopped_by_hand.discard(id)
+        self.unseen.discard(id)  # what begins takes its place
         self.time += 0.01
         self.change(id, state="exited" if crash else "running", exit_code=int(crash), started_at=f"{self.time + self.wall}")
         self.change(id, started_seconds=self.time + self.wall, restart_count=0)

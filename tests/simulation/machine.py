@@ -129,7 +129,7 @@ class SimulatedMachine(SimulatedEngine):
             self.daemon.pop(model, None)
 
     def processes(self, least: int) -> tuple[Process, ...]:
-        return ()
+        return tuple(Process(pid=1, name=id_, user="root", container=id_, size=0) for id_ in sorted(self.unseen))
 
     def process(self, pid: int) -> Process | None:
         return None
@@ -172,6 +172,7 @@ class SimulatedMachine(SimulatedEngine):
 
     def _judge(self, name: str) -> None:
         running = [service for one in (self, *self.neighbours) for service in one.running()]
+        running += [self._containers[id_].service or "" for id_ in self.unseen if id_ in self._containers]
         classes = [one.class_ for service in running if (one := self.rules.of_service(service))]
         classes += [other.labels["class"] for other in self.foreign] + [one.class_ for one in self.commands]
         both = min(classes.count("training"), classes.count("audio"))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from spark_mode.errors import EngineUnavailable, SparkModeError
-from spark_mode.planning.request import ModeRequest, Request, StopRequest
+from spark_mode.planning.request import ModeRequest, Request, RestoreRequest, StopRequest
 from tests.simulation.lab import POLICIES, ask, machine, recover
 from tests.simulation.machine import SimulatedMachine
 
@@ -97,3 +97,30 @@ def test_whenever_the_engine_goes_and_comes_back_the_next_request_never_has_two_
                 recover(other, tmp_path)
                 require_one_side(other)
             other.restart()
+
+
+@pytest.mark.parametrize(("former", "request_"), [pair for pair in PAIRS if pair[1].verb != "stop"], ids=str)
+def test_what_an_engine_that_was_killed_does_not_know_to_run_is_never_beside_the_other_side(
+    former: Request, request_: Request, tmp_path: Path
+) -> None:
+    start = prepared(former, POLICIES, tmp_path)
+    whole = start.fork()
+    ask(whole, tmp_path, request_)
+    for act, what in enumerate(whole.acts[len(start.acts) :], len(start.acts)):
+        if not what.startswith(("up ", "start ")):
+            continue
+        one = start.fork()
+        one.fail_at, one.fault = act, "lost"
+        with pytest.raises(EngineUnavailable):
+            ask(one, tmp_path, request_)
+        assert one.unseen
+        one.fail_at, one.engine_answers = None, True
+        one.restart()
+        for request in (*MODES, None, RestoreRequest(), StopRequest()):
+            other = one.fork()
+            if request:
+                asked(other, tmp_path, request)
+            else:
+                recover(other, tmp_path)
+                require_one_side(other)
+            assert other.unseen == set()

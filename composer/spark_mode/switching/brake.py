@@ -19,6 +19,7 @@ from spark_mode.switching.aftermath import comes_late
 from spark_mode.switching.agreement import Agreement
 from spark_mode.switching.attempt import Attempt
 from spark_mode.switching.holding import comes_back, goes_on
+from spark_mode.switching.known_again import have_known
 from spark_mode.switching.report import Report, SwitchOptions
 from spark_mode.switching.switch import Switch
 
@@ -36,6 +37,8 @@ class Brake:
         session = self._session
         session.reload_journal()
         given_up = None if request.names else session.journal_state.unfinished
+        if given_up and self._attempt.lock:
+            have_known(given_up, session, self._attempt)
         before = session.observe()
         plan = admitted(session, request, before)
         self._agreement.require(plan)

@@ -15,6 +15,7 @@ from spark_mode.sharing.lock import Lock
 from spark_mode.switching.aftermath import HARMLESS, await_quiet, await_stops
 from spark_mode.switching.attempt import Attempt
 from spark_mode.switching.holding import comes_back, goes_on, keep_in_force, restore_after
+from spark_mode.switching.known_again import have_known
 from spark_mode.switching.report import Report
 from spark_mode.switching.switch import Switch
 from spark_mode.switching.two_sides import two_sides
@@ -39,6 +40,7 @@ class Recovery:
         self._attempt.watcher.recovering(str(cut_off))
         self._attempt.takes_up(cut_off)
         self._await_quiet()
+        have_known(cut_off, session, self._attempt)
         if is_untouched(cut_off, session.observer.observe_running()):
             if session.journal_state.restores:  # what was to come back before is still to come
                 restore_after(self._attempt, cut_off.began.switch, session.journal_state.owed)
