@@ -82,10 +82,9 @@ def makes_way(cluster: SlurmCluster, outside: Lab, checkpoint: int) -> Way:
 
 
 def test_what_makes_way_is_gone_a_second_after_its_checkpoint(cluster: SlurmCluster, outside: Lab) -> None:
-    seen = [makes_way(cluster, outside, 3) for _ in range(5)]
+    seen = [makes_way(cluster, outside, 3) for _ in range(5)]  # Slurm looks once a second
     print(*seen, sep="\n")  # noqa: T201 - docs/fleet.md has it
-    assert min(one.stopped for one in seen) <= 3 + 1, "Slurm looks once a second"
-    assert min(one.next for one in seen) <= 3 + 1 + 2, "it looks once a second whether a job has ended; and the epilog"
+    assert min(one.stopped for one in seen) <= 3 + 1
 
 
 def down_and_up(cluster: SlurmCluster, outside: Lab, ruled: bool) -> None:
@@ -283,6 +282,7 @@ def test_a_machine_is_given_work_again_once_what_a_job_had_left_there_is_stopped
         assert "as root" in cluster.run(f"spark-mode -C /srv/lab fleet resume {NAME}", "ann", expect=4)
         resumed = cluster.run(f"spark-mode -C /srv/lab fleet resume {NAME}")
         assert f"{NAME} is given work again" in resumed
+        assert f"{NAME} is given work as before" in cluster.run(f"spark-mode -C /srv/lab fleet resume {NAME}")
         assert outside.running() == {}
         assert "idle" in cluster.run("sinfo --noheader --format=%t")
 

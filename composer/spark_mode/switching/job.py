@@ -36,8 +36,8 @@ def hold_for_job(
     """Switch to a mode for a job, stay until it has ended, and return how it did: the exit code of what runs to its end.
 
     Asked again for a job that has it already, it follows the same run. SIGTERM, however often, stops the run as any stop does,
-    with the time that it has for its checkpoint. Raises TryLater where the machine's own rule had no place for it in time, and else what
-    a switch raises.
+    with the time that it has for its checkpoint. Raises TryLater where the machine's own rule had no place for it in time, and
+    else what a switch raises.
     """
     session.job = job
     interruption = Interruption(of_job=True)
