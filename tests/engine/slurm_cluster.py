@@ -41,6 +41,7 @@ ip link set lo up
 hostname $2
 mount --bind "$1" "$1"
 mount -t proc proc "$1/proc"
+mount -t sysfs sysfs "$1/sys"
 mount --rbind /dev "$1/dev"
 mount -t tmpfs tmpfs "$1/run"
 mkdir -p "$1/run/munge"

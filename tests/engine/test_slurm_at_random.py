@@ -13,7 +13,7 @@ from contextlib import suppress
 import pytest
 
 from tests.engine.lab import Lab, until
-from tests.engine.on_slurm import OMNI, ON_SLURM, OWN, SPARK_MODE, TRAINING
+from tests.engine.on_slurm import OMNI, ON_SLURM, OWN, SPARK_MODE, TRAINING, states
 from tests.engine.slurm_cluster import NAME, SlurmCluster
 from tests.engine.witness import Witness
 
@@ -40,7 +40,7 @@ class Hand:
         kinds: tuple[Callable[[], None], ...] = (
             *(self.queues,) * 4,
             self.has_audio_go_first,
-            self.ends,
+            *(self.ends,) * 3,
             self.queues_again,
             self.says_down_and_up,
             self.kills_slurm,
@@ -72,7 +72,8 @@ class Hand:
         self.queues(OMNI)
 
     def ends(self) -> None:
-        self._ask(f"scancel {self._chance.choice(self._jobs)}")
+        running = self._ask("squeue --noheader --states=RUNNING --format=%i").split()[:1]
+        self._ask(f"scancel {self._chance.choice([*running, self._jobs[-1]])}")
 
     def queues_again(self) -> None:
         self._ask(f"scontrol requeue {self._chance.choice(self._jobs)}")
@@ -121,14 +122,15 @@ def test_whatever_is_done_to_slurm_and_past_it_two_sides_never_run_together(
             for _ in range(PIECE):
                 hand.acts()
                 assert witness.overlaps == [], (hand.done, outside.containers())
-        states = cluster.run("squeue --noheader --states=all --format=%T", expect=None).split()
+        ended = cluster.run("squeue --noheader --states=all --format=%T", expect=None).split()
     finally:
         cluster.run(f"{SPARK_MODE} gate uninstall", "ann")
-    print(f"{witness.starts} starts; {dict(hand.done)}; {dict(hand.said)}; {dict(Counter(states))}")  # noqa: T201 - for whoever looks
+    print(f"{witness.starts} starts; {dict(hand.done)}; {dict(hand.said)}; {dict(Counter(ended))}")  # noqa: T201 - for whoever looks
     witness.require(audio_starts=1, training_starts=1)
-    cluster.end()
-    cluster.again()
+    cluster.run("scancel --user=ann", expect=None)
     until(lambda: f"{NAME} is given work" in cluster.run(f"{SPARK_MODE} fleet resume {NAME}", expect=None), pause=1)
+    until(lambda: states(cluster)[NAME] == "idle", pause=0.5)
+    assert outside.running() == {}
 
 
 def test_the_same_without_the_rule_is_seen_to_overlap(cluster: SlurmCluster) -> None:
