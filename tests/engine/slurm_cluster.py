@@ -263,7 +263,7 @@ def _furnish(root: Path, project: str, first: Path) -> None:
     hosts = [f"{address} {name}\n" for name, address in NAMES.items()]
     (root / "etc/hosts").write_text("".join(["127.0.0.1 localhost\n", *hosts]))
     (root / "etc/slurm").mkdir(exist_ok=True)
-    (root / "etc/slurm/cgroup.conf").write_text("CgroupPlugin=disabled\n")
+    (root / "etc/slurm/cgroup.conf").write_text("CgroupPlugin=cgroup/v1\n")
     program = root / "usr/local/bin/spark-mode"
     program.write_text(PROGRAM.format(package=Path(spark_mode.__file__).parents[1], python=sys.executable))
     program.chmod(0o755)
