@@ -275,7 +275,8 @@ def _furnish(root: Path, project: str, first: Path) -> None:
     base.write_text(base.read_text().replace("priority: 100", "priority: 10").replace("spares: [training]", "spares: []"))
     line = f"""
         groupadd --non-unique --gid={SOCKET.stat().st_gid} docker || true
-        id ann || useradd --create-home --shell=/bin/sh --groups=docker ann
+        id ann || useradd --create-home --shell=/bin/sh ann
+        usermod --append --groups=docker ann
         mkdir -p /var/lib/slurm/slurmctld /var/lib/slurm/slurmd /var/log/slurm {JOBS}
         chown --recursive slurm /var/lib/slurm
         chown --recursive ann: {LAB} {JOBS}

@@ -22,7 +22,8 @@ pytestmark = ON_SLURM
 PIECE = 50
 PIECES = max(1, int(os.environ.get("SPARK_MODE_SLURM_OPERATIONS", "50")) // PIECE)
 """How many operations there are in all; they are done in pieces, each with a beginning and an end."""
-BEGUN_ANEW = "for job in $(squeue --noheader --states=PENDING --format=%i); do scontrol update jobid=$job starttime=now; done"
+BEGUN_ANEW = """for job in $(squeue --noheader --states=PENDING --format=%i)
+do scontrol release $job; scontrol update jobid=$job starttime=now; done"""
 
 
 class Hand:
