@@ -8,11 +8,11 @@ from contextlib import contextmanager
 import pytest
 
 from tests.engine.clean_tree import is_possible
+from tests.engine.conftest import PROJECT
 from tests.engine.lab import Lab, docker, until
 from tests.engine.slurm_cluster import SlurmCluster
 from tests.engine.witness import Witness
 
-PROJECT = os.environ.get("SPARK_MODE_TEST_PROJECT", "spark-mode-test") + "-" + os.environ.get("PYTEST_XDIST_WORKER", "alone")
 OWN = f"{PROJECT}-slurm"
 ON_SLURM = [
     pytest.mark.skipif(os.environ.get("SPARK_MODE_DEEP") != "1", reason="a Debian with Slurm takes minutes: make test-deep"),

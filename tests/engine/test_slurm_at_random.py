@@ -13,7 +13,7 @@ from contextlib import suppress
 import pytest
 
 from tests.engine.lab import Lab, until
-from tests.engine.on_slurm import OMNI, ON_SLURM, OWN, SPARK_MODE, TRAINING, states
+from tests.engine.on_slurm import OMNI, ON_SLURM, OWN, SPARK_MODE, TRAINING, held, states
 from tests.engine.slurm_cluster import NAME, SlurmCluster
 from tests.engine.witness import Witness
 
@@ -131,7 +131,7 @@ def test_whatever_is_done_to_slurm_and_past_it_two_sides_never_run_together(
     cluster.run("scancel --user=ann", expect=None)
     until(lambda: f"{NAME} is given work" in cluster.run(f"{SPARK_MODE} fleet resume {NAME}", expect=None), pause=1)
     until(lambda: states(cluster)[NAME] == "idle", pause=0.5)
-    assert outside.running() == {}
+    assert held(cluster) == []
 
 
 def test_the_same_without_the_rule_is_seen_to_overlap(cluster: SlurmCluster) -> None:
