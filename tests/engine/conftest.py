@@ -17,10 +17,13 @@ from tests.engine.labs import copy_of
 from tests.engine.nodes import Fleet, nodes
 from tests.engine.outside import lab_in_folder
 from tests.engine.private import PrivateEngine
+from tests.engine.slurm_cluster import NAME, SECOND, SlurmCluster, slurm_cluster
 from tests.known_plugin import configuration
 
 PROJECT = os.environ.get("SPARK_MODE_TEST_PROJECT", "spark-mode-test") + "-" + os.environ.get("PYTEST_XDIST_WORKER", "alone")
 """Processes that test beside each other on one engine have a project each; its name begins so."""
+QUEUE = "SlurmdTimeout=5\n"
+"""In the tests a machine that says nothing for a few seconds is down."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -98,6 +101,45 @@ def fleet(whole_fleet: Fleet) -> Fleet:
     """The same, with nothing running, nothing remembered and nothing broken."""
     whole_fleet.heal()
     return whole_fleet
+
+
+@pytest.fixture(scope="session")
+def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlurmCluster]:
+    """Two machines with Slurm, which is not started. Who uses them is in the group "slurm"."""
+    with slurm_cluster(tmp_path_factory.mktemp("cluster"), f"{PROJECT}-slurm") as one:
+        yield one
+
+
+@pytest.fixture
+def outside(slurm: SlurmCluster, tmp_path: Path) -> Iterator[Lab]:
+    """The lab of the first of them as somebody outside sees it."""
+    yield from _with_nothing_running(Lab(slurm.project, tmp_path))
+
+
+@pytest.fixture
+def beyond(slurm: SlurmCluster, tmp_path: Path) -> Iterator[Lab]:
+    """The lab of the second one."""
+    yield from _with_nothing_running(Lab(slurm.second.project, tmp_path))
+
+
+@pytest.fixture
+def cluster(slurm: SlurmCluster, outside: Lab) -> Iterator[SlurmCluster]:
+    """A queue with no job, of the first machine alone."""
+    assert outside.running() == {}
+    slurm.start(QUEUE)
+    yield slurm
+    slurm.end()
+
+
+@pytest.fixture
+def both(slurm: SlurmCluster, outside: Lab, beyond: Lab) -> Iterator[SlurmCluster]:
+    """A queue with no job, of both machines."""
+    assert {**outside.running(), **beyond.running()} == {}
+    slurm.start(QUEUE, (NAME, SECOND))
+    yield slurm
+    slurm.reaches(slurm.second, True)
+    slurm.run(f"scontrol update nodename={SECOND} state=resume", expect=None)
+    slurm.end()
 
 
 @pytest.fixture(scope="session")

@@ -5,83 +5,24 @@ Slurm alone does not keep two sides apart: the same jobs without the rule are se
 
 import json
 import os
-import random
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from datetime import datetime
-from pathlib import Path
+from typing import NamedTuple
 
-import pytest
-
-from tests.engine.clean_tree import is_possible
-from tests.engine.conftest import PROJECT
 from tests.engine.lab import Lab, docker, until
-from tests.engine.slurm_cluster import NAME, SlurmCluster, slurm_cluster
-from tests.engine.witness import Witness
+from tests.engine.on_slurm import OMNI, ON_SLURM, OWN, STATUS, TRAINING, held, runs, states, witnessed
+from tests.engine.slurm_cluster import NAME, SlurmCluster
+from tests.engine.witness import Witness, nanoseconds
 
-pytestmark = [
-    pytest.mark.skipif(os.environ.get("SPARK_MODE_DEEP") != "1", reason="a Debian with Slurm takes minutes: make test-deep"),
-    pytest.mark.skipif(not is_possible(), reason="root, an engine and debootstrap are needed: scripts/debian.sh"),
-    pytest.mark.xdist_group("slurm"),
-]
-OWN = f"{PROJECT}-slurm"
-TRAINING, OMNI = "training", "audio omni"
-STATUS = "spark-mode -C /srv/lab fleet status"
-
-
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlurmCluster]:
-    """A tree with Slurm."""
-    with slurm_cluster(tmp_path_factory.mktemp("cluster"), OWN) as one:
-        yield one
-
-
-@pytest.fixture
-def outside(tmp_path: Path) -> Iterator[Lab]:
-    """The cluster's lab as somebody outside sees it: nothing runs there, before and after."""
-    one = Lab(OWN, tmp_path)
-    one.down()
-    yield one
-    one.down()
-
-
-@pytest.fixture
-def cluster(installed: SlurmCluster, outside: Lab) -> Iterator[SlurmCluster]:
-    """Slurm with no job; a machine that says nothing for a few seconds is down."""
-    assert outside.running() == {}
-    installed.start("SlurmdTimeout=5\n")
-    yield installed
-    installed.end()
-
-
-@contextmanager
-def witnessed(audio: int, training: int) -> Iterator[Witness]:
-    """See that both sides were started so often at least, and never overlapped."""
-    with Witness(OWN) as witness:
-        yield witness
-    witness.require(audio_starts=audio, training_starts=training)
-
-
-def runs(outside: Lab, *services: str) -> None:
-    """Wait until these services run and no other, and training makes progress: it can write a checkpoint by then."""
-    until(lambda: {*outside.running()} == {*services}, pause=0.1)
-    if "training" in services:
-        until(lambda: "is ready" in docker("logs", outside.id_of("training")), pause=0.1)
-
-
-def held(cluster: SlurmCluster) -> list[str]:
-    """Return the jobs that hold something, as the machine says it."""
-    return [one["job"] for one in json.loads(cluster.run("spark-mode -C /srv/lab status --format json", "ann"))["jobs"]]
+pytestmark = ON_SLURM
+SAYS_WHEN = "#!/bin/sh\ndate +%s.%N\n"
 
 
 def test_what_has_room_begins_within_two_seconds(cluster: SlurmCluster) -> None:
-    script = cluster.folder.parent / "jobs/says-when.sh"
-    script.write_text("#!/bin/sh\ndate +%s.%N\n")
     took = []
     for _ in range(3):
         asked = time.time()
-        job = cluster.run("sbatch --parsable --partition=training --output=/srv/jobs/%j.out says-when.sh", "ann").strip()
+        job = cluster.submit_script(SAYS_WHEN, TRAINING)
         until(lambda job=job: cluster.said(job), pause=0.05)  # type: ignore[misc]
         took.append(float(cluster.said(job)) - asked)
         until(lambda job=job: cluster.state(job) == "COMPLETED")  # type: ignore[misc]
@@ -105,14 +46,10 @@ def test_what_makes_way_writes_its_checkpoint_and_goes_on_from_it(cluster: Slurm
         first = cluster.submit(TRAINING, TRAINING_FAULT="slow-stop=3")
         runs(outside, "training")
         id_ = outside.id_of("training")
-        begun = time.monotonic()
         second = cluster.submit(OMNI)
-        runs(outside)
-        took = time.monotonic() - begun
         runs(outside, "omni")
         log = docker("logs", id_)
         step = int(log.rpartition("wrote the checkpoint at step ")[2].split()[0])
-        assert took < 3 + 5, "the checkpoint, a look of Slurm's, and a stop on a machine that has more to do"
         until(lambda: cluster.state(first) == "PENDING")
         cluster.run(f"scancel {second}", "ann")
         cluster.run(f"scontrol update jobid={first} starttime=now")
@@ -120,9 +57,39 @@ def test_what_makes_way_writes_its_checkpoint_and_goes_on_from_it(cluster: Slurm
         until(lambda: f"resumed from the checkpoint at step {step}" in docker("logs", outside.running()["training"][0]))
 
 
+class Way(NamedTuple):
+    """How long it took, in seconds, until what makes way was asked to stop, had stopped, and who asked for it began."""
+
+    asked: float
+    stopped: float
+    next: float
+
+
+def makes_way(cluster: SlurmCluster, outside: Lab, checkpoint: int) -> Way:
+    """Have a training make way whose checkpoint takes so many seconds."""
+    first = cluster.submit(TRAINING, TRAINING_FAULT=f"slow-stop={checkpoint}")
+    runs(outside, "training")
+    until(lambda: held(cluster))
+    id_ = outside.id_of("training")
+    queued = time.time()
+    second = cluster.submit_script(SAYS_WHEN, OMNI)
+    until(lambda: cluster.said(second), pause=0.05)
+    lines = [line.split(" ", 1) for line in docker("logs", "--timestamps", id_).splitlines()]
+    said = {text: nanoseconds(moment) / 1e9 for moment, text in lines}
+    cluster.run(f"scancel {first}", "ann")
+    until(lambda: not cluster.run("squeue --noheader"), pause=0.2)
+    return Way(said["stopping"] - queued, said["training stopped"] - queued, float(cluster.said(second)) - queued)
+
+
+def test_what_makes_way_is_gone_a_second_after_its_checkpoint(cluster: SlurmCluster, outside: Lab) -> None:
+    seen = [makes_way(cluster, outside, 3) for _ in range(5)]  # Slurm looks once a second
+    print(*seen, sep="\n")  # noqa: T201 - docs/fleet.md has it
+    assert min(one.stopped for one in seen) <= 3 + 1
+
+
 def down_and_up(cluster: SlurmCluster, outside: Lab, ruled: bool) -> None:
     """Train, have the machine said to be down and given work again, and queue audio: Slurm thinks it free by then."""
-    first = cluster.submit(TRAINING, ruled, TRAINING_FAULT="slow-stop=5")
+    first = cluster.submit(TRAINING, ruled, TRAINING_FAULT="slow-stop=15")
     runs(outside, "training")
     cluster.run(f"scontrol update nodename={NAME} state=down reason=test")
     cluster.run(f"scontrol hold {first}", expect=None)
@@ -267,19 +234,42 @@ def test_an_epilog_that_fails_drains_the_machine_and_nothing_begins_there(cluste
         assert outside.running() == {}
 
 
-def test_a_prolog_that_fails_touches_nothing(installed: SlurmCluster, outside: Lab) -> None:
+def test_an_epilog_that_hangs_keeps_the_machine_and_drains_it_in_the_end(slurm: SlurmCluster, outside: Lab) -> None:
+    slurm.start("SlurmdTimeout=5\nPrologEpilogTimeout=15\n")
+    epilog = slurm.root / "etc/slurm/spark-mode-epilog"
+    text = epilog.read_text()
+    with witnessed(audio=1, training=1):
+        job = slurm.submit(TRAINING)
+        runs(outside, "training")
+        until(lambda: held(slurm))
+        epilog.write_text("#!/bin/sh\nexec sleep 1000\n")
+        slurm.run("pkill -KILL --full '[s]park_mode.cli .*hold'")
+        until(lambda: slurm.state(job) in ("COMPLETING", "FAILED"), pause=0.2)
+        waits = slurm.submit(OMNI)
+        until(lambda: "drain" in states(slurm)[NAME], pause=0.5)
+        assert slurm.state(waits) == "PENDING"
+        assert {*outside.running()} == {"training"}
+        assert f"job {job} holds training there, and is not there for Slurm" in slurm.run(STATUS, "ann")
+        assert f"training is held: job {job}" in slurm.run(f"spark-mode -C /srv/lab {OMNI}", "ann", expect=4)
+        epilog.write_text(text)
+        assert f"what job {job} had left there is stopped" in slurm.run(f"spark-mode -C /srv/lab fleet resume {NAME}")
+        runs(outside, "omni")
+    slurm.end()
+
+
+def test_a_prolog_that_fails_touches_nothing(slurm: SlurmCluster, outside: Lab) -> None:
     with witnessed(audio=1, training=0):
-        prolog = installed.root / "etc/slurm/prolog"
+        prolog = slurm.root / "etc/slurm/prolog"
         prolog.write_text("#!/bin/sh\nexit 1\n")
         prolog.chmod(0o755)
-        installed.start("SlurmdTimeout=5\nProlog=/etc/slurm/prolog\n")
-        installed.run("spark-mode -C /srv/lab audio omni", "ann")
+        slurm.start("SlurmdTimeout=5\nProlog=/etc/slurm/prolog\n")
+        slurm.run("spark-mode -C /srv/lab audio omni", "ann")
         before = outside.running()
-        job = installed.submit(TRAINING)
-        until(lambda: "drain" in installed.run("sinfo --noheader --format=%t"), pause=0.2)
+        job = slurm.submit(TRAINING)
+        until(lambda: "drain" in slurm.run("sinfo --noheader --format=%t"), pause=0.2)
         assert outside.running() == before
-        installed.run(f"scancel {job}", expect=None)
-        installed.end()
+        slurm.run(f"scancel {job}", expect=None)
+        slurm.end()
 
 
 def test_a_machine_is_given_work_again_once_what_a_job_had_left_there_is_stopped(cluster: SlurmCluster, outside: Lab) -> None:
@@ -292,6 +282,7 @@ def test_a_machine_is_given_work_again_once_what_a_job_had_left_there_is_stopped
         assert "as root" in cluster.run(f"spark-mode -C /srv/lab fleet resume {NAME}", "ann", expect=4)
         resumed = cluster.run(f"spark-mode -C /srv/lab fleet resume {NAME}")
         assert f"{NAME} is given work again" in resumed
+        assert f"{NAME} is given work as before" in cluster.run(f"spark-mode -C /srv/lab fleet resume {NAME}")
         assert outside.running() == {}
         assert "idle" in cluster.run("sinfo --noheader --format=%t")
 
@@ -308,48 +299,3 @@ def test_fleet_run_queues_status_shows_and_stop_ends(cluster: SlurmCluster, outs
     runs(outside)
     site = f"--cpus={os.cpu_count()} --program=/usr/local/bin/spark-mode"
     assert "Slurm is as rules.yaml has it" in cluster.run(f"spark-mode -C /srv/lab fleet check {site}")
-
-
-OPERATIONS = int(os.environ.get("SPARK_MODE_SLURM_OPERATIONS", "40"))
-
-
-def test_whatever_is_done_to_slurm_two_sides_never_run_together(cluster: SlurmCluster) -> None:
-    """Jobs come and are ended, the controller and slurmd are killed or hang, the machine is down and given work again."""
-    chance = random.Random(24)
-    jobs = ["1"]
-
-    def ask(command: str) -> None:
-        cluster.run(command, expect=None)
-
-    def submit(mode: str) -> None:
-        with suppress(AssertionError):  # no controller
-            jobs.append(cluster.submit(mode, TRAINING_FAULT=f"slow-stop={chance.randrange(4)}"))
-
-    def end() -> None:
-        ask(f"scancel {chance.choice(jobs)}")
-
-    def down_and_given_work() -> None:
-        ask(f"scontrol update nodename={NAME} state=down reason=test; scontrol update nodename={NAME} state=resume")
-
-    def anew() -> None:
-        program = chance.choice(("slurmctld", "slurmd"))
-        ask(f"pkill -KILL --exact {program}; sleep 0.2; {program}")
-
-    def hangs() -> None:
-        ask("pkill -STOP --exact slurmd; sleep 2; pkill -CONT --exact slurmd")
-
-    def kill() -> None:
-        ask(chance.choice(("pkill -KILL --full '[s]park_mode.cli .*hold'", "pkill -KILL slurmstepd")))
-
-    operations = (submit, submit, submit, submit, end, down_and_given_work, anew, hangs, kill)
-    with Witness(OWN) as witness:
-        for count in range(OPERATIONS):
-            what = chance.choice(operations)
-            if what is submit:
-                submit(OMNI if count % 3 == 2 else TRAINING)
-            else:
-                what()  # type: ignore[call-arg]
-            ask("for job in $(squeue --noheader --states=PENDING --format=%i); do scontrol update jobid=$job starttime=now; done")
-            ask(f"scontrol update nodename={NAME} state=resume")
-            time.sleep(1 + chance.random() * 4)
-    witness.require(audio_starts=1, training_starts=1)

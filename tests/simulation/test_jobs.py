@@ -11,6 +11,7 @@ import pytest
 from spark_mode.errors import Interrupted, Refused, TryLater
 from spark_mode.journal.records import Held
 from spark_mode.planning.job import Job
+from spark_mode.planning.plan import Step
 from spark_mode.planning.request import ModeRequest
 from spark_mode.sharing.ended_jobs import MOST, EndedJobs
 from spark_mode.sharing.lock import NAME
@@ -120,6 +121,37 @@ def test_a_signal_stops_the_run_and_the_job_ends_as_that_does(tmp_path: Path) ->
     assert hold(Meanwhile(one, tmp_path, 60.0, lambda: os.kill(os.getpid(), signal.SIGTERM))) == 0
     assert one.running() == {}
     assert SimulatedSession(one, tmp_path).journal_state.holds == ()
+
+
+class Queue(Nobody):
+    """A queue that says SIGTERM three times at once when a step begins."""
+
+    def __init__(self, step: str) -> None:
+        super().__init__()
+        self._step = step
+
+    def started(self, number: int, step: Step) -> None:
+        super().started(number, step)
+        if self.begun[-1].startswith(self._step):
+            for _ in range(3):
+                os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_while_a_jobs_run_is_stopped_its_queue_may_say_it_again(tmp_path: Path) -> None:
+    one = machine()
+    session = Meanwhile(one, tmp_path, 60.0, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    assert hold(session, watcher=Queue("stop")) == 0
+    assert one.running() == {}
+    assert SimulatedSession(one, tmp_path).journal_state.holds == ()
+
+
+def test_while_a_job_begins_its_queue_may_say_it_again_and_what_ran_before_comes_back(tmp_path: Path) -> None:
+    one = machine()
+    ask(one, tmp_path, OMNI)
+    with pytest.raises(Interrupted):
+        hold(SimulatedSession(one, tmp_path), watcher=Queue("start training"))
+    assert set(one.running()) == {"omni"}
+    assert SimulatedSession(one, tmp_path).journal_state.unfinished is None
 
 
 def test_a_signal_while_a_job_waits_touches_nothing(tmp_path: Path) -> None:

@@ -127,7 +127,8 @@ def resume(cli_options: CliOptions, node: str) -> None:
     from spark_mode.fleet.slurm import SlurmPrograms
 
     slurm, door, lab = SlurmPrograms(), _door(), _lab(cli_options)
-    if node not in [one.name for one in slurm.nodes()]:
+    known = next((one for one in slurm.nodes() if one.name == node), None)
+    if known is None:
         raise UsageFault(f"Slurm has no machine {node}", "see which there are: spark-mode fleet status")
     there = _node(node)
     _require(node, door.ask(there, (*lab, "recover"), RECOVER_SECONDS))
@@ -138,9 +139,11 @@ def resume(cli_options: CliOptions, node: str) -> None:
     for one in left:
         job = one.id if one.start is None else f"{one.id}:{one.start}"
         _require(node, door.ask(there, (*lab, "release", "--job", job), RECOVER_SECONDS))
-    slurm.resume(node)
+    if not known.is_given_work:
+        slurm.resume(node)
+    again = "as before" if known.is_given_work else "again"
     said = "".join(f"; what job {one.id} had left there is stopped" for one in left)
-    cli_options.say({"node": node, "released": [one.id for one in left]}, lambda: f"{node} is given work again{said}")
+    cli_options.say({"node": node, "released": [one.id for one in left]}, lambda: f"{node} is given work {again}{said}")
 
 
 def _require(node: str, answer: Answer) -> None:

@@ -68,8 +68,9 @@ def settings(needs: Demands, site: Site) -> tuple[Setting, ...]:
         Setting("JobRequeue", "1", ""),
         Setting(
             "SchedulerParameters",
-            "batch_sched_delay=0,sched_interval=5",
-            "On a few machines Slurm can look whenever a job comes, and every five seconds: what has room begins within two.",
+            "batch_sched_delay=0,sched_interval=5,bf_interval=1",
+            "On a few machines Slurm can look whenever a job comes, and every five seconds: what has room begins within two.\n"
+            "Ubuntu's 23.11.4 needs the last of them: with no accounting only its backfill begins jobs, every 30 s otherwise.",
         ),
         Setting(
             "RequeueExit",

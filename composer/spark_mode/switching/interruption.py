@@ -20,13 +20,14 @@ class LeftAtOnce(BaseException):
 class Interruption:
     """Remembers the first signal until somebody can act on it.
 
-    `heard` belongs to a switch: it is told of the first signal and of each Ctrl-Z, in the signal's own handler.
+    `heard` belongs to a switch: it is told of the first signal and of each Ctrl-Z, in the signal's own handler. A job's queue
+    sends SIGTERM more than once, to its steps and through `srun`: with `of_job` only the first one counts.
     """
 
-    def __init__(self, heard: Callable[[signal.Signals], None] | None = None) -> None:
+    def __init__(self, heard: Callable[[signal.Signals], None] | None = None, of_job: bool = False) -> None:
         self.requested = False
-        self._ignored = False
-        self._heard = heard
+        self._ignored = self._stops = False
+        self._heard, self._of_job = heard, of_job
 
     def check(self) -> None:
         """Raise Interrupted when a signal has come, until `going_back` was called: the way back is what it asked for."""
@@ -36,6 +37,10 @@ class Interruption:
     def going_back(self) -> None:
         """Have `check` raise no more: the way back has begun. A second signal still leaves at once."""
         self._ignored = True
+
+    def stopping(self) -> None:
+        """Have a job's SIGTERM say nothing new: what is done is the stop that it asked for."""
+        self._stops = True
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -50,6 +55,8 @@ class Interruption:
                 signal.signal(number, how)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the interface of signal.signal
+        if number == signal.SIGTERM and self._of_job and (self.requested or self._stops):
+            return
         if number != signal.SIGTSTP:
             if self.requested:
                 raise LeftAtOnce

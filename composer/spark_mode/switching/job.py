@@ -35,12 +35,12 @@ def hold_for_job(
 ) -> int:
     """Switch to a mode for a job, stay until it has ended, and return how it did: the exit code of what runs to its end.
 
-    Asked again for a job that has it already, it follows the same run. A first SIGTERM stops the run as any stop does, with the
-    time that it has for its checkpoint. Raises TryLater where the machine's own rule had no place for it in time, and else what
-    a switch raises.
+    Asked again for a job that has it already, it follows the same run. SIGTERM, however often, stops the run as any stop does,
+    with the time that it has for its checkpoint. Raises TryLater where the machine's own rule had no place for it in time, and
+    else what a switch raises.
     """
     session.job = job
-    interruption = Interruption()
+    interruption = Interruption(of_job=True)
     with interruption.listening():
         hold = hold_of(session, job) or _admitted(session, request, job, wait_seconds, watcher, options, interruption)
         followed = _followed(session, hold)

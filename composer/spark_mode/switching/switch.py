@@ -34,7 +34,7 @@ class Switch:
         self.ended: Literal["rolled-back", "failed", "interrupted"] | None = None
         self.left_stopped = self.stuck = self._going_back = self._braking = False
         self._lab, self._attempt, self._afterwards = lab, attempt, "what ran before comes back"
-        self._interruption = Interruption(self._heard)
+        self._interruption = Interruption(self._heard, of_job=attempt.session.job is not None)
         self._executor = Executor(lab, attempt, self._interruption)
         self._carried_out: tuple[Step, ...] = ()
         if cut_off:
@@ -99,6 +99,7 @@ class Switch:
         answers.
         """
         self._braking, failed = True, list[str]()
+        self._interruption.stopping()
         stopped = (step.service for step in plan.steps if isinstance(step, Stop))
         self._executor.sides.leaving = frozenset(filter(None, stopped))  # these are what goes, whatever they exclude
         with self._interruption.listening():
