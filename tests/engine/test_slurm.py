@@ -219,6 +219,7 @@ def test_an_epilog_that_fails_drains_the_machine_and_nothing_begins_there(cluste
     with witnessed(audio=0, training=1):
         job = cluster.submit(TRAINING)
         runs(outside, "training")
+        until(lambda: held(cluster))
         text = epilog.read_text()
         epilog.write_text("#!/bin/sh\nexit 7\n")
         cluster.run("pkill -KILL --full '[s]park_mode.cli .*hold'")
