@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from spark_mode.engine.gpu import container_of_pid
 from tests.engine.lab import FILES, Lab, asked_to_stop, ends, give_the_word, until, wait_for_a_word
 from tests.engine.private import PrivateEngine
 from tests.engine.witness import Witness
@@ -213,3 +214,49 @@ def test_a_guard_waits_for_a_frozen_engine_and_then_sees_what_happened(
     until(lambda: [one for one in broken.run("history", "--format", "json").json if one["by"] == "guard"])
     until(lambda: set(broken.running()) == {"training"})
     assert guarded.poll() is None
+
+
+def processes_of(id_: str) -> list[int]:
+    """Return the processes of a container, whatever its engine knows of them."""
+    return [pid for pid in psutil.pids() if container_of_pid(pid) == id_]
+
+
+def is_training(pid: int) -> bool:
+    """Say whether a process is the training itself, and no more what starts it."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return "training" in psutil.Process(pid).cmdline()
+    return False
+
+
+def killed_as_it_begins(broken: Lab, engine: PrivateEngine) -> str:
+    """Kill the engine as the process of a training begins, and start it again; return the training's container."""
+    switch = broken.spawn("training")
+    found = ["ps", "--all", "--quiet", "--no-trunc", "--filter", "label=com.docker.compose.service=training"]
+    until(lambda: bool(engine.docker(*found).strip()))
+    id_ = engine.docker(*found).strip()
+    known, begun = {*psutil.pids()}, time.monotonic()
+    while not any(container_of_pid(pid) == id_ and is_training(pid) for pid in {*psutil.pids()} - known):
+        assert time.monotonic() - begun < 60
+    engine.kill()
+    assert ends(switch).code != 0
+    engine.start()
+    return id_
+
+
+@pytest.mark.skipif(not DEEP, reason="an engine that was killed takes its time to come back: make test-deep")
+@pytest.mark.parametrize("verb", ["restore", "stop"])
+def test_what_an_engine_that_was_killed_does_not_know_to_run_is_ended_before_the_other_side_starts(
+    broken: Lab, engine: PrivateEngine, verb: str
+) -> None:
+    for _ in range(6):
+        broken.run("audio", "omni")
+        id_ = killed_as_it_begins(broken, engine)
+        if processes_of(id_) and "training" not in broken.running():
+            break
+        broken.run("recover", expect=None)
+    else:
+        pytest.skip("it was never killed in that moment")
+    outcome = broken.run(verb)
+    assert "runs, and Docker, which was killed as that began, does not know it: it is started anew" in outcome.err
+    assert processes_of(id_) == []
+    assert set(broken.running()) == ({"omni"} if verb == "restore" else set())

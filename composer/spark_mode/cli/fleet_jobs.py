@@ -139,9 +139,9 @@ def resume(cli_options: CliOptions, node: str) -> None:
     for one in left:
         job = one.id if one.start is None else f"{one.id}:{one.start}"
         _require(node, door.ask(there, (*lab, "release", "--job", job), RECOVER_SECONDS))
-    if not known.is_given_work:
+    if known.has_to_be_resumed:
         slurm.resume(node)
-    again = "as before" if known.is_given_work else "again"
+    again = "again" if known.has_to_be_resumed else "as before"
     said = "".join(f"; what job {one.id} had left there is stopped" for one in left)
     cli_options.say({"node": node, "released": [one.id for one in left]}, lambda: f"{node} is given work {again}{said}")
 

@@ -54,6 +54,11 @@ class QueueNode(Frozen):
         """Whether Slurm begins jobs there."""
         return not {"DOWN", "DRAIN", "DRAINED", "NOT_RESPONDING", "FAIL", "MAINTENANCE"} & {*self.states}
 
+    @property
+    def has_to_be_resumed(self) -> bool:
+        """Whether somebody has to say that it is given work again; one that only does not answer now is when it does."""
+        return bool({"DOWN", "DRAIN", "DRAINED", "FAIL"} & {*self.states})
+
 
 class Slurm(Protocol):
     """What is asked of Slurm. Each raises EngineUnavailable where the controller is away, ConfigurationError without it."""

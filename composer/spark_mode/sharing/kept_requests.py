@@ -63,7 +63,7 @@ class KeptRequest:
         except OSError as error:
             os.close(lock)
             raise ConfigurationError(
-                f"no process can be had: {error.strerror}", "see how many there are: ps -e | wc -l"
+                f"no process can be had: {error.strerror}", "see which there are: ps -e"
             ) from None
         if self._process == 0:
             self._leave_who_asked(lock)
