@@ -62,9 +62,7 @@ class KeptRequest:
             self._process = os.fork()
         except OSError as error:
             os.close(lock)
-            raise ConfigurationError(
-                f"no process can be had: {error.strerror}", "see which there are: ps -e"
-            ) from None
+            raise ConfigurationError(f"no process can be had: {error.strerror}", "see which there are: ps -e") from None
         if self._process == 0:
             self._leave_who_asked(lock)
             act()
