@@ -48,7 +48,10 @@ def test_the_machines_are_read() -> None:
     (node,) = nodes_of((HERE / "nodes-24.11.json").read_text())
     assert node == QueueNode(name="spark1", states=("MIXED",), reason="")
     assert node.is_given_work
-    assert not QueueNode(name="spark1", states=("IDLE", "DRAIN"), reason="epilog").is_given_work
+    drained = QueueNode(name="spark1", states=("IDLE", "DRAIN"), reason="epilog")
+    assert (drained.is_given_work, drained.has_to_be_resumed) == (False, True)
+    silent = QueueNode(name="spark1", states=("IDLE", "NOT_RESPONDING"), reason="")
+    assert (silent.is_given_work, silent.has_to_be_resumed) == (False, False)
 
 
 def test_a_job_is_queued_with_its_script_and_its_number_read(says: Says, tmp_path: Path) -> None:
