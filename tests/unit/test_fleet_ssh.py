@@ -134,7 +134,7 @@ def test_options_go_before_what_follows_two_dashes(ssh: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said", "hint"),
     [
-        ("exit 127", "no spark-mode on the PATH of ssh's commands", "command -v spark-mode"),
+        ("exit 127", "no spark-mode on the PATH of ssh's commands", "fleet.yaml: spark1: {command: PATH}"),
         ("""echo 'spark-mode: no such command "agent"' >&2; exit 2""", "too old", "the same version"),
         (
             """printf 'spark-mode: speaks protocol 1\\n  → have the same version\\n' >&2; exit 2""",
@@ -149,6 +149,12 @@ def test_a_machine_that_cannot_be_asked_refuses_and_says_why(ssh: Path, text: st
     end = asked().begin(NODE, 30, None)
     assert (end.state, end.code != 0, said in end.message) == ("ended", True, True)
     assert hint in (end.hint or "")
+
+
+def test_a_program_that_is_named_by_its_path_is_on_no_path(ssh: Path) -> None:
+    acts(ssh, "exit 127")
+    end = asked().begin(NODE._replace(command="~/bin/spark-mode"), 30, None)
+    assert end.message == "there is no ~/bin/spark-mode there"
 
 
 def test_what_was_killed_there_is_unknown_and_its_last_words_are_told(ssh: Path) -> None:
