@@ -46,7 +46,7 @@ def fleet(folder: Path, text: str = TEXT) -> Fleet:
         ("ann@elsewhere,spark1", "ann@elsewhere spark1"),
         ("nobody*", None),
         ("-oProxyCommand=x", None),
-        ("ann@-oProxyCommand=x", None),
+        ("ann@-x", None),
         ("spark1;reboot", None),
         ("", None),
         (",", None),

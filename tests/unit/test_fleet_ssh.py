@@ -9,7 +9,7 @@ import pytest
 from spark_mode.errors import ConfigurationError
 from spark_mode.fleet.nodes import Node
 from spark_mode.fleet.requesting import Asked
-from spark_mode.fleet.ssh import LARGEST, LAST_ERRORS, Ssh
+from spark_mode.fleet.ssh import ABSENT, LARGEST, LAST_ERRORS, Ssh
 
 NODE = Node(name="spark1", ssh="ann@spark1")
 
@@ -44,6 +44,16 @@ def test_ssh_is_given_the_users_address_and_one_line_in_which_every_word_stays_o
     assert given[:2] == ["-o", "BatchMode=yes"]
     assert given[given.index("--") + 1] == "ann@spark1"
     assert shlex.split(given[-1]) == ["spark-mode", "up", "a b", "$(reboot)", "'"]
+
+
+def test_what_is_to_be_set_there_is_set_for_the_program_wherever_it_is(ssh: Path, tmp_path: Path) -> None:
+    acts(ssh, 'for line; do :; done; exec sh -c "$line"')
+    (tmp_path / "program").write_text('#!/bin/sh\necho "$A $B $*"\n')
+    (tmp_path / "program").chmod(0o755)
+    node = NODE._replace(command=f"{tmp_path}/program")
+    assert Ssh({"A": "1", "B": "a b"}).ask(node, ["x"]).out == "1 a b x\n"
+    assert Ssh().ask(node, ["x"]).out == "  x\n"
+    assert Ssh({"A": "1"}).ask(NODE._replace(command="nowhere"), ["x"]).code == ABSENT
 
 
 def test_no_password_is_ever_asked_for_and_nothing_is_read(ssh: Path) -> None:

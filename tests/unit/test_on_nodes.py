@@ -1,6 +1,7 @@
 """What `spark-mode -H` asks of machines, what it shows of their answers, and what it exits with."""
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from spark_mode.cli.context import CliOptions
 from spark_mode.cli.main import cli, code_of
 from spark_mode.cli.naming_nodes import asks_nodes
 from spark_mode.cli.on_nodes import ACT_SECONDS, ACTS, LOOK_SECONDS, LOOKS, OPTIONS, OnNodes, cost
+from spark_mode.cli.tables import THERE, terminal_width
 from spark_mode.errors import Interrupted, Refused, SparkModeError, UsageFault
 from spark_mode.fleet.nodes import Node
 from spark_mode.fleet.ssh import Answer, Told
@@ -241,7 +243,7 @@ def test_what_each_machine_has_of_its_own_is_not_done_anywhere(verb: str) -> Non
 def on_a_line(monkeypatch: pytest.MonkeyPatch, machines: Machines, *line: str) -> int:
     """Have machines asked by what is typed; return the exit code."""
     monkeypatch.setattr(machines, "leave", lambda: None, raising=False)
-    monkeypatch.setattr("spark_mode.cli.on_nodes.Ssh", lambda: machines)
+    monkeypatch.setattr("spark_mode.cli.on_nodes.Ssh", lambda _: machines)
     monkeypatch.setenv("SPARK_MODE_FLEET", "")
     return code_of([*line], "spark-mode", CliOptions())
 
@@ -264,6 +266,21 @@ def test_what_follows_two_dashes_is_no_option(monkeypatch: pytest.MonkeyPatch, c
     assert on_a_line(monkeypatch, machines, "-H", "a", "--format=json", "budget", "--", "--then", "--yes") == 0
     assert machines.asked == [("a", "budget", "--format", "json", "--", "--then", "--yes")]
     capsys.readouterr()
+
+
+def test_a_screen_of_another_machine_has_the_width_that_is_left_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as there:
+        there.setenv(THERE, "78")
+        assert terminal_width(sys.stdout) == terminal_width() == 78
+        assert terminal_width(sys.stderr) is None
+        there.setenv(THERE, "wide")
+        assert terminal_width() is None
+    said: list[object] = []
+    monkeypatch.setattr("spark_mode.cli.on_nodes.Ssh", said.append)
+    monkeypatch.setattr("spark_mode.cli.on_nodes.terminal_width", lambda: 80)
+    with pytest.raises(AttributeError):  # which None does not have
+        code_of(["-H", "a", "map"], "spark-mode", CliOptions())
+    assert said == [{"SPARK_MODE_COLUMNS": "78"}]
 
 
 def test_machines_without_a_command_are_told_what_is_missing(

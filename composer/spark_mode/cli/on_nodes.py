@@ -18,9 +18,9 @@ from spark_mode.cli.anywhere import to_the_front
 from spark_mode.cli.best_effort_stream import BestEffortStream
 from spark_mode.cli.context import FORMATS, CliOptions
 from spark_mode.cli.naming_nodes import LONG_OPTION, OPTION
-from spark_mode.cli.show_fleet import UNKNOWN, Row, answers_text, row_of, rows_text, stop_text, switch_text
+from spark_mode.cli.show_fleet import INDENT, UNKNOWN, Row, answers_text, row_of, rows_text, stop_text, switch_text
 from spark_mode.cli.switching import WITHOUT_END, may_be_interrupted, wait_option
-from spark_mode.cli.tables import terminal_width
+from spark_mode.cli.tables import THERE, terminal_width
 from spark_mode.errors import EngineUnavailable, Interrupted, Refused, SparkModeError, UsageFault
 from spark_mode.fleet.before_names import NO_OPTIONS, before_names, options_in
 from spark_mode.fleet.nodes import Node, chosen, known_fleet
@@ -58,7 +58,11 @@ class KeepsDashes(click.Command):
         return super().parse_args(ctx, [*before_names(args, NO_OPTIONS)] if NO_OPTIONS in args else args)
 
 
-@click.command(cls=KeepsDashes, context_settings={"ignore_unknown_options": True, "help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=KeepsDashes,
+    options_metavar="-H NODES [OPTIONS]",
+    context_settings={"ignore_unknown_options": True, "help_option_names": ["-h", "--help"]},
+)
 @click.option(
     OPTION,
     LONG_OPTION,
@@ -87,7 +91,7 @@ def on_nodes(cli_options: CliOptions, /, nodes: tuple[str, ...], words: tuple[st
     """
     cli_options.take({"format": options["format"], "quiet": options["quiet"]})
     may_be_interrupted()
-    door, options["nodes"] = Ssh(), ",".join(nodes)
+    door, options["nodes"] = Ssh({THERE: f"{width - INDENT}"} if (width := terminal_width()) else {}), ",".join(nodes)
     try:
         OnNodes(cli_options, door, chosen(options["nodes"], known_fleet(os.environ)), options).do(words)
     finally:

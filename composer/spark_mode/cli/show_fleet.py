@@ -12,6 +12,8 @@ from spark_mode.readable import readable
 from spark_mode.wall_time import age, seconds_since
 
 NAMES = 4
+INDENT = 2
+"""By how much an answer is moved to the right, under the name of its machine."""
 UNKNOWN = "unknown"
 
 
@@ -61,7 +63,7 @@ def answers_text(answers: Mapping[str, tuple[str, str]]) -> str:
     parts = []
     for node, (out, why_not) in answers.items():
         said = "\n".join(filter(None, (out.rstrip("\n"), why_not)))
-        parts.append("\n".join([f"{node}:", *(f"  {line}" for line in said.splitlines())]))
+        parts.append("\n".join([f"{node}:", *(f"{' ' * INDENT}{line}" for line in said.splitlines())]))
     return "\n\n".join(parts)
 
 
