@@ -12,8 +12,10 @@ from spark_mode.cli.anywhere import takes_value
 from spark_mode.cli.context import CliOptions
 from spark_mode.cli.main import cli, code_of
 from spark_mode.cli.naming_nodes import asks_nodes
-from spark_mode.cli.on_nodes import ACT_SECONDS, ACTS, LOOK_SECONDS, LOOKS, OPTIONS, OnNodes, cost
+from spark_mode.cli.on_nodes import OnNodes
+from spark_mode.cli.switch_of_nodes import cost
 from spark_mode.cli.tables import THERE, terminal_width
+from spark_mode.cli.verbs_for_several import ACT_SECONDS, ACTS, LOOK_SECONDS, LOOKS, OPTIONS
 from spark_mode.errors import Interrupted, Refused, SparkModeError, UsageFault
 from spark_mode.fleet.nodes import Node
 from spark_mode.fleet.ssh import Answer, Told

@@ -3,10 +3,10 @@
 What is lost on the way is asked for again: the same id is the same request there.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from spark_mode.errors import ConfigurationError
+from spark_mode.errors import ConfigurationError, EngineUnavailable
 from spark_mode.fleet.before_names import before_names
 from spark_mode.fleet.nodes import Node
 from spark_mode.fleet.said import as_exit_code, as_object, as_text, read_json
@@ -154,6 +154,27 @@ def unanswered(node: Node, answer: Answer) -> End:
         message=message,
         hint=hint or None,
     )
+
+
+def why_not(node: Node, answer: Answer) -> str:
+    """Return why a machine has not done what was asked, and what to do about it; nothing where it has."""
+    if answer.code == 0:
+        return ""
+    end = unanswered(node, answer)
+    said = f"unknown: {end.message}" if end.state == "lost" else end.message
+    return f"{said}\n  → {end.hint}" if end.hint else said
+
+
+def worst(answers: Collection[Answer]) -> int:
+    """Return 6 where a machine is unknown, else the highest exit code."""
+    return EngineUnavailable.exit_code if any(one.code is None for one in answers) else max(map(code_of, answers), default=0)
+
+
+def code_of(answer: Answer) -> int:
+    """Return the exit code of ours that an answer means."""
+    if answer.code is None:
+        return EngineUnavailable.exit_code
+    return ABSENT_CODE if answer.code == ABSENT else as_exit_code(answer.code)
 
 
 def told_by(errors: str) -> str:
