@@ -40,7 +40,7 @@ class Slow(Door):
 
 def took(size: int, *words: str, **more: bool) -> float:
     """Return the seconds that a command for so many machines takes."""
-    options: dict[str, Any] = {"anywhere": False, "dry_run": False, "yes": True, "no_input": False, "wait": 0.0} | more
+    options: dict[str, Any] = {"anywhere": False, "dry_run": False, "yes": False, "no_input": False, "wait": 0.0} | more
     cli_options = CliOptions.of({"format": "json", "quiet": True})
     cli_options.options_of_all = takes_value(cli)
     nodes = [Node(name=f"node{number:03}") for number in range(size)]

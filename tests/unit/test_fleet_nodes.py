@@ -46,6 +46,7 @@ def fleet(folder: Path, text: str = TEXT) -> Fleet:
         ("ann@elsewhere,spark1", "ann@elsewhere spark1"),
         ("nobody*", None),
         ("-oProxyCommand=x", None),
+        ("ann@-x", None),
         ("spark1;reboot", None),
         ("", None),
         (",", None),
@@ -74,9 +75,12 @@ def test_one_machine_under_two_names_is_refused_because_it_would_wait_for_itself
 def test_without_a_file_names_go_to_ssh_as_they_are_and_all_is_a_mistake(tmp_path: Path) -> None:
     nothing = read_fleet(tmp_path / "absent.yaml")
     assert [one.address for one in chosen("b,a", nothing)] == ["a", "b"]
-    with pytest.raises(UsageFault) as wrong:
+    with pytest.raises(UsageFault, match=r"there is no fleet\.yaml") as wrong:
         chosen("all", nothing)
     assert "spark-mode fleet init" in str(wrong.value.hint)
+    with pytest.raises(UsageFault, match=r"no node of fleet\.yaml") as wrong:
+        chosen("nobody*", fleet(tmp_path))
+    assert "spark-mode fleet show" in str(wrong.value.hint)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +89,10 @@ def test_without_a_file_names_go_to_ssh_as_they_are_and_all_is_a_mistake(tmp_pat
         ("nodes: {a: {user: ann}}", "nodes/a/user: unknown key"),
         ("nodes: {'-oX': }", "nodes/-oX"),
         ("nodes: {a: {ssh: '-oX'}}", "nodes/a/ssh"),
-        ("nodes: {a: {command: 'x; reboot'}}", "nodes/a/command"),
+        ("nodes: {a: {ssh: 'ann@-oX'}}", "nodes/a/ssh"),
+        ("nodes: {all: }", 'nodes/all: "all" means every node'),
+        ("nodes: {a: {command: 'x; reboot'}}", "nodes/a/command: write the path of a program"),
+        ("nodes: {a: {command: '-x'}}", "nodes/a/command: write the path of a program"),
         ("nodes: {a: }\ngroups: {g: [b]}", 'groups/g: no node "b"'),
         ("nodes: {spark: }\ngroups: {g: [sprak]}", 'did you mean "spark"?'),
         ("nodes: {a: }\ngroups: {all: [a]}", '"all" means every node already'),

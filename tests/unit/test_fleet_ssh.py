@@ -9,7 +9,7 @@ import pytest
 from spark_mode.errors import ConfigurationError
 from spark_mode.fleet.nodes import Node
 from spark_mode.fleet.requesting import Asked
-from spark_mode.fleet.ssh import LARGEST, LAST_ERRORS, Ssh
+from spark_mode.fleet.ssh import ABSENT, LARGEST, LAST_ERRORS, Ssh
 
 NODE = Node(name="spark1", ssh="ann@spark1")
 
@@ -44,6 +44,16 @@ def test_ssh_is_given_the_users_address_and_one_line_in_which_every_word_stays_o
     assert given[:2] == ["-o", "BatchMode=yes"]
     assert given[given.index("--") + 1] == "ann@spark1"
     assert shlex.split(given[-1]) == ["spark-mode", "up", "a b", "$(reboot)", "'"]
+
+
+def test_what_is_to_be_set_there_is_set_for_the_program_wherever_it_is(ssh: Path, tmp_path: Path) -> None:
+    acts(ssh, 'for line; do :; done; exec sh -c "$line"')
+    (tmp_path / "program").write_text('#!/bin/sh\necho "$A $B $*"\n')
+    (tmp_path / "program").chmod(0o755)
+    node = NODE._replace(command=f"{tmp_path}/program")
+    assert Ssh({"A": "1", "B": "a b"}).ask(node, ["x"]).out == "1 a b x\n"
+    assert Ssh().ask(node, ["x"]).out == "  x\n"
+    assert Ssh({"A": "1"}).ask(NODE._replace(command="nowhere"), ["x"]).code == ABSENT
 
 
 def test_no_password_is_ever_asked_for_and_nothing_is_read(ssh: Path) -> None:
@@ -134,7 +144,7 @@ def test_options_go_before_what_follows_two_dashes(ssh: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said", "hint"),
     [
-        ("exit 127", "no spark-mode on the PATH of ssh's commands", "command -v spark-mode"),
+        ("exit 127", "no spark-mode on the PATH of ssh's commands", "fleet.yaml: spark1: {command: PATH}"),
         ("""echo 'spark-mode: no such command "agent"' >&2; exit 2""", "too old", "the same version"),
         (
             """printf 'spark-mode: speaks protocol 1\\n  → have the same version\\n' >&2; exit 2""",
@@ -149,6 +159,12 @@ def test_a_machine_that_cannot_be_asked_refuses_and_says_why(ssh: Path, text: st
     end = asked().begin(NODE, 30, None)
     assert (end.state, end.code != 0, said in end.message) == ("ended", True, True)
     assert hint in (end.hint or "")
+
+
+def test_a_program_that_is_named_by_its_path_is_on_no_path(ssh: Path) -> None:
+    acts(ssh, "exit 127")
+    end = asked().begin(NODE._replace(command="~/bin/spark-mode"), 30, None)
+    assert end.message == "there is no ~/bin/spark-mode there"
 
 
 def test_what_was_killed_there_is_unknown_and_its_last_words_are_told(ssh: Path) -> None:

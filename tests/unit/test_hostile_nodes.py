@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from spark_mode.errors import SparkModeError
+from spark_mode.fleet.said import json_in
 from spark_mode.fleet.ssh import Answer
 from tests.unit.test_on_nodes import IDLE, PLAN, READY, Machines, agent, asks, data, ended
 
@@ -29,6 +30,27 @@ def test_what_is_no_status_is_unknown_and_never_idle(answer: Answer, capsys: pyt
     assert "a     unknown" in out
     assert "a: it answers something that is no status" in out
     assert "\x1b" not in out
+
+
+@pytest.mark.parametrize("answer", [one for one in NOTHING if not json_in(one.out) and one.out not in ("{}", "[]")])
+@pytest.mark.parametrize("verb", ["check", "status"])
+def test_what_is_no_json_is_no_success_for_a_program(verb: str, answer: Answer, capsys: pytest.CaptureFixture[str]) -> None:
+    assert asks(Machines({"a": {verb: answer}, "b": {verb: data(IDLE)}}), verb, format="json") == 6
+    found = json.loads(capsys.readouterr().out)
+    assert found["b"] == IDLE
+    assert found["a"]["error"] == {"message": "it answers something that is no JSON", "hint": None, "exit_code": 6}
+
+
+@pytest.mark.parametrize("verb", ["go", "back"])
+@pytest.mark.parametrize(
+    "answer", [agent(), agent(ended={}), agent(state="unknown"), Answer(137, errors="Killed"), Answer(127), Answer(0, "Bye")]
+)
+def test_what_says_no_end_once_its_word_was_given_is_unknown(
+    verb: str, answer: Answer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = READY | ({"go": ended(1)} if verb == "back" else {})
+    assert asks(Machines({"a": READY | {verb: answer}, "b": other}), "training") == 6
+    assert "what became of it on a is unknown" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("key", ["mode", "since", "services", "memory", "violations", "interrupted", "switching", "held"])

@@ -190,6 +190,16 @@ def test_the_oldest_are_forgotten_and_those_that_run_are_not(tmp_path: Path) -> 
         ended(first)
 
 
+def test_what_is_no_request_is_left_where_it_is(tmp_path: Path) -> None:
+    for number in range(KEPT + 5):
+        (tmp_path / f"{number:016x}").mkdir()
+        (tmp_path / f"of somebody else {number}").mkdir()
+    ended(begin(tmp_path))
+    kept = {one.name for one in tmp_path.iterdir()}
+    assert len([one for one in kept if one.startswith("of somebody else")]) == KEPT + 5
+    assert len(kept) == 2 * KEPT + 5
+
+
 def test_a_place_that_may_not_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigurationError):

@@ -1,16 +1,21 @@
 """What `spark-mode -H` asks of machines, what it shows of their answers, and what it exits with."""
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import click
 import pytest
 
 from spark_mode.cli.anywhere import takes_value
 from spark_mode.cli.context import CliOptions
-from spark_mode.cli.main import cli
+from spark_mode.cli.main import cli, code_of
 from spark_mode.cli.naming_nodes import asks_nodes
-from spark_mode.cli.on_nodes import OnNodes, cost
+from spark_mode.cli.on_nodes import OnNodes
+from spark_mode.cli.switch_of_nodes import cost
+from spark_mode.cli.tables import THERE, terminal_width
+from spark_mode.cli.verbs_for_several import ACT_SECONDS, ACTS, LOOK_SECONDS, LOOKS, OPTIONS
 from spark_mode.errors import Interrupted, Refused, SparkModeError, UsageFault
 from spark_mode.fleet.nodes import Node
 from spark_mode.fleet.ssh import Answer, Told
@@ -63,7 +68,7 @@ def asks(machines: Machines, *words: str, **options: Any) -> int:
     cli_options = CliOptions.of(usual | options)
     cli_options.options_of_all = takes_value(cli)
     nodes = [Node(name=name) for name in sorted(machines.answers)]
-    OnNodes(cli_options, machines, nodes, usual | options).do(words)
+    OnNodes(cli_options, machines, nodes, usual | {"nodes": ",".join(sorted(machines.answers))} | options).do(words)
     return cli_options.exit_code
 
 
@@ -165,7 +170,7 @@ def test_any_is_the_one_where_the_least_has_to_be_stopped() -> None:
 
 def test_any_is_refused_where_no_machine_can() -> None:
     machines = Machines({"a": {"plan": REFUSED}, "b": {"plan": REFUSED}})
-    with pytest.raises(SparkModeError, match=r"a: it does not fit\n.*\nb: it does not fit"):
+    with pytest.raises(SparkModeError, match="a, b: it does not fit"):
         asks(machines, "training", anywhere=True)
 
 
@@ -190,7 +195,145 @@ def test_a_stop_is_done_by_each_whatever_becomes_of_the_others(capsys: pytest.Ca
     )
     assert asks(machines, "stop") == 1
     assert "back" not in {words[2] for words in machines.asked if words[1] == "agent"}
-    assert "spark1: idle\nspark2: stuck" in capsys.readouterr().out
+    assert "spark1: idle\nspark2: stuck\nstop: done on spark1; not done on spark2\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "said"),
+    [
+        (LOST, 6, "UNKNOWN: ssh: connect to host spark2 port 22: Connection timed out\nstop: done on spark1; unknown on spark2"),
+        (data({}), 6, "UNKNOWN: it answers something that is no plan\nstop: done on spark1; unknown on spark2"),
+        (REFUSED, 4, "it does not fit\n  → stop something\nstop: done on spark1; not done on spark2"),
+    ],
+)
+def test_a_stop_is_done_by_those_that_can_where_another_one_has_no_plan(
+    answer: Answer, code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machines = Machines({"spark1": READY | {"go": ended(mode="idle")}, "spark2": {"plan": answer}})
+    assert asks(machines, "stop") == code
+    assert capsys.readouterr().out == f"spark1: idle\nspark2: {said}\n"
+    assert asks(machines, "stop", format="json") == code
+    assert json.loads(capsys.readouterr().out)["nodes"].keys() == {"spark1", "spark2"}
+    with pytest.raises(SparkModeError, match="Nothing was touched"):
+        asks(Machines({"spark2": {"plan": answer}}), "stop")
+
+
+@pytest.mark.parametrize("verb", [*LOOKS, *ACTS])
+@pytest.mark.parametrize(("option", "name"), OPTIONS.items())
+def test_an_option_about_a_switch_is_refused_or_given_to_a_verb_that_has_it(verb: str, option: str, name: str) -> None:
+    command = cli.get_command(click.Context(cli), verb)
+    assert command is not None
+    machines = Machines({"a": {verb: Answer(0, "{}")}})
+    has_it = any(option in one.opts for one in command.params) or (verb == "plan" and option != "--any")
+    if has_it:
+        asks(machines, verb, **{name: 60.0 if name == "wait" else True})
+        assert any(word.partition("=")[0] == option for word in machines.asked[0])
+        return
+    with pytest.raises(UsageFault, match=f"{option} is nothing for {verb}"):
+        asks(machines, verb, **{name: 60.0 if name == "wait" else True})
+    assert machines.asked == []
+
+
+@pytest.mark.parametrize("verb", ["stop", "restore"])
+def test_what_each_machine_has_of_its_own_is_not_done_anywhere(verb: str) -> None:
+    machines = Machines({"a": READY})
+    with pytest.raises(UsageFault, match=f"--any is nothing for {verb}"):
+        asks(machines, verb, anywhere=True)
+    assert machines.asked == []
+
+
+def on_a_line(monkeypatch: pytest.MonkeyPatch, machines: Machines, *line: str) -> int:
+    """Have machines asked by what is typed; return the exit code."""
+    monkeypatch.setattr(machines, "leave", lambda: None, raising=False)
+    monkeypatch.setattr("spark_mode.cli.on_nodes.Ssh", lambda _: machines)
+    monkeypatch.setenv("SPARK_MODE_FLEET", "")
+    return code_of([*line], "spark-mode", CliOptions())
+
+
+def test_a_dry_run_of_what_has_none_does_nothing(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    machines = Machines({"a": {"recover": Answer(0)}})
+    assert on_a_line(monkeypatch, machines, "-H", "a", "recover", "--dry-run") == 2
+    assert machines.asked == []
+    assert "--dry-run is nothing for recover" in capsys.readouterr().err
+
+
+def test_machines_may_be_named_more_than_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    machines = Machines({"a": {"version": Answer(0)}, "b": {"version": Answer(0)}, "c": {"version": Answer(0)}})
+    assert on_a_line(monkeypatch, machines, "-H", "a", "version", "--on=c,b") == 0
+    assert [words[0] for words in machines.asked] == ["a", "b", "c"]
+
+
+def test_what_follows_two_dashes_is_no_option(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    machines = Machines({"a": {"budget": Answer(0, "[]")}})
+    assert on_a_line(monkeypatch, machines, "-H", "a", "--format=json", "budget", "--", "--then", "--yes") == 0
+    assert machines.asked == [("a", "budget", "--format", "json", "--", "--then", "--yes")]
+    capsys.readouterr()
+
+
+def test_a_screen_of_another_machine_has_the_width_that_is_left_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as there:
+        there.setenv(THERE, "78")
+        assert terminal_width(sys.stdout) == terminal_width() == 78
+        assert terminal_width(sys.stderr) is None
+        there.setenv(THERE, "wide")
+        assert terminal_width() is None
+    said: list[object] = []
+    monkeypatch.setattr("spark_mode.cli.on_nodes.Ssh", said.append)
+    monkeypatch.setattr("spark_mode.cli.on_nodes.terminal_width", lambda: 80)
+    with pytest.raises(AttributeError):  # which None does not have
+        code_of(["-H", "a", "map"], "spark-mode", CliOptions())
+    assert said == [{"SPARK_MODE_COLUMNS": "78"}]
+
+
+def test_machines_without_a_command_are_told_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert on_a_line(monkeypatch, Machines({"a": {}}), "-H", "a") == 2
+    assert "-H needs a command for the machines" in capsys.readouterr().err
+
+
+NO_MODE = Answer(2, errors='spark-mode: "stat" is not a switch; there are audio')
+
+
+@pytest.mark.parametrize(
+    ("verb", "plans", "said", "hint"),
+    [
+        ("training", {"a": data(PLAN), "b": REFUSED}, "b: it does not fit", "see each plan: add --dry-run"),
+        ("training", {"a": data(PLAN), "b": LOST, "c": LOST}, "b, c: unknown: ssh", "leave it out: -H 'a,b,c,!b,!c'"),
+        ("training", {"a": LOST, "b": LOST}, "a, b: unknown: ssh", None),
+        ("stat", {"a": NO_MODE, "b": NO_MODE}, 'a, b: "stat" is not a switch', "if status is meant: spark-mode -H a,b status"),
+        ("xyzzy", {"a": NO_MODE}, 'a: "stat" is not a switch', None),
+    ],
+)
+def test_a_refusal_is_said_once_and_what_leads_on(verb: str, plans: dict[str, Answer], said: str, hint: str | None) -> None:
+    with pytest.raises(SparkModeError) as refused:
+        asks(Machines({name: {"plan": answer} for name, answer in plans.items()}), verb)
+    assert refused.value.message.startswith(said)
+    assert refused.value.message.count("\n") == 1 + said.startswith("b: it does not fit")
+    assert refused.value.hint == hint
+
+
+@pytest.mark.parametrize("code", [126, 200])
+def test_an_exit_code_that_is_none_of_ours_is_a_failure(code: int, capsys: pytest.CaptureFixture[str]) -> None:
+    answer = Answer(code, errors="bash: spark-mode: Permission denied")
+    assert asks(Machines({"a": {"history": answer}, "b": {"history": data([])}}), "history") == 1
+    assert "Permission denied" in capsys.readouterr().out
+    with pytest.raises(SparkModeError, match="Permission denied") as refused:
+        asks(Machines({"a": {"plan": answer}}), "training")
+    assert refused.value.exit_code == 1
+    assert asks(Machines({"a": READY | {"--protocol=1": answer}}), "training") == 1
+
+
+def test_figures_that_are_written_are_no_look() -> None:
+    class Patient(Machines):
+        def ask(self, node: Node, words: Sequence[str], seconds: float | None = None, told: Told | None = None) -> Answer:
+            super().ask(node, words, seconds, told)
+            assert seconds == (ACT_SECONDS if "--write" in words else LOOK_SECONDS)
+            raise KeyboardInterrupt
+
+    for words, said in (("calibrate",), "nothing was begun"), (("calibrate", "--write"), "goes on there"):
+        with pytest.raises(Interrupted, match=said):
+            asks(Patient({"a": {}}), *words)
 
 
 @pytest.mark.parametrize("verb", ["page", "run", "init", "gate", "guard", "uninstall"])
@@ -340,7 +483,9 @@ def test_a_machine_without_the_program_says_so_and_how_to_name_it(verb: str, cap
     machines = Machines({"a": dict.fromkeys(("status", "plan", "recover", "history"), missing)})
     if verb != "training":
         assert asks(machines, verb) == 3
-        assert "there is no spark-mode on the PATH of ssh's commands there" in capsys.readouterr().out
+        out = capsys.readouterr().out
+        assert "there is no spark-mode on the PATH of ssh's commands there" in out
+        assert "name the program in fleet.yaml: a: {command: PATH}" in out
         return
     with pytest.raises(SparkModeError, match="a: there is no spark-mode on the PATH") as refused:
         asks(machines, verb)

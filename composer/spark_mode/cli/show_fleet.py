@@ -1,6 +1,6 @@
 """Several machines on one screen."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from spark_mode.cli.tables import columns
@@ -12,6 +12,8 @@ from spark_mode.readable import readable
 from spark_mode.wall_time import age, seconds_since
 
 NAMES = 4
+INDENT = 2
+"""By how much an answer is moved to the right, under the name of its machine."""
 UNKNOWN = "unknown"
 
 
@@ -61,15 +63,30 @@ def answers_text(answers: Mapping[str, tuple[str, str]]) -> str:
     parts = []
     for node, (out, why_not) in answers.items():
         said = "\n".join(filter(None, (out.rstrip("\n"), why_not)))
-        parts.append("\n".join([f"{node}:", *(f"  {line}" for line in said.splitlines())]))
+        parts.append("\n".join([f"{node}:", *(f"{' ' * INDENT}{line}" for line in said.splitlines())]))
     return "\n\n".join(parts)
 
 
 def switch_text(request: str, ends: Sequence[End], nodes: Sequence[str]) -> str:
     """Return how a switch of several machines ended: a line for each, and what that makes of the whole."""
-    lines = [f"{one.node}: {readable(_said(one))}" for one in ends]
-    lines += [f"  → {readable(one.hint)}" for one in ends[-1:] if one.hint]
-    return "\n".join([*lines, _whole(request, ends, nodes)])
+    return "\n".join([*_lines(ends), _whole(request, ends, nodes)])
+
+
+def stop_text(request: str, ends: Sequence[End]) -> str:
+    """Return how a stop ended, which each machine does by itself."""
+    names = {
+        "done on": [one.node for one in ends if one.is_done],
+        "not done on": [one.node for one in ends if one.state == "ended" and not one.is_done],
+        "unknown on": [one.node for one in ends if one.state == "lost"],
+    }
+    return "\n".join([*_lines(ends), f"{request}: {'; '.join(f'{how} {few(on, NAMES)}' for how, on in names.items() if on)}"])
+
+
+def _lines(ends: Sequence[End]) -> Iterator[str]:
+    for one in ends:
+        yield f"{one.node}: {readable(_said(one))}"
+        if one.hint:
+            yield f"  → {readable(one.hint)}"
 
 
 def _said(end: End) -> str:

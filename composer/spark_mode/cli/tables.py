@@ -16,20 +16,29 @@ GAP = 2
 """How many spaces are between two columns."""
 USUAL = 80
 """How wide a terminal is that does not say."""
+THERE = "SPARK_MODE_COLUMNS"
+"""What says how wide a terminal is that shows this on another machine."""
 _SIZE = re.compile(r"\S+ (?:GB|s|min|h \d+ min|d \d+ h)")
 """A size or a span of time: a number and its unit, which are one word."""
 
 
 def terminal_width(stream: TextIO | None = None) -> int | None:
-    """Return how many characters a line of the terminal has, None where a stream, else standard output, goes elsewhere."""
+    """Return how many characters a line of the terminal has, None where a stream, else standard output, goes elsewhere.
+
+    Where that is to whoever asks over ssh, the width is the one that is said.
+    """
     out = BestEffortStream(stream or sys.stdout)
     if not out.isatty():
-        return None
-    named = os.environ.get("COLUMNS", "")
+        return _named(THERE) if stream in (None, sys.stdout) else None
     try:
-        return (int(named) if named.isdecimal() else 0) or os.get_terminal_size(out.fileno()).columns or USUAL
+        return _named("COLUMNS") or os.get_terminal_size(out.fileno()).columns or USUAL
     except OSError:
         return USUAL
+
+
+def _named(variable: str) -> int | None:
+    named = os.environ.get(variable, "")
+    return int(named) or None if named.isdecimal() else None
 
 
 def columns(rows: Sequence[Sequence[str]], right: Sequence[int] = (), width: int | None = None, spare: Sequence[int] = ()) -> str:

@@ -14,12 +14,13 @@ from spark_mode.errors import ConfigurationError, UsageFault
 from spark_mode.plain_file import is_there, read_plain
 
 ALL = "all"
-NAME = r"[A-Za-z0-9_][A-Za-z0-9_.@:%-]*"
-"""What ssh may be given: never something that it takes for an option."""
+NAME = r"[A-Za-z0-9_][A-Za-z0-9_.:%-]*(@[A-Za-z0-9_][A-Za-z0-9_.:%-]*)*"
+"""What ssh may be given: never something that it takes for an option, nor a machine's name of that form."""
+COMMAND = r"[A-Za-z0-9_./~+][A-Za-z0-9_./~+-]*"
 LONGEST = 255
 _WILD = frozenset("*?[")
 _INIT = "spark-mode fleet init NAME …"
-_OF_NODE = {"ssh": NAME, "command": r"[A-Za-z0-9_./~+-]+"}
+_OF_NODE = {"ssh": NAME, "command": COMMAND}
 """What may be said of a node, and what it may look like."""
 
 
@@ -94,6 +95,8 @@ def _wrong(data: Any) -> Iterator[str]:
     nodes, groups = data.get("nodes", {}), data.get("groups", {})
     if isinstance(nodes, dict):
         for name, said in nodes.items():
+            if name == ALL:
+                yield f'nodes/{name}: "{ALL}" means every node'
             yield from _wrong_text(f"nodes/{name}", name, NAME)
             yield from _wrong_node(f"nodes/{name}", said)
     else:
@@ -140,6 +143,8 @@ def _wrong_text(place: str, found: Any, form: str) -> Iterator[str]:
         yield f"{place}: {_instead('string_type', found)}"
     elif len(found) > LONGEST:
         yield f"{place}: {_instead('string_too_long', found, max_length=LONGEST)}"
+    elif form == COMMAND and not re.fullmatch(form, found):
+        yield f'{place}: write the path of a program, such as ~/.local/bin/spark-mode, not "{found}"'
     elif not re.fullmatch(form, found):
         yield f"{place}: {_instead('string_pattern_mismatch', found, pattern=form)}"
 
@@ -173,8 +178,10 @@ def chosen(patterns: str, fleet: Fleet) -> tuple[Node, ...]:
 def _meant(pattern: str, fleet: Fleet) -> dict[str, Node]:
     if pattern == ALL or _WILD & {*pattern}:
         found = {name: node for name, node in fleet.nodes.items() if pattern == ALL or fnmatchcase(name, pattern)}
+        if not fleet.nodes:
+            raise UsageFault(f'-H: there is no fleet.yaml that says what "{pattern}" is', f"write it: {_INIT}")
         if not found:
-            raise UsageFault(f'-H: no node of fleet.yaml is "{pattern}"', f"write down which there are: {_INIT}")
+            raise UsageFault(f'-H: no node of fleet.yaml is "{pattern}"', "see which there are: spark-mode fleet show")
         return found
     if pattern in fleet.groups:
         return {name: fleet.nodes[name] for name in fleet.groups[pattern]}

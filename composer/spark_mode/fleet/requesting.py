@@ -3,10 +3,10 @@
 What is lost on the way is asked for again: the same id is the same request there.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from spark_mode.errors import ConfigurationError
+from spark_mode.errors import ConfigurationError, EngineUnavailable
 from spark_mode.fleet.before_names import before_names
 from spark_mode.fleet.nodes import Node
 from spark_mode.fleet.said import as_exit_code, as_object, as_text, read_json
@@ -75,7 +75,7 @@ class Asked:
         return self._again(node, ("back", self.name, "--", *lab), None)
 
     def _again(self, node: Node, words: Sequence[str], seconds: float | None) -> End:
-        """Ask, and where the connection is lost ask again, until a machine has been silent for too long.
+        """Ask, and where the connection is lost ask again, until a machine has been silent for too long. The end is one, or lost.
 
         Whoever asks again is told everything again, from the beginning: here each event is told once.
         """
@@ -93,7 +93,7 @@ class Asked:
         while True:
             asked, events = self._now(), 0
             answer = self._door.ask(node, ("agent", *words), seconds, told)
-            end = self._end(node, answer, LOST_SECONDS)
+            end = _over(self._end(node, answer, LOST_SECONDS), answer)
             if end.state != "lost" or answer.code is not None:
                 return end
             was_there = answer.out or self._now() - asked > LONGEST_SILENCE
@@ -106,7 +106,7 @@ class Asked:
         """Return how a request stands by what a machine has answered."""
         said = _said(answer.out)
         if said is None:
-            return _unanswered(node, answer)
+            return unanswered(node, answer)
         if ended := as_object(said.get("ended")):
             error = as_object(ended.get("error"))
             return End(
@@ -126,24 +126,55 @@ class Asked:
         return End(node=node.name, state="lost", message=as_text(said.get("words")) or message)
 
 
-def _unanswered(node: Node, answer: Answer) -> End:
-    """Return what a machine's silence means, or an answer that is none of `agent`."""
+def _over(end: End, answer: Answer) -> End:
+    """Return the end of a request whose word was given: whatever is none says nothing of what became of it."""
+    if "ended" in (_said(answer.out) or {}) and end.state == "ended":
+        return end
+    return End(node=end.node, state="lost", message=end.message or "it does not say how that ended", hint=end.hint)
+
+
+def unanswered(node: Node, answer: Answer) -> End:
+    """Return what a machine's silence means, or an answer that is not what was asked for."""
     if answer.code is None:
         return End(node=node.name, state="lost", message=(answer.errors or "the connection is lost").splitlines()[-1])
     if answer.code == ABSENT:
-        hint = f"see: ssh {node.address} command -v spark-mode; or name it in fleet.yaml: {node.name}: {{command: PATH}}"
-        return End(node=node.name, state="ended", code=ABSENT_CODE, outcome="refused", message=absent(node), hint=hint)
+        where = "" if "/" in node.command else " on the PATH of ssh's commands"
+        message = f"there is no {node.command}{where} there"
+        hint = f"name the program in fleet.yaml: {node.name}: {{command: PATH}}"
+        return End(node=node.name, state="ended", code=ABSENT_CODE, outcome="refused", message=message, hint=hint)
     message, _, hint = told_by(answer.errors).partition("\n  → ")
     if 'command "agent"' in message:
         message, hint = "its spark-mode is too old to be asked for this", "have the same version on all machines"
+    message = message or (f"it exited with {answer.code}" if answer.code else "no answer")
     return End(
-        node=node.name, state="ended", code=answer.code or 1, outcome="refused", message=message or "no answer", hint=hint or None
+        node=node.name,
+        state="ended",
+        code=as_exit_code(answer.code) or 1,
+        outcome="refused",
+        message=message,
+        hint=hint or None,
     )
 
 
-def absent(node: Node) -> str:
-    """Return what is said where a machine has no such program."""
-    return f"there is no {node.command} on the PATH of ssh's commands there"
+def why_not(node: Node, answer: Answer) -> str:
+    """Return why a machine has not done what was asked, and what to do about it; nothing where it has."""
+    if answer.code == 0:
+        return ""
+    end = unanswered(node, answer)
+    said = f"unknown: {end.message}" if end.state == "lost" else end.message
+    return f"{said}\n  → {end.hint}" if end.hint else said
+
+
+def worst(answers: Collection[Answer]) -> int:
+    """Return 6 where a machine is unknown, else the highest exit code."""
+    return EngineUnavailable.exit_code if any(one.code is None for one in answers) else max(map(code_of, answers), default=0)
+
+
+def code_of(answer: Answer) -> int:
+    """Return the exit code of ours that an answer means."""
+    if answer.code is None:
+        return EngineUnavailable.exit_code
+    return ABSENT_CODE if answer.code == ABSENT else as_exit_code(answer.code)
 
 
 def told_by(errors: str) -> str:

@@ -7,6 +7,8 @@ from contextlib import suppress
 from itertools import islice
 from typing import Any
 
+EXIT_CODES = frozenset({*range(8), 75, 130})
+"""Those of spark-mode; what else comes is a shell's, or a kernel's."""
 GREETINGS = 20
 """Lines of a login's own that look as if JSON began there."""
 
@@ -54,5 +56,5 @@ def as_number(found: Any) -> float | None:
 
 
 def as_exit_code(found: Any) -> int:
-    """Return an exit code, that of a failure for anything else."""
-    return found if isinstance(found, int) and not isinstance(found, bool) and 0 <= found <= 255 else 1
+    """Return an exit code of spark-mode's, that of a failure for anything else."""
+    return found if isinstance(found, int) and not isinstance(found, bool) and found in EXIT_CODES else 1

@@ -7,7 +7,7 @@ import os
 import shlex
 import subprocess
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import IO, NamedTuple, Protocol
 
 from spark_mode.errors import ConfigurationError
@@ -46,9 +46,13 @@ class Door(Protocol):
 
 
 class Ssh:
-    """Asks over ssh. Ctrl-C is this process's alone: what was begun there goes on."""
+    """Asks over ssh. Ctrl-C is this process's alone: what was begun there goes on.
 
-    def __init__(self) -> None:
+    `variables` are set there for the program.
+    """
+
+    def __init__(self, variables: Mapping[str, str] | None = None) -> None:
+        self._env = shlex.join(("env", *(f"{name}={value}" for name, value in variables.items()))) + " " if variables else ""
         self._open: set[subprocess.Popen[str]] = set()
         self._left = False
 
@@ -56,7 +60,7 @@ class Ssh:
         """Have spark-mode called there; see `Door`."""
         if self._left:  # somebody who waits for an answer would ask again
             return Answer(None)
-        line = f"{node.command} {shlex.join(words)}"  # a ~ at its beginning is for the shell there
+        line = f"{self._env}{node.command} {shlex.join(words)}"  # a ~ at its beginning is for the shell there
         late = threading.Event()
         with _Errors() as errors:
             ssh = _begun(["ssh", *OPTIONS, "--", node.address, line], errors.pipe)

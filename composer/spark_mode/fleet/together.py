@@ -14,6 +14,7 @@ from typing import TypeVar
 from spark_mode.errors import EngineUnavailable, LockBusy, NeedsAttention, SwitchFailed
 from spark_mode.fleet.nodes import Node
 from spark_mode.fleet.requesting import Asked, End, Now, Sleep
+from spark_mode.fleet.ssh import Answer, Door
 
 LEASE_SECONDS, LEASE_OF_EACH = 30.0, 3.0
 """How long a machine waits for its word, and how much longer for each of the others."""
@@ -34,6 +35,11 @@ def at_once(nodes: Sequence[Node], ask: Callable[[Node], T]) -> list[T]:
         return list(pool.map(ask, nodes))
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def ask_all(door: Door, nodes: Sequence[Node], words: Sequence[str], seconds: float) -> dict[Node, Answer]:
+    """Ask machines the same, all at once."""
+    return dict(zip(nodes, at_once(nodes, lambda node: door.ask(node, words, seconds)), strict=True))
 
 
 def switch(

@@ -155,9 +155,10 @@ class KeptRequest:
     def _forget_others(self) -> None:
         """Remove the oldest of those that have ended."""
         with suppress(OSError):  # a folder too many does no harm
-            found = sorted(self.path.parent.iterdir(), key=lambda one: one.stat().st_mtime)
-            for one in found[:-KEPT]:
-                if not KeptRequest(one.name.lstrip(".").partition(".")[0], self.path.parent)._is_at_work(one):
+            names = ((one, one.name.lstrip(".").partition(".")[0]) for one in self.path.parent.iterdir())
+            ours = {one: name for one, name in names if re.fullmatch(FORM, name)}  # nobody knows what else is there
+            for one in sorted(ours, key=lambda folder: folder.stat().st_mtime)[:-KEPT]:
+                if not KeptRequest(ours[one], self.path.parent)._is_at_work(one):
                     shutil.rmtree(one)
 
     def _is_at_work(self, folder: Path) -> bool:
