@@ -112,7 +112,7 @@ def test_all_switch_and_status_is_one_table_and_any_is_the_free_one(fleet: Fleet
     assert running(fleet) == ["", "", "training"]
     for each in witnesses:
         assert each.starts >= 2
-    assert all_free(fleet)
+    until(lambda: all_free(fleet))
 
 
 def hold(node: Node) -> None:
@@ -132,7 +132,7 @@ def test_one_that_refuses_has_nothing_started_anywhere(fleet: Fleet, witnesses: 
     assert "n2: " in outcome.err
     assert "Nothing was touched on any machine." in outcome.err
     assert started(witnesses) == before
-    assert all_free(fleet)
+    until(lambda: all_free(fleet))
     on(fleet, "n2", "release")
     on(fleet, ALL, "audio", "omni")
 
@@ -151,7 +151,7 @@ def test_one_that_refuses_under_its_lock_has_those_let_go_that_had_it(
     assert outcome.code == 4
     assert "spark-mode: n3: " in outcome.out
     assert "Nothing was touched on any machine." in outcome.out
-    assert all_free(fleet)
+    until(lambda: all_free(fleet))
     assert started(witnesses) == 1
     assert running(fleet) == ["", "", "training"]
 
@@ -162,7 +162,7 @@ def test_a_busy_one_is_waited_for_where_that_is_asked_and_no_other_one_is_held_m
 ) -> None:
     with switching(fleet, "n3"):
         assert "n3: " in on(fleet, ALL, "training", expect=5).out
-        assert all_free(fleet, "n1", "n2")
+        until(lambda: all_free(fleet, "n1", "n2"))
         assert started(witnesses) == 1
         asking = asked(fleet, ALL, "training", "--wait=100")
         until(lambda: waits(fleet["n2"]))
@@ -291,7 +291,7 @@ def test_one_that_stays_cut_off_is_unknown_and_the_others_go_back(fleet: Fleet) 
     fleet["n2"].join()
     fleet["n3"].thaw_sshd()
     assert running(fleet) == ["training", "omni", "omni"]
-    assert all_free(fleet)
+    until(lambda: all_free(fleet))
 
 
 @pytest.mark.parametrize("breaks", [pytest.param(freeze_engine, marks=deep), pytest.param(kill_engine, marks=deep)])
@@ -323,7 +323,7 @@ def test_an_engine_that_breaks_after_the_word_has_the_others_go_back(
     heal_engine(fleet["n2"])
     fleet["n2"].spark_mode("recover")
     assert running(fleet) == [""] * 3
-    assert all_free(fleet)
+    until(lambda: all_free(fleet))
 
 
 def test_a_start_that_fails_on_one_has_the_others_go_back(fleet: Fleet) -> None:
@@ -345,7 +345,7 @@ def test_two_who_ask_crossing_sets_at_once_are_both_done(fleet: Fleet) -> None:
     assert [ends(one).code for one in asking] == [0, 0, 0]
     done = [{request for request, outcome in history(one) if outcome == "applied"} for one in fleet.nodes.values()]
     assert done == [{"audio omni", "audio chatterbox"}, {"audio omni", "training"}, {"training", "audio chatterbox"}]
-    assert all_free(fleet)
+    until(lambda: all_free(fleet))
 
 
 @deep
@@ -380,7 +380,7 @@ def test_machines_that_cannot_be_asked_say_so_by_name(fleet: Fleet) -> None:
     assert on(fleet, "t*,!n3", "status", expect=2)
     assert on(fleet, "o*", "status").out.count("training") == 2
     assert [one.running() for one in fleet.nodes.values()] == [{"training"}, set(), set()]
-    assert all_free(fleet)
+    until(lambda: all_free(fleet))
 
 
 @deep
@@ -394,7 +394,7 @@ def test_ctrl_c_before_the_word_has_all_let_go_and_after_it_all_finish(
     outcome = ends(asking)
     assert outcome.code == 130, outcome
     assert "nothing was begun on any machine" in outcome.out
-    until(lambda: all_free(fleet), 10)
+    until(lambda: all_free(fleet))
     assert started(witnesses) == 0
     asking = standing(fleet, gates, "n3", "go")
     interrupt(asking)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -132,6 +132,15 @@ def folder() -> Iterator[Path]:
     path.rmdir()
 
 
+@contextmanager
+def kept(*places: tuple[int, str]) -> Iterator[list[str]]:
+    """Have the namespaces of some processes, which nobody else's are called meanwhile: their numbers are given away again."""
+    with ExitStack() as stack:
+        for pid, kind in places:
+            stack.enter_context(Path(f"/proc/{pid}/ns/{kind}").open("rb", buffering=0))
+        yield [str(namespace(*one)) for one in places]
+
+
 def there(*namespaces: str) -> list[psutil.Process]:
     """Return the processes of some namespaces; whoever has ended and is not asked for yet is none."""
     found = [one for one in psutil.process_iter(["status"]) if one.info["status"] != psutil.STATUS_ZOMBIE]
@@ -151,31 +160,34 @@ def commands() -> Iterator[psutil.Process]:
 
 @pytest.mark.parametrize("fails", [False, pytest.param(True, marks=deep)])
 def test_nothing_of_a_fleet_stays(folder: Path, fails: bool) -> None:
-    with suppress(ZeroDivisionError), nodes(folder, count=1) as fleet:
-        node = fleet["n1"]
-        node.spark_mode("audio", "omni")
-        node.place.daemon("sleep", "sleep", "1000")
-        session = fleet.spawn("ssh", "n1", "sleep 1000")
-        spaces = [str(namespace(node.place.pid, kind)) for kind in ("net", "pid")] + [str(namespace(fleet.place.pid, "net"))]
-        assert len(there(*spaces)) > 8
-        assert left_of(folder) != []
-        if fails:
-            node.engine.freeze()
-            node.partition()
-            assert 1 / 0
-    session.communicate()
-    assert there(*spaces) == []
+    with ExitStack() as stack:
+        with suppress(ZeroDivisionError), nodes(folder, count=1) as fleet:
+            node = fleet["n1"]
+            node.spark_mode("audio", "omni")
+            node.place.daemon("sleep", "sleep", "1000")
+            session = fleet.spawn("ssh", "n1", "sleep 1000")
+            own = ((node.place.pid, "net"), (node.place.pid, "pid"), (fleet.place.pid, "net"))
+            spaces = stack.enter_context(kept(*own))
+            assert len(there(*spaces)) > 8
+            assert left_of(folder) != []
+            if fails:
+                node.engine.freeze()
+                node.partition()
+                assert 1 / 0
+        session.communicate()
+        assert there(*spaces) == []
     assert left_of(folder) == []
     assert not {"lan", "n1"} & {one.name for one in Path("/sys/class/net").iterdir()}
 
 
 def test_nodes_end_with_the_process_that_has_them_however_it_ends(folder: Path) -> None:
     command = [sys.executable, "-c", KILLED, str(folder)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
-        assert process.stdout is not None
-        pid = int(process.stdout.readline())
-        spaces = [str(namespace(pid, kind)) for kind in ("net", "pid")]
-        assert len(there(*spaces)) > 4
-        process.kill()
-    until(lambda: there(*spaces) == [], 30)
+    with ExitStack() as stack:
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+            assert process.stdout is not None
+            pid = int(process.stdout.readline())
+            spaces = stack.enter_context(kept((pid, "net"), (pid, "pid")))
+            assert len(there(*spaces)) > 4
+            process.kill()
+        until(lambda: there(*spaces) == [], 30)
     remove_groups(f"spark-mode-test-{folder.name}-n1")

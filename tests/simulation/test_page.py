@@ -412,7 +412,6 @@ def test_who_asks_while_somebody_looks_waits_for_one_more_look_and_no_longer(tmp
 def test_an_engine_that_never_answers_keeps_nobody_waiting_and_what_runs_is_not_known(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_module, "PATIENCE_SECONDS", 0.05)
     page, goes_on, silent = Page(machine(), tmp_path), threading.Event(), threading.Event()
 
     def opens() -> Session:
@@ -424,7 +423,9 @@ def test_an_engine_that_never_answers_keeps_nobody_waiting_and_what_runs_is_not_
         one = Live(page.lab._replace(open=opens))
         before = heading(await one.look_now()).text
         silent.set()
+        monkeypatch.setattr(live_module, "PATIENCE_SECONDS", 0.05)
         during = {heading(seen).text for seen in await asyncio.gather(*(one.look_now(fresh=0) for _ in range(8)))}
+        monkeypatch.undo()
         goes_on.set()
         return before, *during, heading(await one.look()).text
 
