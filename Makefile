@@ -89,7 +89,7 @@ lint: setup ## Style and types
 	@$(VENV)/bin/mypy compose/images
 	@$(VENV)/bin/hadolint compose/images/*/Dockerfile compose/training/Dockerfile compose/stand-in/Dockerfile
 
-bench: setup chromium stand-in torch ## Compare with plain docker compose: ratios of one run; time the planner; let the trainer learn
+bench: setup chromium ssh stand-in torch ## Compare with plain docker compose: ratios of one run; time the planner; let the trainer learn
 	@$(PYTHON) benchmarks/switch.py
 	@$(PYTHON) -m benchmarks.many
 	@$(PYTHON) -m benchmarks.layers
@@ -98,6 +98,7 @@ bench: setup chromium stand-in torch ## Compare with plain docker compose: ratio
 	@$(PYTHON) -m benchmarks.trainer
 	@$(PYTHON) -m benchmarks.page
 	@$(PYTHON) -m benchmarks.fleet
+	@$(PYTHON) -m benchmarks.nodes
 
 switch-to-training: setup ## Stop audio, start training
 	@$(VENV)/bin/spark-mode training
