@@ -7,19 +7,28 @@ from contextlib import suppress
 from pathlib import Path
 
 
+class NotKeptError(PermissionError):
+    """A file's owner or group, which only root could give to the new one. `belongs_to` is the user who owns it."""
+
+    def __init__(self, belongs_to: int) -> None:
+        super().__init__(errno.EPERM, "its owner or its group is one that only root could keep")
+        self.belongs_to = belongs_to
+
+
 def replace_file(path: Path, contents: bytes, mode: int, keep: bool = False, over: bool = True) -> None:
     """Put a file in place, on the disk when the call returns. Raises OSError, and then nothing has changed.
 
     The new one is made beside it under a name that nobody can foresee, never through a link and never over something, and
-    has its mode before its first byte, whatever the umask. With `keep` a file that is there keeps its own mode and owner,
-    and a link in its place is an error: what it leads to is somebody else's. Without `over` anything in its place is one.
+    has its mode before its first byte, whatever the umask. With `keep` a file that is there keeps its own mode, owner and
+    group, or NotKeptError is raised; a link in its place is an error: what it leads to is somebody else's. Without `over`
+    anything in its place is one.
     """
     new = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
             if keep and (former := _former(path)):
-                os.fchown(descriptor, former.st_uid, former.st_gid)
+                _give(descriptor, former)
                 mode = stat.S_IMODE(former.st_mode)
             os.fchmod(descriptor, mode)
             file.write(contents)
@@ -42,6 +51,13 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _give(descriptor: int, former: os.stat_result) -> None:
+    try:
+        os.fchown(descriptor, former.st_uid, former.st_gid)
+    except PermissionError:
+        raise NotKeptError(former.st_uid) from None
 
 
 def _former(path: Path) -> os.stat_result | None:

@@ -1,5 +1,6 @@
 """A file is replaced as a whole, and nobody but its readers ever reads the new one."""
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -82,6 +83,29 @@ def test_a_file_that_is_replaced_keeps_its_owner(tmp_path: Path) -> None:
     os.chown(path, 12345, 54321)
     put(path, "A=2\n", 0o644, "no fix")
     assert (path.stat().st_uid, path.stat().st_gid, path.read_text()) == (12345, 54321, "A=2\n")
+
+
+@pytest.mark.parametrize(("owner", "command"), [(os.geteuid(), 'chgrp "$(id -g)"'), (12345, 'sudo chown "$(id -u):$(id -g)"')])
+def test_what_only_root_could_keep_is_said_and_how_it_is_one_s_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: int, command: str
+) -> None:
+    path = tmp_path / "a lab" / ".env"
+    path.parent.mkdir()
+    path.write_text("A=1\n")
+    former = path.lstat()
+    theirs = os.stat_result((*former[:4], owner, 54321, *former[6:]))
+    monkeypatch.setattr(Path, "lstat", lambda _: theirs)
+
+    def refused(*_: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "fchown", refused)
+    with pytest.raises(ConfigurationError) as told:
+        put(path, "A=2\n", 0o644, "the folder must be writable")
+    assert told.value.message == f"{path}: its owner or its group is one that only root could keep"
+    assert told.value.hint == f"make it your own: {command} '{path}'"
+    assert path.read_text() == "A=1\n"
+    assert [*path.parent.iterdir()] == [path]
 
 
 def test_a_link_is_neither_followed_nor_replaced_where_the_former_file_counts(tmp_path: Path) -> None:

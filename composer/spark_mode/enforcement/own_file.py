@@ -1,8 +1,10 @@
 """Files that spark-mode puts where others look for them: in place at once, and never over what is somebody else's."""
 
+import os
+import shlex
 from pathlib import Path
 
-from spark_mode.atomic_file import replace_file
+from spark_mode.atomic_file import NotKeptError, replace_file
 from spark_mode.errors import ConfigurationError
 from spark_mode.plain_file import read_plain
 
@@ -20,10 +22,13 @@ def require_ours(path: Path, mark: str) -> None:
 
 
 def put(path: Path, text: str, mode: int, fix: str) -> None:
-    """Put a file in place; one that is there keeps its mode and its owner. Raises ConfigurationError, with this fix."""
+    """Put a file in place; one that is there keeps its mode, owner and group. Raises ConfigurationError, mostly with this fix."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, text.encode(), mode, keep=True)
+    except NotKeptError as error:
+        own = 'chgrp "$(id -g)"' if error.belongs_to == os.geteuid() else 'sudo chown "$(id -u):$(id -g)"'
+        raise ConfigurationError(f"{path}: {error.strerror}", f"make it your own: {own} {shlex.quote(str(path))}") from None
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror}", fix) from None
 
