@@ -34,6 +34,7 @@ class Hand:
         self._jobs = ["1"]
         self.done: Counter[str] = Counter()
         self.said: Counter[str] = Counter()
+        self.texts: list[str] = []
 
     def acts(self) -> None:
         """Do one thing, and wait a moment."""
@@ -105,8 +106,12 @@ class Hand:
         self._tell("resume", f"{SPARK_MODE} fleet resume {NAME}", "root")
 
     def _tell(self, what: str, command: str, user: str = "ann") -> None:
-        code = self._ask(f"{command} >/dev/null 2>&1; echo $?", user).split()[-1]
-        self.said[f"{what} {code}"] += 1
+        """Run a command, and count how it ended; where Compose failed, with the gate's word or without one."""
+        text, _, code = self._ask(f"{command} 2>&1; echo $?", user).strip().rpartition("\n")
+        gate = " by the gate" if (what, code) == ("up", "1") and "spark-mode: " in text else ""
+        self.said[f"{what} {code}{gate}"] += 1
+        if what == "up" and code != "0":
+            self.texts.append(text.splitlines()[-1] if text else "")
 
     def _ask(self, command: str, user: str = "root") -> str:
         return self._cluster.run(command, user, expect=None)
@@ -126,7 +131,7 @@ def test_whatever_is_done_to_slurm_and_past_it_two_sides_never_run_together(
         ended = cluster.run("squeue --noheader --states=all --format=%T", expect=None).split()
     finally:
         cluster.run(f"{SPARK_MODE} gate uninstall", "ann")
-    print(f"{witness.starts} starts; {dict(hand.done)}; {dict(hand.said)}; {dict(Counter(ended))}")  # noqa: T201 - for whoever looks
+    print(f"{witness.starts} starts; {dict(hand.done)}; {dict(hand.said)}; {dict(Counter(ended))}", *hand.texts, sep="\n")  # noqa: T201 - for whoever looks
     witness.require(audio_starts=1, training_starts=1)
     cluster.run("scancel --user=ann", expect=None)
     until(lambda: f"{NAME} is given work" in cluster.run(f"{SPARK_MODE} fleet resume {NAME}", expect=None), pause=1)
