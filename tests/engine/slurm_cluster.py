@@ -199,8 +199,9 @@ class SlurmCluster(Machine):
         return self.run(line, "ann").strip()
 
     def state(self, job: str) -> str:
-        """Return the state of a job, as Slurm has it."""
-        return self.run(f"squeue --noheader --states=all --format=%T --jobs={job}", expect=None).strip()
+        """Return the state of a job, as Slurm has it; nothing where it knows no such job."""
+        seen = self.run("squeue --noheader --states=all --format='%i %T'", expect=None)
+        return next((line.split()[1] for line in seen.splitlines() if line.split()[:1] == [job]), "")
 
     def of(self, job: str, key: str) -> str:
         """Return a field of a job."""

@@ -206,6 +206,7 @@ def heal(cluster: SlurmCluster) -> None:
 def test_the_controller_may_die_while_a_job_comes_begins_and_ends(cluster: SlurmCluster, outside: Lab) -> None:
     def anew() -> None:
         cluster.run("pkill -KILL --exact slurmctld; sleep 0.3; slurmctld", expect=None)
+        until(lambda: "UP" in cluster.run("scontrol ping", expect=None), pause=0.2)
 
     def reaches(job: str, service: str) -> bool:
         heal(cluster)
@@ -220,7 +221,7 @@ def test_the_controller_may_die_while_a_job_comes_begins_and_ends(cluster: Slurm
         until(lambda: reaches(job, "training"), pause=1)
         second = cluster.submit(OMNI)
         until(lambda: cluster.state(job) != "RUNNING", pause=0.1)
-        anew()
+        anew()  # here as well
         second = second if cluster.state(second) else cluster.submit(OMNI)
         until(lambda: reaches(second, "omni"), pause=1)
 

@@ -106,12 +106,12 @@ class Hand:
         self._tell("resume", f"{SPARK_MODE} fleet resume {NAME}", "root")
 
     def _tell(self, what: str, command: str, user: str = "ann") -> None:
-        """Run a command, and count how it ended; where Compose failed, with the gate's word or without one."""
+        """Run a command, and count how it ended; where Compose failed, with the gate's word or without one, as in a race."""
         text, _, code = self._ask(f"{command} 2>&1; echo $?", user).strip().rpartition("\n")
         gate = " by the gate" if (what, code) == ("up", "1") and "spark-mode: " in text else ""
         self.said[f"{what} {code}{gate}"] += 1
-        if what == "up" and code != "0":
-            self.texts.append(text.splitlines()[-1] if text else "")
+        if code != "0":
+            self.texts.append(f"{what} {code}: {text.splitlines()[-1] if text else ''}")
 
     def _ask(self, command: str, user: str = "root") -> str:
         return self._cluster.run(command, user, expect=None)
