@@ -38,7 +38,8 @@ class Hand:
 
     def acts(self) -> None:
         """Do one thing, and wait a moment."""
-        past_it = (self.starts_by_hand, self.switches, self.resumes) if self._ruled else ()
+        past_it = self.starts_by_hand, self.switches, self.resumes
+        at_once = self.has_audio_go_first, self.says_down_and_up, self.kills_a_job  # what Slurm alone does not withstand
         kinds: tuple[Callable[[], None], ...] = (
             *(self.queues,) * 4,
             self.has_audio_go_first,
@@ -48,7 +49,7 @@ class Hand:
             self.kills_slurm,
             self.hangs,
             self.kills_a_job,
-            *past_it,
+            *(past_it if self._ruled else at_once),
         )
         what = self._chance.choice(kinds)
         self.done[what.__name__] += 1
@@ -142,9 +143,9 @@ def test_whatever_is_done_to_slurm_and_past_it_two_sides_never_run_together(
 def test_the_same_without_the_rule_is_seen_to_overlap(cluster: SlurmCluster) -> None:
     with Witness(OWN) as witness:
         hand = Hand(cluster, witness, random.Random(1), ruled=False)
-        for _ in range(PIECE):
+        for _ in range(3 * PIECE):
             hand.acts()
             if witness.overlaps:
                 break
-    print(f"{dict(hand.done)}: {witness.overlaps}")  # noqa: T201 - for whoever looks
+    print(f"{witness.starts} starts; {dict(hand.done)}: {witness.overlaps}")  # noqa: T201 - for whoever looks
     assert witness.overlaps, "Slurm alone keeps nothing apart here, or the witness is blind"
