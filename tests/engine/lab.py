@@ -20,6 +20,8 @@ ROOT = Path(__file__).parents[2]
 SHIPPED = ("compose/audio-lab.yaml", "compose/stand-in.yaml")
 FILES = (*SHIPPED, "tests/engine/light.yaml")
 RULES = "compose/stand-in.rules.yaml"
+RAREST = 0.2
+"""Seconds between two looks at what takes long."""
 DEADLINE = 120
 SLOW_STOP, LONG = "slow-stop=90", "100s"
 """A fault and its grace: what was asked to stop goes on until the test kills it, so that the test has the time it needs."""
@@ -203,11 +205,15 @@ def snapshot(environment: Mapping[str, str] | None = None, project: str | None =
 
 
 def until(true: Callable[[], object], seconds: float = DEADLINE, pause: float = 0.05) -> None:
-    """Wait until something is true; fail when it is not in time, which no load of the machine may use up."""
+    """Wait until something is true; fail when it is not in time, which no load of the machine may use up.
+
+    What takes long is looked at more and more rarely: to ask the engine twenty times a second was a load of its own.
+    """
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, f"not true within {seconds} s"
         time.sleep(pause)
+        pause = min(1.2 * pause, max(pause, RAREST))
 
 
 def interrupt(process: "subprocess.Popen[str]") -> None:

@@ -249,7 +249,8 @@ def test_a_word_that_came_to_some_alone_before_the_client_was_killed_is_seen_in_
     assert started(witnesses) == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=deep)])
+@deep
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_connections_that_are_killed_after_the_word_are_found_again_and_nothing_is_done_twice(
     fleet: Fleet, witnesses: list[Witness], number: signal.Signals
 ) -> None:
@@ -310,7 +311,8 @@ def test_an_engine_that_breaks_before_the_word_has_nothing_started(
     until(lambda: all_free(fleet))
 
 
-@pytest.mark.parametrize("breaks", [pytest.param(freeze_engine, marks=deep), kill_engine])
+@deep
+@pytest.mark.parametrize("breaks", [freeze_engine, kill_engine])
 def test_an_engine_that_breaks_after_the_word_has_the_others_go_back(
     fleet: Fleet, gates: dict[str, Gate], breaks: Callable[[Node], None]
 ) -> None:

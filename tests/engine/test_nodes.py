@@ -158,7 +158,8 @@ def commands() -> Iterator[psutil.Process]:
     return (one for one in psutil.process_iter(["cmdline"]) if one.pid != os.getpid())
 
 
-@pytest.mark.parametrize("fails", [False, pytest.param(True, marks=deep)])
+@deep
+@pytest.mark.parametrize("fails", [False, True])
 def test_nothing_of_a_fleet_stays(folder: Path, fails: bool) -> None:
     with ExitStack() as stack:
         with suppress(ZeroDivisionError), nodes(folder, count=1) as fleet:
