@@ -38,9 +38,14 @@ class Hand:
 
     def acts(self) -> None:
         """Do one thing, and wait a moment."""
-        past_it = self.starts_by_hand, self.switches, self.resumes
-        at_once = self.has_audio_go_first, self.says_down_and_up, self.kills_a_job  # what Slurm alone does not withstand
-        kinds: tuple[Callable[[], None], ...] = (
+        unruled: tuple[Callable[[], None], ...] = (  # what Slurm alone does not withstand
+            self.queues,
+            *(self.has_audio_go_first,) * 2,
+            self.says_down_and_up,
+            self.kills_a_job,
+            self.ends,
+        )
+        ruled = (
             *(self.queues,) * 4,
             self.has_audio_go_first,
             *(self.ends,) * 3,
@@ -49,8 +54,11 @@ class Hand:
             self.kills_slurm,
             self.hangs,
             self.kills_a_job,
-            *(past_it if self._ruled else at_once),
+            self.starts_by_hand,
+            self.switches,
+            self.resumes,
         )
+        kinds = ruled if self._ruled else unruled
         what = self._chance.choice(kinds)
         self.done[what.__name__] += 1
         what()
@@ -144,7 +152,7 @@ def test_the_same_without_the_rule_is_seen_to_overlap(cluster: SlurmCluster) -> 
     with Witness(OWN) as witness:
         hand = Hand(cluster, witness, random.Random(1), ruled=False)
         for at in range(3 * PIECE):
-            if at % 10 == 0:
+            if at % 5 == 0:
                 cluster.run("scancel --user=ann", expect=None)  # or audio, which goes first, leaves training no turn
             hand.acts()
             if witness.overlaps:
