@@ -187,9 +187,16 @@ def test_a_refusal_that_is_not_understood_is_one_all_the_same(tmp_path: Path, me
             EngineApi(engine.socket).unpause(ID)
 
 
-@pytest.mark.parametrize("what", [b"a stopped container", b"a deleted process"])
+@pytest.mark.parametrize(
+    "what",
+    [
+        b"cannot update a stopped container",
+        b"runc did not terminate successfully: exit status 1: container not running ",
+        b"cannot update a deleted process",
+    ],
+)
 def test_the_restart_policy_of_what_ends_at_that_moment_is_set_a_moment_later(engine: FakeEngine, what: bytes) -> None:
-    ending = b'HTTP/1.0 500 x\r\n\r\n{"message": "Cannot update container 1: cannot update %s: unknown"}' % what
+    ending = b'HTTP/1.0 500 x\r\n\r\n{"message": "Cannot update container 1: %s: unknown"}' % what
     said = [ending, ending, b"HTTP/1.0 200 OK\r\n\r\n{}"]
     engine.answer = lambda _: said.pop(0)  # type: ignore[method-assign,assignment]  # another one each time
     EngineApi(engine.socket).set_restart_policy(ID, "no", 0)

@@ -40,8 +40,12 @@ STOP_MARGIN_SECONDS = 15.0
 EACH_SECONDS = 1.0
 """How much longer a stop may take for each of those that go with it: an engine takes down a few containers a second."""
 START_SECONDS = 60.0
-ENDING, ENDING_SECONDS = (b"cannot update a stopped container", b"cannot update a deleted process"), 0.05
-"""What the engine says of a change while a container ends, before it is gone for its runtime and after; and when to ask again."""
+ENDING, ENDING_SECONDS = b"Cannot update container", 0.05
+"""What the engine says of a change that the runtime did not make, as while a container ends; and when to ask again.
+
+Why it did not is said in words of each moment of an end: "cannot update a stopped container", "container not running", "cannot
+update a deleted process".
+"""
 LONGEST_LINE = 4000
 """Characters of a line of a log that are looked at: what draws a bar, or dumps what it has, writes a line without end."""
 STOPS_FOR_A_PROCESSOR = 3
@@ -167,7 +171,7 @@ class EngineApi:
         deadline = time.monotonic() + STOP_MARGIN_SECONDS
         while True:
             status, body = self._call("POST", f"/containers/{id}/update", STOP_MARGIN_SECONDS, wanted)
-            if not any(one in body for one in ENDING) or time.monotonic() > deadline:
+            if ENDING not in body or time.monotonic() > deadline:
                 return status, body
             time.sleep(ENDING_SECONDS)
 
