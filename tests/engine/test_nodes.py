@@ -159,6 +159,7 @@ def commands() -> Iterator[psutil.Process]:
 
 
 @deep
+@pytest.mark.usefixtures("whole_fleet")  # it uses no engine that others do
 @pytest.mark.parametrize("fails", [False, True])
 def test_nothing_of_a_fleet_stays(folder: Path, fails: bool) -> None:
     with ExitStack() as stack:
@@ -181,6 +182,7 @@ def test_nothing_of_a_fleet_stays(folder: Path, fails: bool) -> None:
     assert not {"lan", "n1"} & {one.name for one in Path("/sys/class/net").iterdir()}
 
 
+@pytest.mark.usefixtures("whole_fleet")  # as above
 def test_nodes_end_with_the_process_that_has_them_however_it_ends(folder: Path) -> None:
     command = [sys.executable, "-c", KILLED, str(folder)]
     with ExitStack() as stack:

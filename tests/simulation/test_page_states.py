@@ -10,7 +10,7 @@ from documents.page import STATES, served, state
 from documents.page_pictures import FOLDER, RECORD, file_of, made_from
 from tests.browsing import chromium, playwright
 
-pytestmark = pytest.mark.xdist_group("browser")  # whose tests share one
+pytestmark = pytest.mark.xdist_group("pictures")  # whose tests share a browser
 NARROW: ViewportSize = {"width": 320, "height": 800}
 SERIOUS = ("serious", "critical")
 PAGES = ("budget?name=omni&name=training", "map", "history", "plan?verb=stop", "plan?verb=to&mode=training", "services/omni")
