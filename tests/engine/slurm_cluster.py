@@ -22,6 +22,7 @@ from spark_mode.lab.size import GB
 from spark_mode.planning.demand import Demands, demands
 from tests.engine.clean_tree import PLUGINS, SOCKET
 from tests.engine.lab import ROOT, until
+from tests.engine.nodes import DISABLED, FORWARDING
 from tests.engine.outside import furnish
 from tests.simulation import lab as simulated
 
@@ -30,8 +31,6 @@ MADE = "SPARK_MODE_SLURM_TREE"
 """An environment variable: the folder of such a tree that debootstrap has made already, which is copied."""
 NAME, SECOND = "spark1", "spark2"
 NAMES = {NAME: "10.9.0.1", SECOND: "10.9.0.2"}
-DISABLED, FORWARDING = "0", "3"
-"""States of a port of a bridge."""
 LAB = Path("/srv/lab")
 JOBS = Path("/srv/jobs")
 SHARED = ("/run/spark-mode", "/var/lib/spark-mode")

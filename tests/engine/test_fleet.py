@@ -295,7 +295,8 @@ def test_one_that_stays_cut_off_is_unknown_and_the_others_go_back(fleet: Fleet) 
     until(lambda: all_free(fleet))
 
 
-@pytest.mark.parametrize("breaks", [pytest.param(freeze_engine, marks=deep), pytest.param(kill_engine, marks=deep)])
+@deep
+@pytest.mark.parametrize("breaks", [freeze_engine, kill_engine])
 def test_an_engine_that_breaks_before_the_word_has_nothing_started(
     fleet: Fleet, gates: dict[str, Gate], witnesses: list[Witness], breaks: Callable[[Node], None]
 ) -> None:

@@ -36,9 +36,9 @@ class SimulatedEngine:
 
     `fail_at` is the index of an act that goes wrong, and `fault` how: `compose` (Compose reports a failure), `engine`
     (the engine stops answering), `lost` (it is killed as what it starts begins, which then runs `unseen`) or `crash` (a started
-    service exits with code 1 at once). `kill_at` is the index of an
-    effect, and whether spark-mode is killed before it, after it, or before it while it still happens later. Before the effect
-    `restart_at` the engine restarts. The wall clock is `wall` seconds before the other one.
+    service exits with code 1 at once). `kill_at` is the index of an effect, and whether spark-mode is killed before it, after
+    it, or before it while it still happens later. Before the effect `restart_at` the engine restarts. The wall clock is `wall`
+    seconds before the other one.
     `neighbours` are the engine's other projects, made from the same Compose file: each is written down as an engine of its own.
     """
 

@@ -50,9 +50,23 @@ def prepared(former: Request, policies: dict[str, str], folder: Path) -> Simulat
     return one
 
 
-def asked(one: SimulatedMachine, folder: Path, request: Request) -> None:
-    with suppress(SparkModeError):
-        ask(one, folder, request)
+def played(
+    former: Request, request: Request, policies: dict[str, str], folder: Path
+) -> tuple[SimulatedMachine, SimulatedMachine]:
+    """Return a machine in a mode, and the same after a request that nothing disturbs."""
+    start = prepared(former, policies, folder)
+    whole = start.fork()
+    ask(whole, folder, request)
+    return start, whole
+
+
+def asked(one: SimulatedMachine, folder: Path, request: Request | None) -> None:
+    """Ask for something, or recover, which has to succeed, and see that one side runs."""
+    if request is None:
+        recover(one, folder)
+    else:
+        with suppress(SparkModeError):
+            ask(one, folder, request)
     require_one_side(one)
 
 
@@ -61,9 +75,7 @@ def asked(one: SimulatedMachine, folder: Path, request: Request) -> None:
 def test_whenever_the_engine_restarts_beneath_a_switch_two_sides_never_run(
     former: Request, request_: Request, policies: dict[str, str], tmp_path: Path
 ) -> None:
-    start = prepared(former, policies, tmp_path)
-    whole = start.fork()
-    ask(whole, tmp_path, request_)
+    start, whole = played(former, request_, policies, tmp_path)
     for effect in range(start.effects, whole.effects + 1):
         one = start.fork()
         one.restart_at = effect
@@ -79,9 +91,7 @@ def test_whenever_the_engine_restarts_beneath_a_switch_two_sides_never_run(
 def test_whenever_the_engine_goes_and_comes_back_the_next_request_never_has_two_sides_run(
     former: Request, request_: Request, policies: dict[str, str], tmp_path: Path
 ) -> None:
-    start = prepared(former, policies, tmp_path)
-    whole = start.fork()
-    ask(whole, tmp_path, request_)
+    start, whole = played(former, request_, policies, tmp_path)
     for act in range(len(start.acts), len(whole.acts), 1 if DEEP else 2):
         one = start.fork()
         one.fail_at, one.fault = act, "engine"
@@ -91,11 +101,7 @@ def test_whenever_the_engine_goes_and_comes_back_the_next_request_never_has_two_
         one.restart()
         for request in (*MODES, None):
             other = one.fork()
-            if request:
-                asked(other, tmp_path, request)
-            else:
-                recover(other, tmp_path)
-                require_one_side(other)
+            asked(other, tmp_path, request)
             other.restart()
 
 
@@ -103,9 +109,7 @@ def test_whenever_the_engine_goes_and_comes_back_the_next_request_never_has_two_
 def test_what_an_engine_that_was_killed_does_not_know_to_run_is_never_beside_the_other_side(
     former: Request, request_: Request, tmp_path: Path
 ) -> None:
-    start = prepared(former, POLICIES, tmp_path)
-    whole = start.fork()
-    ask(whole, tmp_path, request_)
+    start, whole = played(former, request_, POLICIES, tmp_path)
     for act, what in enumerate(whole.acts[len(start.acts) :], len(start.acts)):
         if not what.startswith(("up ", "start ")):
             continue
@@ -118,9 +122,5 @@ def test_what_an_engine_that_was_killed_does_not_know_to_run_is_never_beside_the
         one.restart()
         for request in (*MODES, None, RestoreRequest(), StopRequest()):
             other = one.fork()
-            if request:
-                asked(other, tmp_path, request)
-            else:
-                recover(other, tmp_path)
-                require_one_side(other)
+            asked(other, tmp_path, request)
             assert other.unseen == set()

@@ -46,12 +46,11 @@ class SwitchOfNodes:
         self._lab, self._verb, self._rest = line
         self._out = BestEffortStream(sys.stderr)
         self._asked: Asked | None = None
-        self._stops = False
 
     @property
     def goes_on(self) -> bool:
         """Whether machines may be at it, whatever becomes of whoever asks."""
-        return self._stops or (self._asked is not None and self._asked.may_go)
+        return self._asked is not None and (self._verb == "stop" or self._asked.may_go)
 
     def do(self) -> None:
         """Do it, and show how it ended. Raises what refuses it."""
@@ -74,7 +73,10 @@ class SwitchOfNodes:
         ends = tuple(ended[one.name] for one in nodes if one.name in ended)
         self._cli_options.exit_code = exit_code(ends, nodes)
         request = next(as_text(one.get("request")) for one in plans.values()) or self._verb
-        data = {"request": request, "nodes": {one.node: dict([*one._asdict().items()][1:]) for one in ends}}
+        data = {
+            "request": request,
+            "nodes": {one.node: {key: said for key, said in one._asdict().items() if key != "node"} for one in ends},
+        }
         names = None if self._verb == "stop" else [one.name for one in nodes]
         self._cli_options.say(data, lambda: switch_text(request, ends, names) if names else stop_text(request, ends))
 
@@ -88,7 +90,6 @@ class SwitchOfNodes:
             return self._asked
 
         if self._verb == "stop":
-            self._stops = True
             return stop(make, nodes, digests, wait, time.monotonic, time.sleep)
         return switch(make, nodes, digests, self._lab, wait, time.monotonic, time.sleep)
 
