@@ -1,5 +1,6 @@
 """A request of another machine is begun once, hears one word, and is known by its id as long as it is kept."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -173,6 +174,30 @@ def test_what_it_wrote_as_errors_is_kept_to_its_end(tmp_path: Path) -> None:
     request = begin(tmp_path, python("import sys; sys.exit('no room')"))
     ended(request)
     assert request.last_words() == "no room"
+
+
+@pytest.mark.parametrize("name", ["events", "errors"])
+def test_where_it_cannot_keep_what_it_tells_it_ends_and_does_not_go_on_as_whoever_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    opened = os.open
+
+    def full(path: str | Path, flags: int, mode: int = 0o777) -> int:
+        if Path(path).name == name:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return opened(path, flags, mode)
+
+    monkeypatch.setattr(os, "open", full)
+    us = os.getpid()
+    try:
+        request = begin(tmp_path, tells("planned"))
+    finally:
+        if os.getpid() != us:
+            (tmp_path / "went on").touch()
+            os._exit(0)
+    ended(request)
+    assert not (tmp_path / "went on").exists()
+    assert request.events() == []
 
 
 def test_the_oldest_are_forgotten_and_those_that_run_are_not(tmp_path: Path) -> None:

@@ -64,11 +64,18 @@ class KeptRequest:
             os.close(lock)
             raise ConfigurationError(f"no process can be had: {error.strerror}", "see which there are: ps -e") from None
         if self._process == 0:
-            self._leave_who_asked(lock)
-            act()
+            self._act_alone(lock, act)
         os.close(lock)
         self._forget_others()
         return True
+
+    def _act_alone(self, lock: int, act: Callable[[], NoReturn]) -> NoReturn:
+        """Be the copy, and never go on as whoever asked: it ends here, whatever fails in it."""
+        try:
+            self._leave_who_asked(lock)
+            act()
+        finally:
+            os._exit(1)
 
     def _leave_who_asked(self, lock: int) -> None:
         """Have nothing in common with whoever asked: a session of its own, its own streams, and no descriptor but the lock."""
