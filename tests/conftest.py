@@ -4,14 +4,15 @@
 """
 
 import gc
-import os
 import signal
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-settings.register_profile("spark-mode", deadline=None, print_blob=True, derandomize=os.environ.get("SPARK_MODE_DEEP") != "1")
+from tests.deep import DEEP
+
+settings.register_profile("spark-mode", deadline=None, print_blob=True, derandomize=not DEEP)
 settings.load_profile("spark-mode")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # the tests run in the background

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -136,6 +136,17 @@ class Apart:
         self._keeper.communicate()
         send(self.processes(), signal.SIGKILL)
         until(lambda: not self.processes(), 30)
+
+
+def join(name: str, process: int, address: str, bridge: Callable[..., object], machine: Callable[..., object]) -> None:
+    """Have a machine, known by one of its processes, reached by an address over another's bridge, where its port has its name.
+
+    `bridge` and `machine` run a command in the network of each.
+    """
+    bridge("ip", "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", str(process))
+    bridge("ip", "link", "set", name, "up", "master", "lan")
+    machine("ip", "address", "add", f"{address}/24", "dev", "eth0")
+    machine("ip", "link", "set", "eth0", "up")
 
 
 def send(processes: Sequence[psutil.Process], number: signal.Signals) -> None:

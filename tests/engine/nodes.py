@@ -4,7 +4,6 @@ Each has its network in a namespace of its own; what joins them is a bridge in t
 A node's engine, sshd, containers and programs are in a namespace of processes that ends with the test's own process.
 """
 
-import os
 import shutil
 import signal
 import subprocess
@@ -14,16 +13,11 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
-import pytest
-
-from tests.engine.apart import Apart, remove, remove_groups, require_tools, send
+from tests.engine.apart import Apart, join, remove, remove_groups, require_tools, send
 from tests.engine.lab import DEADLINE, Outcome
 from tests.engine.node import Node
 from tests.engine.private import IMAGE
 
-DEEP = os.environ.get("SPARK_MODE_DEEP") == "1"
-deep = pytest.mark.skipif(not DEEP, reason="waits as long as ssh, a lease or a hung engine takes: make test-deep")
-"""A test that shows more of what others show, and waits long for it."""
 NET = "10.99.0"
 CONFIG = """
 Host {name}
@@ -128,10 +122,7 @@ def _node(client: Apart, number: int) -> Iterator[Node]:
     with ExitStack() as left:
         left.callback(remove_groups, group)
         place = left.enter_context(_place(name, folder, processes=True))
-        client.run("ip", "link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", str(place.pid))
-        client.run("ip", "link", "set", name, "up", "master", "lan")
-        place.run("ip", "address", "add", f"{address}/24", "dev", "eth0")
-        place.run("ip", "link", "set", "eth0", "up")
+        join(name, place.pid, address, client.run, place.run)
         yield Node(name, address, place, group, partial(_plug, client, name))
 
 

@@ -1,12 +1,12 @@
 """What the tests on Slurm have in common: which there can be, how a mode is queued, and what is waited for."""
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
+from tests.deep import DEEP
 from tests.engine.clean_tree import is_possible
 from tests.engine.conftest import PROJECT
 from tests.engine.lab import Lab, docker, until
@@ -15,7 +15,7 @@ from tests.engine.witness import Witness
 
 OWN = f"{PROJECT}-slurm"
 ON_SLURM = [
-    pytest.mark.skipif(os.environ.get("SPARK_MODE_DEEP") != "1", reason="a Debian with Slurm takes minutes: make test-deep"),
+    pytest.mark.skipif(not DEEP, reason="a Debian with Slurm takes minutes: make test-deep"),
     pytest.mark.skipif(not is_possible(), reason="root, an engine and debootstrap are needed: scripts/debian.sh"),
     pytest.mark.xdist_group("slurm"),
 ]

@@ -20,6 +20,7 @@ from spark_mode.fleet.slurm_config import Site, asked, files
 from spark_mode.lab.rules_reading import read_rules
 from spark_mode.lab.size import GB
 from spark_mode.planning.demand import Demands, demands
+from tests.engine.apart import join
 from tests.engine.clean_tree import PLUGINS, SOCKET
 from tests.engine.lab import ROOT, until
 from tests.engine.nodes import DISABLED, FORWARDING
@@ -100,10 +101,7 @@ class Machine:
 
     def joined(self, other: "Machine") -> None:
         """Have another one reached over a bridge that this one has."""
-        self.network("ip", "link", "add", other.name, "type", "veth", "peer", "name", "eth0", "netns", str(other._keeper))
-        self.network("ip", "link", "set", other.name, "up", "master", "lan")
-        other.network("ip", "address", "add", f"{NAMES[other.name]}/24", "dev", "eth0")
-        other.network("ip", "link", "set", "eth0", "up")
+        join(other.name, other._keeper, NAMES[other.name], self.network, other.network)
 
     def said(self, job: str) -> str:
         """Return what a job has written there."""

@@ -3,7 +3,6 @@
 import contextlib
 import itertools
 import json
-import os
 import random
 import subprocess
 import time
@@ -14,11 +13,11 @@ import psutil
 import pytest
 
 from spark_mode.engine.gpu import container_of_pid
+from tests.deep import DEEP
 from tests.engine.lab import FILES, Lab, asked_to_stop, ends, give_the_word, until, wait_for_a_word
 from tests.engine.private import PrivateEngine
 from tests.engine.witness import Witness
 
-DEEP = os.environ.get("SPARK_MODE_DEEP") == "1"
 KILLS = 100 if DEEP else 6
 LEGAL = ({"omni"}, {"xtts", "whisper", "ollama"}, {"training"})
 REQUESTS = (("training",), ("audio", "omni"), ("audio", "xtts"))

@@ -1,7 +1,6 @@
 """A lab of three Compose projects on a real engine: switched as one, while each stays a project of its own."""
 
 import json
-import os
 import random
 import subprocess
 import sys
@@ -12,13 +11,13 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.deep import DEEP
 from tests.engine.conftest import PROJECT
 from tests.engine.guarding import Guarding
 from tests.engine.lab import DEADLINE, Lab, ends, until
 from tests.engine.labs import copy_of
 from tests.engine.witness import Witness
 
-DEEP = os.environ.get("SPARK_MODE_DEEP") == "1"
 TIMES = 20 if DEEP else 2
 REQUESTS = (("training", "--yes"), ("pictures", "--yes"), ("recover",))
 GUARDED_SECONDS = 6.0

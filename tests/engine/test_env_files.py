@@ -16,8 +16,8 @@ from spark_mode.errors import ConfigurationError
 from spark_mode.lab.files import LabFiles
 from spark_mode.lab.project import Project
 from spark_mode.session.discovery import Flags, find_lab
+from tests.deep import DEEP
 
-DEEP = os.environ.get("SPARK_MODE_DEEP") == "1"
 LINES = (
     "COMPOSE_FILE=a.yaml:b.yaml",
     "COMPOSE_FILE=a.yaml\nCOMPOSE_FILE=b.yaml",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.deep import DEEP
 from tests.engine.conftest import PROJECT
 from tests.engine.diary import Diary, Heard
 from tests.engine.everybody import END_SECONDS, Everybody, by_compose, by_hand, switch
@@ -17,7 +18,6 @@ from tests.engine.lab import Lab, interrupt, until
 from tests.engine.outside import lab_in_folder
 from tests.engine.witness import Witness
 
-DEEP = os.environ.get("SPARK_MODE_DEEP") == "1"
 SECONDS = float(os.environ.get("SPARK_MODE_EVERYBODY_SECONDS", "600" if DEEP else "8"))
 SEED = int(os.environ.get("SPARK_MODE_EVERYBODY_SEED", "1"))
 pytestmark = [pytest.mark.alone] if DEEP else []

@@ -1,12 +1,12 @@
 """What goes wrong on a real engine: nothing is lost, and the user is told what happened and where the lab stands."""
 
 import json
-import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.deep import DEEP
 from tests.engine.lab import (
     LONG,
     SLOW_STOP,
@@ -22,7 +22,7 @@ from tests.engine.lab import (
 )
 from tests.engine.witness import Witness
 
-ROUNDS = 20 if os.environ.get("SPARK_MODE_DEEP") == "1" else 6
+ROUNDS = 20 if DEEP else 6
 
 
 @pytest.mark.parametrize(

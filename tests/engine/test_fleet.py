@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests.deep import deep
 from tests.engine.apart import send
 from tests.engine.asking_nodes import (
     ALL,
@@ -31,7 +32,7 @@ from tests.engine.asking_nodes import (
 )
 from tests.engine.lab import ends, interrupt, until
 from tests.engine.node import Node
-from tests.engine.nodes import Fleet, deep
+from tests.engine.nodes import Fleet
 from tests.engine.witness import Witness
 
 pytestmark = pytest.mark.xdist_group("fleet")  # whose tests share three nodes

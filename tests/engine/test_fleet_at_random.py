@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.deep import DEEP
 from tests.engine.apart import send
 from tests.engine.asking_nodes import (
     all_free,
@@ -26,7 +27,7 @@ from tests.engine.asking_nodes import (
 )
 from tests.engine.lab import ends, until
 from tests.engine.node import Node
-from tests.engine.nodes import DEEP, Fleet
+from tests.engine.nodes import Fleet
 from tests.engine.witness import Witness
 
 pytestmark = pytest.mark.xdist_group("fleet at random")  # whose tests share three nodes, which they have for long

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.deep import DEEP
 from tests.engine.lab import Lab, ends, give_the_word, until
 from tests.engine.witness import Witness
 from tests.hostile import lay_traps
 
-RACES = 50 if os.environ.get("SPARK_MODE_DEEP") == "1" else 6
+RACES = 50 if DEEP else 6
 
 
 def test_plain_compose_is_refused_with_the_reason_and_the_command_that_works(gated: Lab) -> None:

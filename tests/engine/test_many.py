@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.deep import DEEP
 from tests.engine.conftest import PROJECT
 from tests.engine.lab import DEADLINE, LONG, ROOT, SLOW_STOP, Lab, Outcome, asked_to_stop, docker, ends, until
 from tests.engine.own_machine import LabThere, own_machine
@@ -25,7 +26,7 @@ REQUESTS = (
     ("restore", "--yes"),
 )
 PAGE = 4096
-MANY = 100 if os.environ.get("SPARK_MODE_DEEP") else 24
+MANY = 100 if DEEP else 24
 
 
 def test_many_requests_of_eight_processes_are_all_answered_and_end_in_a_legal_state(lab: Lab) -> None:

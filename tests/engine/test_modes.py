@@ -1,15 +1,14 @@
 """The promise on a real engine: training and audio are never active together, and what both need stays."""
 
 import json
-import os
 from itertools import combinations, pairwise, permutations
 
 import pytest
 
+from tests.deep import DEEP
 from tests.engine.lab import Lab, docker
 from tests.engine.witness import Moment, Witness, overlap_ms, starts
 
-DEEP = os.environ.get("SPARK_MODE_DEEP") == "1"
 TIMES = 20 if DEEP else 3
 MODES = ("audio omni", "audio chatterbox", "audio xtts", *(("audio qwen", "audio f5") if DEEP else ()), "training")
 """The others of their shape are tried in `make test-deep`: one speech model alone, two with helpers that they share, training."""

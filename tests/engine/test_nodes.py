@@ -12,9 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.deep import deep
 from tests.engine.apart import namespace, remove, remove_groups
 from tests.engine.lab import ROOT, ends, until
-from tests.engine.nodes import Fleet, deep, nodes
+from tests.engine.nodes import Fleet, nodes
 
 pytestmark = pytest.mark.xdist_group("fleet")  # whose tests share three nodes
 KILLED = """

@@ -1,7 +1,6 @@
 """The Debian package in a clean Debian 12: it comes, is used by two users and root, is upgraded, and goes without a trace."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -13,13 +12,14 @@ import pytest
 
 from deb.__main__ import build
 from spark_mode import __version__
+from tests.deep import DEEP
 from tests.engine.clean_tree import CleanTree, clean_tree, is_possible
 from tests.engine.conftest import PROJECT
 from tests.engine.lab import ROOT, Lab
 from tests.engine.outside import furnish
 
 pytestmark = [
-    pytest.mark.skipif(os.environ.get("SPARK_MODE_DEEP") != "1", reason="a Debian of its own takes minutes: make test-deep"),
+    pytest.mark.skipif(not DEEP, reason="a Debian of its own takes minutes: make test-deep"),
     pytest.mark.skipif(not is_possible(), reason="root, an engine and debootstrap are needed: scripts/debian.sh"),
 ]
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.deep import DEEP
 from tests.engine.guarding import Guarding
 from tests.engine.lab import Lab, ends, until
 from tests.engine.witness import Witness
@@ -33,7 +34,7 @@ os._exit(int(sys.argv[3]))
 LATE = 0.7
 """How often a run is killed only when its command is there: before that nothing may have been stopped yet."""
 KILLED = ("run", "command", "both")
-TIMES = 20 if os.environ.get("SPARK_MODE_DEEP") == "1" else 1
+TIMES = 20 if DEEP else 1
 
 
 def command(diary: Path, seconds: float, code: int) -> tuple[str, ...]:

@@ -14,13 +14,14 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.deep import DEEP
 from tests.engine.lab import DEADLINE, FILES, ROOT, Lab, docker, until
 from tests.engine.workshop import IMAGE, OFFLINE, PROGRAM, Running, Workshop, workshop
 
 pytestmark = pytest.mark.xdist_group("trainer")  # whose tests share a workshop
 
 SIGTERM_CAUGHT = 1 << (signal.SIGTERM - 1)
-INTERRUPTIONS = 20 if os.environ.get("SPARK_MODE_DEEP") else 2
+INTERRUPTIONS = 20 if DEEP else 2
 STEPS = 100 * INTERRUPTIONS
 
 
@@ -307,7 +308,7 @@ def test_on_another_kind_of_device_a_training_goes_on_with_random_numbers_of_its
 
 def test_games_of_tensors_are_those_of_the_reference_move_by_move(trainer: Trainer) -> None:
     program = Path(__file__).with_name("same_games.py").read_text()
-    settings = {"BOARDS": "10000" if os.environ.get("SPARK_MODE_DEEP") else "300", "SEED": str(SystemRandom().getrandbits(30))}
+    settings = {"BOARDS": "10000" if DEEP else "300", "SEED": str(SystemRandom().getrandbits(30))}
     running = trainer.workshop.start(trainer.name, program, **settings)
     assert running.end() == 0, (settings, running.log())
     found = re.fullmatch(r"compared \d+ shapes, (\d+) without room, \[0, 1, 2, 3, 4\] lines; (\d+) games ended\n", running.log())

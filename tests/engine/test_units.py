@@ -14,12 +14,12 @@ import pytest
 
 from spark_mode.engine.systemd import Systemd
 from tests import hosted
+from tests.deep import DEEP
 from tests.engine.guarding import Guarding
 from tests.engine.lab import ROOT, Lab, until
 from tests.fake_systemd import UNIT, FakeSystemd
 
 SMALL, MB = "llama3.1:8b", 10**6
-DEEP = os.environ.get("SPARK_MODE_DEEP") == "1"
 EVERY, LOADS = (10.0, 12) if DEEP else (1.0, 3)
 """How often a client has a model loaded, seconds, and how often in all."""
 

@@ -7,7 +7,6 @@ the next one: what a switch does between them leaves no trace. One of the two is
 `make test-deep`.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from itertools import islice, pairwise, product
 from pathlib import Path
@@ -20,6 +19,7 @@ from spark_mode.journal.journal import journal_state
 from spark_mode.journal.records import Ended
 from spark_mode.lab.size import GB
 from spark_mode.planning.request import Request
+from tests.deep import DEEP
 from tests.simulation.engine import LATE_SECONDS, Killed, When
 from tests.simulation.lab import PROJECT, REQUESTS, ask, machine, recover
 from tests.simulation.machine import JOURNAL_LIMIT, SimulatedMachine
@@ -28,7 +28,6 @@ MODES = (REQUESTS[0], REQUESTS[2], REQUESTS[5], REQUESTS[6], REQUESTS[7])
 """One speech model alone, one with helpers, training, training in a variant, and nothing."""
 FAULTS = ("none", "compose", "crash", "disk")
 """Nothing else goes wrong; Compose fails, or the service crashes, at the last act; the disk is full after some records."""
-DEEP = os.environ.get("SPARK_MODE_DEEP") == "1"
 NESTED = (REQUESTS[0], REQUESTS[5])
 ROUND = (REQUESTS[0], REQUESTS[5], REQUESTS[2], REQUESTS[0])
 FULL_AFTER = 5

@@ -3,7 +3,6 @@
 What its restart policies bring back then is never beside the other side, nor does the switch start anything beside it.
 """
 
-import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 
 from spark_mode.errors import EngineUnavailable, SparkModeError
 from spark_mode.planning.request import ModeRequest, Request, RestoreRequest, StopRequest
+from tests.deep import DEEP
 from tests.simulation.lab import POLICIES, ask, machine, recover
 from tests.simulation.machine import SimulatedMachine
 
@@ -21,7 +21,6 @@ OMNI, XTTS, TRAINING = (
 )
 MODES: tuple[Request, ...] = (OMNI, XTTS, TRAINING)
 PAIRS = [(former, request) for former in MODES for request in (*MODES, StopRequest()) if former != request]
-DEEP = os.environ.get("SPARK_MODE_DEEP") == "1"
 POLICY = [POLICIES | {"training": policy} for policy in (("no", "unless-stopped", "always") if DEEP else ("always",))]
 """A training that always comes back is the worst; with the others in `make test-deep`."""
 

@@ -7,7 +7,6 @@ one. Only instead of what it does raises there a call that looks, after which no
 first one of all where every later call raises as well.
 """
 
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +21,7 @@ from spark_mode.planning.request import ModeRequest, Request, RestoreRequest, St
 from spark_mode.session.doors import Doors
 from spark_mode.switching.report import SwitchOptions
 from spark_mode.switching.transaction import Transaction
+from tests.deep import DEEP
 from tests.nobody import Nobody
 from tests.simulation.engine import Killed
 from tests.simulation.faulty_door import Calls
@@ -31,7 +31,6 @@ from tests.simulation.machine import ComposeOf, NoModels, SimulatedMachine
 OMNI, XTTS, TRAINING, LARGE, STOP = REQUESTS[0], REQUESTS[2], REQUESTS[5], REQUESTS[6], REQUESTS[7]
 UP, RESTORE = UpRequest(names=("whisper",)), RestoreRequest()
 WITH = ModeRequest(mode="audio", profile="omni", extra=("llama3.1:8b",))
-DEEP = os.environ.get("SPARK_MODE_DEEP") == "1"
 LOOKS = frozenset(
     (
         *(f"docker.{name}" for name in ("identity", "containers", "others", "container", "images", "networks", "volumes")),
