@@ -187,10 +187,11 @@ def test_where_it_cannot_keep_what_it_tells_it_ends_and_does_not_go_on_as_whoeve
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return opened(path, flags, mode)
 
-    monkeypatch.setattr(os, "open", full)
     us = os.getpid()
     try:
-        request = begin(tmp_path, tells("planned"))
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "open", full)
+            request = begin(tmp_path, tells("planned"))
     finally:
         if os.getpid() != us:
             (tmp_path / "went on").touch()
