@@ -9,10 +9,10 @@ from tests.engine.lab import Lab
 FIRST = {"web.ui-1_x", "included", "always"}
 
 
-@pytest.fixture(params=[(), ("broken.yaml",)], ids=["together", "apart"])
-def lab(lab_of: Callable[[str], Lab], request: pytest.FixtureRequest) -> Iterator[Lab]:
+@pytest.fixture
+def lab(lab_of: Callable[[str], Lab]) -> Iterator[Lab]:
     one = lab_of("everything")
-    one.files = ("compose.yaml", "override.yaml", *request.param)
+    one.files = ("compose.yaml", "override.yaml")
     outer = one.environment["OUTER"] = f"{one.project}-outer"
     one.docker("network", "create", outer)
     one.docker("volume", "create", outer)
@@ -41,6 +41,19 @@ def test_a_lab_with_all_that_compose_files_may_have_is_switched_as_any_other(lab
     assert set(lab.running()) == {*before, "nameless", "optional"}
     lab.run("stop")
     assert lab.running() == {}
+
+
+def test_so_it_is_where_one_of_its_profiles_is_at_fault(lab: Lab) -> None:
+    lab.run("audio", "second")
+    before = lab.running()
+    lab.files = (*lab.files, "broken.yaml")
+    again = lab.run("audio", "second")
+    assert "nothing to do" in again.out
+    assert "earlier definition" not in again.err
+    lab.run("training")
+    assert set(lab.running()) == {"trainer", "included", "always"}
+    lab.run("restore")
+    assert {name: one[0] for name, one in lab.running().items()} == {name: one[0] for name, one in before.items()}
 
 
 def test_what_is_only_built_is_built_before_a_switch_by_the_command_that_is_said(lab: Lab) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.deep import deep
 from tests.engine.lab import DEADLINE, Lab
 
 PEN = re.compile(r".*\x1b\[K|\x1b\[[\d;]*m")
@@ -70,7 +71,7 @@ def _read(terminal: int) -> bytes:
         return b""
 
 
-@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("width", [80, pytest.param(120, marks=deep)])
 def test_every_screen_stays_within_the_terminal(lab: Lab, width: int) -> None:
     too_long = {
         arguments: line

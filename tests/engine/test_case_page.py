@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.deep import deep
 from tests.engine.lab import Lab
 
 PAGE = {"ollama", "open-webui"}
@@ -36,7 +37,7 @@ def test_from_nothing_training_starts_the_trainer_alone_and_restore_ends_it(lab_
     assert lab.running() == {}
 
 
-@pytest.mark.parametrize("asked", ["up training", "up trainer --with training"])
+@pytest.mark.parametrize("asked", ["up training", pytest.param("up trainer --with training", marks=deep)])
 def test_from_any_state_the_trainer_runs_and_nothing_of_what_it_excludes(lab_of: Callable[[str], Lab], asked: str) -> None:
     lab = lab_of("page")
     for there in STATES:

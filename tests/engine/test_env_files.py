@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -105,7 +106,7 @@ def compose(folder: Path, *arguments: str, **environment: str) -> "subprocess.Co
     )
 
 
-@pytest.mark.parametrize("text", LINES if DEEP else LINES[::2])  # each asks Compose twice
+@pytest.mark.parametrize("text", LINES if DEEP else LINES[::4])  # each asks Compose twice
 def test_a_line_is_read_as_compose_reads_it_and_the_gate_is_named_there_and_gone_again(tmp_path: Path, text: str) -> None:
     (tmp_path / ".env").write_text(text, newline="")
     said = compose(tmp_path, "--file", "-", "config", "--environment")
@@ -184,8 +185,7 @@ FLAGS = (
 )
 
 
-@pytest.mark.parametrize("flags", FLAGS)
-@pytest.mark.parametrize("environment", ENVIRONMENTS, ids=str)
+@pytest.mark.parametrize("environment, flags", [*product(ENVIRONMENTS, FLAGS)][:: 1 if DEEP else 4])
 def test_the_same_command_line_and_environment_mean_the_same_values_as_to_plain_compose(
     lab: Path, monkeypatch: pytest.MonkeyPatch, environment: Mapping[str, str], flags: Flags
 ) -> None:

@@ -18,7 +18,7 @@ from tests.engine.lab import Lab, interrupt, until
 from tests.engine.outside import lab_in_folder
 from tests.engine.witness import Witness
 
-SECONDS = float(os.environ.get("SPARK_MODE_EVERYBODY_SECONDS", "600" if DEEP else "8"))
+SECONDS = float(os.environ.get("SPARK_MODE_EVERYBODY_SECONDS", "600" if DEEP else "5"))
 SEED = int(os.environ.get("SPARK_MODE_EVERYBODY_SEED", "1"))
 pytestmark = [pytest.mark.alone] if DEEP else []
 """How fast two sides are ended is told by histories that nothing else runs beside."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.deep import deep
 from tests.engine.conftest import PROJECT
 from tests.engine.installed import InstalledLab, install
 from tests.engine.lab import ROOT, RULES, Lab
@@ -56,6 +57,7 @@ def test_a_page_with_its_models_and_a_run_are_switched_both_ways_by_what_init_wr
     assert installed.keys <= 120
 
 
+@deep
 def test_servers_that_do_not_fit_together_and_a_run_are_switched_both_ways_by_what_init_wrote(installed: InstalledLab) -> None:
     assert led_on(installed, "first_servers") == "spark-mode plan chat"
     for line, services in (

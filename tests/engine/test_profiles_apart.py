@@ -12,14 +12,16 @@ from spark_mode.errors import ConfigurationError
 from spark_mode.lab.files import LabFiles
 from spark_mode.lab.project import Project
 from spark_mode.lab.service import SCOPE
+from tests.deep import DEEP
 
 LAB = """name: spark-mode-test-apart
 services:
   base: {{image: a}}
   lost: {{image: a, profiles: [lost], env_file: nothere.env}}
-  other: {{image: a, profiles: [other], {definition}}}
+{others}
 networks: {{default: {{name: "${{UNSET_NETWORK:-x}}"}}}}
 """
+OTHER = "  other{number}: {{image: a, profiles: [other{number}], {definition}}}"
 GOOD = (
     "environment: [A=1, B]",
     'labels: ["a=b"]',
@@ -41,25 +43,31 @@ BAD_FOR_ALL = (
 )
 
 
-def read(folder: Path, definition: str) -> Project:
-    (folder / "compose.yaml").write_text(LAB.format(definition=definition))
+def lab_of(*definitions: str) -> str:
+    """Return a Compose file with a service and a profile for each definition; a single one is called other."""
+    numbers = range(len(definitions)) if len(definitions) > 1 else [""]
+    others = [OTHER.format(number=number, definition=one) for number, one in zip(numbers, definitions, strict=True)]
+    return LAB.format(others="\n".join(others))
+
+
+def read(folder: Path, *definitions: str) -> Project:
+    (folder / "compose.yaml").write_text(lab_of(*definitions))
     return ComposeFiles(LabFiles(compose=(str(folder / "compose.yaml"),), rules=""), "/run/docker.sock").read()
 
 
-@pytest.mark.parametrize("definition", GOOD)
-def test_what_is_good_beside_what_cannot_be_resolved_is_used(tmp_path: Path, definition: str) -> None:
-    project = read(tmp_path, definition)
-    assert set(project.services) == {"base", "lost", "other"}
+def test_what_is_good_beside_what_cannot_be_resolved_is_used(tmp_path: Path) -> None:
+    project = read(tmp_path, *GOOD)
+    assert set(project.services) == {"base", "lost", *(f"other{number}" for number in range(len(GOOD)))}
     assert set(project.unusable) == {"lost"}
 
 
-@pytest.mark.parametrize("definition", BAD_FOR_ITSELF)
-def test_what_is_bad_for_itself_is_at_fault_alone(tmp_path: Path, definition: str) -> None:
-    project = read(tmp_path, definition)
-    assert [name for name in project.services if project.fault_of(name)] == ["lost", "other"]
+def test_what_is_bad_for_itself_is_at_fault_alone(tmp_path: Path) -> None:
+    project = read(tmp_path, GOOD[0], *BAD_FOR_ITSELF)
+    at_fault = {f"other{number}" for number in range(1, len(BAD_FOR_ITSELF) + 1)}
+    assert {name for name in project.services if project.fault_of(name)} == {"lost", *at_fault}
 
 
-@pytest.mark.parametrize("definition", BAD_FOR_ALL)
+@pytest.mark.parametrize("definition", BAD_FOR_ALL if DEEP else BAD_FOR_ALL[::3])
 def test_what_is_bad_for_all_is_seen_and_said_in_words_of_compose(tmp_path: Path, definition: str) -> None:
     project = read(tmp_path, definition)
     assert set(project.services) == {"base", "lost", "other"}
@@ -88,7 +96,7 @@ def test_a_file_that_has_no_end_is_the_fault_of_its_profile_and_nobody_waits_for
 @pytest.mark.parametrize("path", ["pipe", "/dev/zero"])
 def test_whoever_asks_for_a_model_without_rules_waits_for_no_file_without_end_either(tmp_path: Path, path: str) -> None:
     os.mkfifo(tmp_path / "pipe")
-    (tmp_path / "compose.yaml").write_text(LAB.format(definition=f"env_file: {path}"))
+    (tmp_path / "compose.yaml").write_text(lab_of(f"env_file: {path}"))
     found = resolved(LabFiles(compose=(str(tmp_path / "compose.yaml"),), rules=""), "/run/docker.sock")
     assert set(found.model["services"]) == {"base"}
     assert "and no file" in found.unusable["other"]
@@ -101,7 +109,7 @@ def test_an_empty_device_is_a_file_of_no_variables(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", [".env", "compose.yaml"])
 def test_a_file_of_the_lab_itself_that_has_no_end_is_refused_before_compose_waits_for_it(tmp_path: Path, name: str) -> None:
-    (tmp_path / "compose.yaml").write_text(LAB.format(definition="scale: 1"))
+    (tmp_path / "compose.yaml").write_text(lab_of("scale: 1"))
     (tmp_path / name).unlink(missing_ok=True)
     os.mkfifo(tmp_path / name)
     files = LabFiles(compose=(str(tmp_path / "compose.yaml"),), rules="")
