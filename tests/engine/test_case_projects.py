@@ -18,7 +18,7 @@ from tests.engine.lab import DEADLINE, Lab, ends, until
 from tests.engine.labs import copy_of
 from tests.engine.witness import Witness
 
-TIMES = 20 if DEEP else 2
+TIMES = 20 if DEEP else 1
 REQUESTS = (("training", "--yes"), ("pictures", "--yes"), ("recover",))
 GUARDED_SECONDS = 6.0
 """How long two sides that others started may run together: the guard sees it at once, and a stop has its grace of 2 s."""
