@@ -31,6 +31,7 @@ Host *
     ControlMaster no
     StrictHostKeyChecking yes
     UserKnownHostsFile {keys}/known
+    KexAlgorithms curve25519-sha256
 """
 DISABLED, FORWARDING = "0", "3"
 """States of a port of a bridge."""
