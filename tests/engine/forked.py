@@ -6,7 +6,7 @@ left to the tests that start one: `Lab.spawn`, the gate, the plugin, the guard, 
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing import get_context
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -36,6 +36,15 @@ def run_forked(arguments: Sequence[str], folder: Path, environment: Mapping[str,
             process.join()
         assert process.exitcode is not None
         return process.exitcode, out.text(), errors.text()
+
+
+def in_a_fork(act: Callable[..., None], *of: object) -> None:
+    """Do something in a process of its own that has imported everything, and wait for that; it must end well."""
+    process = _SERVER.Process(target=act, args=of)
+    with _ALONE:
+        process.start()
+        process.join()
+    assert process.exitcode == 0
 
 
 class _Heard:

@@ -11,6 +11,7 @@ import psutil
 from tests.engine.apart import Apart, send
 from tests.engine.api import Api
 from tests.engine.lab import DEADLINE, Outcome, snapshot, until
+from tests.engine.node_forks import FORKS, be_forked
 from tests.engine.outside import furnish
 from tests.engine.private import PrivateEngine
 from tests.engine.witness import Witness
@@ -27,7 +28,7 @@ PidFile none
 PermitRootLogin prohibit-password
 MaxStartups 1000
 """
-STAYS = ("dockerd", "containerd", "containerd-shim-runc-v2", "docker-proxy")
+STAYS = ("dockerd", "containerd", "containerd-shim-runc-v2", "docker-proxy", FORKS)
 LIGHT = {"STAND_IN_LOAD": "0", "STAND_IN_MEMORY": "1MB"}
 
 
@@ -83,14 +84,16 @@ class Node:
         self._keys = place.folder.parent / "keys"
         self._project = PROJECT
 
-    def start(self, image: Path) -> None:
-        """Start its engine and its sshd, and furnish its lab."""
+    def start(self, image: Path, forks: bool) -> None:
+        """Start its engine and its sshd, and furnish its lab; with `forks`, spark-mode is no new interpreter there."""
         self.engine.start()
         self.engine.docker("load", "--quiet", "--input", str(image))
         (self.place.folder / "server").write_text(SERVER.format(address=self.address, keys=self._keys))
         self.start_sshd()
         furnish(self._lab, self._project)
         self.environment()
+        if forks:
+            be_forked(self.place)
         self.place.run("spark-mode", "setup", "--shared")
         self.place.run("spark-mode", "lab", str(self._lab))
 

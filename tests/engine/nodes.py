@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
+from tests.deep import DEEP
 from tests.engine.apart import Apart, join, remove, remove_groups, require_tools, send
 from tests.engine.lab import DEADLINE, Outcome
 from tests.engine.node import Node
@@ -31,7 +32,9 @@ Host *
     ControlMaster no
     StrictHostKeyChecking yes
     UserKnownHostsFile {keys}/known
+    KexAlgorithms curve25519-sha256
 """
+"""With the key exchange that ssh prefers a connection takes two and a half times the processor."""
 DISABLED, FORWARDING = "0", "3"
 """States of a port of a bridge."""
 BOUNDED = ("BatchMode=yes", "ConnectTimeout=5", "ServerAliveInterval=2", "ServerAliveCountMax=2")
@@ -83,10 +86,10 @@ class Fleet:
 
 
 @contextmanager
-def nodes(folder: Path, count: int = 3) -> Iterator[Fleet]:
+def nodes(folder: Path, count: int = 3, forks: bool = not DEEP) -> Iterator[Fleet]:
     """Have a fleet below an empty folder, which is empty again afterwards. Skips the test where that cannot be.
 
-    The folder's path is short, as a socket's is.
+    The folder's path is short, as a socket's is. `forks` says whether spark-mode need not be a new interpreter on a node.
     """
     require_tools()
     with ExitStack() as left:
@@ -100,7 +103,7 @@ def nodes(folder: Path, count: int = 3) -> Iterator[Fleet]:
         _write_keys(keys, client.home / ".ssh", fleet.nodes.values())
         subprocess.run(["docker", "save", "--output", image, IMAGE], check=True, timeout=DEADLINE)
         with ThreadPoolExecutor() as pool:
-            list(pool.map(lambda node: node.start(image), fleet.nodes.values()))
+            list(pool.map(lambda node: node.start(image, forks), fleet.nodes.values()))
         yield fleet
 
 

@@ -13,22 +13,24 @@ import psutil
 import pytest
 
 from spark_mode.engine.gpu import container_of_pid
-from tests.deep import DEEP
+from tests.deep import DEEP, deep
 from tests.engine.lab import FILES, Lab, asked_to_stop, ends, give_the_word, until, wait_for_a_word
 from tests.engine.private import PrivateEngine
 from tests.engine.witness import Witness
 
-KILLS = 100 if DEEP else 6
+KILLS = 100 if DEEP else 4
 LEGAL = ({"omni"}, {"xtts", "whisper", "ollama"}, {"training"})
 REQUESTS = (("training",), ("audio", "omni"), ("audio", "xtts"))
 POINTS = ("start", "stop", "verify", "create", "await-release")
 """The steps after whose beginning a switch is killed. Three that follow each other have the side started, by a recovery."""
+PARTS = (True, False)
+"""Whether the whole group is killed, or the parent alone."""
 
 
 @pytest.fixture
-def broken(engine: PrivateEngine, tmp_path: Path) -> Iterator[Lab]:
+def broken(engine: PrivateEngine, home: Path) -> Iterator[Lab]:
     """A lab with nothing running, on the engine that may be broken."""
-    one = Lab("spark-mode-test", tmp_path, engine.host)
+    one = Lab("spark-mode-test", home, engine.host)
     one.files = (*FILES, "tests/engine/private.yaml")
     one.down()
     yield one
@@ -56,13 +58,13 @@ def await_step(process: "subprocess.Popen[str]", journal: Path, offset: int, act
     until(lambda: is_begun() or process.poll() is not None)
 
 
-@pytest.mark.parametrize("group", [True, False], ids=["the whole group", "the parent alone"])
-def test_one_recovery_settles_the_lab_after_kills_at_random_instants(broken: Lab, engine: PrivateEngine, group: bool) -> None:
+def test_one_recovery_settles_the_lab_after_kills_at_random_instants(broken: Lab, engine: PrivateEngine) -> None:
     chance = random.Random(5)
     broken.run("audio", "xtts")
     (journal,) = broken.state_folder.glob("*.journal")
     with Witness(broken.project, engine.host) as witness:
-        for _, request, point in zip(range(KILLS // 2), itertools.cycle(REQUESTS), itertools.cycle(POINTS), strict=False):
+        kinds = (itertools.cycle(kinds) for kinds in (REQUESTS, POINTS, PARTS))
+        for _, request, point, group in zip(range(KILLS), *kinds, strict=False):
             offset = journal.stat().st_size
             process = broken.spawn(*request, "--yes")
             await_step(process, journal, offset, point)
@@ -94,7 +96,7 @@ def test_a_frozen_engine_ends_in_6_and_nothing_is_started_afterwards(broken: Lab
     witness.require(audio_starts=0, training_starts=1)
 
 
-@pytest.mark.parametrize("how", ["killed", "restarted"])
+@pytest.mark.parametrize("how", ["killed", pytest.param("restarted", marks=deep)])
 def test_an_engine_that_goes_away_in_the_middle_of_a_switch_leaves_it_to_be_recovered(
     broken: Lab, engine: PrivateEngine, how: str, tmp_path: Path
 ) -> None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.deep import DEEP
+from tests.deep import deep
 from tests.engine.apart import send
 from tests.engine.asking_nodes import (
     all_free,
@@ -32,7 +32,7 @@ from tests.engine.witness import Witness
 
 pytestmark = pytest.mark.xdist_group("fleet at random")  # whose tests share three nodes, which they have for long
 
-ROUNDS, SEEDS = 13, 8 if DEEP else 1
+ROUNDS, SEEDS = 13, 8
 """Rounds, of two switches each, and how often they are played."""
 REQUESTS = ("audio omni", "audio chatterbox", "training", "training", "stop")
 DONE = ("applied", "unchanged")
@@ -101,7 +101,7 @@ class Game:
         kind = chance.choice([*FAULTS, *KILLS, "nothing"])
         name = chance.choice(sorted({*sets[0], *sets[1]}))
         after, seconds = chance.uniform(0, 5), chance.uniform(0.5, 5)
-        seconds = 45 if DEEP and chance.random() < 0.05 else seconds
+        seconds = 45 if chance.random() < 0.05 else seconds
         wait = chance.choice(["--wait=60", "--wait=5", "--quiet"])
         self.kinds.append(kind)
         told_of = f"{kind} of {name} after {after:.1f} s for {seconds:.1f} s; {wait}; {sets} {requests}"
@@ -163,6 +163,30 @@ def broken(told: Told, other: Told | None, name: str, new: Sequence[tuple[str, s
     return None
 
 
+TRAINED, BACK, OTHER = ("training", "applied"), ("restore", "applied"), ("audio omni", "applied")
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "new", "found"),
+    [
+        (0, {}, [TRAINED], None),
+        (0, {}, [OTHER], "was said to be done, and is not in the journal of n1"),
+        (0, {}, [TRAINED, OTHER], "something came after it on n1"),
+        (4, {}, [OTHER], None),
+        (4, {}, [TRAINED], "was refused, and n1 has done it"),
+        (1, {}, [TRAINED, BACK], None),
+        (1, {}, [TRAINED], "has not gone back, and that is not said"),
+        (6, {"n1": {"state": "lost"}}, [TRAINED], None),
+        (6, {"n2": {"state": "lost"}}, [TRAINED], "has not gone back, and that is not said"),
+    ],
+)
+def test_what_is_said_and_the_journal_has_otherwise_is_broken(
+    code: int, said: dict[str, Any], new: list[tuple[str, str]], found: str | None
+) -> None:
+    wrong = broken(Told(("n1", "n2"), "training", code, said), None, "n1", new)
+    assert wrong == found or (found is not None and wrong is not None and wrong.endswith(found))
+
+
 def _sleep(seconds: float, asking: Sequence[Asking]) -> None:
     """Let time pass, as long as anybody asks: afterwards there is nothing to break."""
     until = time.monotonic() + seconds
@@ -185,6 +209,7 @@ def game(fleet: Fleet) -> Iterator[Game]:
     fleet_yaml(fleet).unlink(missing_ok=True)
 
 
+@deep
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_switches_of_several_nodes_at_random_while_something_breaks(game: Game, seed: int) -> None:
     chance = random.Random(seed)
@@ -195,6 +220,7 @@ def test_switches_of_several_nodes_at_random_while_something_breaks(game: Game, 
     assert sum(one.starts for one in game.witnesses) >= ROUNDS // 3
 
 
+@deep
 def test_a_start_of_the_other_side_is_seen(game: Game) -> None:
     game.look([game.begin(("n1", "n2"), "training")])
     assert game.fleet.ssh("n2", "cd lab; docker compose --profile omni up --detach --no-deps omni").code == 0
@@ -202,6 +228,7 @@ def test_a_start_of_the_other_side_is_seen(game: Game) -> None:
         until(lambda: game.look([game.begin(("n1",), "stop")]), 20)
 
 
+@deep
 def test_a_node_that_says_done_and_has_not_done_it_is_seen(game: Game) -> None:
     end = json.dumps({"agent": 1, "state": "told", "ended": {"exit_code": 0, "outcome": "applied", "mode": "training"}})
     lies = f"""[ "$1 $2" = "agent go" ] && spark-mode agent drop "$3" >/dev/null && echo '{end}' && exit; exec spark-mode "$@" """
