@@ -7,6 +7,7 @@ left to the tests that start one: `Lab.spawn`, the gate, the plugin, the guard, 
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from ctypes import CDLL, get_errno
 from multiprocessing import get_context
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -19,14 +20,22 @@ from spark_mode.cli import __main__ as command
 _MODULES = [one.name for one in walk_packages(spark_mode.__path__, "spark_mode.") if not one.name.endswith("__main__")]
 _SERVER = get_context("forkserver")
 _SERVER.set_forkserver_preload([*_MODULES, "python_on_whales", "psutil", "tests.engine.ready"])
+NEWNS = 0x00020000  # CLONE_NEWNS
 _ALONE = Lock()
 """A start asks of every other process how it ended, which can be asked once: no thread does while another one asks as well."""
 
 
-def run_forked(arguments: Sequence[str], folder: Path, environment: Mapping[str, str], seconds: float) -> tuple[int, str, str]:
-    """Run spark-mode to its end; return its exit code, its output and its errors. Fails when it has not ended in time."""
+def run_forked(
+    arguments: Sequence[str], folder: Path, environment: Mapping[str, str], seconds: float, mounts: Path | None = None
+) -> tuple[int, str, str]:
+    """Run spark-mode to its end; return its exit code, its output and its errors. Fails when it has not ended in time.
+
+    `mounts` is a mount namespace that it is to be in.
+    """
     with _Heard() as out, _Heard() as errors:
-        process = _SERVER.Process(target=_become, args=([*arguments], str(folder), {**environment}, out.path, errors.path))
+        process = _SERVER.Process(
+            target=_become, args=([*arguments], str(folder), {**environment}, out.path, errors.path, mounts)
+        )
         with _ALONE:
             process.start()
         if not wait([process.sentinel], seconds):
@@ -53,8 +62,10 @@ class _Heard:
         return self._file.read().decode()
 
 
-def _become(arguments: list[str], folder: str, environment: dict[str, str], out: str, errors: str) -> None:
+def _become(arguments: list[str], folder: str, environment: dict[str, str], out: str, errors: str, mounts: Path | None) -> None:
     """Be spark-mode, in a process that was just forked. Never returns."""
+    if mounts:
+        _enter(mounts)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
@@ -64,3 +75,10 @@ def _become(arguments: list[str], folder: str, environment: dict[str, str], out:
         os.close(opened)
     sys.argv = [command.__file__, *arguments]
     command.main()
+
+
+def _enter(mounts: Path) -> None:
+    """Have the mounts of a namespace. (setns(2), which Python knows from 3.12 on)"""
+    with mounts.open("rb") as namespace:
+        if CDLL(None, use_errno=True).setns(namespace.fileno(), NEWNS):
+            raise OSError(get_errno(), "it cannot be entered", str(mounts))

@@ -16,7 +16,7 @@ import pytest
 
 from tests.deep import DEEP
 from tests.engine.lab import DEADLINE, FILES, ROOT, Lab, docker, until
-from tests.engine.workshop import IMAGE, OFFLINE, PROGRAM, Running, Workshop, workshop
+from tests.engine.workshop import IMAGE, OFFLINE, Running, Workshop, workshop
 
 pytestmark = pytest.mark.xdist_group("trainer")  # whose tests share a workshop
 
@@ -174,7 +174,8 @@ def test_the_image_of_the_real_lab_trains_as_a_user_who_is_not_root_and_a_stop_w
         assert docker("wait", container).strip() == "0"
         docker("start", "--attach", container)  # the same container again, as a switch back starts it
         written = [line for line in docker("logs", container).splitlines() if "checkpoint" in line]
-        assert written == [f"{did} the checkpoint at step {step}" for did, step in (("wrote", 0), ("resumed from", 0), ("wrote", 20))]
+        done = ("wrote", 0), ("resumed from", 0), ("wrote", 20)
+        assert written == [f"{did} the checkpoint at step {step}" for did, step in done]
     finally:
         docker("rm", "--force", container)
         docker("volume", "rm", "--force", volume)
