@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.engine.api import Api
-from tests.engine.forked import run_forked
+from tests.engine.forked import Forked, run_forked
 from tests.known_plugin import configuration
 
 ROOT = Path(__file__).parents[2]
@@ -42,8 +42,8 @@ class Outcome(NamedTuple):
 class Lab:
     """A stand-in lab with its own project and state; models load at once and hold next to nothing, if nothing else is said.
 
-    `host` is another engine than the machine's. `forked` says whether what is run to its end need not be a new interpreter, and
-    `mounts` whose mounts it has, where they are not this process's.
+    `host` is another engine than the machine's. `forked` says whether what is run need not be a new interpreter, and `mounts`
+    whose mounts it has, where they are not this process's.
     """
 
     forked = True
@@ -94,18 +94,23 @@ class Lab:
 
     def spawn(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
         """Start spark-mode and leave it running; what it writes is kept together."""
+        here = self.environment | environment
+        process = Forked(self.words(*arguments), self.folder, here, self.mounts) if self.forked else self.started(arguments, here)
+        self._spawned.append(process)
+        return process
+
+    def started(self, arguments: Sequence[str], environment: Mapping[str, str]) -> "subprocess.Popen[str]":
+        """Start it by an interpreter of its own."""
         heard = ["env", "--default-signal=INT,HUP"]  # a shell has what it runs in the background ignore them
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [*heard, *self.arguments(*arguments)],
             cwd=self.folder,
-            env=self.environment | environment,
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
-        self._spawned.append(process)
-        return process
 
     def compose(self, *arguments: str, **environment: str) -> str:
         """Use plain Docker Compose on the same lab, as a user might beside spark-mode."""

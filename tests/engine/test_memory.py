@@ -97,10 +97,11 @@ def test_memory_that_stays_held_or_that_somebody_takes_between_stop_and_start_is
     with Hog(TAKEN // 2) as hog:
         docker("kill", omni)
         end = ends(switch)
+        pid = hog.pid
     assert end.code == 1, end
     assert "Nothing was started" in end.out
     assert "(files in shared memory) 1.0 GB" in end.out
-    assert re.search(rf"process {hog.pid} of \S+\) 1\.0 GB", end.out), end.out
+    assert re.search(rf"process {pid} of \S+\) 1\.0 GB", end.out), end.out
     assert "What ran before runs again: omni" in end.out
     assert set(lab.running()) == {"omni"}
     assert state(lab)["training"] == "created"
@@ -227,13 +228,12 @@ def test_a_start_during_which_somebody_else_takes_memory_does_not_count(lab: Lab
 
 def test_a_service_that_grows_is_noted_and_a_wrong_declaration_too(lab: Lab) -> None:
     def far() -> bool:
+        lab.run("stop")
         lab.run("audio", "omni", OMNI_FAULT="needs=900MB,grows=100MB")
         until(lambda: grown(lab.run("status", "--format", "json")) > 0.1, pause=0.5)
-        lab.run("stop")
         return "0.5 GB are declared, and it took " in lab.run("check", expect=None).out
 
     until(far)
-    lab.run("audio", "omni", OMNI_FAULT="needs=900MB,grows=100MB")
     until(lambda: "holds" in lab.run("status").out, pause=0.5)
 
 

@@ -90,7 +90,7 @@ def test_one_model_makes_room_for_another_and_its_host_stays(lab: Lab) -> None:
 )
 def test_an_unload_that_is_not_one_ends_in_a_clear_error(lab: Lab, fault: str, says: str) -> None:
     lab.run("up", "ollama", OLLAMA_FAULT=fault)
-    lab.run("up", LARGE)
+    lab.run("up", "ollama", "--with", LARGE)
     before = lab.running()
     failed = lab.run("restore", "--timeout", "2", expect=1)
     assert says in failed.err
@@ -105,10 +105,10 @@ def test_a_load_from_an_ollama_that_fails_ends_in_a_clear_error_and_the_way_back
         ("ollama-wrong-shape", "in a form that is not known"),
         ("ollama-errors", "500: out of order"),
     ):
-        failed = lab.run("up", SMALL, "--timeout", "3", "--yes", expect=1, OLLAMA_FAULT=fault)
+        failed = lab.run("up", "ollama", "--with", SMALL, "--timeout", "3", "--yes", expect=1, OLLAMA_FAULT=fault)
         assert says in failed.err
         assert set(lab.running()) == {"training"}
-    switch = lab.spawn("up", SMALL, "--yes", OLLAMA_FAULT="ollama-hangs")
+    switch = lab.spawn("up", "ollama", "--with", SMALL, "--yes", OLLAMA_FAULT="ollama-hangs")
     until(lambda: any(f'"load {SMALL}"' in lock.read_text() for lock in lab.state_folder.glob("*.lock")))
     interrupt(switch)
     end = ends(switch)
