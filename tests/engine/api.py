@@ -9,6 +9,8 @@ from typing import Any
 from urllib.parse import quote
 
 SECONDS = 120
+HEAD = 8
+"""The bytes before what was written at once: which of the streams it is, and how long."""
 
 
 class Api:
@@ -26,6 +28,11 @@ class Api:
         found = (self._ask("GET", f"/containers/{one['Id']}/json") for one in listed)
         return [one for one in found if one]
 
+    def last_line(self, id_: str) -> str:
+        """Return the last line that a container without a terminal wrote."""
+        said: bytes = self._asked("GET", f"/containers/{id_}/logs?stdout=1&tail=1")[1]
+        return said[HEAD:].decode().strip()
+
     def remove(self, project: str) -> None:
         """Remove what a project has: containers, networks and volumes."""
         for one in self._ask("GET", f"/containers/json?all=1&{_of(project)}"):
@@ -36,7 +43,12 @@ class Api:
             self._ask("DELETE", f"/volumes/{one['Name']}")
 
     def _ask(self, method: str, path: str) -> Any:
-        """Return an answer, None for what is not there; any other refusal fails the test."""
+        """Return an answer, None for what is not there."""
+        status, text = self._asked(method, path)
+        return json.loads(text) if status == 200 else None
+
+    def _asked(self, method: str, path: str) -> tuple[int, bytes]:
+        """Return an answer's status and text; a refusal fails the test, but for what is not there."""
         connection = HTTPConnection("docker", timeout=SECONDS)
         with socket.socket(socket.AF_UNIX) as connection.sock:
             connection.sock.settimeout(SECONDS)
@@ -45,7 +57,7 @@ class Api:
             response = connection.getresponse()
             text = response.read()
         assert response.status < 300 or response.status == 404, f"{method} {path}: {text.decode()}"
-        return json.loads(text) if response.status == 200 else None
+        return response.status, text
 
 
 def _of(project: str | None) -> str:

@@ -1,17 +1,21 @@
 """spark-mode in a process of its own that is forked from one which has imported everything: most of a start is imports.
 
 What starts is the same `main`, with its own environment, folder, streams and signals. What an interpreter does before that is
-left to the tests that start one: `Lab.spawn`, the gate, the plugin, the guard, and the installed package.
+left to the tests that start one: the gate, the plugin, the guard's unit and size, nodes, and the installed package.
 """
 
 import os
+import signal
+import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from multiprocessing import get_context
-from multiprocessing.connection import wait
+from ctypes import CDLL, get_errno
+from multiprocessing import Pipe, get_context
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from pkgutil import walk_packages
-from threading import Lock
+from threading import Lock, Thread
 
 import spark_mode
 from spark_mode.cli import __main__ as command
@@ -19,14 +23,22 @@ from spark_mode.cli import __main__ as command
 _MODULES = [one.name for one in walk_packages(spark_mode.__path__, "spark_mode.") if not one.name.endswith("__main__")]
 _SERVER = get_context("forkserver")
 _SERVER.set_forkserver_preload([*_MODULES, "python_on_whales", "psutil", "tests.engine.ready"])
+NEWNS = 0x00020000  # CLONE_NEWNS
 _ALONE = Lock()
 """A start asks of every other process how it ended, which can be asked once: no thread does while another one asks as well."""
 
 
-def run_forked(arguments: Sequence[str], folder: Path, environment: Mapping[str, str], seconds: float) -> tuple[int, str, str]:
-    """Run spark-mode to its end; return its exit code, its output and its errors. Fails when it has not ended in time."""
+def run_forked(
+    arguments: Sequence[str], folder: Path, environment: Mapping[str, str], seconds: float, mounts: Path | None = None
+) -> tuple[int, str, str]:
+    """Run spark-mode to its end; return its exit code, its output and its errors. Fails when it has not ended in time.
+
+    `mounts` is a mount namespace that it is to be in.
+    """
     with _Heard() as out, _Heard() as errors:
-        process = _SERVER.Process(target=_become, args=([*arguments], str(folder), {**environment}, out.path, errors.path))
+        process = _SERVER.Process(
+            target=_become, args=([*arguments], str(folder), {**environment}, out.path, errors.path, mounts)
+        )
         with _ALONE:
             process.start()
         if not wait([process.sentinel], seconds):
@@ -47,6 +59,55 @@ def in_a_fork(act: Callable[..., None], *of: object) -> None:
     assert process.exitcode == 0
 
 
+class Forked(subprocess.Popen[str]):
+    """spark-mode that was forked and goes on, to be used as any process that was started; what it writes is kept together."""
+
+    def __init__(
+        self, arguments: Sequence[str], folder: Path, environment: Mapping[str, str], mounts: Path | None = None
+    ) -> None:
+        ours, theirs = Pipe(duplex=False)
+        what = [*arguments], str(folder), {**environment}, theirs, theirs, mounts
+        self._process: ForkServerProcess = _SERVER.Process(target=_become, args=what, daemon=True)
+        with _ALONE, theirs:
+            self._process.start()
+        assert self._process.pid
+        self.pid, self.args = self._process.pid, [*arguments]
+        self.stdin = self.stderr = None
+        self.stdout = os.fdopen(os.dup(ours.fileno()), encoding="utf-8")
+        self.returncode: int | None = None
+        ours.close()
+
+    def poll(self) -> int | None:
+        with _ALONE:
+            if self.returncode is None:
+                self.returncode = self._process.exitcode
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        if not wait([self._process.sentinel], timeout) and timeout is not None:
+            raise subprocess.TimeoutExpired(self.args, timeout)
+        code = self.poll()
+        assert code is not None
+        return code
+
+    def send_signal(self, sig: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, sig)
+
+    def communicate(self, input: str | None = None, timeout: float | None = None) -> tuple[str, str]:
+        assert input is None
+        assert self.stdout
+        said: list[str] = []
+        reader = Thread(target=lambda out: said.append(out.read()), args=(self.stdout,), daemon=True)
+        reader.start()
+        reader.join(timeout)
+        if reader.is_alive():
+            raise subprocess.TimeoutExpired(self.args, timeout or 0)
+        self.stdout.close()
+        self.wait(timeout)
+        return "".join(said), ""
+
+
 class _Heard:
     """A file in memory, which another process opens by its path."""
 
@@ -62,14 +123,35 @@ class _Heard:
         return self._file.read().decode()
 
 
-def _become(arguments: list[str], folder: str, environment: dict[str, str], out: str, errors: str) -> None:
+def _become(
+    arguments: list[str],
+    folder: str,
+    environment: dict[str, str],
+    out: str | Connection,
+    errors: str | Connection,
+    mounts: Path | None,
+) -> None:
     """Be spark-mode, in a process that was just forked. Never returns."""
+    if mounts:
+        _enter(mounts)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
-    for number, path in enumerate((os.devnull, out, errors)):
-        opened = os.open(path, os.O_RDWR | os.O_APPEND)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    for number, what in enumerate((os.devnull, out, errors)):
+        opened = os.open(what, os.O_RDWR | os.O_APPEND) if isinstance(what, str) else os.dup(what.fileno())
         os.dup2(opened, number)
         os.close(opened)
+    for what in {out, errors}:
+        if not isinstance(what, str):
+            what.close()
     sys.argv = [command.__file__, *arguments]
     command.main()
+
+
+def _enter(mounts: Path) -> None:
+    """Have the mounts of a namespace. (setns(2), which Python knows from 3.12 on)"""
+    with mounts.open("rb") as namespace:
+        if CDLL(None, use_errno=True).setns(namespace.fileno(), NEWNS):
+            raise OSError(get_errno(), "it cannot be entered", str(mounts))

@@ -29,13 +29,17 @@ class Hog:
     def __exit__(self, *_: object) -> None:
         self.leave()
 
-    def grab(self) -> int:
-        """Take the memory; return the process's id."""
+    @property
+    def pid(self) -> int:
+        assert self._process
+        return self._process.pid
+
+    def grab(self) -> None:
+        """Take the memory."""
         command = [sys.executable, "-c", CODE, str(self._size)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout
         assert self._process.stdout.readline() == "held\n"
-        return self._process.pid
 
     def leave(self) -> None:
         """Give the memory back."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.engine.api import Api
-from tests.engine.forked import run_forked
+from tests.engine.forked import Forked, run_forked
 from tests.known_plugin import configuration
 
 ROOT = Path(__file__).parents[2]
@@ -42,10 +42,12 @@ class Outcome(NamedTuple):
 class Lab:
     """A stand-in lab with its own project and state; models load at once and hold next to nothing, if nothing else is said.
 
-    `host` is another engine than the machine's. `forked` says whether what is run to its end need not be a new interpreter.
+    `host` is another engine than the machine's. `forked` says whether what is run need not be a new interpreter, and `mounts`
+    whose mounts it has, where they are not this process's.
     """
 
     forked = True
+    mounts: Path | None = None
 
     def __init__(self, project: str, home: Path, host: str | None = None) -> None:
         self.project = project
@@ -86,22 +88,29 @@ class Lab:
         """Run it as a command where that is what is looked at, or what its interpreter makes of the environment."""
         if not self.forked or any(name.startswith(("PYTHON", "LC_")) for name in environment):
             return self._ended(self.arguments(*arguments), environment)
-        return Outcome(*run_forked(self.words(*arguments), self.folder, self.environment | dict(environment), DEADLINE))
+        return Outcome(
+            *run_forked(self.words(*arguments), self.folder, self.environment | dict(environment), DEADLINE, self.mounts)
+        )
 
     def spawn(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
         """Start spark-mode and leave it running; what it writes is kept together."""
+        here = self.environment | environment
+        process = Forked(self.words(*arguments), self.folder, here, self.mounts) if self.forked else self.started(arguments, here)
+        self._spawned.append(process)
+        return process
+
+    def started(self, arguments: Sequence[str], environment: Mapping[str, str]) -> "subprocess.Popen[str]":
+        """Start it by an interpreter of its own."""
         heard = ["env", "--default-signal=INT,HUP"]  # a shell has what it runs in the background ignore them
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [*heard, *self.arguments(*arguments)],
             cwd=self.folder,
-            env=self.environment | environment,
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
-        self._spawned.append(process)
-        return process
 
     def compose(self, *arguments: str, **environment: str) -> str:
         """Use plain Docker Compose on the same lab, as a user might beside spark-mode."""
@@ -231,13 +240,14 @@ def ends(process: "subprocess.Popen[str]") -> Outcome:
 def asked_to_stop(lab: Lab, service: str) -> str:
     """Wait until a service has been asked to stop, which is a slow one; return its container."""
     (id_,) = [one["id"] for one in lab.containers() if one["service"] == service]
-    until(lambda: lab.docker("logs", "--tail", "1", id_).strip() == "stopping", pause=0.1)
+    api = Api(lab.environment.get("DOCKER_HOST"))
+    until(lambda: api.last_line(id_) == "stopping", pause=0.1)
     return id_
 
 
 def wait_for_a_word(lab: Lab, folder: Path, service: str, **more: object) -> None:
     """Have a service get healthy at a word, so that a test has all the time it needs."""
-    check = {"test": ["CMD", "test", "-e", "/word"], "start_period": "10m", "start_interval": "500ms", **more}
+    check = {"test": ["CMD", "test", "-e", "/word"], "start_period": "10m", "start_interval": "1s", **more}
     file = folder / f"{service}-waits.yaml"
     file.write_text(json.dumps({"services": {service: {"healthcheck": check}}}))
     lab.files = (*lab.files, str(file))

@@ -36,6 +36,7 @@ class OwnMachine:
     """A mount namespace, for as long as `keeper` runs."""
 
     def __init__(self, keeper: "subprocess.Popen[str]") -> None:
+        self.mounts = Path(f"/proc/{keeper.pid}/ns/mnt")
         self._enter = ("nsenter", f"--target={keeper.pid}", "--mount", f"--wdns={ROOT}")
 
     def run(self, *command: str) -> str:
@@ -50,11 +51,9 @@ class OwnMachine:
 class LabThere(Lab):
     """A lab that is used on a machine of its own."""
 
-    forked = False
-
     def __init__(self, project: str, home: Path, machine: OwnMachine) -> None:
         super().__init__(project, home)
-        self.machine = machine
+        self.machine, self.mounts = machine, machine.mounts
 
     def arguments(self, *arguments: str) -> list[str]:
         return self.machine.command(*super().arguments(*arguments))

@@ -12,7 +12,7 @@ from games import Games, Placements
 from tetris import EMPTY, FULL, HEIGHT, PIECES, WIDTH, Board, Placement, drop
 
 NAMES = tuple(PIECES)
-BOARDS, GAMES, MOVES = int(os.environ["BOARDS"]), 16, 100
+BOARDS, GAMES, MOVES = int(os.environ["BOARDS"]), 16, int(os.environ["MOVES"])
 
 
 def random_board(random: Random) -> Board:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.deep import deep
 from tests.engine.lab import Lab
 
 KINDS = ("net", "ipc", "pid", "volumes")
@@ -19,8 +20,44 @@ def ids(lab: Lab) -> dict[str, str]:
     return {one["service"]: one["id"] for one in lab.containers()}
 
 
+def test_what_shares_starts_again_and_again_after_what_stopped_and_is_made_anew_with_what_is_gone(lab: Lab) -> None:
+    lab.run("audio", "all")
+    before = ids(lab)
+    assert "nothing to do" in lab.run("audio", "all").out
+    lab.run("stop")
+    lab.run("audio", "all")
+    assert ids(lab) == before
+    assert set(lab.running()) == ALL
+
+    lab.run("stop")
+    lab.docker("rm", before["owner"])
+    planned = lab.run("plan", "audio", "all").out
+    assert "net is made anew to share with owner" in planned
+    lab.run("audio", "all")
+    assert set(lab.running()) == ALL
+    assert {name for name, id_ in ids(lab).items() if before[name] == id_} == set()
+
+    before = ids(lab)
+    lab.docker("rm", "--force", before["owner"])
+    planned = lab.run("plan", "audio", "all", "--format", "json").json
+    assert {one["subject"]: one["cause"] for one in planned["steps"] if one["action"] == "stop"}["volumes"] == (
+        "it shares with owner, which is made anew"
+    )
+    lab.run("audio", "all")
+    assert set(lab.running()) == ALL
+    assert {name for name, id_ in ids(lab).items() if before[name] == id_} == set()
+
+    was = lab.running()
+    lab.docker("stop", was["owner"][0])
+    lab.run("audio", "all")
+    now = lab.running()
+    assert {name: one[0] for name, one in now.items()} == {name: one[0] for name, one in was.items()}
+    assert {name for name in ALL if was[name][1] == now[name][1]} == {"volumes"}
+
+
+@deep
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_service_that_shares_with_another_starts_again_and_again(lab: Lab, kind: str) -> None:
+def test_a_service_that_shares_with_another_alone_starts_again_and_again(lab: Lab, kind: str) -> None:
     lab.run("audio", kind)
     before = ids(lab)
     assert "nothing to do" in lab.run("audio", kind).out
@@ -30,53 +67,14 @@ def test_a_service_that_shares_with_another_starts_again_and_again(lab: Lab, kin
     assert set(lab.running()) == {"owner", kind}
 
 
-def test_what_shares_with_a_container_that_was_removed_is_made_anew(lab: Lab) -> None:
-    lab.run("audio", "all")
-    lab.run("stop")
-    before = ids(lab)
-    lab.docker("rm", before["owner"])
-    planned = lab.run("plan", "audio", "all").out
-    assert "net is made anew to share with owner" in planned
-    lab.run("audio", "all")
-    assert set(lab.running()) == ALL
-    assert {name for name, id_ in ids(lab).items() if before[name] == id_} == set()
-
-
-def test_what_runs_with_a_container_that_is_gone_is_made_anew_too(lab: Lab) -> None:
-    lab.run("audio", "all")
-    before = lab.running()
-    lab.docker("rm", "--force", before["owner"][0])
-    planned = lab.run("plan", "audio", "all", "--format", "json").json
-    assert {one["subject"]: one["cause"] for one in planned["steps"] if one["action"] == "stop"}["volumes"] == (
-        "it shares with owner, which is made anew"
-    )
-    lab.run("audio", "all")
-    after = lab.running()
-    assert set(after) == ALL
-    assert {name for name in ALL if before[name][0] == after[name][0]} == set()
-
-
-def test_what_joined_a_service_that_stopped_starts_again_after_it(lab: Lab) -> None:
-    lab.run("audio", "all")
-    before = lab.running()
-    lab.docker("stop", before["owner"][0])
-    lab.run("audio", "all")
-    after = lab.running()
-    assert {name: one[0] for name, one in after.items()} == {name: one[0] for name, one in before.items()}
-    assert {name for name in ALL if before[name][1] == after[name][1]} == {"volumes"}
-
-
-def test_what_shares_and_was_removed_is_created_beside_what_runs(lab: Lab) -> None:
+def test_what_shares_and_was_removed_is_created_beside_what_runs_and_a_changed_definition_of_either_is_applied(lab: Lab) -> None:
     lab.run("audio", "net")
-    before = lab.running()
-    lab.docker("rm", "--force", before["net"][0])
+    running = lab.running()
+    lab.docker("rm", "--force", running["net"][0])
     lab.run("audio", "net")
-    assert lab.running()["owner"] == before["owner"]
+    assert lab.running()["owner"] == running["owner"]
     assert set(lab.running()) == {"owner", "net"}
 
-
-def test_a_changed_definition_of_either_is_applied(lab: Lab) -> None:
-    lab.run("audio", "net")
     lab.run("stop")
     before = ids(lab)
     lab.run("audio", "net", NET="two")

@@ -40,12 +40,13 @@ def test_the_guard_acts_beside_a_switch_that_was_stopped(apart: Lab) -> None:
 @pytest.mark.usefixtures("guard")
 def test_the_guard_acts_while_a_switch_waits_for_a_long_stop(apart: Lab) -> None:
     apart.run("audio", "omni")
-    apart.run("training", "--yes", TRAINING_FAULT="slow-stop=20", TRAINING_GRACE="60s")
-    switch = apart.spawn("audio", "xtts", "--yes")
+    apart.run("training", "--yes", TRAINING_FAULT=SLOW_STOP, TRAINING_GRACE=LONG)
+    switch = apart.spawn("up", "whisper", "--yes")
     doing(apart, "stop training")
     docker("start", apart.id_of("omni"))
-    until(lambda: "omni" not in apart.running(), seconds=15)
+    until(lambda: "omni" not in apart.running())
     assert "training" in apart.running()
+    docker("kill", apart.id_of("training"))
     ends(switch)
 
 
@@ -78,7 +79,7 @@ def test_the_first_ctrl_c_says_at_once_what_is_awaited_and_what_a_second_one_doe
 
 def test_ctrl_z_does_not_hold_a_switch_up_in_the_middle_and_that_is_said(lab: Lab) -> None:
     lab.run("audio", "omni")
-    switch = lab.spawn("training", "--yes", TRAINING_LOAD="3")
+    switch = lab.spawn("training", "--yes", TRAINING_LOAD="3", TRAINING_ASKED="1s")
     doing(lab, "start training")
     switch.send_signal(signal.SIGTSTP)
     assert "a switch is not held up in the middle" in said(switch, "held up")

@@ -96,11 +96,11 @@ def test_what_follows_a_training_gives_way_to_another_switch(lab: Lab) -> None:
     lab.run("audio", "omni")
     following = lab.spawn("training", "--then", "restore")
     followed(following)
-    lab.run("audio", "xtts", "--wait=60")
+    lab.run("up", "whisper", "--yes", "--wait=60")
     end = ends(following)
     assert end.code == 4, end
     assert "another switch came after it" in end.out
-    assert set(lab.running()) == {"xtts", "whisper", "ollama"}
+    assert set(lab.running()) == {"whisper"}
 
 
 def test_an_interrupt_while_a_training_is_followed_leaves_it_running_and_says_so(lab: Lab) -> None:
@@ -118,14 +118,14 @@ def test_a_compose_file_that_changes_while_a_switch_waits_is_noticed_and_the_pla
     extra = tmp_path / "extra.yaml"
     extra.write_text("services: {omni: {labels: {revision: '1'}}}\n")
     lab.files = (*lab.files, str(extra))
-    wait_for_a_word(lab, tmp_path, "xtts")
+    wait_for_a_word(lab, tmp_path, "whisper")
     lab.run("training")
-    first = lab.spawn("audio", "xtts", "--yes")
-    until(lambda: "xtts" in lab.running())
+    first = lab.spawn("up", "whisper", "--yes")
+    until(lambda: "whisper" in lab.running())
     second = lab.spawn("audio", "omni", "--wait=60")
     until(lambda: waits(second))
     extra.write_text("services: {omni: {labels: {revision: '2'}}}\n")
-    give_the_word(lab, "xtts")
+    give_the_word(lab, "whisper")
     assert ends(first).code == 0
     end = ends(second)
     assert end.code == 0, end
@@ -139,18 +139,18 @@ def test_rules_that_change_while_a_switch_waits_decide(lab: Lab, tmp_path: Path)
     text = rules.read_text().replace("extends: ../rules.yaml", f"extends: {ROOT}/rules.yaml")
     rules.write_text(text)
     lab.rules = str(rules)
-    wait_for_a_word(lab, tmp_path, "xtts")
+    wait_for_a_word(lab, tmp_path, "whisper")
     lab.run("training")
-    first = lab.spawn("audio", "xtts", "--yes")
-    until(lambda: "xtts" in lab.running())
-    second = lab.spawn("up", "whisper", "--wait=60")
+    first = lab.spawn("up", "whisper", "--yes")
+    until(lambda: "whisper" in lab.running())
+    second = lab.spawn("up", "xtts", "--wait=60")
     until(lambda: waits(second))
     rules.write_text(text + "\nmodes: {}\nworkloads: {}\n")
-    give_the_word(lab, "xtts")
+    give_the_word(lab, "whisper")
     assert ends(first).code == 0
     end = ends(second)
     assert end.code == 3, end
-    assert set(lab.running()) == {"xtts", "whisper", "ollama"}
+    assert set(lab.running()) == {"whisper"}
 
 
 def test_the_history_says_what_was_asked_by_whom_and_how_it_ended(lab: Lab, tmp_path: Path) -> None:

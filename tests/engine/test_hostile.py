@@ -222,6 +222,7 @@ def loads(pid: int, module: str) -> None:
 
 
 def test_ctrl_c_while_modules_are_loaded_ends_it_plainly(lab: Lab) -> None:
+    lab.forked = False
     for module in ("pydantic_core", "_yaml"):
         process = lab.spawn("training")
         loads(process.pid, module)

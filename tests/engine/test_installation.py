@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.conftest import PROJECT
-from tests.engine.lab import RULES, docker, ends, interrupt, until
+from tests.engine.lab import RULES, docker, ends, give_the_word, interrupt, until, wait_for_a_word
 from tests.engine.outside import furnish
 from tests.engine.own_machine import LabThere, OwnMachine, own_machine
 
@@ -75,16 +75,20 @@ def test_a_boot_with_systemd_brings_the_locks_back(lab: LabThere, machine: OwnMa
     assert not lab.state_folder.exists()
 
 
-def test_what_is_shared_is_taken_away_only_when_nothing_runs_or_is_unfinished_and_nothing_is_lost(lab: LabThere) -> None:
+def test_what_is_shared_is_taken_away_only_when_nothing_runs_or_is_unfinished_and_nothing_is_lost(
+    lab: LabThere, tmp_path: Path
+) -> None:
     lab.run("setup", "--shared")
     lab.run("audio", "omni")
-    process = lab.spawn("training", TRAINING_LOAD="20")
+    wait_for_a_word(lab, tmp_path, "training")
+    process = lab.spawn("training")
     until(lambda: "training" in lab.running())
     assert "is held" in lab.run("uninstall", "--shared", expect=5).err
     assert "another switch is running" in lab.run("uninstall", "--yes", expect=5).err
     process.kill()
     ends(process)
     assert "spark-mode recover" in lab.run("uninstall", "--shared", expect=4).err
+    give_the_word(lab, "training")
     lab.run("recover")
     assert "/var/lib/spark-mode.kept" in lab.run("uninstall", "--shared").out
     assert "nothing was shared" in lab.run("uninstall", "--shared").out

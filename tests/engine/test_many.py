@@ -13,7 +13,18 @@ import pytest
 
 from tests.deep import DEEP
 from tests.engine.conftest import PROJECT
-from tests.engine.lab import DEADLINE, LONG, ROOT, SLOW_STOP, Lab, Outcome, asked_to_stop, docker, ends, until
+from tests.engine.lab import (
+    DEADLINE,
+    LONG,
+    ROOT,
+    SLOW_STOP,
+    Lab,
+    Outcome,
+    asked_to_stop,
+    docker,
+    ends,
+    until,
+)
 from tests.engine.own_machine import LabThere, own_machine
 from tests.engine.witness import Witness
 
@@ -26,7 +37,7 @@ REQUESTS = (
     ("restore", "--yes"),
 )
 PAGE = 4096
-MANY = 100 if DEEP else 24
+MANY = 100 if DEEP else 16
 
 
 def test_many_requests_of_eight_processes_are_all_answered_and_end_in_a_legal_state(lab: Lab) -> None:
@@ -94,7 +105,7 @@ def test_two_users_exclude_each_other_and_go_on_with_each_others_switches(shared
     lab = shared_lab
     first = as_nobody(lab, "audio", "omni")
     assert first.code == 0, first
-    running = lab.spawn("training", TRAINING_LOAD="20")
+    running = lab.spawn("training", TRAINING_LOAD="10", TRAINING_ASKED="2s")
     until(lambda: "training" in lab.running())
     busy = as_nobody(lab, "audio", "xtts")
     assert busy.code == 5, busy

@@ -5,13 +5,13 @@ from itertools import combinations, pairwise, permutations
 
 import pytest
 
-from tests.deep import DEEP
+from tests.deep import DEEP, deep
 from tests.engine.lab import Lab, docker
 from tests.engine.witness import Moment, Witness, overlap_ms, starts
 
-TIMES = 20 if DEEP else 3
-MODES = ("audio omni", "audio chatterbox", "audio xtts", *(("audio qwen", "audio f5") if DEEP else ()), "training")
-"""The others of their shape are tried in `make test-deep`: one speech model alone, two with helpers that they share, training."""
+TIMES = 20
+MODES = ("audio omni", "audio chatterbox", *(("audio xtts", "audio qwen", "audio f5") if DEEP else ()), "training")
+"""The others of their shape are tried in `make test-deep`: one speech model alone, one with its helpers, training."""
 SERVICES = {
     "audio omni": {"omni"},
     "training": {"training"},
@@ -19,6 +19,7 @@ SERVICES = {
 }
 
 
+@deep
 def test_training_and_audio_follow_each_other_and_never_meet(lab: Lab) -> None:
     with Witness(lab.project) as witness:
         for _ in range(TIMES):
@@ -38,35 +39,23 @@ def test_every_pair_of_modes_ends_in_the_second_and_the_sides_never_meet(lab: La
     witness.require(audio_starts=len(walk) - len(MODES) + 1, training_starts=len(MODES) - 1)
 
 
-def test_what_two_profiles_share_keeps_its_containers(lab: Lab) -> None:
+def test_what_the_next_profile_needs_too_keeps_its_containers_a_host_that_serves_another_class_stays_and_a_stop_stops_alone(
+    lab: Lab,
+) -> None:
     lab.run("audio", "chatterbox")
     before = lab.running()
-    lab.run("audio", "xtts")
+    lab.run("audio", "xtts", "--with", "llama3.1:70b")
     after = lab.running()
     assert {name: after[name] for name in ("whisper", "ollama")} == {name: before[name] for name in ("whisper", "ollama")}
     assert set(after) == {"xtts", "whisper", "ollama"}
-
-
-def test_what_the_new_profile_does_not_need_is_stopped(lab: Lab) -> None:
-    lab.run("audio", "chatterbox")
+    lab.run("stop", "xtts")
+    assert lab.running() == {name: after[name] for name in ("whisper", "ollama")}
     lab.run("audio", "omni")
-    assert set(lab.running()) == {"omni"}
-
-
-def test_a_host_that_serves_another_class_stays(lab: Lab) -> None:
-    lab.run("audio", "chatterbox", "--with", "llama3.1:70b")
-    ollama = lab.running()["ollama"]
-    lab.run("audio", "omni")
-    assert lab.running()["ollama"] == ollama
+    assert lab.running()["ollama"] == after["ollama"]
     assert set(lab.running()) == {"omni", "ollama"}
-
-
-def test_training_goes_on_from_its_checkpoint(lab: Lab) -> None:
-    lab.run("training")
-    lab.run("audio", "omni")
-    lab.run("training")
-    log = docker("logs", lab.running()["training"][0])
-    assert "resum" in log.lower()
+    lab.run("stop")
+    assert lab.running() == {}
+    assert lab.run("stop").out == "nothing to do: nothing of the lab is running\n"
 
 
 def test_another_variant_is_stopped_created_and_started(lab: Lab) -> None:
@@ -80,24 +69,16 @@ def test_another_variant_is_stopped_created_and_started(lab: Lab) -> None:
     assert lab.run("training:large").out.startswith("nothing to do")
 
 
-def test_restore_brings_back_what_ran_before_in_its_variant(lab: Lab) -> None:
+def test_restore_brings_back_what_ran_before_in_its_variant_and_training_goes_on_from_its_checkpoint(lab: Lab) -> None:
     lab.run("training:small")
     lab.run("audio", "omni")
     lab.run("restore")
-    (raw,) = json.loads(docker("inspect", lab.running()["training"][0]))
+    (raw,) = json.loads(docker("inspect", training := lab.running()["training"][0]))
     assert "TRAINING_BATCH=small" in raw["Config"]["Env"]
+    assert "resum" in docker("logs", training).lower()
     assert set(lab.running()) == {"training"}
     lab.run("restore")
     assert set(lab.running()) == {"omni"}
-
-
-def test_a_stop_names_what_still_depends_on_it_or_stops_it_alone(lab: Lab) -> None:
-    lab.run("audio", "chatterbox")
-    lab.run("stop", "chatterbox")
-    assert set(lab.running()) == {"whisper", "ollama"}
-    lab.run("stop")
-    assert lab.running() == {}
-    assert lab.run("stop").out == "nothing to do: nothing of the lab is running\n"
 
 
 def test_the_witness_fails_on_a_deliberate_overlap(lab: Lab) -> None:

@@ -32,7 +32,9 @@ def models(lab: Lab) -> dict[str, Any]:
     return {one["name"]: one for one in lab.run("status", "--format", "json").json["ollama"]}
 
 
-def test_with_loads_a_model_and_status_tells_expected_from_loaded(lab: Lab) -> None:
+def test_with_loads_a_model_and_status_tells_expected_from_loaded_also_of_one_that_went_and_of_one_that_nobody_declared(
+    lab: Lab,
+) -> None:
     lab.run("audio", "chatterbox")
     assert models(lab)[SMALL]["loaded"] is False
     assert models(lab)[SMALL]["expected"] is True
@@ -43,17 +45,22 @@ def test_with_loads_a_model_and_status_tells_expected_from_loaded(lab: Lab) -> N
     assert (seen["loaded"], seen["size_gb"], seen["context_length"]) == (True, 0.312, 8192)
     assert seen["expires_at"]
 
-
-def test_a_model_that_went_without_us_is_still_expected(lab: Lab) -> None:
-    lab.run("audio", "chatterbox", "--with", SMALL)
     ask(lab, "/api/generate", {"model": SMALL, "keep_alive": 0})
     until(lambda: loaded(lab) == set())
     assert models(lab)[SMALL]["loaded"] is False
     assert models(lab)[SMALL]["expected"] is True
 
+    ask(lab, "/api/generate", {"model": "unknown"})
+    assert models(lab)["unknown:latest"]["expected"] is False
+    assert "a model in ollama" in lab.run("status").out
 
-def test_training_stops_ollama_with_two_loaded_models_and_restore_brings_it_back(lab: Lab) -> None:
-    lab.run("audio", "chatterbox", "--with", SMALL)
+
+def test_a_model_can_be_stopped_alone_and_training_stops_ollama_with_two_loaded_and_restore_brings_it_back(lab: Lab) -> None:
+    lab.run("audio", "chatterbox", "--with", SMALL, "--with", LARGE)
+    lab.run("stop", LARGE)
+    assert loaded(lab) == {SMALL}
+    assert set(lab.running()) == {"chatterbox", "whisper", "ollama"}
+
     ask(lab, "/api/generate", {"model": LARGE})
     assert loaded(lab) == {SMALL, LARGE}
     assert f"serves {SMALL}, {LARGE}" in lab.run("plan", "training").out
@@ -74,20 +81,6 @@ def test_one_model_makes_room_for_another_and_its_host_stays(lab: Lab) -> None:
     assert lab.running() == before
 
 
-def test_a_model_can_be_stopped_alone(lab: Lab) -> None:
-    lab.run("audio", "chatterbox", "--with", SMALL, "--with", LARGE)
-    lab.run("stop", LARGE)
-    assert loaded(lab) == {SMALL}
-    assert set(lab.running()) == {"chatterbox", "whisper", "ollama"}
-
-
-def test_what_nobody_declared_is_named_with_its_size(lab: Lab) -> None:
-    lab.run("audio", "chatterbox")
-    ask(lab, "/api/generate", {"model": "unknown"})
-    assert models(lab)["unknown:latest"]["expected"] is False
-    assert "a model in ollama" in lab.run("status").out
-
-
 @pytest.mark.parametrize(
     ("fault", "says"),
     [
@@ -96,37 +89,40 @@ def test_what_nobody_declared_is_named_with_its_size(lab: Lab) -> None:
     ],
 )
 def test_an_unload_that_is_not_one_ends_in_a_clear_error(lab: Lab, fault: str, says: str) -> None:
-    lab.run("audio", "chatterbox", OLLAMA_FAULT=fault)
-    lab.run("audio", "chatterbox", "--with", LARGE)
+    lab.run("up", "ollama", OLLAMA_FAULT=fault)
+    lab.run("up", "ollama", "--with", LARGE)
     before = lab.running()
     failed = lab.run("restore", "--timeout", "2", expect=1)
     assert says in failed.err
     assert lab.running() == before
 
 
-@pytest.mark.parametrize(
-    ("fault", "says"),
-    [
+def test_a_load_from_an_ollama_that_fails_ends_in_a_clear_error_and_the_way_back_and_so_does_an_interrupt(lab: Lab) -> None:
+    lab.run("training")
+    for fault, says in (
         ("ollama-hangs", "did not answer /api/generate within 3 s"),
         ("ollama-nonsense", "something that is not JSON"),
         ("ollama-wrong-shape", "in a form that is not known"),
         ("ollama-errors", "500: out of order"),
-    ],
-)
-def test_a_load_from_an_ollama_that_fails_ends_in_a_clear_error_and_the_way_back(lab: Lab, fault: str, says: str) -> None:
-    lab.run("training")
-    failed = lab.run("audio", "chatterbox", "--with", SMALL, "--timeout", "3", "--yes", expect=1, OLLAMA_FAULT=fault)
-    assert says in failed.err
+    ):
+        failed = lab.run("up", "ollama", "--with", SMALL, "--timeout", "3", "--yes", expect=1, OLLAMA_FAULT=fault)
+        assert says in failed.err
+        assert set(lab.running()) == {"training"}
+    switch = lab.spawn("up", "ollama", "--with", SMALL, "--yes", OLLAMA_FAULT="ollama-hangs")
+    until(lambda: any(f'"load {SMALL}"' in lock.read_text() for lock in lab.state_folder.glob("*.lock")))
+    interrupt(switch)
+    end = ends(switch)
+    assert end.code == 130, end
     assert set(lab.running()) == {"training"}
 
 
-@pytest.mark.parametrize("fault", ["ollama-hangs", "ollama-nonsense", "ollama-drips"])
-def test_an_ollama_that_says_nothing_does_not_keep_training_from_its_place(lab: Lab, fault: str) -> None:
-    lab.run("audio", "chatterbox", OLLAMA_FAULT=fault)
-    assert models(lab)[SMALL]["loaded"] is None
-    assert "does not say which models it has loaded" in lab.run("plan", "up", "whisper").out
-    lab.run("training")
-    assert set(lab.running()) == {"training"}
+def test_an_ollama_that_says_nothing_does_not_keep_training_from_its_place(lab: Lab) -> None:
+    for fault in ("ollama-hangs", "ollama-nonsense", "ollama-drips"):
+        lab.run("up", "ollama", "--yes", OLLAMA_FAULT=fault)
+        assert set(lab.running()) == {"ollama"}
+        assert "does not say which models it has loaded" in lab.run("plan", "up", "whisper").out
+        lab.run("training", "--yes")
+        assert set(lab.running()) == {"training"}
 
 
 @pytest.fixture
@@ -196,17 +192,6 @@ def test_a_model_that_a_client_loads_while_audio_stops_is_unloaded_and_training_
     assert f"{SMALL} is unloaded at once: training is about to start, and " in end.out
     assert set(lab.running()) == {"training"}
     assert daemon.loaded() == {}
-
-
-def test_an_interrupt_during_a_load_ends_in_the_former_mode(lab: Lab) -> None:
-    lab.run("audio", "omni")
-    switch = lab.spawn("audio", "chatterbox", "--with", SMALL, OLLAMA_FAULT="ollama-hangs")
-    locks = Path(lab.environment["XDG_STATE_HOME"]) / "spark-mode"
-    until(lambda: any(f'"load {SMALL}"' in lock.read_text() for lock in locks.glob("*.lock")))
-    interrupt(switch)
-    end = ends(switch)
-    assert end.code == 130, end
-    assert set(lab.running()) == {"omni"}
 
 
 def test_records_that_cannot_be_written_are_a_warning_and_the_switch_is_done(lab: Lab) -> None:

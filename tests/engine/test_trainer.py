@@ -16,13 +16,14 @@ import pytest
 
 from tests.deep import DEEP
 from tests.engine.lab import DEADLINE, FILES, ROOT, Lab, docker, until
-from tests.engine.workshop import IMAGE, OFFLINE, PROGRAM, Running, Workshop, workshop
+from tests.engine.workshop import IMAGE, OFFLINE, Running, Workshop, workshop
 
 pytestmark = pytest.mark.xdist_group("trainer")  # whose tests share a workshop
 
 SIGTERM_CAUGHT = 1 << (signal.SIGTERM - 1)
-INTERRUPTIONS = 20 if DEEP else 2
-STEPS = 100 * INTERRUPTIONS
+INTERRUPTIONS, KILLS = (20, 5) if DEEP else (1, 1)
+QUICK, QUICKEST = "16x16", "1x1"
+"""Sizes of which the one soon learns, and the other costs next to nothing, where it does not matter whether it has learned."""
 
 
 class Trainer:
@@ -112,79 +113,78 @@ def test_a_training_that_switches_interrupt_learns_what_one_that_ran_through_lea
     lab: Lab, trainer: Trainer, uninterrupted: Trainer
 ) -> None:
     instants = SystemRandom()
-    uninterrupted.start(STEPS=str(STEPS))
     lab.files = (*FILES, "compose/on-cpu.yaml", "tests/engine/asked_less.yaml")
-    for _ in range(INTERRUPTIONS):
-        lab.run("training", TRAINING_STEPS=str(STEPS))
-        time.sleep(instants.uniform(0, 1.5))
-        lab.run("audio", "omni", TRAINING_STEPS=str(STEPS))
-        assert [one["state"] for one in lab.containers() if one["service"] == "training"] == ["exited"]
-    lab.run("training", TRAINING_STEPS=str(STEPS))
-    [container] = [one for one in lab.containers() if one["service"] == "training"]
-    assert docker("wait", container["id"]).strip() == "0"
-    log = docker("logs", container["id"])
+    for number in range(INTERRUPTIONS + 1):
+        lab.run("training", TRAINING_SIZE=QUICK)
+        log = docker("logs", container := lab.id_of("training"))
+        assert log.count("resumed from the checkpoint") == number, "what the run before left counted as a sign of health"
+        if number < INTERRUPTIONS:
+            time.sleep(instants.uniform(0, 0.5))
+            lab.run("audio", "omni", TRAINING_SIZE=QUICK)
+            assert [one["state"] for one in lab.containers() if one["service"] == "training"] == ["exited"]
+    until(lambda: "step 100: " in docker("logs", container), pause=0.3)
+    lab.run("stop", TRAINING_SIZE=QUICK)
+    log = docker("logs", container)
+    assert "all steps are done" not in log
     written = [line.split()[-1] for line in log.splitlines() if line.startswith("wrote the checkpoint")]
     resumed = [line.split()[-1] for line in log.splitlines() if line.startswith("resumed from the checkpoint")]
     assert resumed == written[:-1]
     assert len(resumed) == INTERRUPTIONS
 
-    docker("cp", f"{container['id']}:/checkpoints/.", str(trainer.folder))
+    docker("cp", f"{container}:/checkpoints/.", str(trainer.folder))
     assert sorted(one.name for one in trainer.folder.iterdir()) == ["checkpoint.pt", "lock", "metrics.jsonl"]
-    assert uninterrupted.end()[0] == 0
+    assert uninterrupted.run(STEPS=written[-1], SIZE=QUICK)[0] == 0
     assert trainer.metrics() == uninterrupted.metrics()
-    assert [one["step"] for one in trainer.metrics()] == list(range(100, STEPS + 1, 100))
+    assert [one["step"] for one in trainer.metrics()] == list(range(100, int(written[-1]) + 1, 100))
     assert trainer.learned() == uninterrupted.learned()
 
 
 def test_a_training_that_is_killed_goes_on_from_its_last_checkpoint_as_if_nothing_had_been(
     trainer: Trainer, uninterrupted: Trainer
 ) -> None:
-    uninterrupted.start(STEPS="300", BATCH="small")
     instants = SystemRandom()
-    for kill in range(2):
-        trainer.start(STEPS="300", BATCH="small", SECONDS="1")
-        until(lambda: "wrote the checkpoint" in trainer.running.log(), pause=0.3)
-        time.sleep(instants.uniform(0, 1.5))
+    for _ in range(KILLS):
+        trainer.start(SIZE=QUICK, SECONDS="0")  # a checkpoint after each step: many a kill is in the middle of one
+        until(lambda: "wrote the checkpoint" in trainer.running.log(), pause=0.1)
+        time.sleep(instants.uniform(0, 0.7))
         trainer.running.kill()
-        assert kill == 0 or (trainer.folder / "checkpoint.pt").exists()
-    code, log = trainer.run(STEPS="300", BATCH="small", SECONDS="1")
+    steps = re.findall(r"wrote the checkpoint at step (\d+)", trainer.running.log())
+    end = str(100 * (int(steps[-1]) // 100 + 1))
+    code, log = trainer.run(STEPS=end, SIZE=QUICK)
     assert code == 0
     assert "resumed from the checkpoint" in log
-    assert uninterrupted.end()[0] == 0
+    assert uninterrupted.run(STEPS=end, SIZE=QUICK)[0] == 0
     assert trainer.metrics() == uninterrupted.metrics()
     assert trainer.learned() == uninterrupted.learned()
 
 
-def test_the_image_of_the_real_lab_trains_as_a_user_who_is_not_root(container: str) -> None:
+def test_the_image_of_the_real_lab_trains_as_a_user_who_is_not_root_and_a_stop_while_it_imports_pytorch_ends_with_a_checkpoint(
+    container: str,
+) -> None:
     tag, volume = f"{container}-image", f"{container}-volume"
     base = f"nvcr.io/nvidia/pytorch:25.11-py3=docker-image://{IMAGE}"
     try:
         docker("build", "--quiet", "--build-context", base, "--tag", tag, f"{ROOT}/compose/training")
-        options = [*OFFLINE, "--env", "TRAINING_STEPS=20", "--volume", f"{volume}:/checkpoints"]
-        docker("run", "--name", container, *options, tag)
+        options = [*OFFLINE, "--init", "--env", "OMP_NUM_THREADS=1", "--env", "TRAINING_STEPS=20"]
+        docker("run", "--detach", "--name", container, *options, "--volume", f"{volume}:/checkpoints", tag)
+        init = psutil.Process(int(docker("inspect", "--format", "{{.State.Pid}}", container)))
+        until(lambda: hears_signals(init), pause=0.001)
+        assert [set(one.uids()) for one in init.children()] == [{1000}]
+        docker("stop", "--time", "60", container)
+        assert docker("wait", container).strip() == "0"
         docker("start", "--attach", container)  # the same container again, as a switch back starts it
         written = [line for line in docker("logs", container).splitlines() if "checkpoint" in line]
-        assert written == [f"{did} the checkpoint at step 20" for did in ("wrote", "resumed from", "wrote")]
-        assert docker("run", "--rm", *OFFLINE, "--name", f"{container}-id", "--entrypoint", "id", tag).startswith("uid=1000")
+        done = ("wrote", 0), ("resumed from", 0), ("wrote", 20)
+        assert written == [f"{did} the checkpoint at step {step}" for did, step in done]
     finally:
         docker("rm", "--force", container)
         docker("volume", "rm", "--force", volume)
         docker("image", "rm", "--force", tag)
 
 
-def test_a_stop_while_pytorch_is_still_being_imported_ends_with_a_checkpoint(container: str) -> None:
-    options = [*OFFLINE, *PROGRAM, "--tmpfs", "/checkpoints", "--init", "--env", "OMP_NUM_THREADS=1"]
-    docker("run", "--detach", "--name", container, *options, IMAGE, "-W", "ignore", "/app")
-    init = psutil.Process(int(docker("inspect", "--format", "{{.State.Pid}}", container)))
-    until(lambda: hears_signals(init), pause=0.001)
-    docker("stop", "--time", "60", container)
-    assert docker("wait", container).strip() == "0"
-    assert docker("logs", container).splitlines()[-1] == "wrote the checkpoint at step 0"
-
-
 def test_fewer_steps_than_were_done_are_done(trainer: Trainer) -> None:
-    trainer.run(STEPS="20")
-    code, log = trainer.run(STEPS="10")
+    trainer.run(STEPS="20", SIZE=QUICKEST)
+    code, log = trainer.run(STEPS="10", SIZE=QUICKEST)
     assert code == 0
     assert "stops at step 20: all steps are done" in log
 
@@ -198,12 +198,12 @@ def test_another_size_goes_on_with_what_was_learned(trainer: Trainer) -> None:
 
 
 def test_a_training_that_begins_anew_puts_the_reports_of_the_one_before_aside(trainer: Trainer) -> None:
-    trainer.run(STEPS="100")
+    trainer.run(STEPS="100", SIZE=QUICKEST)
     (trainer.folder / "checkpoint.pt").rename(trainer.folder / "mine.pt")
-    trainer.run(STEPS="100")
+    trainer.run(STEPS="100", SIZE=QUICKEST)
     assert metrics((trainer.folder / "metrics.1.jsonl").read_text()) == trainer.metrics()
     (trainer.folder / "metrics.jsonl").unlink()
-    trainer.run(STEPS="200")
+    trainer.run(STEPS="200", SIZE=QUICKEST)
     assert [one["step"] for one in trainer.metrics()] == [200]
 
 
@@ -308,7 +308,8 @@ def test_on_another_kind_of_device_a_training_goes_on_with_random_numbers_of_its
 
 def test_games_of_tensors_are_those_of_the_reference_move_by_move(trainer: Trainer) -> None:
     program = Path(__file__).with_name("same_games.py").read_text()
-    settings = {"BOARDS": "10000" if DEEP else "300", "SEED": str(SystemRandom().getrandbits(30))}
+    many = {"BOARDS": "10000", "MOVES": "100"} if DEEP else {"BOARDS": "150", "MOVES": "40"}
+    settings = {**many, "SEED": str(SystemRandom().getrandbits(30))}
     running = trainer.workshop.start(trainer.name, program, **settings)
     assert running.end() == 0, (settings, running.log())
     found = re.fullmatch(r"compared \d+ shapes, (\d+) without room, \[0, 1, 2, 3, 4\] lines; (\d+) games ended\n", running.log())
@@ -361,16 +362,3 @@ def test_two_trainers_never_share_a_folder(trainer: Trainer) -> None:
 )
 def test_a_wrong_setting_is_named(trainer: Trainer, setting: dict[str, str], message: str) -> None:
     assert trainer.run(**setting) == (1, message)
-
-
-def test_a_training_that_has_no_step_left_ends_at_once_and_the_switch_says_so(lab: Lab) -> None:
-    lab.files = (*FILES, "compose/on-cpu.yaml", "tests/engine/asked_less.yaml")
-    lab.run("training", TRAINING_STEPS="60")
-    until(lambda: lab.running() == {})
-    said = lab.run("training", TRAINING_STEPS="60")  # the same container: what the first run left is no sign of health
-    assert "training has ended by itself, with exit code 0; its log: docker logs" in said.err
-    (container,) = lab.containers()
-    assert docker("logs", container["id"]).splitlines()[-2:] == [
-        "stops at step 60: all steps are done",
-        "wrote the checkpoint at step 60",
-    ]
