@@ -263,7 +263,7 @@ def test_one_that_stops_nothing_leaves_what_another_one_is_to_bring_back(lab: Si
 @pytest.mark.parametrize("rescuer", RESCUERS)
 def test_whenever_spark_mode_was_killed_what_ran_before_comes_back(rescuer: str, lab: SimulatedMachine, folder: Path) -> None:
     audio, runs = lab.running(), 0
-    for one in killed_during(lab, lambda one: run_command(one, folder)):
+    for one in killed_during(lab, folder, lambda one: run_command(one, folder)):
         runs += 1
         one.commands.clear()  # the command, where it had begun, is killed as well
         if rescuer == "the guard" and journal_state(one.journal.records()).unfinished:
@@ -297,7 +297,7 @@ def test_a_rescue_that_is_killed_is_finished_by_the_next(lab: SimulatedMachine, 
     audio = lab.running()
     left_running(lab, folder)
     lab.commands.clear()
-    for one in killed_during(lab, lambda one: recover(one, folder)):
+    for one in killed_during(lab, folder, lambda one: recover(one, folder)):
         recover(one, folder)
         assert one.running() == audio
         assert one.wrongs == []

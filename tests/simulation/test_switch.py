@@ -1,5 +1,7 @@
 """A switch against the simulated machine: whichever effect fails, what ran before runs again, and never both sides."""
 
+from functools import cache
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,9 +20,14 @@ from tests.simulation.machine import ComposeOf, SimulatedMachine
 
 
 def machine_with(request: Request | None) -> SimulatedMachine:
+    return (machine_in(request) if request else SimulatedMachine(PROJECT, RULES, 128 * GB)).fork()
+
+
+@cache
+def machine_in(request: Request) -> SimulatedMachine:
+    """Return a machine in a mode, to be forked."""
     machine = SimulatedMachine(PROJECT, RULES, 128 * GB)
-    if request:
-        switch(machine, request)
+    switch(machine, request)
     machine.acts.clear()
     return machine
 
