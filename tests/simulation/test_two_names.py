@@ -7,7 +7,7 @@ from itertools import permutations, product
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spark_mode.errors import Refused, SparkModeError
@@ -52,6 +52,7 @@ FAULTS = (None, *WHEN, "compose", "crash", "engine")
 ATTEMPTS = st.tuples(st.booleans(), st.sampled_from([None, *REQUESTS]), st.integers(0, 40), st.sampled_from(FAULTS))
 
 
+@settings(max_examples=100 if DEEP else 50)
 @given(st.lists(ATTEMPTS, min_size=2, max_size=8))
 def test_both_sides_never_meet_whatever_is_asked_killed_and_recovered_under_two_names(
     attempts: list[tuple[bool, Request | None, int, str | None]],
@@ -81,10 +82,10 @@ CHANGES = [(StopRequest(), AUDIO[0]), (AUDIO[0], TRAINING[0]), (TRAINING[0], AUD
 def test_a_switch_that_is_killed_and_one_under_another_name_never_meet_and_a_recovery_ends(
     change: tuple[Request, Request], then: Request, when: When, tmp_path: Path
 ) -> None:
-    began, _ = two_names()
-    ask(began, tmp_path, change[0])
+    first, second = two_names()
+    ask(first, tmp_path, change[0])
     for effect in range(60):
-        aa, bb = began.fork(), began.neighbours[0].fork()
+        aa, bb = first.fork(), second.fork()
         aa.neighbours, bb.neighbours = (bb,), (aa,)
         aa.kill_at = (aa.effects + effect, when)
         try:

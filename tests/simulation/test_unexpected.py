@@ -2,9 +2,9 @@
 
 The runs are counted: two for each call of each door in the undisturbed run, which raises instead of what it does, or after
 it; and for each of them one in which every later call raises as well, the way back included. That is what `make test-deep`
-tries. `make test` tries of the calls that a wait makes in the same place the first and the last, and of all that every second
-one. Only instead of what it does raises there a call that looks, after which nothing else has happened than before it, and the
-first one of all where every later call raises as well.
+tries. `make test` tries of the calls that a wait makes in the same place the first and the last, and of all that every third
+one, and every fifth where every later call raises as well. Only instead of what it does raises there a call that looks, after
+which nothing else has happened than before it, and the first one of all where every later call raises as well.
 """
 
 import sys
@@ -148,7 +148,7 @@ def faulty(scenario: Scenario, folder: Path, for_ever: bool) -> Iterator[tuple[S
     """Yield the machine before and after each attempt in which one call raised, its exit code, and the call."""
     start, calls = prepared(scenario, folder), Calls()
     attempted(start.fork(), folder, scenario.request, calls)
-    for index in range(len(calls.names)) if DEEP else calls.first_and_last_of_each_place()[::2]:
+    for index in range(len(calls.names)) if DEEP else calls.first_and_last_of_each_place()[:: 5 if for_ever else 3]:
         name = calls.names[index]
         for moment in ("instead", "after") if DEEP or not (for_ever or name in LOOKS) else ("instead",):
             one, faults = start.fork(), Calls(index, moment, for_ever)
