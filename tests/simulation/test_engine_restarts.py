@@ -45,7 +45,7 @@ def require_one_side(one: SimulatedMachine) -> None:
 
 def prepared(former: Request, policies: dict[str, str], folder: Path) -> SimulatedMachine:
     """Return a machine in a mode, on which everything was started and stopped before."""
-    if (known := (str(former), policies["training"])) not in PREPARED:
+    if (known := (str(former), policies.get("training"))) not in PREPARED:
         one = PREPARED[known] = machine()
         one.__class__ = Watched
         one.policies = policies

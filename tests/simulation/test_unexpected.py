@@ -117,16 +117,20 @@ def prepared(scenario: Scenario, folder: Path) -> SimulatedMachine:
 
 
 def killed(start: SimulatedMachine, folder: Path, request: Request, act: str) -> SimulatedMachine:
-    effect = start.effects
-    while True:
-        one = start.fork()
-        one.kill_at = (effect, "after")
-        with pytest.raises(Killed):
-            ask(one, folder, request)
-        if one.acts[-1].startswith(act):
-            one.kill_at = None
-            return one
-        effect += 1
+    whole, of_the_act = start.fork(), list[int]()
+
+    def look(*_: object) -> None:
+        if whole.acts and whole.acts[-1].startswith(act):
+            of_the_act.append(whole.effects - 1)
+
+    whole.at_effect = look
+    ask(whole, folder, request)
+    one = start.fork()
+    one.kill_at = (of_the_act[0], "after")
+    with pytest.raises(Killed):
+        ask(one, folder, request)
+    one.kill_at = None
+    return one
 
 
 def attempted(on: SimulatedMachine, folder: Path, request: Request | None, calls: Calls) -> int:
