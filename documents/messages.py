@@ -3,6 +3,7 @@
 import ast
 import inspect
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from documents.spark import ROOT
@@ -23,16 +24,23 @@ def explained() -> dict[str, list[str]]:
     return {" ".join(message.strip("` ").split()): rest for message, *rest in lines}
 
 
+@cache
 def said() -> set[tuple[str, str]]:
     """Return the longest piece of each message with which a command may end, with the file that has it."""
     return {(str(file.relative_to(PACKAGE)), one) for file in PACKAGE.rglob("*.py") for one in _messages(file)}
 
 
+@cache
 def texts() -> str:
     """Return all texts of the program, a line each."""
-    trees = (ast.parse(file.read_text()) for file in PACKAGE.rglob("*.py"))
+    trees = map(_tree, PACKAGE.rglob("*.py"))
     found = (one.value for tree in trees for one in ast.walk(tree) if isinstance(one, ast.Constant))
     return "\n".join(" ".join(text.split()) for text in found if isinstance(text, str))
+
+
+@cache
+def _tree(file: Path) -> ast.Module:
+    return ast.parse(file.read_text())
 
 
 def _literals(node: ast.AST, named: dict[str, list[ast.AST]]) -> Iterator[list[str]]:
@@ -54,7 +62,7 @@ def _literals(node: ast.AST, named: dict[str, list[ast.AST]]) -> Iterator[list[s
 
 def _messages(file: Path) -> Iterator[str]:
     """Yield the longest piece of each message in a file with which a command may end."""
-    tree = ast.parse(file.read_text())
+    tree = _tree(file)
     for function in (tree, *(one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef))):
         named: dict[str, list[ast.AST]] = {}
         for one in ast.walk(function):

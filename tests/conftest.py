@@ -5,6 +5,7 @@
 
 import gc
 import signal
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,12 @@ def _turn(item: pytest.Item) -> str:
         return "alone"
     if has_engines_of_its_own(item):
         return "engines of its own"
-    return "engine" if ENGINE in item.path.parents else "no engine"
+    return "engine" if _is_of_an_engine(item.path) else "no engine"
+
+
+@cache
+def _is_of_an_engine(path: Path) -> bool:
+    return ENGINE in path.parents
 
 
 def has_engines_of_its_own(item: pytest.Item) -> bool:

@@ -4,7 +4,7 @@ It does what was measured of a real engine; `tests/engine/test_conformance.py` h
 deterministic: the same calls give the same answers.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from typing import Literal, Self, get_args
@@ -37,8 +37,8 @@ class SimulatedEngine:
     `fail_at` is the index of an act that goes wrong, and `fault` how: `compose` (Compose reports a failure), `engine`
     (the engine stops answering), `lost` (it is killed as what it starts begins, which then runs `unseen`) or `crash` (a started
     service exits with code 1 at once). `kill_at` is the index of an effect, and whether spark-mode is killed before it, after
-    it, or before it while it still happens later. Before the effect `restart_at` the engine restarts. The wall clock is `wall`
-    seconds before the other one.
+    it, or before it while it still happens later. Before the effect `restart_at` the engine restarts. `at_effect` is told of each
+    effect right before it happens. The wall clock is `wall` seconds before the other one.
     `neighbours` are the engine's other projects, made from the same Compose file: each is written down as an engine of its own.
     """
 
@@ -52,6 +52,7 @@ class SimulatedEngine:
         self.fault = "compose"
         self.kill_at: tuple[int, When] | None = None
         self.restart_at: int | None = None
+        self.at_effect: Callable[[str, tuple[object, ...]], None] | None = None
         self.foreign: tuple[ForeignContainer, ...] = ()
         self.neighbours: tuple[SimulatedEngine, ...] = ()
         self.engine_answers = True
@@ -67,6 +68,7 @@ class SimulatedEngine:
         self._made = 0
         self.starts_by_others = 0
         self._overtaken = False
+        self._asked_together: list[str] = []
 
     # Clock
 
@@ -180,16 +182,16 @@ class SimulatedEngine:
     def start_all(self, ids: Collection[str]) -> dict[str, str]:
         """Start one after the other; one whose client was killed at one of them has asked for all of them, or for no more."""
         failed, left = {}, list(ids)
-        while left:
-            id_ = left.pop(0)
-            try:
-                self.start(id_)
-            except StartFailed as error:
-                failed[id_] = str(error)
-            except Killed:
-                for other in left if self.kill_at and self.kill_at[1] == "late" else ():
-                    self.late("_up", self._containers[other].service, False)
-                raise
+        self._asked_together = left
+        try:
+            while left:
+                id_ = left.pop(0)
+                try:
+                    self.start(id_)
+                except StartFailed as error:
+                    failed[id_] = str(error)
+        finally:
+            self._asked_together = []
         return failed
 
     def start(self, id: str) -> None:
@@ -311,6 +313,7 @@ class SimulatedEngine:
         for name, value in vars(self).items():
             if isinstance(value, (list, dict, set)):
                 setattr(other, name, copy(value))
+        other.at_effect = None
         return other
 
     # Effects
@@ -320,14 +323,22 @@ class SimulatedEngine:
         index, self.effects = self.effects, self.effects + 1
         if index == self.restart_at:
             self.restart()
+        if self.at_effect:
+            self.at_effect(method, arguments)
         when = self.kill_at[1] if self.kill_at and self.kill_at[0] == index else None
         if when == "late":
-            self.late(method, *arguments)
+            self.late_all(method, *arguments)
         if when in ("before", "late"):
             raise Killed
         getattr(self, method)(*arguments)
         if when == "after":
             raise Killed
+
+    def late_all(self, method: str, *arguments: object) -> None:
+        """Have something happen later, with what was asked for together with it."""
+        self.late(method, *arguments)
+        for id_ in self._asked_together:
+            self.late("_up", self._containers[id_].service, False)
 
     def late(self, method: str, *arguments: object) -> None:
         """Have something happen later, which a process that was killed had asked for."""
@@ -431,8 +442,9 @@ class SimulatedEngine:
 
     def _seen(self, id: str) -> Container:
         container = self._containers[id]
-        health = self._health(container)
-        return container if container.health == health else container.model_copy(update={"health": health})
+        if container.health != (health := self._health(container)):
+            self._containers[id] = container = container.model_copy(update={"health": health})
+        return container
 
     def _health(self, container: Container) -> str:
         service = self.project.services.get(container.service or "")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
 from spark_mode.engine.doors import (
     ChosenVariant,
@@ -27,6 +28,7 @@ DAEMON = "http://127.0.0.1:1"
 """Where a model host outside Docker listens, in the labs that have one."""
 UNIT_AT = "http://127.0.0.1:2"
 """Where one listens that systemd runs."""
+JOURNAL_AT = Path("lab.journal")
 JOURNAL_LIMIT = 8192
 """Bytes at which a journal begins anew: so few that it happens in most histories, and in the middle of switches."""
 
@@ -61,11 +63,19 @@ class SimulatedMachine(SimulatedEngine):
         self.before_write: dict[int, Callable[[SimulatedMachine], None]] = {}
         self.files: dict[str, bytes] = {}
         self.synced: dict[str, bytes] = {}
+        self._journal: JournalFile | None = None
 
     @property
     def journal(self) -> JournalFile:
-        """The journal of the lab's switches, on the machine's disk."""
-        return JournalFile(Path("lab.journal"), SimulatedDisk(self), JOURNAL_LIMIT)
+        """The journal of the lab's switches, on the machine's disk. It is one, because it remembers what each line says."""
+        if self._journal is None:
+            self._journal = JournalFile(JOURNAL_AT, SimulatedDisk(self), JOURNAL_LIMIT)
+        return self._journal
+
+    def fork(self) -> Self:
+        other = super().fork()
+        other._journal = None
+        return other
 
     def write(self, name: str, text: bytes) -> None:
         """Have a line at the end of a file."""
@@ -98,7 +108,7 @@ class SimulatedMachine(SimulatedEngine):
         return Memory(total=self.total, available=self._available())
 
     def change(self, id: str, **fields: object) -> None:
-        before = self._held()
+        before = self._held() if self.lateness else 0
         super().change(id, **fields)
         if self.lateness and (freed := before - self._held()) > 0:
             self.lingering.append((self.time + self.lateness, freed))

@@ -103,7 +103,7 @@ def test_whenever_a_switch_beside_a_command_is_killed_what_ran_before_comes_back
 
     with pytest.raises(Killed):
         run_command(lab, folder, meanwhile=killed_while_it_runs)
-    for one in killed_during(lab, lambda one: ask(one, folder, SEARCH)):
+    for one in killed_during(lab, folder, lambda one: ask(one, folder, SEARCH)):
         one.commands.clear()
         recover(one, folder)
         assert set(one.running()) - {"search"} == audio, one.acts

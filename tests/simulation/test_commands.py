@@ -16,6 +16,7 @@ from spark_mode.reporting.status import status
 from spark_mode.switching.foreground import run_in_foreground
 from spark_mode.switching.report import SwitchOptions
 from spark_mode.wall_time import seconds_since
+from tests.deep import DEEP
 from tests.nobody import Nobody
 from tests.simulation.commands import SimulatedCommand, killed_while_it_runs
 from tests.simulation.engine import Killed
@@ -63,7 +64,7 @@ RESCUERS: dict[str, Callable[[SimulatedMachine, Path], object]] = {
 
 
 def test_what_a_killed_run_is_to_bring_back_is_not_refused_because_a_recovery_came_first(tmp_path: Path) -> None:
-    for kill in range(15, 45):
+    for kill in range(15, 45, 1 if DEEP else 2):
         one, folder = machine(), tmp_path / str(kill)
         folder.mkdir()
         ask(one, folder, AUDIO)
@@ -263,7 +264,7 @@ def test_one_that_stops_nothing_leaves_what_another_one_is_to_bring_back(lab: Si
 @pytest.mark.parametrize("rescuer", RESCUERS)
 def test_whenever_spark_mode_was_killed_what_ran_before_comes_back(rescuer: str, lab: SimulatedMachine, folder: Path) -> None:
     audio, runs = lab.running(), 0
-    for one in killed_during(lab, lambda one: run_command(one, folder)):
+    for one in killed_during(lab, folder, lambda one: run_command(one, folder)):
         runs += 1
         one.commands.clear()  # the command, where it had begun, is killed as well
         if rescuer == "the guard" and journal_state(one.journal.records()).unfinished:
@@ -297,7 +298,7 @@ def test_a_rescue_that_is_killed_is_finished_by_the_next(lab: SimulatedMachine, 
     audio = lab.running()
     left_running(lab, folder)
     lab.commands.clear()
-    for one in killed_during(lab, lambda one: recover(one, folder)):
+    for one in killed_during(lab, folder, lambda one: recover(one, folder)):
         recover(one, folder)
         assert one.running() == audio
         assert one.wrongs == []
@@ -306,7 +307,7 @@ def test_a_rescue_that_is_killed_is_finished_by_the_next(lab: SimulatedMachine, 
 def test_a_command_runs_only_where_what_comes_back_is_certain(lab: SimulatedMachine, folder: Path) -> None:
     audio, began, whole = lab.running(), list[int](), lab.fork()
     run_command(whole, folder)
-    for effect in range(lab.effects, whole.effects):
+    for effect in range(lab.effects, whole.effects, 1 if DEEP else 2):
         one, ran = lab.fork(), list[int]()
         one.disk_full_at = effect
         try:

@@ -25,6 +25,10 @@ POLICY = [POLICIES | {"training": policy} for policy in (("no", "unless-stopped"
 """A training that always comes back is the worst; with the others in `make test-deep`."""
 
 
+PREPARED: dict[tuple[str, str | None], SimulatedMachine] = {}
+"""Machines by their mode and the policy of their training, to be forked."""
+
+
 class Watched(SimulatedMachine):
     """A machine whose engine brings nothing back beside the other side."""
 
@@ -41,12 +45,13 @@ def require_one_side(one: SimulatedMachine) -> None:
 
 def prepared(former: Request, policies: dict[str, str], folder: Path) -> SimulatedMachine:
     """Return a machine in a mode, on which everything was started and stopped before."""
-    one = machine()
-    one.__class__ = Watched
-    one.policies = policies
-    for request in (*MODES, former):
-        ask(one, folder, request)
-    return one
+    if (known := (str(former), policies.get("training"))) not in PREPARED:
+        one = PREPARED[known] = machine()
+        one.__class__ = Watched
+        one.policies = policies
+        for request in (*MODES, former):
+            ask(one, folder, request)
+    return PREPARED[known].fork()
 
 
 def played(
@@ -75,7 +80,7 @@ def test_whenever_the_engine_restarts_beneath_a_switch_two_sides_never_run(
     former: Request, request_: Request, policies: dict[str, str], tmp_path: Path
 ) -> None:
     start, whole = played(former, request_, policies, tmp_path)
-    for effect in range(start.effects, whole.effects + 1):
+    for effect in range(start.effects, whole.effects + 1, 1 if DEEP else 2):
         one = start.fork()
         one.restart_at = effect
         asked(one, tmp_path, request_)

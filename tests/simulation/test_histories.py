@@ -43,7 +43,7 @@ FOREIGN = ForeignContainer(
     project=None,
 )
 COMMANDS = (TRAIN, TRAIN.model_copy(update={"size": 5 * GB}), RunRequest(name="whisper", title="serve.py", size=GB))
-HISTORIES = int(os.environ.get("SPARK_MODE_HISTORIES", "200"))
+HISTORIES = int(os.environ.get("SPARK_MODE_HISTORIES", "100"))
 """How many are tried; `make test-deep` tries 10,000."""
 
 

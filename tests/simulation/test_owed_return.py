@@ -59,7 +59,7 @@ def test_what_a_switch_leaves_room_for_comes_back_first(lab: SimulatedMachine, t
 
 
 def test_whenever_a_switch_that_replaces_it_is_killed_a_restore_brings_it_back(lab: SimulatedMachine, tmp_path: Path) -> None:
-    for one in killed_during(lab, lambda one: ask(one, tmp_path, XTTS)):
+    for one in killed_during(lab, tmp_path, lambda one: ask(one, tmp_path, XTTS)):
         recover(one, tmp_path)
         if set(one.running()) != BEFORE:
             ask(one, tmp_path, RestoreRequest())

@@ -1,7 +1,9 @@
 """A switch against the simulated machine: whichever effect fails, what ran before runs again, and never both sides."""
 
+from functools import cache
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spark_mode.errors import EngineUnavailable, NeedsAttention, SparkModeError, SwitchFailed
@@ -12,15 +14,21 @@ from spark_mode.planning.plan import Plan, Step
 from spark_mode.planning.planner import plan as make_plan
 from spark_mode.planning.request import ModeRequest, Request
 from spark_mode.switching.watcher import Watcher
+from tests.deep import DEEP
 from tests.nobody import Nobody
 from tests.simulation.lab import PROJECT, REQUESTS, RULES, observer_of, switch_on
 from tests.simulation.machine import ComposeOf, SimulatedMachine
 
 
 def machine_with(request: Request | None) -> SimulatedMachine:
+    return (machine_in(request) if request else SimulatedMachine(PROJECT, RULES, 128 * GB)).fork()
+
+
+@cache
+def machine_in(request: Request) -> SimulatedMachine:
+    """Return a machine in a mode, to be forked."""
     machine = SimulatedMachine(PROJECT, RULES, 128 * GB)
-    if request:
-        switch(machine, request)
+    switch(machine, request)
     machine.acts.clear()
     return machine
 
@@ -161,6 +169,7 @@ class Sickening(Nobody):
         self._machine.sick.add(self._service)
 
 
+@settings(max_examples=100 if DEEP else 50)
 @given(st.lists(st.sampled_from(REQUESTS), min_size=1, max_size=6), st.integers(0, 30), st.sampled_from(["compose", "crash"]))
 def test_the_two_sides_never_meet_whatever_is_asked_and_fails(requests: list[Request], fail_at: int, fault: str) -> None:
     machine = machine_with(None)

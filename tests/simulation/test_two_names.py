@@ -7,7 +7,7 @@ from itertools import permutations, product
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spark_mode.errors import Refused, SparkModeError
@@ -15,6 +15,7 @@ from spark_mode.planning.request import ModeRequest, Request, StopRequest
 from spark_mode.sharing.leases import Lease
 from spark_mode.sharing.lock import switch_lock
 from spark_mode.sharing.process import process_began
+from tests.deep import DEEP
 from tests.nobody import Nobody
 from tests.simulation.engine import LATE_SECONDS, WHEN, Killed, When
 from tests.simulation.lab import HELPED, REQUESTS, SimulatedSession, ask, recover, two_names
@@ -51,6 +52,7 @@ FAULTS = (None, *WHEN, "compose", "crash", "engine")
 ATTEMPTS = st.tuples(st.booleans(), st.sampled_from([None, *REQUESTS]), st.integers(0, 40), st.sampled_from(FAULTS))
 
 
+@settings(max_examples=100 if DEEP else 50)
 @given(st.lists(ATTEMPTS, min_size=2, max_size=8))
 def test_both_sides_never_meet_whatever_is_asked_killed_and_recovered_under_two_names(
     attempts: list[tuple[bool, Request | None, int, str | None]],
@@ -69,18 +71,22 @@ def test_both_sides_never_meet_whatever_is_asked_killed_and_recovered_under_two_
         assert [wrong for one in names for wrong in one.wrongs] == []
 
 
+MOMENTS = WHEN if DEEP else WHEN[::2]
+"""After an effect is before the next one."""
 CHANGES = [(StopRequest(), AUDIO[0]), (AUDIO[0], TRAINING[0]), (TRAINING[0], AUDIO[0])]
 
 
 @pytest.mark.parametrize("then", [AUDIO[0], TRAINING[0]], ids=str)
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: f"{change[0]} to {change[1]}")
-@pytest.mark.parametrize("when", WHEN)
+@pytest.mark.parametrize("when", MOMENTS)
 def test_a_switch_that_is_killed_and_one_under_another_name_never_meet_and_a_recovery_ends(
     change: tuple[Request, Request], then: Request, when: When, tmp_path: Path
 ) -> None:
+    first, second = two_names()
+    ask(first, tmp_path, change[0])
     for effect in range(60):
-        aa, bb = two_names()
-        ask(aa, tmp_path, change[0])
+        aa, bb = first.fork(), second.fork()
+        aa.neighbours, bb.neighbours = (bb,), (aa,)
         aa.kill_at = (aa.effects + effect, when)
         try:
             ask(aa, tmp_path, change[1])

@@ -2,9 +2,9 @@
 
 The runs are counted: two for each call of each door in the undisturbed run, which raises instead of what it does, or after
 it; and for each of them one in which every later call raises as well, the way back included. That is what `make test-deep`
-tries. `make test` tries of the calls that a wait makes in the same place the first and the last, and of all that every second
-one. Only instead of what it does raises there a call that looks, after which nothing else has happened than before it, and the
-first one of all where every later call raises as well.
+tries. `make test` tries of the calls that a wait makes in the same place the first and the last, and of all that every third
+one, and every fifth where every later call raises as well. Only instead of what it does raises there a call that looks, after
+which nothing else has happened than before it, and the first one of all where every later call raises as well.
 """
 
 import sys
@@ -117,16 +117,20 @@ def prepared(scenario: Scenario, folder: Path) -> SimulatedMachine:
 
 
 def killed(start: SimulatedMachine, folder: Path, request: Request, act: str) -> SimulatedMachine:
-    effect = start.effects
-    while True:
-        one = start.fork()
-        one.kill_at = (effect, "after")
-        with pytest.raises(Killed):
-            ask(one, folder, request)
-        if one.acts[-1].startswith(act):
-            one.kill_at = None
-            return one
-        effect += 1
+    whole, of_the_act = start.fork(), list[int]()
+
+    def look(*_: object) -> None:
+        if whole.acts and whole.acts[-1].startswith(act):
+            of_the_act.append(whole.effects - 1)
+
+    whole.at_effect = look
+    ask(whole, folder, request)
+    one = start.fork()
+    one.kill_at = (of_the_act[0], "after")
+    with pytest.raises(Killed):
+        ask(one, folder, request)
+    one.kill_at = None
+    return one
 
 
 def attempted(on: SimulatedMachine, folder: Path, request: Request | None, calls: Calls) -> int:
@@ -148,7 +152,7 @@ def faulty(scenario: Scenario, folder: Path, for_ever: bool) -> Iterator[tuple[S
     """Yield the machine before and after each attempt in which one call raised, its exit code, and the call."""
     start, calls = prepared(scenario, folder), Calls()
     attempted(start.fork(), folder, scenario.request, calls)
-    for index in range(len(calls.names)) if DEEP else calls.first_and_last_of_each_place()[::2]:
+    for index in range(len(calls.names)) if DEEP else calls.first_and_last_of_each_place()[:: 5 if for_ever else 3]:
         name = calls.names[index]
         for moment in ("instead", "after") if DEEP or not (for_ever or name in LOOKS) else ("instead",):
             one, faults = start.fork(), Calls(index, moment, for_ever)

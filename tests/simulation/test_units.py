@@ -13,9 +13,9 @@ from spark_mode.reporting.status import status
 from spark_mode.switching.report import SwitchOptions
 from spark_mode.switching.transaction import Transaction
 from tests.nobody import Nobody
-from tests.simulation.engine import WHEN, Killed, When
 from tests.simulation.lab import WITH_DAEMON, SimulatedSession, ask, machine, recover
 from tests.simulation.machine import SimulatedMachine, SimulatedUnits
+from tests.simulation.test_crashes import killed_during
 from tests.simulation.test_guard import Guarding
 
 TRAINING, OMNI = ModeRequest(mode="training"), ModeRequest(mode="audio", profile="omni")
@@ -84,30 +84,19 @@ def test_a_start_that_fails_brings_the_unit_back(on: SimulatedMachine, tmp_path:
     assert (set(on.running()), on.unit_runs) == ({"omni"}, True)
 
 
-@pytest.mark.parametrize("when", WHEN)
 @pytest.mark.parametrize("back", [False, True], ids=["to training", "and back"])
-def test_one_recovery_settles_a_unit_whenever_a_switch_was_killed(
-    when: When, back: bool, on: SimulatedMachine, tmp_path: Path
-) -> None:
+def test_one_recovery_settles_a_unit_whenever_a_switch_was_killed(back: bool, on: SimulatedMachine, tmp_path: Path) -> None:
     if back:
         ask(on, tmp_path, TRAINING)
     request: Request = RestoreRequest() if back else TRAINING
     sides = [({"training"}, False), ({"omni"}, True)]
-    for effect in range(60):
-        one, folder = on.fork(), tmp_path / f"{when} {effect}"
-        folder.mkdir()
-        one.kill_at = (one.effects + effect, when)
-        try:
-            ask(one, folder, request)
-        except Killed:
-            one.kill_at = None
-            recover(one, folder)
-            assert (set(one.running()), one.unit_runs) in sides, f"killed {when} effect {effect}"
-            assert one.wrongs == []
-        else:
-            break
-    else:
-        raise AssertionError("the switch has more effects than were tried")
+    runs = 0
+    for one in killed_during(on, tmp_path, lambda one: ask(one, tmp_path, request)):
+        runs += 1
+        recover(one, tmp_path)
+        assert (set(one.running()), one.unit_runs) in sides, one.acts
+        assert one.wrongs == []
+    assert runs > 5
 
 
 def test_a_unit_that_somebody_starts_beside_training_is_stopped_again(on: SimulatedMachine, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What the documents name is there."""
 
 import re
+from functools import cache
 from importlib import import_module
 from operator import attrgetter
 from pathlib import Path
@@ -25,12 +26,17 @@ OURS = tuple(one for one in DOCUMENTS if one not in OF_OTHERS)
 @pytest.mark.parametrize("document", OURS)
 def test_every_program_that_a_document_names_is_there(document: str) -> None:
     named = set(re.findall(r"`([\w/-]+\.py)`", (ROOT / document).read_text()))
-    there = [
+    assert {one for one in named if not any(path.endswith(f"/{one}") for path in programs())} == set()
+
+
+@cache
+def programs() -> list[str]:
+    """Return the paths of all programs, from here."""
+    return [
         f"/{path.relative_to(ROOT)}"
         for folder in ("composer", "compose", "tests", "benchmarks", "documents")
         for path in (ROOT / folder).rglob("*.py")
     ]
-    assert {one for one in named if not any(path.endswith(f"/{one}") for path in there)} == set()
 
 
 def test_every_function_on_a_walk_is_in_its_file() -> None:

@@ -1,6 +1,7 @@
 """The house stays as it is drawn: pure rooms are pure, and imports point one way, those inside functions as well."""
 
 import ast
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -31,10 +32,12 @@ BELOW = {
 WEB = {"starlette", "uvicorn", "jinja2", "h11"}
 """What only the extra `page` brings."""
 PURE = {"errors", "frozen", "readable"}
+IN_ROOMS = {room: [path for path in FILES if path.relative_to(PACKAGE).parts[0] == room] for room in BELOW}
 OUTSIDE = {*PURE, "__version__", "plain_file", "atomic_file", "wall_time", "own_command"}
 
 
-def imports(path: Path) -> set[str]:
+@cache
+def imports(path: Path) -> frozenset[str]:
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -42,25 +45,31 @@ def imports(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: imports are absolute"
             found |= {node.module or "", *(f"{node.module}.{name.name}" for name in node.names)}
-    return found
+    return frozenset(found)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_room_imports_only_what_lies_below_it(path: Path) -> None:
-    room = path.relative_to(PACKAGE).parts[0]
-    if room.removesuffix(".py") in {"__init__", *OUTSIDE}:
-        return
-    ours = {parts[1] for name in imports(path) if len(parts := name.split(".")) > 1 and parts[0] == "spark_mode"}
-    assert ours - OUTSIDE - {room} <= BELOW[room]
+def outermost(path: Path) -> set[str]:
+    """Return the packages and modules that a file imports, without what in them."""
+    return {name.split(".")[0] for name in imports(path)}
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in FILES if path.parent.name in ("lab", "planning", "init")], ids=lambda path: path.name
-)
-def test_a_pure_room_touches_nothing_and_reads_no_clock(path: Path) -> None:
-    found = imports(path)
-    assert {name.split(".")[0] for name in found} & IMPURE == set()
-    assert {f"spark_mode.{name}" for name in OUTSIDE - PURE} & found == set()
+@pytest.mark.parametrize("room", BELOW)
+def test_a_room_imports_only_what_lies_below_it(room: str) -> None:
+    for path in IN_ROOMS[room]:
+        ours = {parts[1] for name in imports(path) if len(parts := name.split(".")) > 1 and parts[0] == "spark_mode"}
+        assert ours - OUTSIDE - {room} - BELOW[room] == set(), f"{path.relative_to(PACKAGE)} imports them"
+
+
+def test_every_file_lies_in_a_room_or_outside_of_all() -> None:
+    outside = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in FILES} - BELOW.keys()
+    assert outside - {"__init__", *OUTSIDE} == set()
+
+
+@pytest.mark.parametrize("room", ["lab", "planning", "init"])
+def test_a_pure_room_touches_nothing_and_reads_no_clock(room: str) -> None:
+    for path in IN_ROOMS[room]:
+        impure = outermost(path) & IMPURE | {f"spark_mode.{name}" for name in OUTSIDE - PURE} & imports(path)
+        assert impure == set(), f"{path.relative_to(PACKAGE)} imports them"
 
 
 def test_no_import_goes_round_in_a_circle() -> None:
@@ -68,10 +77,7 @@ def test_no_import_goes_round_in_a_circle() -> None:
     TopologicalSorter({name: imports(path) & modules.keys() for name, path in modules.items()}).prepare()
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_the_page_and_what_it_needs_are_imported_by_its_verb_alone(path: Path) -> None:
-    if path.parent.name == "page" or path == PACKAGE / "cli" / "page.py":
-        return
-    found = imports(path)
-    assert {name.split(".")[0] for name in found} & WEB == set()
-    assert not any(name.startswith("spark_mode.page") for name in found)
+def test_the_page_and_what_it_needs_are_imported_by_its_verb_alone() -> None:
+    others = [path for path in FILES if path.parent.name != "page" and path != PACKAGE / "cli" / "page.py"]
+    of_page = {path: {name for name in imports(path) if name.startswith("spark_mode.page")} for path in others}
+    assert {path.relative_to(PACKAGE): found for path in others if (found := outermost(path) & WEB | of_page[path])} == {}

@@ -10,22 +10,33 @@ import pytest
 from spark_mode.cli.completion import completion_script
 from spark_mode.cli.main import cli
 from tests.audio_lab import ROOT
+from tests.deep import DEEP
 from tests.known_plugin import configuration
 from tests.shells import SHELLS, require
 
 Ask = Callable[[str], list[str]]
+FROM_FPATH = "zsh from fpath"
+"""A zsh that reads all of its functions anew takes its time: once in `make test`, always in `make test-deep`."""
 
 
-@pytest.fixture(params=SHELLS)
+@pytest.fixture(params=[one for one in SHELLS if DEEP or one != FROM_FPATH])
 def ask(request: pytest.FixtureRequest, tmp_path: Path) -> Ask:
-    """What asks a shell that was told how to complete spark-mode, in the folder of the audio lab."""
-    shell = request.param.partition(" ")[0]
+    return asked_of(request.param, tmp_path)
+
+
+def asked_of(name: str, tmp_path: Path) -> Ask:
+    """Return what asks a shell that was told how to complete spark-mode, in the folder of the audio lab."""
+    shell = name.partition(" ")[0]
     require(shell)
     script = tmp_path / "script"
     script.write_text(completion_script(shell, cli).replace(" -E -m ", " -m "))  # what is asked is this checkout
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("COMPOSE_", "SPARK_MODE_"))}
     own = {"DOCKER_CONFIG": configuration(), "XDG_STATE_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
-    return lambda line: SHELLS[request.param](script, line, ROOT, environment | own)
+    return lambda line: SHELLS[name](script, line, ROOT, environment | own)
+
+
+def test_zsh_finds_the_script_in_a_folder_of_its_fpath(tmp_path: Path) -> None:
+    assert words(asked_of(FROM_FPATH, tmp_path)("spark-mode audio ")) == {"omni", "chatterbox", "xtts", "qwen", "f5"}
 
 
 def words(lines: list[str]) -> set[str]:
