@@ -79,7 +79,7 @@ def test_text_that_is_no_rules_file_is_a_configuration_error(text: str) -> None:
     assert found.value.hint == "correct rules.yaml; nothing is touched until then"
 
 
-@settings(max_examples=1000 if DEEP else 40)
+@settings(max_examples=200 if DEEP else 40)
 @given(st.text())
 def test_any_text_is_a_configuration_error_and_nothing_worse(text: str) -> None:
     with pytest.raises(ConfigurationError) as found:
@@ -144,7 +144,7 @@ def places(data: object) -> list[tuple[Any, Any]]:
     return [place for key, value in entries for place in ((data, key), *places(value))]
 
 
-@settings(max_examples=1000 if DEEP else 40)
+@settings(max_examples=200 if DEEP else 40)
 @given(st.data())
 def test_any_value_anywhere_gives_rules_or_a_configuration_error(data: st.DataObject) -> None:
     document = yaml.safe_load(TEXT)
