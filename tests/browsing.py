@@ -3,11 +3,11 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Locator, Page, Playwright, sync_playwright
 
 from tests.engine.lab import Lab
 
@@ -41,11 +41,14 @@ class RunningPage:
 
     def link(self, *options: str) -> str:
         """Return what opens the page once."""
-        words = self._lab.arguments("page", "link", "--port", str(self.port), *options, "--format", "json")
-        done = subprocess.run(
-            [*self._before, *words], check=True, cwd=self._lab.folder, env=self._lab.environment, capture_output=True, text=True
-        )
-        url = json.loads(done.stdout)["url"]
+        words = ("page", "link", "--port", str(self.port), *options, "--format", "json")
+        if not self._before:
+            said = self._lab.run(*words).out
+        else:
+            command = [*self._before, *self._lab.arguments(*words)]
+            there = {"cwd": self._lab.folder, "env": self._lab.environment}
+            said = subprocess.run(command, check=True, capture_output=True, text=True, **there).stdout  # type: ignore[call-overload]  # the two
+        url = json.loads(said)["url"]
         assert isinstance(url, str)
         return url
 
@@ -89,10 +92,41 @@ def chromium(driver: Playwright, *flags: str, program: str | None = PROGRAM) -> 
         browser.close()
 
 
-def entered(browser: Browser, page: RunningPage, *options: str, **how: object) -> Page:
-    """Return a tab in which a page was opened by its link; `how` is how the tab is, as Playwright has it."""
+def new_tab(browser: Browser, **how: object) -> Page:
+    """Return a tab that shares nothing with others; `how` is how it is, as Playwright has it."""
     context: BrowserContext = browser.new_context(**how)  # type: ignore[arg-type]  # whatever it takes
     context.set_default_timeout(SECONDS * 1000)
-    tab = context.new_page()
-    tab.goto(page.link(*options))
+    return context.new_page()
+
+
+def goes(tab: Page, address: Callable[[], str]) -> None:
+    """Have a tab go to an address, of which another one is asked for where Chromium drops what it loads: at each network of the
+    engine that comes or goes beside it.
+    """
+    try:
+        tab.goto(address())
+    except Error as error:
+        if "ERR_NETWORK_CHANGED" not in error.message:
+            raise
+        tab.goto(address())
+
+
+def enter(tab: Page, page: RunningPage, *options: str) -> None:
+    """Open a page in a tab by a link of its own."""
+    goes(tab, lambda: page.link(*options))
+
+
+def entered(browser: Browser, page: RunningPage, *options: str, **how: object) -> Page:
+    """Return a new tab in which a page was opened by its link."""
+    tab = new_tab(browser, **how)
+    enter(tab, page, *options)
     return tab
+
+
+def goes_by_keys(tab: Page, box: Locator) -> None:
+    """Go to something as who has no mouse does."""
+    for _ in range(40):
+        tab.keyboard.press("Tab")
+        if box.evaluate("one => one === document.activeElement"):
+            return
+    pytest.fail("no key leads there")

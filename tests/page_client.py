@@ -9,6 +9,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
+from click.testing import CliRunner
+
+from spark_mode.cli.context import CliOptions
+from spark_mode.cli.main import cli
 from tests.audio_lab import ROOT
 
 SECONDS = 60.0
@@ -71,9 +75,9 @@ class Running:
 
     def link(self, *arguments: str) -> str:
         """Have another one printed; return its address."""
-        command = [sys.executable, "-m", "spark_mode.cli", "page", "link", "--format", "json", *arguments]
-        done = subprocess.run(command, env=self.environment, check=True, capture_output=True, text=True, timeout=SECONDS)
-        return str(json.loads(done.stdout)["url"])
+        words = ["page", "link", "--format", "json", *arguments]
+        done = CliRunner().invoke(cli, words, env=self.environment, obj=CliOptions(), catch_exceptions=False)
+        return str(json.loads(done.output)["url"])
 
     def opens(self, link: str) -> Answer:
         """Follow a link, and keep its cookie."""

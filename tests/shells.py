@@ -13,6 +13,8 @@ from select import select
 import pytest
 
 READY = "<ready>"
+ANOTHER_LINE = "\x15\n"
+"""What takes back what was typed, and begins anew."""
 SECONDS = 90.0
 WIDTH = "200"
 PLAIN = "unsetopt zle_bracketed_paste prompt_cr prompt_sp; LISTMAX=1000; bindkey '^I' list-choices"
@@ -25,34 +27,35 @@ AT_ONCE = [
 _ESCAPES = re.compile(r"\x1b\[[?\d;]*[a-zA-Z]")
 
 
-def by_bash(script: Path, line: str, folder: Path, environment: Mapping[str, str]) -> list[str]:
-    """Return the lines that bash lists for what is typed so far."""
+def by_bash(script: Path, lines: Sequence[str], folder: Path, environment: Mapping[str, str]) -> list[list[str]]:
+    """Return what bash lists for each line that is typed so far."""
     binds = "; ".join(f"bind '{one}'" for one in AT_ONCE)
-    return _listed(["bash", "--norc", "--noprofile", "-i"], [f"source {script}; {binds}"], line, folder, environment)
+    return _listed(["bash", "--norc", "--noprofile", "-i"], [f"source {script}; {binds}"], lines, folder, environment)
 
 
-def by_zsh(script: Path, line: str, folder: Path, environment: Mapping[str, str]) -> list[str]:
-    """Return the lines that zsh lists, where its .zshrc has the script and has called nothing before."""
-    return _listed(["zsh", "-f", "-i"], [f"source {script}; {PLAIN}"], line, folder, environment)
+def by_zsh(script: Path, lines: Sequence[str], folder: Path, environment: Mapping[str, str]) -> list[list[str]]:
+    """Return what zsh lists, where its .zshrc has the script and has called nothing before."""
+    return _listed(["zsh", "-f", "-i"], [f"source {script}; {PLAIN}"], lines, folder, environment)
 
 
-def by_zsh_from_fpath(script: Path, line: str, folder: Path, environment: Mapping[str, str]) -> list[str]:
-    """Return the lines that zsh lists, where it finds the script in a folder of its fpath."""
+def by_zsh_from_fpath(script: Path, lines: Sequence[str], folder: Path, environment: Mapping[str, str]) -> list[list[str]]:
+    """Return what zsh lists, where it finds the script in a folder of its fpath."""
     own = script.parent / "functions"
     own.mkdir(exist_ok=True)
     shutil.copy(script, own / "_spark-mode")
     begun = f"fpath=({own} $fpath); autoload -Uz compinit && compinit -i -d {script.parent}/dump; {PLAIN}"
-    return _listed(["zsh", "-f", "-i"], [begun], line, folder, environment)
+    return _listed(["zsh", "-f", "-i"], [begun], lines, folder, environment)
 
 
-def by_fish(script: Path, line: str, folder: Path, environment: Mapping[str, str]) -> list[str]:
+def by_fish(script: Path, lines: Sequence[str], folder: Path, environment: Mapping[str, str]) -> list[list[str]]:
     """Return what fish offers: names, each with what it is after a tab."""
-    asked = ["fish", "--no-config", "-c", f"source {script}; complete -C {line!r}"]
+    asks = "; ".join(f"complete -C {line!r}; echo '{READY}'" for line in lines)
+    asked = ["fish", "--no-config", "-c", f"source {script}; {asks}"]
     done = subprocess.run(asked, check=True, cwd=folder, env={**environment}, capture_output=True, text=True, timeout=SECONDS)
-    return done.stdout.splitlines()
+    return [one.splitlines() for one in done.stdout.split(f"{READY}\n")[:-1]]
 
 
-SHELLS: dict[str, Callable[[Path, str, Path, Mapping[str, str]], list[str]]] = {
+SHELLS: dict[str, Callable[[Path, Sequence[str], Path, Mapping[str, str]], list[list[str]]]] = {
     "bash": by_bash,
     "zsh": by_zsh,
     "zsh from fpath": by_zsh_from_fpath,
@@ -66,16 +69,22 @@ def require(shell: str) -> None:
         pytest.skip(f"{shell} is not installed: apt install {shell}")
 
 
-def _listed(shell: Sequence[str], before: Sequence[str], line: str, folder: Path, environment: Mapping[str, str]) -> list[str]:
-    """Type a line and a tab; return what is listed below it until the line is shown anew."""
+def _listed(
+    shell: Sequence[str], before: Sequence[str], lines: Sequence[str], folder: Path, environment: Mapping[str, str]
+) -> list[list[str]]:
+    """Type each line and a tab; return what is listed below it until the line is shown anew."""
+    found = []
     with _at_a_terminal(shell, folder, environment) as (write, until):
         for one in (*before, f"PS1='{READY}'"):
             write(f"{one}\n")
         until(rf"\n{READY}$")
-        write(f"{line}\t")
-        shown = until(rf"\n{READY}{re.escape(line)}$")
-    lines = [one.rstrip() for one in shown.splitlines()]
-    return [one for one in lines[lines.index(line.rstrip()) + 1 :] if one and READY not in one]
+        for line in lines:
+            write(f"{line}\t")
+            shown = [one.rstrip() for one in until(rf"\n{READY}{re.escape(line)}$").splitlines()]
+            found.append([one for one in shown[shown.index(line.rstrip()) + 1 :] if one and READY not in one])
+            write(ANOTHER_LINE)
+            until(rf"\n{READY}$")
+    return found
 
 
 @contextmanager

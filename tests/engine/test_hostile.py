@@ -20,6 +20,7 @@ from spark_mode.engine.local import local_socket
 from spark_mode.errors import ConfigurationError, EngineUnavailable
 from spark_mode.lab.files import LabFiles
 from spark_mode.plain_file import fault, read_plain
+from tests.deep import deep
 from tests.engine.lab import DEADLINE, ROOT, Lab, docker, ends, until
 
 
@@ -56,7 +57,7 @@ def test_a_terminal_that_is_closed_brings_back_what_ran_before(lab: Lab) -> None
     assert lab.run("status", "--format", "json").json["interrupted"] is None
 
 
-@pytest.mark.parametrize("streams", ["stdout", "stderr", "both"])
+@pytest.mark.parametrize("streams", [pytest.param("stdout", marks=deep), pytest.param("stderr", marks=deep), "both"])
 def test_a_switch_that_cannot_say_so_is_done_all_the_same(lab: Lab, streams: str) -> None:
     closing = {"stdout": ">&-", "stderr": "2>&-", "both": ">&- 2>&-"}[streams]
     command = " ".join([*(f"'{one}'" for one in lab.arguments("training", "--yes")), closing])
@@ -148,7 +149,9 @@ IN_ITS_PLACE: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.parametrize("kind", IN_ITS_PLACE)
+@pytest.mark.parametrize(
+    "kind", ["a pipe", "something else", pytest.param("a directory", marks=deep), pytest.param("a link", marks=deep)]
+)
 def test_state_that_is_not_what_was_written_holds_nothing_up_and_the_way_out_is_said(lab: Lab, kind: str) -> None:
     lab.run("training:large")
     (journal,) = lab.state_folder.glob("*.journal")
@@ -169,19 +172,22 @@ def test_state_that_is_not_what_was_written_holds_nothing_up_and_the_way_out_is_
     assert set(lab.running()) == {"training"}
 
 
-@pytest.mark.parametrize("strange", [{"project": None}, {"project": {"name": []}}, {"version": -1}, {"version": None}], ids=str)
-def test_an_answer_of_compose_that_was_kept_and_is_not_what_was_kept_is_asked_for_again(
-    lab: Lab, strange: dict[str, object]
-) -> None:
+STRANGE: tuple[dict[str, object], ...] = ({"project": None}, {"project": {"name": []}}, {"version": -1}, {"version": None})
+
+
+def test_an_answer_of_compose_that_was_kept_and_is_not_what_was_kept_is_asked_for_again(lab: Lab) -> None:
     lab.run("plan", "training")
     (kept,) = lab.state_folder.glob("compose-*.json")
     good = json.loads(kept.read_bytes())
-    kept.write_text(json.dumps(good | strange))
-    lab.run("plan", "training")
-    assert json.loads(kept.read_bytes()) == good
+    for strange in STRANGE:
+        kept.write_text(json.dumps(good | strange))
+        lab.run("plan", "training")
+        assert json.loads(kept.read_bytes()) == good, strange
 
 
-@pytest.mark.parametrize("pattern", ["*.journal", "switch.lock", "*.leases.json"])
+@pytest.mark.parametrize(
+    "pattern", ["*.journal", pytest.param("switch.lock", marks=deep), pytest.param("*.leases.json", marks=deep)]
+)
 def test_what_lies_in_the_place_of_state_can_be_moved_away_as_is_said(lab: Lab, pattern: str) -> None:
     lab.run("training")
     (journal,) = lab.state_folder.glob("*.journal")

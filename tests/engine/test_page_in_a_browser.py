@@ -12,10 +12,22 @@ from playwright.sync_api import Browser, Locator, Page, Playwright, Response, ex
 
 from spark_mode.lab.document import parse_document
 from spark_mode.sharing.lock import user_name
-from tests.browsing import PROGRAM, SECONDS, RunningPage, chromium, entered, playwright, running_page
+from tests.browsing import (
+    PROGRAM,
+    SECONDS,
+    RunningPage,
+    chromium,
+    enter,
+    entered,
+    goes_by_keys,
+    new_tab,
+    playwright,
+    running_page,
+)
+from tests.deep import deep
 from tests.engine.conftest import PROJECT
 from tests.engine.installed import install
-from tests.engine.lab import ROOT, Lab, until
+from tests.engine.lab import ROOT, Lab, give_the_word, until, wait_for_a_word
 from tests.engine.witness import Witness
 
 pytestmark = pytest.mark.xdist_group("browser")  # whose tests share one
@@ -43,11 +55,23 @@ def tmp_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def page(lab: Lab, browser: Browser) -> Iterator[RunningPage]:
+def page(lab: Lab) -> Iterator[RunningPage]:
     with running_page(lab) as one:
         yield one
-        for tabs in browser.contexts:
-            tabs.close()
+
+
+@pytest.fixture(scope="module")
+def only_tab(browser: Browser) -> Page:
+    """A tab for most tests: each new one takes as much to begin with as a test does in it."""
+    return new_tab(browser)
+
+
+@pytest.fixture
+def tab(only_tab: Page) -> Iterator[Page]:
+    """The same, with nothing kept of former pages."""
+    yield only_tab
+    only_tab.goto("about:blank")
+    only_tab.context.clear_cookies()
 
 
 def heading(tab: Page) -> Locator:
@@ -68,25 +92,24 @@ def asked(lab: Lab) -> list[tuple[str, str]]:
     return [(one["request"], one["outcome"]) for one in lab.run("history", "--format", "json").json]
 
 
-def test_a_switch_from_the_page_is_the_commands_and_the_sides_never_meet(lab: Lab, browser: Browser, page: RunningPage) -> None:
+def test_a_switch_from_the_page_is_the_commands_and_the_sides_never_meet(lab: Lab, page: RunningPage, tab: Page) -> None:
     lab.run("audio", "omni")
-    tab = entered(browser, page)
+    enter(tab, page)
     expect(heading(tab)).to_contain_text("audio omni")
     with Witness(lab.project) as witness:
         ask(tab, "training")
         confirm(tab)
-        expect(heading(tab)).to_contain_text("training")
-        until(lambda: set(lab.running()) == {"training"})
+        expect(tab).to_have_title("training · spark-mode")
     witness.require(audio_starts=0, training_starts=1)
+    assert set(lab.running()) == {"training"}
     until(lambda: asked(lab) == [("audio omni", "applied"), ("training", "applied")])
-    expect(tab).to_have_title("training · spark-mode")
+    expect(heading(tab)).to_have_text("training")
 
 
-def test_what_a_killed_page_has_begun_goes_on_and_another_page_shows_it(lab: Lab, browser: Browser) -> None:
-    lab.environment["TRAINING_LOAD"] = "8"
-    lab.run("audio", "omni")
+def test_what_a_killed_page_has_begun_goes_on_and_another_page_shows_it(lab: Lab, tmp_path: Path, tab: Page) -> None:
+    wait_for_a_word(lab, tmp_path, "training")
     with running_page(lab) as page:
-        tab = entered(browser, page)
+        enter(tab, page)
         ask(tab, "training")
         confirm(tab)
         expect(heading(tab)).to_contain_text("Switching: training")
@@ -94,15 +117,18 @@ def test_what_a_killed_page_has_begun_goes_on_and_another_page_shows_it(lab: Lab
         page.kill()
         expect(tab.locator("#connection")).not_to_be_empty()
     with running_page(lab) as another:
-        tab = entered(browser, another)
+        enter(tab, another)
+        expect(heading(tab)).to_contain_text("Switching: training")
+        give_the_word(lab, "training")
         expect(heading(tab)).to_have_text("training")
         expect(tab.locator("#last")).to_contain_text("training")
     assert asked(lab)[-1] == ("training", "applied")
 
 
-def test_leaving_a_long_run_takes_a_tick_and_says_what_comes_of_it(lab: Lab, browser: Browser, page: RunningPage) -> None:
+@deep
+def test_leaving_a_long_run_takes_a_tick_and_says_what_comes_of_it(lab: Lab, page: RunningPage, tab: Page) -> None:
     lab.run("training")
-    tab = entered(browser, page)
+    enter(tab, page)
     ask(tab, "audio omni")
     plan = tab.url
     confirm(tab)
@@ -117,22 +143,10 @@ def test_leaving_a_long_run_takes_a_tick_and_says_what_comes_of_it(lab: Lab, bro
     until(lambda: set(lab.running()) == {"omni"})
 
 
-def test_what_is_held_is_not_switched_from_the_page_and_who_holds_it_is_said(
-    lab: Lab, browser: Browser, page: RunningPage
-) -> None:
-    lab.run("audio", "omni", "--hold")
-    tab = entered(browser, page)
-    expect(tab.locator("#heading")).to_contain_text(user_name())
-    training = tab.locator("#modes li", has_text="training")
-    expect(training).to_contain_text("is held")
-    expect(training.get_by_role("link")).to_have_count(0)
-    tab.get_by_role("button", name="Release").click()
-    expect(training.get_by_role("link")).to_have_count(1)
-
-
-def test_who_only_looks_has_nothing_to_press_and_is_refused(lab: Lab, browser: Browser, page: RunningPage) -> None:
+@deep
+def test_who_only_looks_has_nothing_to_press_and_is_refused(lab: Lab, page: RunningPage, tab: Page) -> None:
     lab.run("audio", "omni")
-    tab = entered(browser, page, "--read-only")
+    enter(tab, page, "--read-only")
     expect(heading(tab)).to_contain_text("audio omni")
     expect(tab.locator("form[method=post], #modes a, a.button")).to_have_count(0)
     for path in ("switch", "stop", "restore", "recover", "release"):
@@ -144,33 +158,43 @@ def test_who_only_looks_has_nothing_to_press_and_is_refused(lab: Lab, browser: B
     assert set(lab.running()) == {"omni"}
 
 
-def test_without_scripts_all_of_it_works_by_forms_and_a_reload(lab: Lab, browser: Browser, page: RunningPage) -> None:
-    lab.run("audio", "omni")
+def test_what_is_held_is_switched_once_it_is_released_and_without_scripts_by_forms_and_a_reload(
+    lab: Lab, browser: Browser, page: RunningPage
+) -> None:
+    lab.run("audio", "omni", "--hold")
     tab = entered(browser, page, java_script_enabled=False)
+
+    def reloaded(one: Locator) -> str:
+        tab.get_by_role("link", name="Reload").click()
+        return one.inner_text()
+
     expect(tab.locator("#theme")).to_be_hidden()  # which would do nothing
+    expect(tab.locator("#heading")).to_contain_text(user_name())
+    training = tab.locator("#modes li", has_text="training")
+    expect(training).to_contain_text("is held")
+    expect(training.get_by_role("link")).to_have_count(0)
+    tab.get_by_role("button", name="Release").click()
+    until(lambda: "is held" not in reloaded(training), pause=0.5)
     tab.locator("input[value=training]").check()
     tab.get_by_role("button", name="Reckon").click()
     expect(tab.locator("#reckoned")).to_contain_text("fits-easily")
     tab.get_by_role("link", name="Now").click()
     ask(tab, "training")
     confirm(tab)
-    until(lambda: set(lab.running()) == {"training"})
-
-    def reloaded() -> str:
-        tab.get_by_role("link", name="Reload").click()
-        return heading(tab).inner_text()
-
-    until(lambda: reloaded().startswith("training"))
+    until(lambda: reloaded(heading(tab)).startswith("training"), pause=0.5)
+    assert set(lab.running()) == {"training"}
+    tab.context.close()
 
 
-def test_the_budget_builder_reckons_as_the_command_does_by_keys_alone(lab: Lab, browser: Browser, page: RunningPage) -> None:
-    tab = entered(browser, page)
+@deep
+def test_the_budget_builder_reckons_as_the_command_does_by_keys_alone(lab: Lab, page: RunningPage, tab: Page) -> None:
+    enter(tab, page)
     for names in SETS.values():
         tab.goto(f"{page.origin}/budget")
         boxes = tab.locator("#ticks input")
         for place in range(boxes.count()):
             if place == 0:
-                tick_by_keys(tab, boxes.first)
+                goes_by_keys(tab, boxes.first)
             else:
                 tab.keyboard.press("Tab")
             if tab.evaluate("document.activeElement.value") in names:
@@ -181,15 +205,6 @@ def test_the_budget_builder_reckons_as_the_command_does_by_keys_alone(lab: Lab, 
         expect(reckoned.locator("tr").last.locator(".n")).to_have_text(f"{said['remaining_gb']:.1f} GB")
         expect(reckoned.locator(".verdict")).to_contain_text(f"memory {said['memory']}, compute {said['compute']}")
         expect(reckoned.locator(".verdict b")).to_have_text(said["decision"])
-
-
-def tick_by_keys(tab: Page, box: Locator) -> None:
-    """Go to a box as who has no mouse does."""
-    for _ in range(40):
-        tab.keyboard.press("Tab")
-        if box.evaluate("one => one === document.activeElement"):
-            return
-    pytest.fail("no key leads there")
 
 
 @contextmanager
@@ -241,9 +256,10 @@ SENDS = """(address) => {
 }"""
 
 
-def test_a_page_of_somebody_else_neither_reads_nor_switches(lab: Lab, browser: Browser, page: RunningPage) -> None:
+def test_a_page_of_somebody_else_neither_reads_nor_switches(lab: Lab, page: RunningPage, tab: Page) -> None:
     lab.run("audio", "omni")
-    tab, before = entered(browser, page), asked(lab)
+    enter(tab, page)
+    before = asked(lab)
     with another_port() as theirs:
         tab.goto(theirs)
         assert tab.evaluate(READS, f"{page.origin}/") == ""

@@ -16,6 +16,8 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
+from spark_mode.cli.context import CliOptions
+from spark_mode.cli.main import code_of
 from spark_mode.errors import ConfigurationError
 from spark_mode.page.access import Access
 from spark_mode.page.door import HEADERS, guarded
@@ -23,7 +25,8 @@ from spark_mode.page.peer import uid_of
 from spark_mode.page.places import Place, listen, listen_at, removed_at_the_end
 from spark_mode.page.serve import MOST, MOST_OF_OTHERS, MOST_TOLD, Connection
 from tests.audio_lab import ROOT
-from tests.page_client import SECONDS, Answer, Running, running
+from tests.deep import deep
+from tests.page_client import SECONDS, Answer, Running, connected, running
 
 
 def has_six() -> bool:
@@ -36,6 +39,7 @@ def has_six() -> bool:
     return True
 
 
+pytestmark = pytest.mark.xdist_group("page server")  # whose tests share a page
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="root alone can be somebody else")
 SIX = has_six()
 AS_NOBODY = """
@@ -136,18 +140,6 @@ def test_what_is_no_request_is_refused_and_has_the_headers_that_protect_an_answe
     assert page.get().status == 200, "the page is there for all others"
 
 
-def test_nothing_that_is_asked_is_logged_and_a_link_is_for_eyes_alone() -> None:
-    with running("--port", "0") as page:
-        link = page.link()
-        page.opens(link)
-        assert page.get("/?canary").status == 200
-        page.sends("hello\r\n\r\n")
-        page.process.terminate()
-        assert page.process.stdout is not None
-        assert page.process.stdout.read() == ""
-        assert page.process.wait(SECONDS) == 0
-
-
 def test_who_takes_his_time_is_not_waited_for(page: Running) -> None:
     """Each of these keeps a connection, of which there are only so many."""
     form = page.request(
@@ -217,9 +209,8 @@ def until_it_has_room(page: Running) -> None:
 TABS = 8
 
 
-def test_eight_tabs_at_once_are_each_answered_and_followed() -> None:
-    with running("--port", "0") as page, ExitStack() as ends:
-        page.opens(page.link())
+def test_eight_tabs_at_once_are_each_answered_and_followed(page: Running) -> None:
+    with ExitStack() as ends:
         following = [ends.enter_context(page.connected()) for _ in range(TABS)]
         for one in following:
             one.sendall(page.request("/events").encode())
@@ -234,21 +225,27 @@ def test_eight_tabs_at_once_are_each_answered_and_followed() -> None:
 
 
 @pytest.mark.parametrize("arguments", [("--port", "0"), ("--socket", "page")])
-def test_a_state_whose_path_is_too_long_for_a_socket_is_refused_with_what_helps(arguments: tuple[str, ...]) -> None:
-    with tempfile.TemporaryDirectory(prefix="spark-mode-test-") as folder:
-        long = Path(folder) / ("x" * 90)
-        command = [sys.executable, "-m", "spark_mode.cli", "-C", str(ROOT), "page", *arguments]
-        done = subprocess.run(
-            command, env=os.environ | {"XDG_STATE_HOME": str(long)}, cwd=folder, check=False, capture_output=True, text=True
-        )
-    assert (done.returncode, "set XDG_STATE_HOME to a short path" in done.stderr) == (3, True), done.stderr
+def test_a_state_whose_path_is_too_long_for_a_socket_is_refused_with_what_helps(
+    arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / ("x" * 90)))
+    monkeypatch.chdir(tmp_path)
+    code = code_of(["-C", str(ROOT), "page", *arguments], "spark-mode", CliOptions())
+    assert (code, "set XDG_STATE_HOME to a short path" in capsys.readouterr().err) == (3, True)
 
 
-def test_more_connections_at_once_than_it_has_descriptors_take_none_from_what_it_needs() -> None:
+DESCRIPTORS = 200
+"""Fewer than uvicorn would accept at one go, and more than the page keeps."""
+
+
+def test_more_connections_at_once_than_it_has_descriptors_take_none_from_what_it_needs_and_nothing_is_logged() -> None:
     with running("--port", "0") as page, ExitStack() as all_of_them:
-        resource.prlimit(page.process.pid, resource.RLIMIT_NOFILE, (400, 400))
+        page.opens(page.link())
+        assert page.get("/?canary").status == 200
+        page.sends("hello\r\n\r\n")
+        resource.prlimit(page.process.pid, resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
         page.process.send_signal(signal.SIGSTOP)  # so that all of them wait when it looks
-        for _ in range(800):
+        for _ in range(3 * DESCRIPTORS // 2):
             asking = all_of_them.enter_context(socket.socket())
             asking.setblocking(False)
             asking.connect_ex(("127.0.0.1", int(page.place)))
@@ -257,10 +254,13 @@ def test_more_connections_at_once_than_it_has_descriptors_take_none_from_what_it
         assert page.get("/healthz").status == 200
         page.process.terminate()
         assert page.process.stdout is not None
-        assert page.process.stdout.read() == "", "it had what it needs"
+        assert page.process.stdout.read() == "", "it had what it needs, and a link is for eyes alone"
+        assert page.process.wait(SECONDS) == 0
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "how", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=deep), pytest.param(signal.SIGHUP, marks=deep)]
+)
 def test_it_ends_well_when_it_is_told_to_and_leaves_nothing(how: signal.Signals) -> None:
     with tempfile.TemporaryDirectory(prefix="spark-mode-test-") as folder, running("--socket", f"{folder}/page") as page:
         assert Path(page.place).stat().st_mode & 0o777 == 0o600
@@ -279,15 +279,14 @@ def test_it_ends_well_when_it_is_told_to_and_leaves_nothing(how: signal.Signals)
 
 
 def test_a_socket_that_a_killed_page_left_is_taken_over() -> None:
+    """To be left it needs no page to be killed: whoever held it has closed it, and removed nothing."""
     with tempfile.TemporaryDirectory(prefix="spark-mode-test-") as folder:
         path = Path(folder) / "page"
-        with running("--socket", str(path)) as killed:
-            killed.process.kill()
-            killed.process.wait(SECONDS)
-            assert path.is_socket()
-        with running("--socket", str(path)) as page:
-            page.opens(page.link())
-            assert page.get().status == 200
+        with closing(listen_at(path)):
+            pass
+        assert path.is_socket()
+        with closing(listen_at(path)) as listening, closing(connected(str(path))):
+            listening.accept()[0].close()
 
 
 def test_where_a_page_listens_no_other_one_does_and_what_is_no_socket_stays(page: Running) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from spark_mode.errors import ConfigurationError
@@ -16,6 +16,7 @@ from spark_mode.lab.rules_reading import read_rules
 from spark_mode.lab.rules_schema import rules_schema
 from spark_mode.lab.rules_writing import as_text
 from spark_mode.lab.size import parse_size
+from tests.deep import DEEP
 from tests.json_schema import accepts
 from tests.mutated import mutated
 
@@ -82,6 +83,7 @@ def test_text_that_is_no_rules_file_is_a_configuration_error(text: str) -> None:
     assert found.value.hint == "correct rules.yaml; nothing is touched until then"
 
 
+@settings(max_examples=200 if DEEP else 40)
 @given(st.text())
 def test_any_text_is_a_configuration_error_and_nothing_worse(text: str) -> None:
     with pytest.raises(ConfigurationError) as found:
@@ -127,7 +129,7 @@ def test_a_file_that_extends_another_puts_its_own_keys_in_place_of_that_ones() -
 
 def test_thousands_of_mistakes_are_told_as_the_first_of_them() -> None:
     with pytest.raises(ConfigurationError) as found:
-        read(TEXT + "\n".join(f"key{number}: 1" for number in range(4000)))
+        read(TEXT + "\n".join(f"key{number}: 1" for number in range(2000)))
     lines = found.value.message.splitlines()
     assert len(lines) == 21
     assert lines[-1] == "rules.yaml: and more; these 20 are the first"
@@ -146,6 +148,7 @@ def places(data: object) -> list[tuple[Any, Any]]:
     return [place for key, value in entries for place in ((data, key), *places(value))]
 
 
+@settings(max_examples=200 if DEEP else 40)
 @given(st.data())
 def test_any_value_anywhere_gives_rules_or_a_configuration_error(data: st.DataObject) -> None:
     document = deepcopy(DOCUMENT)

@@ -8,6 +8,7 @@ from spark_mode.lab.verbs import VERBS
 from tests.screen_examples import FOLDER, SCREENS, WIDTHS, path_of, screen
 from tests.set_up_screens import UNBROKEN
 
+pytestmark = pytest.mark.xdist_group("screens")  # each of which is drawn once, and looked at by several tests
 WIDE = 400
 BAR = re.compile(r"[\[\]#=.─┌┐├┤└┘│]+")
 

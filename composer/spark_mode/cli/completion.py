@@ -30,10 +30,12 @@ _REGISTER = "    compdef "
 _BETTER = {
     _REGISTER: f"    (( $+functions[compdef] )) || {{ autoload -Uz compinit && compinit -i; }}\n{_REGISTER}",
     "    (( ! $+commands[spark-mode] )) && return 1\n": "",
+    "== loadautofunc ]]": "== (loadautofunc|shfunc) ]]",
     'string split "," $completion': 'string split --max 1 "," $completion',
 }
 """What is better in click's scripts: zsh is told only after its compinit, without which a .zshrc completes file names alone, and
-completes the program wherever it lies; fish does not end what it says of a name at a comma."""
+completes the program wherever it lies; where it finds the script in its fpath it offers something at the second Tab as well, at
+which it calls what it loaded at the first; fish does not end what it says of a name at a comma."""
 _NO_FILES = 4
 """Cobra's directive that a shell shall not offer files where there is nothing else."""
 
