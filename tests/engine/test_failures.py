@@ -48,18 +48,18 @@ def test_a_failed_start_brings_back_what_ran_before(lab: Lab) -> None:
 def test_a_training_that_fails_to_start_or_is_killed_for_want_of_memory_is_said_and_brings_back_the_audio_that_ran(
     lab: Lab, tmp_path: Path
 ) -> None:
-    lab.run("audio", "omni")
+    lab.run("audio", "xtts")
     failed = lab.run("training", expect=1, TRAINING_FAULT="crash-at-start")
     assert "exit code" in failed.err or "exited with code" in failed.err
     assert "log:" in failed.err
-    assert set(lab.running()) == {"omni"}
-    assert lab.run("status", "--format", "json").json["mode"] == "audio omni"
+    assert set(lab.running()) == {"xtts", "whisper", "ollama"}
+    assert lab.run("status", "--format", "json").json["mode"] == "audio xtts"
 
     (tmp_path / "limit.yaml").write_text("services: {training: {mem_limit: 40m, memswap_limit: 40m}}")
     lab.files = (*lab.files, str(tmp_path / "limit.yaml"))
     failed = lab.run("training", expect=1, STAND_IN_MEMORY="50MB")
     assert "killed by the kernel for want of memory" in failed.err
-    assert set(lab.running()) == {"omni"}
+    assert set(lab.running()) == {"xtts", "whisper", "ollama"}
 
 
 def test_a_training_that_has_no_step_left_ends_at_once_and_the_switch_says_so(lab: Lab) -> None:

@@ -299,10 +299,13 @@ def test_a_switch_that_is_killed_while_its_journal_begins_anew_is_recovered(fill
 def test_one_recovery_settles_the_lab_whenever_the_power_failed(scenario: Scenario, tmp_path: Path) -> None:
     """Of what was not synced nothing, a part or all is there; restart policies start what they start."""
     start = prepared(scenario, tmp_path)
+    known = len(start.journal.records())
     for number, one in enumerate(killed(start, tmp_path, scenario.request)):
         for torn in TORN if DEEP else TORN[number % 3 :][:1]:
             off = one.fork()
             off.lose_power(torn)
+            if one.acts != start.acts:
+                assert len(off.journal.records()) > known, "the journal knows nothing of what was done"
             recovered(off, tmp_path)
             assert off.wrongs == []
             assert journal_state(off.journal.records()).unfinished is None
