@@ -164,6 +164,8 @@ class Lab:
             if process.poll() is None:
                 process.kill()
                 process.wait()
+            if process.stdout:
+                process.stdout.close()
         api = Api(self.environment.get("DOCKER_HOST"))
         api.remove(self.project)
         with suppress(OSError, KeyError), _opened(self.state_folder / "children.lock") as lock:  # some have no folder

@@ -40,7 +40,9 @@ def broken(engine: PrivateEngine, home: Path) -> Iterator[Lab]:
 
 def kill(process: "subprocess.Popen[str]", group: bool) -> None:
     """kill -9 of a switch alone, or with everything that it started."""
-    children = psutil.Process(process.pid).children(recursive=True) if group and process.poll() is None else []
+    children: list[psutil.Process] = []
+    with contextlib.suppress(psutil.NoSuchProcess):  # it may just have ended
+        children += psutil.Process(process.pid).children(recursive=True) if group else []
     process.kill()
     for child in children:
         with contextlib.suppress(psutil.NoSuchProcess):
