@@ -53,7 +53,7 @@ torch: setup engine ## Build the image in which the trainer learns on a CPU
 demo: $(TO_RUN) engine ## Switch the stand-in lab back and forth, explained; leaves nothing running
 	@sh scripts/demo.sh
 
-test: lint systemd chromium ssh stand-in torch ## Lint, types, and all tests, on a real engine
+test: lint systemd chromium ssh stand-in torch ## Lint, types, and the tests, on a real engine
 	@$(TESTS)
 
 quick: lint ## Lint, types, the unit tests and the smallest of the simulation, in about a minute; needs no engine
