@@ -1,7 +1,8 @@
 """spark-mode in a process of its own that is forked from one which has imported everything: most of a start is imports.
 
 What starts is the same `main`, with its own environment, folder, streams and signals. What an interpreter does before that is
-left to the tests that start one: the gate, the plugin, the guard's unit and size, nodes, and the installed package.
+left to the tests that start one: the gate, the plugin, the guard's unit and size, the nodes of `make test-deep`, and the
+installed package.
 """
 
 import os
@@ -23,7 +24,6 @@ from spark_mode.cli import __main__ as command
 _MODULES = [one.name for one in walk_packages(spark_mode.__path__, "spark_mode.") if not one.name.endswith("__main__")]
 _SERVER = get_context("forkserver")
 _SERVER.set_forkserver_preload([*_MODULES, "python_on_whales", "psutil", "tests.engine.ready"])
-NEWNS = 0x00020000  # CLONE_NEWNS
 _ALONE = Lock()
 """A start asks of every other process how it ended, which can be asked once: no thread does while another one asks as well."""
 
@@ -133,7 +133,7 @@ def _become(
 ) -> None:
     """Be spark-mode, in a process that was just forked. Never returns."""
     if mounts:
-        _enter(mounts)
+        enter(mounts)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
@@ -150,8 +150,11 @@ def _become(
     command.main()
 
 
-def _enter(mounts: Path) -> None:
-    """Have the mounts of a namespace. (setns(2), which Python knows from 3.12 on)"""
-    with mounts.open("rb") as namespace:
-        if CDLL(None, use_errno=True).setns(namespace.fileno(), NEWNS):
-            raise OSError(get_errno(), "it cannot be entered", str(mounts))
+def enter(*namespaces: Path) -> None:
+    """Enter namespaces, all of which are found before the first one is entered. (setns(2), which Python knows from 3.12 on)"""
+    setns = CDLL(None, use_errno=True).setns
+    opened = [os.open(one, os.O_RDONLY) for one in namespaces]
+    for one, namespace in zip(opened, namespaces, strict=True):
+        if setns(one, 0):
+            raise OSError(get_errno(), "it cannot be entered", str(namespace))
+        os.close(one)

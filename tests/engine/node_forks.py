@@ -4,7 +4,6 @@ What starts is the same `main`, in the node's namespaces, with the environment, 
 and with the signals that come to that. `make test-deep` starts an interpreter each time.
 """
 
-import ctypes
 import json
 import os
 import signal
@@ -15,7 +14,7 @@ from typing import NoReturn
 
 from spark_mode.cli import __main__ as command
 from tests.engine.apart import Apart
-from tests.engine.forked import in_a_fork
+from tests.engine.forked import enter, in_a_fork
 
 FORKS = "forks"
 """What the process is called of which the others are forks."""
@@ -36,11 +35,7 @@ def be_forked(place: Apart) -> None:
 
 def _begin(pid: int, path: str) -> None:
     """Enter the namespaces of a process, and leave one there that serves; it ends with them."""
-    spaces = [os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY) for kind in SPACES]
-    enter = ctypes.CDLL(None, use_errno=True).setns
-    for space in spaces:
-        if enter(space, 0) != 0:
-            raise OSError(ctypes.get_errno(), "a namespace cannot be entered")
+    enter(*(Path(f"/proc/{pid}/ns/{kind}") for kind in SPACES))
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     listener.bind(path)
     listener.listen(100)

@@ -13,18 +13,7 @@ import pytest
 
 from tests.deep import DEEP
 from tests.engine.conftest import PROJECT
-from tests.engine.lab import (
-    DEADLINE,
-    LONG,
-    ROOT,
-    SLOW_STOP,
-    Lab,
-    Outcome,
-    asked_to_stop,
-    docker,
-    ends,
-    until,
-)
+from tests.engine.lab import DEADLINE, LONG, ROOT, SLOW_STOP, Lab, Outcome, asked_to_stop, docker, ends, until
 from tests.engine.own_machine import LabThere, own_machine
 from tests.engine.witness import Witness
 
