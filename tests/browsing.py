@@ -42,12 +42,11 @@ class RunningPage:
     def link(self, *options: str) -> str:
         """Return what opens the page once."""
         words = ("page", "link", "--port", str(self.port), *options, "--format", "json")
-        if not self._before:
-            said = self._lab.run(*words).out
+        if self._before:
+            lab, command = self._lab, [*self._before, *self._lab.arguments(*words)]
+            said = subprocess.run(command, check=True, cwd=lab.folder, env=lab.environment, capture_output=True, text=True).stdout
         else:
-            command = [*self._before, *self._lab.arguments(*words)]
-            there = {"cwd": self._lab.folder, "env": self._lab.environment}
-            said = subprocess.run(command, check=True, capture_output=True, text=True, **there).stdout  # type: ignore[call-overload]  # the two
+            said = self._lab.run(*words).out
         url = json.loads(said)["url"]
         assert isinstance(url, str)
         return url
