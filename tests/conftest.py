@@ -19,7 +19,7 @@ settings.load_profile("spark-mode")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # the tests run in the background
     signal.signal(signal.SIGINT, signal.default_int_handler)  # and what they start hears Ctrl-C, as at a terminal
 
-gc.set_threshold(50_000)  # what is simulated lives briefly: to collect it was a tenth of what the simulation takes
+gc.set_threshold(400_000)  # what is simulated lives briefly: to collect it was a tenth of what the simulation takes
 
 ENGINE = Path(__file__).parent / "engine"
 
@@ -30,6 +30,11 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.add_marker(pytest.mark.xdist_group("alone"))
     elif "engine" in getattr(item, "fixturenames", ()):
         item.add_marker(pytest.mark.xdist_group("private engine"))
+
+
+def pytest_collection_finish() -> None:
+    """Look no more for garbage among what stays to the end: all modules and tests."""
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

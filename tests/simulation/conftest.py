@@ -7,8 +7,16 @@ from pathlib import Path
 import pytest
 
 from spark_mode.planning.request import ModeRequest
+from tests.in_memory import folder_in_memory
 from tests.simulation.lab import ask, machine
 from tests.simulation.machine import SimulatedMachine
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A folder in memory: the locks and leases, which are real files, are written at each look of a wait."""
+    with folder_in_memory() as folder:
+        yield folder
 
 
 @pytest.fixture

@@ -16,11 +16,14 @@ from spark_mode.lab.project import Project
 from spark_mode.planning.container import Container
 from spark_mode.planning.foreign_workload import ForeignContainer
 from spark_mode.planning.observed import Made
+from tests.deep import DEEP
 
 FILE = "/lab/compose.yaml"
 """The Compose file from which every project of a simulated engine is made."""
 LOAD_SECONDS = 0.2
 """A few looks long: each look of a wait is like the one before."""
+SLEEP_SECONDS = 0.0 if DEEP else 0.5
+"""How long a sleep takes at least, as on a machine that is busy: so few looks of a wait find what the one before found."""
 LATE_SECONDS = 1.0
 """How much later something happens whose client was killed: the engine finishes what it was asked (measured)."""
 When = Literal["before", "after", "late"]
@@ -41,6 +44,8 @@ class SimulatedEngine:
     effect right before it happens. The wall clock is `wall` seconds before the other one.
     `neighbours` are the engine's other projects, made from the same Compose file: each is written down as an engine of its own.
     """
+
+    least_sleep = SLEEP_SECONDS
 
     def __init__(self, project: Project) -> None:
         self.project = project
@@ -77,7 +82,7 @@ class SimulatedEngine:
 
     def sleep(self, seconds: float) -> None:
         for one in (self, *self.neighbours):
-            one._pass(seconds)
+            one._pass(max(seconds, self.least_sleep))
 
     def _pass(self, seconds: float) -> None:
         self.time += seconds

@@ -4,12 +4,14 @@ Each switch is asked for with all that belongs to an intent: a question to agree
 runs are counted: two for each effect of the uninterrupted run (killed before it, and before it while the engine still does
 it a second later), one after the last, and in the same way for each effect of every recovery. After an effect is before
 the next one: what a switch does between them leaves no trace. `make test-deep` tries all of that, `make test` one of the two at
-each effect, in turn, and of what is hard besides some of its instants, all over the switch.
+each effect, in turn, between the modes that stand side by side in a round, and of what is hard besides some of its instants,
+all over the switch.
 """
 
 import json
 from collections.abc import Callable, Iterator
-from itertools import islice, pairwise
+from functools import cache
+from itertools import islice, pairwise, product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +24,7 @@ from spark_mode.lab.size import GB
 from spark_mode.planning.request import Request
 from spark_mode.sharing.lock import NAME
 from tests.deep import DEEP
+from tests.in_memory import folder_in_memory
 from tests.simulation.engine import LATE_SECONDS, Killed, When
 from tests.simulation.lab import PROJECT, REQUESTS, ask, machine, recover
 from tests.simulation.machine import JOURNAL_LIMIT, SimulatedMachine
@@ -35,7 +38,7 @@ ROUND = (REQUESTS[0], REQUESTS[5], REQUESTS[2], REQUESTS[0])
 FULL_AFTER = 5
 APART = 1 if DEEP else 3
 """Where the recovery is killed as well, or others do something meanwhile: each of how many kills of the switch is tried."""
-FILLED = range(0, 2500, 250 if DEEP else 500)
+FILLED = range(0, 2500, 250 if DEEP else 1000)
 """Bytes of a journal that is about to begin anew: how many records apart it does so."""
 TORN = (0, 20, 10_000)
 """How many bytes that were not synced a power failure leaves: none, a part of a record, and all."""
@@ -56,7 +59,11 @@ NOTHING_TO_DO = (REQUESTS[6], REQUESTS[5])
 PAIRS = [(former, request) for former in MODES for request in MODES if former != request]
 FEWER = PAIRS if DEEP else [*pairwise(ROUND)]
 """The pairs between which something else goes wrong as well: once round three modes; between all of them in `make test-deep`."""
-SCENARIOS = [Scenario(*pair, fault) for fault in FAULTS for pair in (PAIRS if fault == "none" else FEWER)]
+AROUND = [REQUESTS[0], REQUESTS[5], REQUESTS[6], REQUESTS[2], REQUESTS[7], REQUESTS[0]]
+"""All modes in a round, in which a speech model, training and its variant, and nothing stand beside each other."""
+BESIDE = [*pairwise(AROUND), *pairwise(AROUND[::-1])]
+TRIED = [pair for pair in PAIRS if DEEP or pair in FEWER or pair in BESIDE]
+SCENARIOS = [Scenario(*pair, fault) for fault in FAULTS for pair in (TRIED if fault == "none" else FEWER)]
 HARD = [one for one in SCENARIOS if one.fault == "none" and one[:2] in FEWER]
 """Those in which what goes wrong is harder than a fault: a full disk, no power, a next switch."""
 RECOVERED = [one for one in SCENARIOS if one[:2] != NOTHING_TO_DO]
@@ -69,15 +76,22 @@ def is_nested(one: Scenario) -> bool:
     )
 
 
-def prepared(scenario: Scenario, folder: Path) -> SimulatedMachine:
+@cache
+def in_modes(*requests: Request) -> SimulatedMachine:
+    """Return a machine that was in one mode after the other, to be forked."""
+    one = in_modes(*requests[:-1]).fork() if requests[1:] else machine()
+    with folder_in_memory() as folder:
+        ask(one, folder, requests[-1])
+    return one
+
+
+def prepared(scenario: Scenario) -> SimulatedMachine:
     """Return a machine in the former mode, on which the request will meet its fault."""
-    one = machine()
-    ask(one, folder, scenario.former)
+    one = in_modes(scenario.former).fork()
     if scenario.fault == "disk":
         one.disk_full_at = one.effects + FULL_AFTER
     elif scenario.fault != "none":
-        trial = one.fork()
-        ask(trial, folder, scenario.request)
+        trial = in_modes(scenario.former, scenario.request)
         one.fail_at = max(index for index, act in enumerate(trial.acts) if act.startswith(("up ", "start ", "compose stop ")))
         one.fault = scenario.fault
     return one
@@ -207,18 +221,14 @@ def require_settled(
     assert len(one.acts) == acts
 
 
-def ends(scenario: Scenario, folder: Path) -> list[dict[str, str | None]]:
+def ends(scenario: Scenario) -> list[dict[str, str | None]]:
     """Return what may run in the end: what ran before, and what was asked for."""
-    one = machine()
-    ask(one, folder, scenario.former)
-    former = one.running()
-    ask(one, folder, scenario.request)
-    return [former, one.running()]
+    return [in_modes(scenario.former).running(), in_modes(scenario.former, scenario.request).running()]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
 def test_one_recovery_settles_the_lab_whenever_the_switch_was_killed(scenario: Scenario, tmp_path: Path) -> None:
-    start, legal = prepared(scenario, tmp_path), ends(scenario, tmp_path)
+    start, legal = prepared(scenario), ends(scenario)
     runs = 0
     for one in killed(start, tmp_path, scenario.request):
         runs += 1
@@ -230,7 +240,7 @@ def test_one_recovery_settles_the_lab_whenever_the_switch_was_killed(scenario: S
 @pytest.mark.parametrize("scenario", SCENARIOS if DEEP else HARD[1:2], ids=str)
 def test_what_is_kept_right_before_an_effect_is_what_a_kill_there_leaves(scenario: Scenario, tmp_path: Path) -> None:
     """A recovery finds the same after both: so the switch need not be done again for each kill."""
-    start = prepared(scenario, tmp_path)
+    start = prepared(scenario)
     whole, files = start.fork(), files_in(tmp_path)
     attempt(whole, tmp_path, scenario.request)
     put_back(files, tmp_path)
@@ -254,7 +264,7 @@ def found(one: SimulatedMachine, folder: Path) -> list[object]:
 @pytest.mark.parametrize("scenario", HARD, ids=str)
 def test_one_recovery_settles_the_lab_whenever_the_disk_filled_up(scenario: Scenario, tmp_path: Path) -> None:
     """What ran before runs again, or what was asked for: a stop that could not be written down is not forgotten."""
-    start, legal = prepared(scenario, tmp_path), ends(scenario, tmp_path)
+    start, legal = prepared(scenario), ends(scenario)
     whole = start.fork()
     attempt(whole, tmp_path, scenario.request)
     for effect in range(start.effects, whole.effects, 1 if DEEP else 2):
@@ -267,7 +277,7 @@ def test_one_recovery_settles_the_lab_whenever_the_disk_filled_up(scenario: Scen
 
 @pytest.mark.parametrize("scenario", [one for one in RECOVERED if is_nested(one)], ids=str)
 def test_a_recovery_that_is_killed_is_finished_by_the_next(scenario: Scenario, tmp_path: Path) -> None:
-    start, legal = prepared(scenario, tmp_path), ends(scenario, tmp_path)
+    start, legal = prepared(scenario), ends(scenario)
     runs = 0
     for cut_off in islice(killed(start, tmp_path, scenario.request), 0, None, APART):
         cut_off.disk_full_at = None
@@ -285,7 +295,7 @@ LONG = Ended(switch="r", at="now", by="eve", request="up f5", outcome="refused",
 def test_a_switch_that_is_killed_while_its_journal_begins_anew_is_recovered(filled: int, tmp_path: Path) -> None:
     """The journal is so long before the switch that it begins anew in its middle, each time at another record."""
     scenario = Scenario(MODES[1], MODES[2], "none")
-    start, legal = prepared(scenario, tmp_path), ends(scenario, tmp_path)
+    start, legal = prepared(scenario), ends(scenario)
     start.journal.append(LONG.model_copy(update={"note": "x" * filled + (LONG.note or "")}))
     whole = start.fork()
     attempt(whole, tmp_path, scenario.request)
@@ -298,7 +308,7 @@ def test_a_switch_that_is_killed_while_its_journal_begins_anew_is_recovered(fill
 @pytest.mark.parametrize("scenario", HARD, ids=str)
 def test_one_recovery_settles_the_lab_whenever_the_power_failed(scenario: Scenario, tmp_path: Path) -> None:
     """Of what was not synced nothing, a part or all is there; restart policies start what they start."""
-    start = prepared(scenario, tmp_path)
+    start = prepared(scenario)
     known = len(start.journal.records())
     for number, one in enumerate(killed(start, tmp_path, scenario.request)):
         for torn in TORN if DEEP else TORN[number % 3 :][:1]:
@@ -316,10 +326,8 @@ def test_one_recovery_settles_the_lab_whenever_the_power_failed(scenario: Scenar
 
 @pytest.mark.parametrize("scenario", HARD, ids=str)
 def test_the_next_switch_recovers_first_and_then_does_what_it_is_asked(scenario: Scenario, tmp_path: Path) -> None:
-    start = prepared(scenario, tmp_path)
-    there_and_back = start.fork()
-    ask(there_and_back, tmp_path, scenario.request)
-    ask(there_and_back, tmp_path, scenario.former)
+    start = prepared(scenario)
+    there_and_back = in_modes(scenario.former, scenario.request, scenario.former)
     for one in killed(start, tmp_path, scenario.request, yes=True):
         ask(one, tmp_path, scenario.former)
         assert one.wrongs == []
@@ -343,12 +351,14 @@ def by_hand(one: SimulatedMachine, service: str) -> None:
     one.outside_start(service)
 
 
-@pytest.mark.parametrize("misfortune", MISFORTUNES)
-@pytest.mark.parametrize("scenario", [one for one in RECOVERED if one.fault == "none" and one[:2] in FEWER], ids=str)
+UNFORTUNATE = [*product([one for one in RECOVERED if one.fault == "none" and one[:2] in FEWER], MISFORTUNES)]
+
+
+@pytest.mark.parametrize(("scenario", "misfortune"), UNFORTUNATE if DEEP else UNFORTUNATE[::2], ids=str)
 def test_a_recovery_always_ends_and_the_second_never_says_what_the_first_one_said(
     scenario: Scenario, misfortune: str, tmp_path: Path
 ) -> None:
-    start, ended = prepared(scenario, tmp_path), 0
+    start, ended = prepared(scenario), 0
     for one in islice(killed(start, tmp_path, scenario.request), 0, None, APART):
         if journal_state(one.journal.records()).unfinished is None:
             continue  # it was killed before it began, or after its end

@@ -5,7 +5,7 @@ beside it, and are killed. Its processes are real ones, because a lease asks the
 """
 
 import subprocess
-import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +23,8 @@ from spark_mode.sharing.lock import is_acting
 from spark_mode.sharing.process import process_began
 from spark_mode.switching.report import SwitchOptions
 from spark_mode.switching.transaction import Transaction
+from tests.deep import DEEP
+from tests.in_memory import folder_in_memory
 from tests.nobody import Nobody
 from tests.simulation.engine import WHEN, Killed, When
 from tests.simulation.lab import PROJECT, REQUESTS, SimulatedSession, ask, machine, recover, two_projects
@@ -49,8 +51,8 @@ class GatedLab(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.machine = machine(48 * GB)
-        self._made = tempfile.TemporaryDirectory()
-        self.folder = Path(self._made.name)
+        self._made = ExitStack()
+        self.folder = self._made.enter_context(folder_in_memory())
         self.starting: list[Starting] = []
         self.staying: list[Starting] = []
 
@@ -63,7 +65,7 @@ class GatedLab(RuleBasedStateMachine):
     def teardown(self) -> None:
         for one in (*self.starting, *self.staying):
             end(one.process)
-        self._made.cleanup()
+        self._made.close()
 
     # What is asked of spark-mode
 
@@ -209,5 +211,8 @@ def test_a_compose_whose_service_ran_when_it_asked_is_waited_for_before_the_othe
 
 TestGateHistories = GatedLab.TestCase
 TestGateHistories.settings = settings(
-    max_examples=HISTORIES, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=HISTORIES if DEEP else HISTORIES * 2 // 3,
+    stateful_step_count=15,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
 )

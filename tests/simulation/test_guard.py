@@ -25,6 +25,7 @@ def running(folder: Path, request: Request = XTTS) -> SimulatedMachine:
     """Return a machine on which a switch was made: xtts, whisper and ollama run on it, unless something else is asked for."""
     made = machine()
     ask(made, folder, request)
+    made.least_sleep = 0.0  # the guard's samples are as far apart as they are
     return made
 
 
@@ -42,12 +43,12 @@ class Guarding:
         self.machine, self.session = on, SimulatedSession(on, folder)
         self.guard = Guard(self.session, self.said.append, on.beside)
 
-    def watch(self, seconds: float, then: Callable[[], None] = lambda: None) -> "Guarding":
-        """Let so much time pass; `then` is what others do after each turn."""
+    def watch(self, seconds: float, then: Callable[[], None] = lambda: None, every: float = SAMPLE_SECONDS) -> "Guarding":
+        """Let so much time pass; `then` is what others do after each turn, and `every` how far these are apart."""
         until = self.machine.time + seconds
         while self.machine.time < until:
             self.guard.turn()
-            self.machine.sleep(SAMPLE_SECONDS)
+            self.machine.sleep(every)
             then()
         return self
 
@@ -198,9 +199,9 @@ def test_memory_is_given_way_to_though_the_rules_say_to_warn_only(tmp_path: Path
 def test_pressure_that_nothing_of_the_lab_makes_is_written_down_once_in_ten_minutes(tmp_path: Path) -> None:
     on = machine()
     leave(on, FLOOR / 2)
-    guarding = Guarding(on, tmp_path).watch(590)
+    guarding = Guarding(on, tmp_path).watch(590, every=2.0)
     assert [(one.request, one.outcome) for one in guarding.acts] == [("memory", "warned")]
-    assert len(guarding.watch(60).acts) == 2
+    assert len(guarding.watch(60, every=2.0).acts) == 2
 
 
 class Raising(SimulatedMachine):

@@ -1,9 +1,8 @@
 """Whatever people, the engine and misfortune do to a lab, in any order: what spark-mode promises holds after every step."""
 
 import os
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
+from contextlib import ExitStack
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -15,6 +14,7 @@ from spark_mode.lab.size import GB
 from spark_mode.planning.container import Container
 from spark_mode.planning.foreign_workload import ForeignContainer
 from spark_mode.planning.request import Request, RestoreRequest, RunRequest, UpRequest
+from tests.in_memory import folder_in_memory
 from tests.simulation.broken import BROKEN, Broken, broken
 from tests.simulation.engine import WHEN, Killed, When
 from tests.simulation.guard import SimulatedGuard
@@ -43,7 +43,7 @@ FOREIGN = ForeignContainer(
     project=None,
 )
 COMMANDS = (TRAIN, TRAIN.model_copy(update={"size": 5 * GB}), RunRequest(name="whisper", title="serve.py", size=GB))
-HISTORIES = int(os.environ.get("SPARK_MODE_HISTORIES", "100"))
+HISTORIES = int(os.environ.get("SPARK_MODE_HISTORIES", "60"))
 """How many are tried; `make test-deep` tries 10,000."""
 
 
@@ -53,8 +53,8 @@ class Lab(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.machine = machine(48 * GB, WITH_DAEMON)
-        self._made = tempfile.TemporaryDirectory()
-        self.folder = Path(self._made.name) / "locks"
+        self._made = ExitStack()
+        self.folder = self._made.enter_context(folder_in_memory()) / "locks"
         self.folder.mkdir()
         self.guard = SimulatedGuard(self.machine, self.folder)
 
@@ -66,7 +66,7 @@ class Lab(RuleBasedStateMachine):
         ask(self.machine, self.folder, request)
 
     def teardown(self) -> None:
-        self._made.cleanup()
+        self._made.close()
 
     def _ask(self, act: Callable[[], object]) -> None:
         try:

@@ -19,8 +19,9 @@ from spark_mode.sharing.process import process_began
 from spark_mode.sharing.shared_file import open_lock, takes
 from spark_mode.switching.job import hold_for_job, release_job
 from spark_mode.switching.report import SwitchOptions
+from tests.deep import DEEP
 from tests.nobody import Nobody
-from tests.simulation.engine import Killed, When
+from tests.simulation.engine import WHEN, Killed, When
 from tests.simulation.lab import REQUESTS, SimulatedSession, ask, machine
 from tests.simulation.machine import SimulatedMachine
 
@@ -203,15 +204,19 @@ def test_a_release_leaves_what_was_there_before_the_job(tmp_path: Path) -> None:
     assert {*one.running()} == shared
 
 
-@pytest.mark.parametrize("when", ["before", "after", "late"])
+APART = 1 if DEEP else 3
+"""Of the effects each of how many is tried with a kill at one of the three moments; all of them with any."""
+
+
+@pytest.mark.parametrize("when", WHEN)
 def test_wherever_a_job_is_killed_its_release_leaves_nothing_of_it(tmp_path: Path, when: When) -> None:
     """Killed at each effect of its switch, and of its end; what ran before comes back where it was cut off in the middle."""
-    killed = 0
-    for count in range(40):
+    killed, start = 0, machine()
+    ask(start, tmp_path, OMNI)
+    for count in range(0 if DEEP else WHEN.index(when), 40, APART):
         folder = tmp_path / str(count)
         folder.mkdir()
-        one = machine()
-        ask(one, folder, OMNI)
+        one = start.fork()
         one.kill_at = (one.effects + count, when)
         try:
             hold(Meanwhile(one, folder, 60.0, lambda one=one: one.die("training", 0)))  # type: ignore[misc]
@@ -224,7 +229,7 @@ def test_wherever_a_job_is_killed_its_release_leaves_nothing_of_it(tmp_path: Pat
         after = SimulatedSession(one, folder).journal_state
         assert (after.unfinished, after.holds) == (None, ()), count
         assert set(one.running()) <= {"omni"}, count
-    assert killed > 5
+    assert killed > 5 / APART
 
 
 def test_a_job_that_has_ended_begins_nothing_late(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 import signal
 from collections.abc import Callable
-from itertools import islice
+from functools import cache
+from itertools import islice, product
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from spark_mode.planning.plan import Start
 from spark_mode.planning.request import ModeRequest, Request, StopRequest, UpRequest
 from spark_mode.switching.side_by_side import AT_ONCE
 from tests.deep import DEEP
+from tests.in_memory import folder_in_memory
 from tests.nobody import Nobody
 from tests.simulation.lab import PROJECT, RULES, ask, service
 from tests.simulation.machine import SimulatedMachine
@@ -28,7 +30,7 @@ PLAIN = tuple(f"plain{number}" for number in range(AT_ONCE + 2))
 HELPERS = (*PLAIN, "page", "sidecar", "database", "hooked")
 EACH_KIND = HELPERS if DEEP else (*PLAIN[:2], PLAIN[-1], *HELPERS[-4:])
 """One that others need, one that is started again, one that is like all others, and those that have something of their own."""
-APART = 1 if DEEP else 3
+APART = 1 if DEEP else 5
 """Of the kills of a switch of many, whose effects are mostly alike: each of how many is tried."""
 LAB = Project(
     name="lab",
@@ -47,17 +49,32 @@ SMALL = RULES.model_copy(update={"default_footprint": Footprint.model_validate("
 """Some helpers are described, as speech that takes next to nothing, the others are not: no rule speaks of them."""
 
 
-def machine(former: Request, folder: Path) -> SimulatedMachine:
+def machine(former: Request) -> SimulatedMachine:
     """Return a machine in a mode; some of the helpers are started again by the engine when they end."""
+    return _machine(former).fork()
+
+
+@cache
+def _machine(former: Request) -> SimulatedMachine:
     one = SimulatedMachine(LAB, SMALL, 128 * GB)
     one.policies = {"plain1": "always", "database": "unless-stopped", "page": "on-failure"}
-    ask(one, folder, former)
+    with folder_in_memory() as folder:
+        ask(one, folder, former)
     return one
 
 
-def mode(request: Request, folder: Path) -> dict[str, str | None]:
+@cache
+def acts_to_omni() -> tuple[str, ...]:
+    """Return what is done from training to the mode with many helpers."""
+    trial = machine(TRAINING)
+    with folder_in_memory() as folder:
+        ask(trial, folder, OMNI)
+    return tuple(trial.acts)
+
+
+def mode(request: Request) -> dict[str, str | None]:
     """Return what runs in a mode."""
-    return machine(request, folder).running()
+    return machine(request).running()
 
 
 def starts(one: SimulatedMachine, since: int = 0) -> list[str]:
@@ -66,7 +83,7 @@ def starts(one: SimulatedMachine, since: int = 0) -> list[str]:
 
 
 def test_helpers_start_together_as_their_dependencies_allow_and_settle_in_one_window(tmp_path: Path) -> None:
-    one = machine(TRAINING, tmp_path)
+    one = machine(TRAINING)
     since, begun = len(one.acts), one.time
     report = ask(one, tmp_path, OMNI)
     assert set(one.running()) == {"omni", *HELPERS}
@@ -80,7 +97,7 @@ def test_helpers_start_together_as_their_dependencies_allow_and_settle_in_one_wi
 
 
 def test_the_look_that_finds_the_last_helper_settled_is_the_last_one(tmp_path: Path) -> None:
-    one, looks = machine(OMNI, tmp_path), list[tuple[float, int]]()
+    one, looks = machine(OMNI), list[tuple[float, int]]()
     for name in PLAIN[:3]:
         one.outside_stop(name)
     containers, since = one.containers, len(one.acts)
@@ -96,7 +113,7 @@ def test_the_look_that_finds_the_last_helper_settled_is_the_last_one(tmp_path: P
 
 
 def test_a_helper_whose_dependency_is_not_ready_is_not_started(tmp_path: Path) -> None:
-    one = machine(TRAINING, tmp_path)
+    one = machine(TRAINING)
     one.sick.add("database")
     since = len(one.acts)
     with pytest.raises(SwitchFailed, match="database did not start: its health check fails"):
@@ -105,14 +122,15 @@ def test_a_helper_whose_dependency_is_not_ready_is_not_started(tmp_path: Path) -
     assert set(one.running()) == {"training"}
 
 
-@pytest.mark.parametrize("fault", ["compose", "crash"])
-@pytest.mark.parametrize("helper", EACH_KIND)
+FAILS = [*product(EACH_KIND, ("crash", "compose"))]
+"""Each kind, and how it fails: `make test` takes the two ways in turn."""
+
+
+@pytest.mark.parametrize(("helper", "fault"), FAILS if DEEP else [one for at, one in enumerate(FAILS) if at % 4 in (0, 3)])
 def test_what_ran_before_runs_again_whichever_of_them_fails(helper: str, fault: str, tmp_path: Path) -> None:
-    one = machine(TRAINING, tmp_path)
-    trial = one.fork()
-    ask(trial, tmp_path, OMNI)
+    one = machine(TRAINING)
     one.fail_at, one.fault = (
-        next(index for index, act in enumerate(trial.acts) if act in (f"start {helper}", f"up {helper}")),
+        next(index for index, act in enumerate(acts_to_omni()) if act in (f"start {helper}", f"up {helper}")),
         fault,
     )
     with pytest.raises(SwitchFailed, match=f"{helper} did not start"):
@@ -122,23 +140,21 @@ def test_what_ran_before_runs_again_whichever_of_them_fails(helper: str, fault: 
 
 
 def test_an_engine_that_goes_away_in_the_middle_leaves_a_switch_to_recover(tmp_path: Path) -> None:
-    one = machine(TRAINING, tmp_path)
-    trial = one.fork()
-    ask(trial, tmp_path, OMNI)
-    one.fail_at, one.fault = trial.acts.index("start plain3"), "engine"
+    one = machine(TRAINING)
+    one.fail_at, one.fault = acts_to_omni().index("start plain3"), "engine"
     with pytest.raises(EngineUnavailable, match="the simulated engine does not answer"):
         ask(one, tmp_path, OMNI)
     one.engine_answers = True
     recovered(one, tmp_path)
-    require_settled(one, tmp_path, [mode(TRAINING, tmp_path), mode(OMNI, tmp_path)])
+    require_settled(one, tmp_path, [mode(TRAINING), mode(OMNI)])
 
 
 @pytest.mark.parametrize(("former", "request_"), [(TRAINING, OMNI), (OMNI, StopRequest())], ids=str)
 def test_one_recovery_settles_the_lab_whenever_a_switch_of_many_was_killed(
     former: Request, request_: Request, tmp_path: Path
 ) -> None:
-    start = machine(former, tmp_path)
-    legal = [mode(former, tmp_path), {} if isinstance(request_, StopRequest) else mode(request_, tmp_path)]
+    start = machine(former)
+    legal = [mode(former), {} if isinstance(request_, StopRequest) else mode(request_)]
     runs = 0
     for one in islice(killed(start, tmp_path, request_), 0, None, APART):
         runs += 1
@@ -148,8 +164,8 @@ def test_one_recovery_settles_the_lab_whenever_a_switch_of_many_was_killed(
 
 
 def test_a_recovery_that_is_killed_while_many_start_is_finished_by_the_next(tmp_path: Path) -> None:
-    start = machine(TRAINING, tmp_path)
-    legal = [mode(TRAINING, tmp_path), mode(OMNI, tmp_path)]
+    start = machine(TRAINING)
+    legal = [mode(TRAINING), mode(OMNI)]
     cut_off = next(one for one in killed(start, tmp_path, OMNI) if "plain2" in one.running())
     for one in islice(killed(cut_off, tmp_path, None), 0, None, APART):
         recovered(one, tmp_path)
@@ -157,7 +173,7 @@ def test_a_recovery_that_is_killed_while_many_start_is_finished_by_the_next(tmp_
 
 
 def test_all_that_may_have_been_started_is_known_after_a_kill_at_the_first_start(tmp_path: Path) -> None:
-    start = machine(TRAINING, tmp_path)
+    start = machine(TRAINING)
     one = next(one for one in killed(start, tmp_path, OMNI) if set(one.running()) & set(HELPERS))
     cut_off = journal_state(one.journal.records()).unfinished
     assert cut_off is not None
@@ -167,7 +183,7 @@ def test_all_that_may_have_been_started_is_known_after_a_kill_at_the_first_start
 
 def test_no_more_of_them_start_once_the_other_side_is_seen(tmp_path: Path) -> None:
     """The other side comes up after the first of them: what comes after the next look is not started."""
-    one = machine(TRAINING, tmp_path)
+    one = machine(TRAINING)
     since = len(one.acts)
     _after(one, AT_ONCE, lambda: one.outside_start("training"))
     with pytest.raises(SwitchFailed, match="training runs alone"):
@@ -179,7 +195,7 @@ def test_no_more_of_them_start_once_the_other_side_is_seen(tmp_path: Path) -> No
 
 @pytest.mark.usefixtures("in_the_foreground")
 def test_a_signal_while_many_start_brings_back_what_ran_before(tmp_path: Path) -> None:
-    one = machine(TRAINING, tmp_path)
+    one = machine(TRAINING)
     _after(one, 1, lambda: signal.raise_signal(signal.SIGINT))
     since = len(one.acts)
     with pytest.raises(Interrupted, match="What ran before runs again: training"):
@@ -189,7 +205,7 @@ def test_a_signal_while_many_start_brings_back_what_ran_before(tmp_path: Path) -
 
 
 def test_a_helper_that_crashes_while_others_load_is_seen_in_the_end(tmp_path: Path) -> None:
-    one = machine(TRAINING, tmp_path)
+    one = machine(TRAINING)
     _after(one, len(HELPERS) + 1, lambda: one.die("plain1", 1))
     with pytest.raises(SwitchFailed, match="plain1 did not start: it crashed and restarts"):
         ask(one, tmp_path, OMNI)
@@ -197,7 +213,7 @@ def test_a_helper_that_crashes_while_others_load_is_seen_in_the_end(tmp_path: Pa
 
 
 def test_each_stops_after_what_depends_on_it(tmp_path: Path) -> None:
-    one = machine(OMNI, tmp_path)
+    one = machine(OMNI)
     since = len(one.acts)
     ask(one, tmp_path, StopRequest())
     stopped = [act.split()[1].rpartition("-")[0] for act in one.acts[since:] if act.startswith("stop ")]
@@ -207,7 +223,7 @@ def test_each_stops_after_what_depends_on_it(tmp_path: Path) -> None:
 
 
 def test_only_those_that_began_are_said_to_have_begun(tmp_path: Path) -> None:
-    one, reader = machine(TRAINING, tmp_path), Nobody()
+    one, reader = machine(TRAINING), Nobody()
     _after(one, AT_ONCE, lambda: one.outside_start("training"))
     since = len(one.acts)
     with pytest.raises(SwitchFailed, match="training runs alone"):
