@@ -10,6 +10,8 @@ SITE := .venv-docs
 TO_RUN := $(VENV)/.to-run
 # What is compiled is kept, whatever the environment says of that: else each process of the tests compiles all of them anew.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(PYTHON) -m pytest
+# In a fresh clone one process compiles the tests, and the five that run them need not.
+COMPILED := ls tests/engine/__pycache__/test_units.*pytest*.pyc >/dev/null 2>&1 || $(PYTEST) --collect-only --quiet >/dev/null || true
 TESTS := $(PYTEST) --numprocesses 5 --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
@@ -54,6 +56,7 @@ demo: $(TO_RUN) engine ## Switch the stand-in lab back and forth, explained; lea
 	@sh scripts/demo.sh
 
 test: lint systemd chromium ssh stand-in torch ## Lint, types, and the tests, on a real engine
+	@$(COMPILED)
 	@$(TESTS)
 
 quick: lint ## Lint, types, the unit tests and the smallest of the simulation, in about a minute; needs no engine

@@ -65,10 +65,11 @@ def _messages(file: Path) -> Iterator[str]:
     tree = _tree(file)
     for function in (tree, *(one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef))):
         named: dict[str, list[ast.AST]] = {}
-        for one in ast.walk(function):
+        inside = [*ast.walk(function)]
+        for one in inside:
             if isinstance(one, ast.Assign) and isinstance(one.targets[0], ast.Name):
                 named.setdefault(one.targets[0].id, []).append(one.value)
-        for call in (one for one in ast.walk(function) if isinstance(one, ast.Call)):
+        for call in (one for one in inside if isinstance(one, ast.Call)):
             called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
             for pieces in (one for node in _message(called, call) for one in _literals(node, named)):
                 if pieces and len(longest := max((" ".join(one.split()) for one in pieces), key=len)) >= LEAST:

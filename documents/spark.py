@@ -94,6 +94,8 @@ SEVERAL = joined(
 class Spark(SimulatedMachine):
     """A Spark with a lab, which lies in a folder and of which nothing runs yet."""
 
+    least_sleep = 0.0  # what is shown took as long as it takes
+
     def __init__(self, project: Project = LAB, rules: Rules = RULES, folder: str = FOLDER) -> None:
         super().__init__(project, rules, MEMORY)
         self.policies, self.taken, self.folder = dict(POLICIES), SYSTEM, folder

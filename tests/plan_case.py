@@ -5,6 +5,7 @@ each service has a stopped container as the files say it should be, every image 
 """
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +155,7 @@ class PlanCase(_Written):
             return RULES
         of_machine = {key: SHIPPED_RULES[key] for key in ("hardware", "limits", "overhead")}
         data = of_machine | self.lab.rules if self.lab else SHIPPED_RULES
-        return rules_of(json.dumps(_laid_over(data, self.rules)))  # JSON is YAML
+        return _rules_of(json.dumps(_laid_over(data, self.rules)))  # JSON is YAML
 
     def _request(self, rules: Rules) -> Request:
         words = [word for word in self.ask.split() if word not in ("--force", "--drop-caches")]
@@ -205,14 +206,18 @@ class PlanCase(_Written):
         return Memory.model_validate({name: None if size is None else round(size * GB) for name, size in sizes.items()})
 
 
-def read_plan_cases(folder: Path = CASES / "plans") -> list[PlanCase]:
-    """Return the cases of all files, in order."""
-    found = []
+def read_plan_cases(folder: Path = CASES / "plans") -> dict[str, list[PlanCase]]:
+    """Return the cases of all files, in order, by the names of these."""
+    found = {}
     for file in sorted(folder.glob("*.yaml")):
         data = parse_document(file.read_text(), file.name)
         lab = {"lab": data["lab"]} if "lab" in data else {}
-        found += [PlanCase.model_validate(lab | case) for case in data["cases"]]
+        found[file.stem] = [PlanCase.model_validate(lab | case) for case in data["cases"]]
     return found
+
+
+_rules_of = cache(rules_of)
+"""Reads the rules of a lab once, which most cases of a file have in common."""
 
 
 def _answer(made: Plan) -> dict[str, object]:

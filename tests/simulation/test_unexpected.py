@@ -150,7 +150,7 @@ def attempted(on: SimulatedMachine, folder: Path, request: Request | None, calls
 
 
 def faulty(scenario: Scenario, folder: Path) -> Iterator[tuple[SimulatedMachine, SimulatedMachine, int, str]]:
-    """Yield the machine before and after each attempt in which one call raised, or every later one too, its exit code, and the call."""
+    """Yield the machine before and after each attempt in which a call raised, or all from one on, the exit code, and the call."""
     start, calls = prepared(scenario, folder), Calls()
     attempted(start.fork(), folder, scenario.request, calls)
     for for_ever in (False, True):

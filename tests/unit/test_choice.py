@@ -7,7 +7,7 @@ from hypothesis import event, given, settings
 from tests.brute_force import BruteForce
 from tests.random_labs import RandomLab, random_labs
 
-LABS = int(os.environ.get("SPARK_MODE_LABS", "150"))
+LABS = int(os.environ.get("SPARK_MODE_LABS", "80"))
 
 
 def stopped(lab: RandomLab) -> frozenset[str] | None:

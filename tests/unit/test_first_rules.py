@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pytest import approx
 
@@ -21,9 +21,11 @@ from spark_mode.lab.rules_of_project import with_project
 from spark_mode.lab.verbs import VERBS
 from spark_mode.planning.budget import budget
 from spark_mode.reporting.promises import impossible_modes
+from tests.deep import DEEP
 from tests.unit.first import SPARK, First, case, gpu, project, read_back, spark
 
 ROOT = Path(__file__).parents[2]
+EXAMPLES = 100 if DEEP else 40
 
 
 def test_an_ollama_is_a_host_and_its_model_is_what_depends_on_it_asks_for() -> None:
@@ -260,6 +262,7 @@ def test_a_lab_of_its_own_by_its_labels_is_one_by_its_rules() -> None:
     assert First(project(a=gpu(image="whisper", **labels), b={"image": "page"})).rules.scope == "machine"
 
 
+@settings(max_examples=EXAMPLES)
 @given(st.from_regex(r"[a-zA-Z0-9][a-zA-Z0-9_.:/-]{0,20}", fullmatch=True))
 @example("on")
 @example("1e5")
@@ -272,6 +275,7 @@ def test_every_name_is_written_so_that_it_is_read_as_itself(name: str) -> None:
     assert yaml.safe_load(f"a:\n  {key(name)}: {{b: 1}} # why") == {"a": {name: {"b": 1}}}
 
 
+@settings(max_examples=EXAMPLES)
 @given(st.dictionaries(st.from_regex(r"[a-zA-Z0-9._-]{1,12}", fullmatch=True), st.sampled_from(range(6)), min_size=1, max_size=6))
 def test_whatever_a_project_is_called_and_has_its_file_can_be_read_back(kinds: dict[str, int]) -> None:
     kind = (
@@ -318,6 +322,7 @@ SERVICES = st.fixed_dictionaries(
 )
 
 
+@settings(max_examples=EXAMPLES)
 @given(SERVICES, SERVICES)
 def test_whatever_the_services_of_a_project_say_its_file_can_be_read_back(one: dict[str, Any], other: dict[str, Any]) -> None:
     first = First(project(one=gpu(**one), other={**other, "depends_on": {"one": {}}}, keep=gpu(image="x")))

@@ -7,7 +7,7 @@ from hypothesis import event, given, settings
 
 from tests.random_labs import RandomLab, random_labs
 
-LABS = int(os.environ.get("SPARK_MODE_LABS", "100"))
+LABS = int(os.environ.get("SPARK_MODE_LABS", "60"))
 COMMAND = re.compile(r"spark-mode ((?:up|stop|restore|audio|training|serve)\b[^,;()]*)")
 
 

@@ -62,7 +62,8 @@ def run(*arguments: str) -> tuple[int, str]:
     return done.exit_code or options.exit_code, done.output
 
 
-def test_a_first_file_is_written_shown_and_can_be_read_back(lab: Path) -> None:
+def test_a_first_file_is_written_shown_and_read_back_and_again_it_is_the_same(lab: Path) -> None:
+    """What check says of it names no file; and programs, and a terminal alone, get what people do."""
     code, said = run()
     text = (lab / "rules.yaml").read_text()
     assert code == 0
@@ -73,18 +74,20 @@ def test_a_first_file_is_written_shown_and_can_be_read_back(lab: Path) -> None:
     assert re.search(r"^page +support +1\.0 GB +without a GPU", said, re.MULTILINE)
     assert "talk + paint" in said
     assert said.rstrip().endswith("next: spark-mode plan talk")
+    assert "check: compose: no health check, so that they count as ready" in said
     assert "canary" not in said + text
-
-
-def test_twice_gives_the_same_bytes_and_the_second_time_there_is_nothing_to_do(lab: Path) -> None:
-    run()
-    first = (lab / "rules.yaml").read_bytes()
     code, said = run("--yes")
-    assert (code, (lab / "rules.yaml").read_bytes()) == (0, first)
+    assert (code, (lab / "rules.yaml").read_text()) == (0, text)
     assert "the same" in said
     (lab / "rules.yaml").unlink()
-    run()
-    assert (lab / "rules.yaml").read_bytes() == first
+    before = sorted(lab.iterdir())
+    code, said = run("--print")
+    assert (code, sorted(lab.iterdir()), said) == (0, before, text)
+    code, said = run("--format", "json")
+    told = json.loads(said)
+    assert (code, told["written"], told["modes"]) == (0, True, ["talk", "paint"])
+    assert [one["known"] for one in told["workloads"]] == [False, True]
+    assert (lab / "rules.yaml").read_text() == text
 
 
 def test_a_file_that_is_there_stays_byte_for_byte_and_what_it_lacks_is_told(lab: Path) -> None:
@@ -98,14 +101,6 @@ def test_a_file_that_is_there_stays_byte_for_byte_and_what_it_lacks_is_told(lab:
     code, said = run()
     assert (code, (lab / "rules.yaml").read_text()) == (4, "not: [yaml")
     assert "  paint: {" in said
-
-
-def test_print_prints_the_file_alone_and_writes_nothing(lab: Path) -> None:
-    before = sorted(lab.iterdir())
-    code, said = run("--print")
-    assert (code, sorted(lab.iterdir())) == (0, before)
-    run()
-    assert said == (lab / "rules.yaml").read_text()
 
 
 def test_a_project_without_a_gpu_is_refused_and_nothing_is_written(lab: Path) -> None:
@@ -129,11 +124,6 @@ def test_files_of_one_project_with_names_of_their_own_are_told_how_to_be_several
     assert "main/compose.yaml, comfy/compose.yaml: taken for files of one project" in said
     assert "to have them as projects of one lab: spark-mode init main comfy" in said
     assert "taken for files of one project" not in run("main", "comfy")[1]
-
-
-@pytest.mark.usefixtures("lab")
-def test_what_check_says_of_all_files_together_names_none() -> None:
-    assert "check: compose: no health check, so that they count as ready" in run()[1]
 
 
 @pytest.mark.parametrize("text", ["services: [", "services: {a: {image: [x]}}", "services: {a: {image: x, depends_on: [b]}}"])
@@ -195,14 +185,6 @@ def test_profiles_that_compose_resolves_only_apart_are_read_apart(lab: Path) -> 
     assert read_back((lab / "rules.yaml").read_text()).modes.keys() == {"a", "b"}
     assert "the profile c cannot be read, and is left out" in said
     assert "a and b have the container name same" in said
-
-
-@pytest.mark.usefixtures("lab")
-def test_programs_get_it_as_json() -> None:
-    code, said = run("--format", "json")
-    told = json.loads(said)
-    assert (code, told["written"], told["modes"]) == (0, True, ["talk", "paint"])
-    assert [one["known"] for one in told["workloads"]] == [False, True]
 
 
 def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ from spark_mode.planning.observed import Hold, Observed
 from spark_mode.planning.plan import Start, Stop
 from spark_mode.planning.request import ModeRequest, StopRequest
 from spark_mode.sharing.disk import RealDisk
+from tests.deep import DEEP
 from tests.simulation.disk import SimulatedDisk
 from tests.simulation.lab import machine
 
@@ -138,6 +139,8 @@ def test_a_bit_that_flips_anywhere_is_never_passed_over_in_silence() -> None:
     write(journal, Held(holds=(HOLD,)), began("a"), StepBegun(switch="a", step=STOP))
     text = disk.files[name]
     for place, bit in product(range(len(text)), range(8)):
+        if not DEEP and bit != place % 8:
+            continue
         disk.files[name] = text[:place] + bytes([text[place] ^ 1 << bit]) + text[place + 1 :]
         assert journal_state(journal.records()).unreadable > 0, (place, bit)
         write(journal, GoingBack(switch="a", reason="because"))

@@ -15,7 +15,9 @@ from typing import NoReturn
 import pytest
 
 from spark_mode.errors import ConfigurationError, UsageFault
+from spark_mode.sharing import kept_requests
 from spark_mode.sharing.kept_requests import DROP, EXPIRED, GO, KEPT, KeptRequest
+from tests.deep import DEEP
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")  # what it forks is at once another program
 ID = "0123456789abcdef"
@@ -201,16 +203,18 @@ def test_where_it_cannot_keep_what_it_tells_it_ends_and_does_not_go_on_as_whoeve
     assert request.events() == []
 
 
-def test_the_oldest_are_forgotten_and_those_that_run_are_not(tmp_path: Path) -> None:
+def test_the_oldest_are_forgotten_and_those_that_run_are_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = KEPT if DEEP else 6
+    monkeypatch.setattr(kept_requests, "KEPT", kept)
     first = KeptRequest(f"{0:016x}", tmp_path)
     first.begin(WORDS, STAYS)
     try:
-        for number in range(1, KEPT + 5):
+        for number in range(1, kept + 5):
             one = KeptRequest(f"{number:016x}", tmp_path)
             one.begin(WORDS, partial(os.execv, "/bin/true", ("true",)))
             ended(one)
         assert first.runs
-        assert KEPT <= len([*tmp_path.iterdir()]) <= KEPT + 1
+        assert kept <= len([*tmp_path.iterdir()]) <= kept + 1
     finally:
         os.kill(number_of(first), signal.SIGKILL)
         ended(first)

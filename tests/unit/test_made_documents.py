@@ -1,5 +1,6 @@
 """What the documents show: every key of rules.yaml with an example that is read, and commands that there are."""
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -73,11 +74,12 @@ def test_every_part_of_the_rules_has_a_section() -> None:
     assert {"Rules", *rules_schema()["$defs"]} == set(HEADINGS) == set(WHERE)
 
 
-@pytest.mark.parametrize(("model", "key"), [(model, key) for model in HEADINGS for key in described(model)])
-def test_every_example_of_a_key_is_read(model: str, key: str) -> None:
-    shown = yaml.safe_load(described(model)[key].example)
-    assert key in shown
-    read_rules(yaml.safe_dump(with_entry(model, NEEDED.get(model, {}) | shown)), "rules.yaml", lambda _: BASE)
+@pytest.mark.parametrize("model", HEADINGS)
+def test_every_example_of_a_key_is_read(model: str) -> None:
+    for key, one in described(model).items():
+        shown = yaml.safe_load(one.example)
+        assert key in shown
+        read_rules(json.dumps(with_entry(model, NEEDED.get(model, {}) | shown)), "rules.yaml", lambda _: BASE)  # JSON is YAML
 
 
 def with_entry(model: str, entry: dict[str, Any]) -> dict[str, Any]:
@@ -122,11 +124,14 @@ def blocks() -> list[list[str]]:
     return [found for block in lines if (found := [line for line in block if line.startswith("spark-mode ")])]
 
 
-@pytest.mark.parametrize("line", dict.fromkeys(line for block in blocks() for line in block))
-def test_every_command_in_a_document_is_one(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_command_in_a_document_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    context = cli.make_context("spark-mode", named_here(words(line)), obj=CliOptions())
-    understood(cli, context, [*context._protected_args, *context.args])
+    for line in dict.fromkeys(line for block in blocks() for line in block):
+        try:
+            context = cli.make_context("spark-mode", named_here(words(line)), obj=CliOptions())
+            understood(cli, context, [*context._protected_args, *context.args])
+        except click.UsageError as error:
+            pytest.fail(f"{line}: {error.message}")
 
 
 ON_A_SPARK = {

@@ -219,19 +219,19 @@ def test_a_stop_is_done_by_those_that_can_where_another_one_has_no_plan(
 
 
 @pytest.mark.parametrize("verb", [*LOOKS, *ACTS])
-@pytest.mark.parametrize(("option", "name"), OPTIONS.items())
-def test_an_option_about_a_switch_is_refused_or_given_to_a_verb_that_has_it(verb: str, option: str, name: str) -> None:
+def test_an_option_about_a_switch_is_refused_or_given_to_a_verb_that_has_it(verb: str) -> None:
     command = cli.get_command(click.Context(cli), verb)
     assert command is not None
-    machines = Machines({"a": {verb: Answer(0, "{}")}})
-    has_it = any(option in one.opts for one in command.params) or (verb == "plan" and option != "--any")
-    if has_it:
-        asks(machines, verb, **{name: 60.0 if name == "wait" else True})
-        assert any(word.partition("=")[0] == option for word in machines.asked[0])
-        return
-    with pytest.raises(UsageFault, match=f"{option} is nothing for {verb}"):
-        asks(machines, verb, **{name: 60.0 if name == "wait" else True})
-    assert machines.asked == []
+    for option, name in OPTIONS.items():
+        machines = Machines({"a": {verb: Answer(0, "{}")}})
+        has_it = any(option in one.opts for one in command.params) or (verb == "plan" and option != "--any")
+        if has_it:
+            asks(machines, verb, **{name: 60.0 if name == "wait" else True})
+            assert any(word.partition("=")[0] == option for word in machines.asked[0]), option
+            continue
+        with pytest.raises(UsageFault, match=f"{option} is nothing for {verb}"):
+            asks(machines, verb, **{name: 60.0 if name == "wait" else True})
+        assert machines.asked == [], option
 
 
 @pytest.mark.parametrize("verb", ["stop", "restore"])

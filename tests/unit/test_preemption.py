@@ -1,7 +1,5 @@
 """What stops for a request, and why: as little as the rules and the mode allow."""
 
-from itertools import permutations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,15 +49,16 @@ def starts(made: Plan) -> set[str]:
     return {step.subject for step in made.steps if isinstance(step, Start)}
 
 
-@pytest.mark.parametrize(("old", "new"), list(permutations(MODES, 2)))
-def test_between_two_modes_only_the_difference_is_touched(old: str, new: str) -> None:
-    models = ("llama3.1:8b",) if "ollama" in active_in(old) else ()
-    made = planned(new, *active_in(old), models=models)
-    assert set(stops(made)) == set(active_in(old)) - set(active_in(new))
-    assert starts(made) == set(active_in(new)) - set(active_in(old))
-    assert made.keep == ()
-    assert {one.name for one in made.preemptions or ()} == set(stops(made))
-    assert current_mode(seen(*active_in(new)), PROJECT, RULES) == made.mode == new
+@pytest.mark.parametrize("new", MODES)
+def test_between_two_modes_only_the_difference_is_touched(new: str) -> None:
+    for old in (mode for mode in MODES if mode != new):
+        models = ("llama3.1:8b",) if "ollama" in active_in(old) else ()
+        made = planned(new, *active_in(old), models=models)
+        assert set(stops(made)) == set(active_in(old)) - set(active_in(new)), old
+        assert starts(made) == set(active_in(new)) - set(active_in(old)), old
+        assert made.keep == (), old
+        assert {one.name for one in made.preemptions or ()} == set(stops(made)), old
+        assert current_mode(seen(*active_in(new)), PROJECT, RULES) == made.mode == new, old
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -1,7 +1,7 @@
 """When memory runs out, and who goes then."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spark_mode.lab.project import Project
@@ -11,6 +11,7 @@ from spark_mode.lab.size import GB
 from spark_mode.planning.observed import Hold, LoadedModel, Observed
 from spark_mode.planning.pressure import AHEAD_SECONDS, Releases, Sample, memory_victims, shortfall, trend
 from tests.audio_lab import PROJECT, RULES, container, seen
+from tests.deep import DEEP
 
 FLOOR, HEADROOM = RULES.limits.floor, RULES.limits.headroom
 
@@ -47,6 +48,7 @@ def test_memory_presses_under_the_floor_or_when_the_trend_leads_there(samples: l
     assert (shortfall(samples, RULES) > 0) is pressing
 
 
+@settings(max_examples=100 if DEEP else 40)
 @given(st.floats(1e6, 1e10), st.floats(0, 60))
 def test_a_steady_loss_is_seen_at_least_eight_seconds_before_the_floor(rate: float, headstart: float) -> None:
     start = HEADROOM + headstart * rate

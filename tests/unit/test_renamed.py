@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.plan_case import SHIPPED, SHIPPED_RULES
 from tests.random_labs import RandomLab, random_labs
 
-LABS = int(os.environ.get("SPARK_MODE_LABS", "40"))
+LABS = int(os.environ.get("SPARK_MODE_LABS", "25"))
 KNOWN = ("audio", "training", "llm", "omni", "ollama")
 """Names that mean much in the shipped lab: here they are those of any classes and modes."""
 MEANT = """active base chat class default exclusive f5 gpu healthy host image llama memory mode model models none nothing page

@@ -2,6 +2,7 @@
 
 import json
 from copy import deepcopy
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +12,23 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from spark_mode.errors import ConfigurationError
+from spark_mode.lab.document import parse_document
 from spark_mode.lab.rules import Rules
 from spark_mode.lab.rules_reading import read_rules
 from spark_mode.lab.rules_schema import rules_schema
 from spark_mode.lab.rules_writing import as_text
 from spark_mode.lab.size import parse_size
+from tests.audio_lab import read_cases, read_yaml
 from tests.deep import DEEP
 from tests.json_schema import accepts
 from tests.mutated import mutated
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "rules.yaml").read_text()
-DOCUMENT = yaml.safe_load(TEXT)
+DOCUMENT = read_yaml(ROOT / "rules.yaml")
 DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 """Ten times as quick, where PyYAML was built with libyaml."""
-MISTAKES: list[dict[str, str]] = yaml.safe_load((ROOT / "tests/cases/broken_rules.yaml").read_text())
+MISTAKES: list[dict[str, str]] = read_cases("broken_rules.yaml")
 
 SCHEMA = rules_schema()
 PHRASES = ("Input", "should", "required", "a valid", "pydantic", "Extra", "Value error", "write something else")
@@ -60,13 +63,13 @@ def read(text: str) -> Rules:
     return read_rules(text, "rules.yaml", str)
 
 
-@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake["put"].strip()[:40])
-def test_a_mistake_is_named_with_its_place(mistake: dict[str, str]) -> None:
-    assert TEXT.count(mistake["find"]) == 1
-    with pytest.raises(ConfigurationError) as found:
-        read(TEXT.replace(mistake["find"], mistake["put"]))
-    assert found.value.message.startswith("rules.yaml")
-    assert mistake["says"] in found.value.message
+def test_a_mistake_is_named_with_its_place() -> None:
+    for mistake in MISTAKES:
+        assert TEXT.count(mistake["find"]) == 1, mistake
+        with pytest.raises(ConfigurationError) as found:
+            read(TEXT.replace(mistake["find"], mistake["put"]))
+        assert found.value.message.startswith("rules.yaml"), mistake
+        assert mistake["says"] in found.value.message, mistake
 
 
 def test_all_mistakes_are_told_at_once() -> None:
@@ -127,9 +130,9 @@ def test_a_file_that_extends_another_puts_its_own_keys_in_place_of_that_ones() -
     assert rules.workloads["omni"].footprint.planned == 4 * 10**9
 
 
-def test_thousands_of_mistakes_are_told_as_the_first_of_them() -> None:
+def test_many_mistakes_are_told_as_the_first_of_them() -> None:
     with pytest.raises(ConfigurationError) as found:
-        read(TEXT + "\n".join(f"key{number}: 1" for number in range(2000)))
+        read(TEXT + "\n".join(f"key{number}: 1" for number in range(500)))
     lines = found.value.message.splitlines()
     assert len(lines) == 21
     assert lines[-1] == "rules.yaml: and more; these 20 are the first"
@@ -168,12 +171,12 @@ def test_any_value_anywhere_gives_rules_or_a_configuration_error(data: st.DataOb
 
 def test_no_sentence_of_pydantic_reaches_anybody_whatever_stands_where() -> None:
     said = set()
-    for document in mutated(yaml.safe_load(EVERY_KEY)):
+    for document in islice(mutated(yaml.safe_load(EVERY_KEY)), 0, None, 1 if DEEP else 3):
         try:
             read(json.dumps(document))
         except ConfigurationError as error:
             said |= set(error.message.splitlines())
-    assert len(said) > 300
+    assert len(said) > (300 if DEEP else 200)
     assert [line for line in said if any(phrase in line for phrase in PHRASES)] == []
 
 
@@ -191,9 +194,11 @@ def test_the_shipped_rules_are_read_back_as_they_are_written_and_follow_the_sche
     assert accepts(SCHEMA, yaml.safe_load(text))
 
 
-@pytest.mark.parametrize("mistake", [one for one in MISTAKES if "unknown key" in one["says"]], ids=lambda one: one["says"])
-def test_an_editor_is_told_of_an_unknown_key(mistake: dict[str, str]) -> None:
-    assert not accepts(SCHEMA, yaml.safe_load(TEXT.replace(mistake["find"], mistake["put"])))
+def test_an_editor_is_told_of_an_unknown_key() -> None:
+    unknown = [one for one in MISTAKES if "unknown key" in one["says"]]
+    assert unknown
+    texts = [TEXT.replace(one["find"], one["put"]) for one in unknown]
+    assert [one["says"] for one, text in zip(unknown, texts, strict=True) if accepts(SCHEMA, parse_document(text, "rules"))] == []
 
 
 def test_the_schema_in_the_docs_is_that_of_the_models() -> None:

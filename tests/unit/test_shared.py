@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import zlib
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from spark_mode.planning.request import ModeRequest
 from spark_mode.sharing.directories import directories, shared_directories
 from spark_mode.sharing.leases import Lease, Leases
 from spark_mode.sharing.process import process_began
+from tests.deep import DEEP
 
 GROUP = grp.getgrgid(os.getegid()).gr_name
 
@@ -245,8 +247,11 @@ def test_what_was_put_aside_before_is_not_written_over_and_the_way_out_is_named(
     assert shared.take_down(root)
 
 
-@pytest.mark.parametrize("call", ["unlink", "rename", "rmdir"])
-@pytest.mark.parametrize("boots", [False, True])
+CUT_OFF = [*product(("unlink", "rename", "rmdir"), (False, True))]
+"""At which calls, and whether the machine boots after it: `make test` tries each call with one of the two, in turn."""
+
+
+@pytest.mark.parametrize(("call", "boots"), CUT_OFF if DEEP else [CUT_OFF[0], CUT_OFF[3], CUT_OFF[4]])
 def test_what_was_cut_off_while_it_was_taken_away_is_taken_away_by_the_next_whether_it_boots_between(
     root: Path, call: str, boots: bool
 ) -> None:

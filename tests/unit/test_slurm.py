@@ -193,13 +193,14 @@ def test_what_lists_nothing_is_said_to_and_is_no_empty_queue(text: str) -> None:
             read(text)
 
 
-@pytest.mark.parametrize("value", [None, 3, 10**400, "x", [], [1], {}, {"number": "x"}, {"number": None}], ids=repr)
 @pytest.mark.parametrize(
     "key", ["name", "comment", "user_name", "partition", "job_state", "state_reason", "start_time", "nodes", "state", "reason"]
 )
-def test_a_list_with_wrong_types_is_read_as_far_as_it_is_one(key: str, value: Any) -> None:
-    assert [one.id for one in jobs_of(json.dumps({"jobs": [{"job_id": 1, key: value}]}))] == ["1"]
-    assert [one.name for one in nodes_of(json.dumps({"nodes": [{key: value, "name": "a"}]}))] == ["a"]
+def test_a_list_with_wrong_types_is_read_as_far_as_it_is_one(key: str) -> None:
+    values: list[Any] = [None, 3, 10**400, "x", [], [1], {}, {"number": "x"}, {"number": None}]
+    for value in values:
+        assert [one.id for one in jobs_of(json.dumps({"jobs": [{"job_id": 1, key: value}]}))] == ["1"], value
+        assert [one.name for one in nodes_of(json.dumps({"nodes": [{key: value, "name": "a"}]}))] == ["a"], value
 
 
 @pytest.mark.parametrize("said", ["", "rubbish\n", "-oX\n", "job 42\n", "\u0664\n"])

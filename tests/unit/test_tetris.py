@@ -3,9 +3,10 @@
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.deep import DEEP
 from tetris import EMPTY, FULL, HEIGHT, PIECES, WIDTH, Board, drop
 
 
@@ -46,6 +47,7 @@ def test_a_game_is_over_when_no_piece_fits_any_more() -> None:
     assert not any(drop(full, shape) for shapes in PIECES.values() for shape in shapes)
 
 
+@settings(max_examples=100 if DEEP else 40)
 @given(st.integers(0, 10**6))
 def test_nothing_is_lost_but_full_lines_and_nothing_floats(seed: int) -> None:
     random = Random(seed)
