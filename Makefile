@@ -8,10 +8,9 @@ PYTHON := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 SITE := .venv-docs
 TO_RUN := $(VENV)/.to-run
+COMPILED := $(VENV)/.compiled-tests
 # What is compiled is kept, whatever the environment says of that: else each process of the tests compiles all of them anew.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(PYTHON) -m pytest
-# In a fresh clone one process compiles the tests, and the five that run them need not.
-COMPILED := ls tests/engine/__pycache__/test_units.*pytest*.pyc >/dev/null 2>&1 || $(PYTEST) --collect-only --quiet >/dev/null || true
 TESTS := $(PYTEST) --numprocesses 5 --dist loadgroup --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
@@ -55,9 +54,14 @@ torch: setup engine ## Build the image in which the trainer learns on a CPU
 demo: $(TO_RUN) engine ## Switch the stand-in lab back and forth, explained; leaves nothing running
 	@sh scripts/demo.sh
 
-test: lint systemd chromium ssh stand-in torch ## Lint, types, and the tests, on a real engine
-	@$(COMPILED)
+test: setup systemd chromium ssh stand-in torch ## Lint, types, and the tests, on a real engine
+	@$(MAKE) --no-print-directory --jobs=2 lint $(COMPILED)
 	@$(TESTS)
+
+# One process compiles the tests, while types are checked, and the five that run them need not.
+$(COMPILED): $(STAMP) $(wildcard tests/*.py tests/*/*.py)
+	@$(PYTEST) --collect-only --quiet >/dev/null || true  # what is wrong is said when they run
+	@touch $@
 
 quick: lint ## Lint, types, the unit tests and the smallest of the simulation, in about a minute; needs no engine
 	@$(PYTEST) -q -n auto tests/unit tests/simulation/test_switch.py tests/simulation/test_brake.py tests/simulation/test_questions.py
