@@ -10,12 +10,14 @@ from tests.engine.lab import DEADLINE, ROOT, Lab, Outcome
 
 
 class InstalledLab(Lab):
-    """A lab in a folder of its own, which says by its name and its files which lab it is. `typed` is all that was entered."""
+    """A lab in a folder of its own, which says by its name and its files which lab it is. `typed` is all that was entered.
 
-    forked = False
+    Without a `program`, the command of an installed package, it is used through forks.
+    """
 
-    def __init__(self, project: str, home: Path, program: Path) -> None:
+    def __init__(self, project: str, home: Path, program: Path | None) -> None:
         super().__init__(project, home)
+        self.forked = program is None
         self.folder = home / project
         self.files, self.rules = (), None
         self.typed: list[str] = []
@@ -23,6 +25,7 @@ class InstalledLab(Lab):
         del self.environment["PYTHONPATH"]
 
     def arguments(self, *arguments: str) -> list[str]:
+        assert self._program
         return [str(self._program), *arguments]
 
     def enter(self, line: str) -> Outcome:
@@ -48,7 +51,7 @@ def install(folder: Path) -> Path:
     (wheel,) = wheels.iterdir()
     _done(sys.executable, "-m", "venv", "--without-pip", str(environment))
     python = environment / "bin/python"
-    into = ("-m", "pip", "--quiet", "--disable-pip-version-check", "--python", str(python), "install")
+    into = ("-m", "pip", "--quiet", "--disable-pip-version-check", "--python", str(python), "install", "--no-compile")
     _done(sys.executable, *into, "--no-index", "--no-deps", str(wheel))
     own = Path(_done(str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip())
     (own / "borrowed.pth").write_text(sysconfig.get_path("purelib"))

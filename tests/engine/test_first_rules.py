@@ -13,19 +13,20 @@ from tests.engine.installed import InstalledLab, install
 from tests.engine.lab import ROOT, RULES, Lab
 from tests.engine.labs import LABS
 
-pytestmark = pytest.mark.xdist_group("first rules")  # whose tests share an installation
 
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The command of an installed package."""
-    return install(tmp_path_factory.mktemp("installed"))
+@pytest.fixture
+def bare(tmp_path: Path) -> Iterator[InstalledLab]:
+    """A lab with nothing running, and without a file."""
+    yield from with_nothing_running(InstalledLab(PROJECT, tmp_path, None))
 
 
 @pytest.fixture
-def installed(program: Path, tmp_path: Path) -> Iterator[InstalledLab]:
-    """A lab with nothing running, and without a file."""
-    one = InstalledLab(PROJECT, tmp_path, program)
+def installed(tmp_path: Path) -> Iterator[InstalledLab]:
+    """The same, used by the command of an installed package."""
+    yield from with_nothing_running(InstalledLab(PROJECT, tmp_path, install(tmp_path / "installed")))
+
+
+def with_nothing_running(one: InstalledLab) -> Iterator[InstalledLab]:
     one.down()
     yield one
     one.down()
@@ -44,52 +45,51 @@ def led_on(lab: InstalledLab, name: str) -> str:
     return following
 
 
-def test_a_page_with_its_models_and_a_run_are_switched_both_ways_by_what_init_wrote(installed: InstalledLab) -> None:
-    assert led_on(installed, "first_page") == "spark-mode plan finetune"
+def test_a_page_with_its_models_and_a_run_are_switched_both_ways_by_what_init_wrote(bare: InstalledLab) -> None:
+    assert led_on(bare, "first_page") == "spark-mode plan finetune"
     for line, services in (
         ("spark-mode ollama", {"ollama", "open-webui"}),
         ("spark-mode finetune", {"finetune"}),
         ("spark-mode ollama --yes", {"ollama", "open-webui"}),
     ):
-        installed.enter(line)
-        assert set(installed.running()) == services, line
-    assert mode(installed) == "ollama"
-    assert installed.keys <= 120
+        bare.enter(line)
+        assert set(bare.running()) == services, line
+    assert mode(bare) == "ollama"
+    assert bare.keys <= 120
 
 
 @deep
-def test_servers_that_do_not_fit_together_and_a_run_are_switched_both_ways_by_what_init_wrote(installed: InstalledLab) -> None:
-    assert led_on(installed, "first_servers") == "spark-mode plan chat"
+def test_servers_that_do_not_fit_together_and_a_run_are_switched_both_ways_by_what_init_wrote(bare: InstalledLab) -> None:
+    assert led_on(bare, "first_servers") == "spark-mode plan chat"
     for line, services in (
         ("spark-mode chat", {"chat", "page"}),
         ("spark-mode coder", {"coder", "page"}),
         ("spark-mode tune", {"finetune"}),
         ("spark-mode chat --yes", {"chat", "page"}),
     ):
-        installed.enter(line)
-        assert set(installed.running()) == services, line
-    assert mode(installed) == "chat"
-    assert installed.keys <= 120
+        bare.enter(line)
+        assert set(bare.running()) == services, line
+    assert mode(bare) == "chat"
+    assert bare.keys <= 120
 
 
-def test_two_projects_are_switched_as_one_lab_by_what_init_wrote(installed: InstalledLab) -> None:
-    models = Lab(f"{PROJECT}-models", installed.folder.parent)
-    shutil.copytree(LABS / "first_two/speech", installed.folder)
-    shutil.copytree(LABS / "first_two/models", installed.folder.with_name(models.project))
+def test_two_projects_are_switched_as_one_lab_by_what_init_wrote(bare: InstalledLab) -> None:
+    models = Lab(f"{PROJECT}-models", bare.folder.parent)
+    shutil.copytree(LABS / "first_two/speech", bare.folder)
+    shutil.copytree(LABS / "first_two/models", bare.folder.with_name(models.project))
     models.down()
     try:
-        *_, last = installed.enter(f"spark-mode init --yes . ../{models.project}").out.splitlines()
-        installed.enter(last.removeprefix("next: "))
+        *_, last = bare.enter(f"spark-mode init --yes . ../{models.project}").out.splitlines()
+        bare.enter(last.removeprefix("next: "))
         for line, services in (
             ("spark-mode speech", {"speech"}),
             ("spark-mode chat", {"chat"}),  # all of one class, by the word in their image's name
-            ("spark-mode coder", {"coder"}),
             ("spark-mode tune", {"finetune"}),
-            ("spark-mode restore --yes", {"coder"}),
+            ("spark-mode restore --yes", {"chat"}),
         ):
-            installed.enter(line)
-            assert {*installed.running(), *models.running()} == services, line
-        assert installed.keys - len(models.project) <= 160
+            bare.enter(line)
+            assert {*bare.running(), *models.running()} == services, line
+        assert bare.keys - len(models.project) <= 160
     finally:
         models.down()
 
@@ -103,14 +103,17 @@ def test_the_example_of_an_installation_does_all_that_the_demo_shows(installed: 
     installed.environment["COMPOSE_PROJECT_NAME"] = PROJECT  # beside others on this engine
     demo = [line.split(maxsplit=2)[1:] for line in (ROOT / "scripts/demo.sh").read_text().splitlines() if line.startswith("run ")]
     assert said.splitlines()[-1].strip() == f"spark-mode {demo[0][1]}"
-    modes = []
+    status, active = [], []
     for code, words in demo:
-        installed.run(*words.split(), expect=int(code))
-        modes += [mode(installed)] if words.startswith(("audio", "training")) else []
-    assert modes == ["audio omni", "audio omni", "training", "audio chatterbox"]
+        outcome = installed.run(*words.split(), expect=int(code))
+        status += [outcome.out] if words == "status" else []
+        active += [set(installed.running())] if words.startswith(("audio", "training")) else []
+    assert active == [{"omni"}, {"omni"}, {"training"}, {"ollama", "whisper", "chatterbox"}]
+    assert ["audio omni" in status[0], "training" in status[1]] == [True, True]
     assert installed.running() == {}
 
 
+@deep
 def test_the_audio_lab_is_switched_both_ways_by_what_init_wrote(lab: Lab, tmp_path: Path) -> None:
     first, small = tmp_path / "first.yaml", tmp_path / "stand-in.rules.yaml"
     lab.files, stand_ins, lab.rules = lab.files[:1], lab.files, None
