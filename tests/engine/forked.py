@@ -60,13 +60,21 @@ def in_a_fork(act: Callable[..., None], *of: object) -> None:
 
 
 class Forked(subprocess.Popen[str]):
-    """spark-mode that was forked and goes on, to be used as any process that was started; what it writes is kept together."""
+    """spark-mode that was forked and goes on, to be used as any process that was started; what it writes is kept together.
+
+    `terminal` is where it writes to, where that is one.
+    """
 
     def __init__(
-        self, arguments: Sequence[str], folder: Path, environment: Mapping[str, str], mounts: Path | None = None
+        self,
+        arguments: Sequence[str],
+        folder: Path,
+        environment: Mapping[str, str],
+        mounts: Path | None = None,
+        terminal: str | None = None,
     ) -> None:
         ours, theirs = Pipe(duplex=False)
-        what = [*arguments], str(folder), {**environment}, theirs, theirs, mounts
+        what = [*arguments], str(folder), {**environment}, terminal or theirs, terminal or theirs, mounts
         self._process: ForkServerProcess = _SERVER.Process(target=_become, args=what, daemon=True)
         with _ALONE, theirs:
             self._process.start()

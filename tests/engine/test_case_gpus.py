@@ -6,6 +6,8 @@ import pytest
 
 from tests.engine.lab import Lab
 
+pytestmark = pytest.mark.xdist_group("gpus")  # what Compose answered to the one before is known to the next
+
 ASKING = ("cdi", "file", "gpus", "runtime", "reserved", "driver", "named")
 
 

@@ -4,14 +4,17 @@ import fcntl
 import os
 import re
 import struct
-import subprocess
 import termios
 from collections.abc import Callable
+from threading import Thread
 
 import pytest
 
 from tests.deep import deep
+from tests.engine.forked import Forked
 from tests.engine.lab import DEADLINE, Lab
+
+pytestmark = pytest.mark.xdist_group("many names")  # what Compose answered to the one before is known to the next
 
 PEN = re.compile(r".*\x1b\[K|\x1b\[[\d;]*m")
 """What was erased, and what has no width."""
@@ -52,15 +55,20 @@ def shown(lab: Lab, width: int, *arguments: str) -> list[str]:
     """Return the lines that a terminal of a width is shown."""
     ours, theirs = os.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, width, 0, 0))
-    command = subprocess.Popen(
-        lab.arguments(*arguments), cwd=lab.folder, env=lab.environment, stdin=theirs, stdout=theirs, stderr=theirs
-    )
-    os.close(theirs)
     text = bytearray()
-    while chunk := _read(ours):
-        text += chunk
-    os.close(ours)
+
+    def read() -> None:
+        while chunk := _read(ours):
+            text.extend(chunk)
+
+    reader = Thread(target=read)
+    reader.start()
+    command = Forked(lab.words(*arguments), lab.folder, lab.environment, terminal=os.ttyname(theirs))
     command.wait(DEADLINE)
+    os.close(theirs)
+    reader.join(DEADLINE)
+    os.close(ours)
+    command.communicate()
     return [PEN.sub("", line) for line in text.decode().splitlines()]
 
 

@@ -4,23 +4,30 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.engine.lab import Lab
+from tests.engine.conftest import PROJECT
+from tests.engine.lab import Lab, docker
+
+pytestmark = pytest.mark.xdist_group("unsaid")  # what Compose answered to the one before, and the image, are there for the next
 
 CHECK = "HEALTHCHECK --interval=1s --start-period=60s --start-interval=1s CMD test -e /word"
 
 
+@pytest.fixture(scope="module")
+def image() -> Iterator[str]:
+    """An image that has a health check of its own."""
+    image, former = f"{PROJECT}-checked:latest", f"{PROJECT}-to-commit"
+    docker("create", "--name", former, "audio-lab-stand-in:latest")
+    docker("commit", "--change", CHECK, former, image)
+    docker("rm", former)
+    yield image
+    docker("image", "rm", image)
+
+
 @pytest.fixture
-def lab(lab_of: Callable[[str], Lab]) -> Iterator[Lab]:
-    """The lab with an image that has a health check of its own."""
+def lab(image: str, lab_of: Callable[[str], Lab]) -> Lab:
     one = lab_of("unsaid")
-    image, former = f"{one.project}-checked:latest", f"{one.project}-to-commit"
-    one.docker("create", "--name", former, "audio-lab-stand-in:latest")
-    one.docker("commit", "--change", CHECK, former, image)
-    one.docker("rm", former)
     one.environment["CHECKED"] = image
-    yield one
-    one.down()
-    one.docker("image", "rm", image)
+    return one
 
 
 def found(lab: Lab) -> list[tuple[str, str]]:
