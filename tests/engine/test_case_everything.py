@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.deep import deep
 from tests.engine.lab import Lab
 
-FIRST = {"web.ui-1_x", "included", "always"}
+SECOND = {"web.ui-1_x", "included", "always", "child"}
 
 
 @pytest.fixture
@@ -22,38 +23,30 @@ def lab(lab_of: Callable[[str], Lab]) -> Iterator[Lab]:
     one.docker("volume", "rm", outer)
 
 
-def test_a_lab_with_all_that_compose_files_may_have_is_switched_as_any_other(lab: Lab) -> None:
-    lab.run("audio", "first")
-    assert set(lab.running()) == FIRST
+@pytest.mark.parametrize("broken", [True, pytest.param(False, marks=deep)])
+def test_a_lab_with_all_that_compose_files_may_have_is_switched_as_any_other_where_a_profile_is_at_fault_too(
+    lab: Lab, broken: bool
+) -> None:
     lab.run("audio", "second")
+    assert set(lab.running()) == SECOND
+    more = {"nameless", "optional"}
+    lab.run("up", *more)
     before = lab.running()
-    assert set(before) == {*FIRST, "child"}
+    assert set(before) == SECOND | more
+    assert lab.run("status", "--format", "json").json["mode"] == "audio second"
+    whole = lab.files
+    lab.files = (*whole, *(["broken.yaml"] if broken else []))
     again = lab.run("audio", "second")
     assert "nothing to do" in again.out
     assert "earlier definition" not in again.err
     assert lab.running() == before
     lab.run("training")
-    assert set(lab.running()) == {"trainer", "included", "always"}
+    assert set(lab.running()) == {"trainer", "included", "always", *more}
+    lab.files = whole
     lab.run("restore")
     assert {name: one[0] for name, one in lab.running().items()} == {name: one[0] for name, one in before.items()}
-    assert lab.run("status", "--format", "json").json["mode"] == "audio second"
-    lab.run("up", "nameless", "optional")
-    assert set(lab.running()) == {*before, "nameless", "optional"}
     lab.run("stop")
     assert lab.running() == {}
-
-
-def test_so_it_is_where_one_of_its_profiles_is_at_fault(lab: Lab) -> None:
-    lab.run("audio", "second")
-    before = lab.running()
-    lab.files = (*lab.files, "broken.yaml")
-    again = lab.run("audio", "second")
-    assert "nothing to do" in again.out
-    assert "earlier definition" not in again.err
-    lab.run("training")
-    assert set(lab.running()) == {"trainer", "included", "always"}
-    lab.run("restore")
-    assert {name: one[0] for name, one in lab.running().items()} == {name: one[0] for name, one in before.items()}
 
 
 def test_what_is_only_built_is_built_before_a_switch_by_the_command_that_is_said(lab: Lab) -> None:
