@@ -29,5 +29,4 @@ def test_a_chat_page_makes_room_for_a_run_and_comes_back(lab: Lab) -> None:
 
 
 def test_the_page_is_not_brought_along_to_the_run(lab: Lab) -> None:
-    lab.run("tune")
-    assert set(lab.running()) == {"finetune"}
+    assert lab.run("plan", "tune", "--format", "json").json["target"] == ["finetune"]

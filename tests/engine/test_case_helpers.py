@@ -16,10 +16,16 @@ def changed(lab: Lab, **services: dict[str, object]) -> None:
     lab.files = (*dict.fromkeys((*lab.files, file.name)),)
 
 
+def without(*names: str) -> dict[str, dict[str, object]]:
+    """Return of helpers, to be changed, that no mode has them."""
+    return {name: {"profiles": ["left-out"]} for name in names}
+
+
 def test_helpers_start_and_stop_side_by_side_as_their_dependencies_allow(lab_of: LabOf) -> None:
     lab = lab_of("helpers")
     assert lab.run("speech").code == 0
     assert set(lab.running()) == HELPERS | {"speech"}
+    assert lab.run("status", "--format", "json").json["mode"] == "speech"
     started = {service: moment for service, (_, moment) in lab.running().items()}
     assert started["database"] < min(started["page"], started["sidecar"])
     lab.run("stop")
@@ -28,9 +34,6 @@ def test_helpers_start_and_stop_side_by_side_as_their_dependencies_allow(lab_of:
     at = {one["Config"]["Labels"]["com.docker.compose.service"]: one["State"] for one in ended}
     assert (at["left"]["ExitCode"], at["right"]["ExitCode"]) == (0, 0), "one was killed before the other was asked to end"
     assert max(at[name]["FinishedAt"] for name in ("page", "sidecar")) < at["database"]["FinishedAt"]
-    lab.run("speech")
-    assert set(lab.running()) == HELPERS | {"speech"}
-    assert lab.run("status", "--format", "json").json["mode"] == "speech"
 
 
 def test_the_plan_names_each_helper_and_says_what_goes_side_by_side(lab_of: LabOf) -> None:
@@ -46,10 +49,13 @@ def test_the_plan_names_each_helper_and_says_what_goes_side_by_side(lab_of: LabO
 
 def test_a_helper_that_ends_at_once_brings_back_what_ran_before(lab_of: LabOf) -> None:
     lab = lab_of("helpers")
+    few = without("left", "right", "page", "sidecar", "logs")
+    changed(lab, **few)
     lab.run("training")
     before = set(lab.running()) - {"search"}
     for policy in ("no", "always"):
-        changed(lab, search={"entrypoint": ["sh", "-c", "exit 3"], "restart": policy}, speech={"depends_on": ["search"]})
+        failing: dict[str, object] = {"entrypoint": ["sh", "-c", "exit 3"], "restart": policy}
+        changed(lab, **few, search=failing, speech={"depends_on": ["search"]})
         lab.run("stop", "search")
         failed = lab.run("speech", expect=1)
         assert "search did not start" in failed.err
@@ -60,12 +66,14 @@ def test_a_helper_that_ends_at_once_brings_back_what_ran_before(lab_of: LabOf) -
 
 def test_what_was_starting_side_by_side_is_recovered_after_a_kill(lab_of: LabOf) -> None:
     lab = lab_of("helpers")
-    changed(lab, logs={"healthcheck": {"test": ["CMD", "test", "-e", "/word"], "start_period": "10m", "start_interval": "100ms"}})
+    waiting = {"test": ["CMD", "test", "-e", "/word"], "start_period": "10m", "start_interval": "100ms"}
+    changed(lab, **without("left", "right", "sidecar"), logs={"healthcheck": waiting})
+    there = {"page", "database", "search", "logs"}
     switch = lab.spawn("speech")
-    until(lambda: HELPERS - {"page"} <= set(lab.running()))
+    until(lambda: there - {"page"} <= set(lab.running()))
     switch.kill()
     ends(switch)
     lab.docker("exec", lab.id_of("logs"), "touch", "/word")
     assert lab.run("recover").code == 0
-    assert set(lab.running()) == HELPERS | {"speech"}
+    assert set(lab.running()) == there | {"speech"}
     assert lab.run("recover").out.startswith("nothing to do")

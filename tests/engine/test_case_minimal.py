@@ -9,6 +9,8 @@ import yaml
 from spark_mode.lab.unsaid_long_run import SAY_IT, UNSAID
 from tests.engine.lab import Lab
 
+pytestmark = pytest.mark.xdist_group("minimal")  # what Compose answered to the one before is known to the next
+
 LabOf = Callable[[str], Lab]
 
 
@@ -24,22 +26,18 @@ def infos(lab: Lab) -> dict[str, str]:
     return {one["where"]: one["message"] for one in found if one["message"].startswith("assumed: ")}
 
 
-def test_ten_lines_switch_a_lab_both_ways_and_back(lab: Lab) -> None:
+def test_ten_lines_switch_a_lab_both_ways_and_back_and_the_rule_is_told_in_a_sentence(lab: Lab) -> None:
     lab.run("audio", "pictures")
     assert set(lab.running()) == {"painter", "page"}
     assert lab.run("status", "--format", "json").json["mode"] == "audio pictures"
     lab.run("training")
     assert set(lab.running()) == {"tuner", "page"}
     assert lab.run("status", "--format", "json").json["mode"] == "training"
+    assert "training and audio never run together" in lab.run("plan", "audio", "pictures").out
     lab.run("restore", "--yes")
     assert set(lab.running()) == {"painter", "page"}
-    lab.run("stop")
+    assert lab.run("stop", "--quiet").err == ""
     assert not lab.running()
-
-
-def test_a_rule_without_a_reason_is_told_in_a_sentence(lab: Lab) -> None:
-    lab.run("training")
-    assert "training and audio never run together" in lab.run("plan", "audio", "pictures").out
 
 
 def test_check_lists_what_was_assumed(lab: Lab) -> None:
@@ -73,21 +71,18 @@ def test_a_service_that_asks_for_a_gpu_and_that_nobody_describes_is_refused_as_b
     assert "page asks for a GPU and has no workload" in lab.run("plan", "training", expect=3).err
 
 
-def test_a_mode_whose_class_nothing_tells_is_refused_alone(lab: Lab) -> None:
-    lab.run("training")
-    before = set(lab.running())
+def test_a_mode_whose_class_nothing_tells_is_refused_alone_and_a_switch_names_the_lab_first(lab: Lab) -> None:
     with (lab.folder / "compose.yaml").open("a") as file:
         file.write("  other: {image: other, profiles: [pictures]}\n")
     rules = (lab.folder / "rules.yaml").read_text()
     (lab.folder / "rules.yaml").write_text(rules.replace("workloads:\n", "workloads:\n  other: {class: llm, footprint: 1GB}\n"))
     said = "the mode audio has no class in rules.yaml, and what it runs is "
-    (other,) = lab.run("status", "--format", "json").json["changes"]
-    assert other["refused"].startswith(said)
+    (refused,) = [one for one in lab.run("status", "--format", "json").json["changes"] if one["refused"]]
+    assert refused["refused"].startswith(said)
     assert said in lab.run("audio", expect=3).err
-    assert set(lab.running()) == before
-    lab.run("stop")
-    lab.run("training")
-    assert set(lab.running()) == before
+    assert lab.running() == {}
+    assert lab.run("training").err.splitlines()[0] == f"lab     {lab.folder} (project {lab.project})"
+    assert set(lab.running()) == {"tuner", "page"}
 
 
 def steps(plan: Any) -> list[tuple[str, str]]:
@@ -105,10 +100,8 @@ def test_rules_prints_a_whole_file_that_says_the_same(lab: Lab) -> None:
     assert set(infos(lab)) == set(assumed) - {f"rules: {one}" for one in SECTIONS}
 
 
-def test_every_screen_and_every_switch_names_the_lab_first_and_data_does_not(lab: Lab) -> None:
+def test_every_screen_names_the_lab_first_and_data_does_not(lab: Lab) -> None:
     first = f"lab     {lab.folder} (project {lab.project})"
     for screen in (("status",), ("check",), ("map",), ("history",), ("calibrate",), ("plan", "training")):
         assert lab.run(*screen, expect=None).out.splitlines()[0] == first
-    assert lab.run("training").err.splitlines()[0] == first
-    assert lab.run("stop", "--quiet").err == ""
     assert not lab.run("rules").out.startswith("lab")

@@ -3,8 +3,6 @@
 import fcntl
 from collections.abc import Callable
 
-import pytest
-
 from tests.engine.lab import LONG, Lab, asked_to_stop, ends, until
 
 TRAP = "trap 'echo stopping' TERM; while :; do sleep 0.1; done"
@@ -12,12 +10,7 @@ STUBBORN = f'init: false, stop_grace_period: {LONG}, entrypoint: [sh, -c, "{TRAP
 """What a model has that goes on when it is asked to stop, until it is killed."""
 
 
-@pytest.fixture
-def names(lab_of: Callable[[str], Lab]) -> Lab:
-    """The lab of one name, in which the small model runs."""
-    lab = lab_of("names")
-    lab.run("chat", "small")
-    return lab
+LabOf = Callable[[str], Lab]
 
 
 def of_the_name(lab: Lab) -> list[str]:
@@ -25,9 +18,15 @@ def of_the_name(lab: Lab) -> list[str]:
     return [one["service"] for one in lab.containers() if one["name"] == f"/{lab.project}-model"]
 
 
-def test_what_has_the_name_is_stopped_and_removed_before_the_other_is_created_and_the_plan_says_so(names: Lab) -> None:
-    planned = names.run("plan", "chat", "large", "--format", "json").json["steps"]
-    name = f"{names.project}-model"
+def test_two_of_one_name_are_refused_together_and_what_has_it_makes_room_on_every_way_as_the_plan_says(lab_of: LabOf) -> None:
+    lab = lab_of("names")
+    lab.run("chat", "small")
+    before, name = lab.running(), f"{lab.project}-model"
+    for words in (["up", "large"], ["up", "small", "large"], ["chat", "small", "--with", "large"]):
+        assert f"both are named {name}" in lab.run(*words, expect=4).err
+    assert lab.running() == before
+    assert lab.run("budget", "small", "large", "--format", "json").json["decision"] == "no"
+    planned = lab.run("plan", "chat", "large", "--format", "json").json["steps"]
     assert [
         (one["action"], one["subject"], one["cause"]) for one in planned if one["action"] in ("create", "stop", "remove")
     ] == [
@@ -36,36 +35,22 @@ def test_what_has_the_name_is_stopped_and_removed_before_the_other_is_created_an
         ("remove", "small", f"large is to be created with its name, {name}"),
         ("create", "large", "requested"),
     ]
-    names.run("chat", "large")
-    assert (of_the_name(names), set(names.running())) == (["large"], {"large", "cache"})
+    lab.run("chat", "large")
+    assert (of_the_name(lab), set(lab.running())) == (["large"], {"large", "cache"})
+    lab.run("tune", "--yes")
+    assert (of_the_name(lab), set(lab.running())) == (["tune"], {"tune", "cache"})
+    lab.run("restore", "--yes")
+    assert (of_the_name(lab), set(lab.running())) == (["large"], {"large", "cache"})
+    assert lab.run("status", "--format", "json").json["mode"] == "chat large"
 
-
-def test_the_way_back_and_the_other_side_take_the_name_in_turn(names: Lab) -> None:
-    for words, service in ((["tune"], "tune"), (["chat", "small"], "small"), (["restore", "--yes"], "tune"), (["stop"], None)):
-        names.run(*words, *([] if words[0] == "restore" else ["--yes"]))
-        assert set(names.running()) == ({service} if service else set())
-    assert names.run("status", "--format", "json").json["mode"] == "idle"
-    names.run("chat", "large")
-    assert names.run("status", "--format", "json").json["mode"] == "chat large"
-
-
-def test_two_of_one_name_are_refused_together_naming_the_name(names: Lab) -> None:
-    before = names.running()
-    for words in (["up", "large"], ["up", "small", "large"], ["chat", "small", "--with", "large"]):
-        assert f"both are named {names.project}-model" in names.run(*words, expect=4).err
-    assert names.running() == before
-    assert names.run("budget", "small", "large", "--format", "json").json["decision"] == "no"
-
-
-def test_a_start_that_fails_brings_back_the_one_that_had_the_name(names: Lab) -> None:
-    file = names.folder / "compose.yaml"
+    file = lab.folder / "compose.yaml"
     file.write_text(file.read_text().replace("tune: {<<: *service,", "tune: {<<: *service, command: [broken],"))
-    outcome = names.run("tune", "--yes", expect=1)
-    assert "What ran before runs again: small" in outcome.err
-    assert (of_the_name(names), set(names.running())) == (["small"], {"small"})
+    outcome = lab.run("tune", "--yes", expect=1)
+    assert "What ran before runs again: large" in outcome.err
+    assert (of_the_name(lab), set(lab.running())) == (["large"], {"large", "cache"})
 
 
-def test_a_switch_that_is_killed_between_the_removal_and_the_creation_is_recovered(lab_of: Callable[[str], Lab]) -> None:
+def test_a_switch_that_is_killed_between_the_removal_and_the_creation_is_recovered(lab_of: LabOf) -> None:
     """It is kept from creating by the lock that each of its commands waits for; the one that it leaves behind still comes."""
     lab = lab_of("names")
     file = lab.folder / "compose.yaml"
@@ -82,23 +67,21 @@ def test_a_switch_that_is_killed_between_the_removal_and_the_creation_is_recover
     ends(process)
     assert "it was finished" in lab.run("recover").out
     assert (of_the_name(lab), set(lab.running())) == (["tune"], {"tune"})
-    lab.run("chat", "large", "--yes")
-    assert (of_the_name(lab), set(lab.running())) == (["large"], {"large", "cache"})
 
 
-def test_services_of_one_name_that_have_no_profile_take_each_others_place_too(lab_of: Callable[[str], Lab]) -> None:
+def test_services_of_one_name_that_have_no_profile_take_each_others_place_too(lab_of: LabOf) -> None:
     lab = lab_of("names")
     file = lab.folder / "compose.yaml"
     file.write_text(file.read_text().replace("profiles: [small], ", "").replace("profiles: [tune], ", ""))
     rules = lab.folder / "rules.yaml"
     rules.write_text(rules.read_text().partition("modes:")[0])
-    for name in ("small", "tune", "small"):
+    for name in ("small", "tune"):
         lab.run("up", name, "--yes")
         lab.run("stop")
         assert of_the_name(lab) == [name]
 
 
-def test_what_ended_by_itself_and_gave_its_name_away_comes_back_with_its_mode(lab_of: Callable[[str], Lab]) -> None:
+def test_what_ended_by_itself_and_gave_its_name_away_comes_back_with_its_mode(lab_of: LabOf) -> None:
     lab = lab_of("names")
     file = lab.folder / "compose.yaml"
     fetch = '{<<: *service, entrypoint: ["true"], container_name: "${COMPOSE_PROJECT_NAME}-fetch", profiles:'

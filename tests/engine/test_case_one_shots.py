@@ -6,6 +6,9 @@ import pytest
 
 from tests.engine.lab import Lab, give_the_word, state, until
 
+RUNNING = {"page", "worker"}
+"""What goes on of the mode that is quick."""
+
 
 @pytest.fixture
 def lab(lab_of: Callable[[str], Lab]) -> Lab:
@@ -16,14 +19,13 @@ def starts(lab: Lab) -> dict[str, str]:
     return {one["service"]: one["started"] for one in lab.containers()}
 
 
-def test_what_ends_well_has_completed_and_is_part_of_the_mode(lab: Lab) -> None:
+def test_what_ends_well_is_part_of_its_mode_and_runs_again_only_when_it_is_created_anew_or_was_stopped(lab: Lab) -> None:
     done = lab.run("audio", "quick")
     assert "pull, retried: completed" in done.out
     status = lab.run("status", "--format", "json").json
     assert status["mode"] == "audio quick"
     assert {one["service"]: one["state"] for one in status["services"]} == {
-        "page": "running",
-        "worker": "running",
+        **dict.fromkeys(RUNNING, "running"),
         "pull": "exited (0)",
         "retried": "exited (0)",
     }
@@ -31,19 +33,30 @@ def test_what_ends_well_has_completed_and_is_part_of_the_mode(lab: Lab) -> None:
     assert "page, worker run already; pull, retried: completed" in lab.run("audio", "quick").out
     assert starts(lab) == before
 
-
-def test_what_has_completed_runs_again_only_when_it_is_created_anew(lab: Lab) -> None:
-    lab.run("audio", "quick")
-    before = starts(lab)
     lab.run("training")
+    assert ended_with(lab, "worker") == "0"
     lab.run("audio", "quick")
+    assert set(lab.running()) == RUNNING
     assert (starts(lab)["pull"], starts(lab)["retried"]) == (before["pull"], before["retried"])
+
+    lab.run("stop", "worker")
+    assert lab.run("status", "--format", "json").json["mode"] == "custom"
     lab.run("audio", "quick", TAG="two")
+    assert set(lab.running()) == RUNNING
     assert starts(lab)["pull"] != before["pull"]
     assert starts(lab)["retried"] == before["retried"]
+
     lab.docker("rm", lab.id_of("pull"))
+    lab.compose("stop")
+    assert lab.run("status", "--format", "json").json["mode"] == "idle"
     lab.run("audio", "quick", TAG="two")
+    assert set(lab.running()) == RUNNING
     assert state(lab)["pull"] == "exited"
+
+    running = lab.running()
+    assert "broken did not start: it exited with code 3" in lab.run("up", "broken", expect=1).err
+    assert "web did not start: it exited with code 0" in lab.run("up", "web", expect=1).err
+    assert lab.running() == running
 
 
 def test_what_ends_after_the_switch_does_not_run_again_while_the_mode_is_on(lab: Lab) -> None:
@@ -52,29 +65,6 @@ def test_what_ends_after_the_switch_does_not_run_again_while_the_mode_is_on(lab:
     until(lambda: state(lab)["fetch"] == "exited")
     assert lab.run("status", "--format", "json").json["mode"] == "audio slow"
     assert "page runs already; fetch: completed" in lab.run("audio", "slow").out
-
-
-def test_what_ends_with_another_code_or_should_have_become_healthy_failed(lab: Lab) -> None:
-    lab.run("audio", "quick")
-    assert "broken did not start: it exited with code 3" in lab.run("audio", "failing", expect=1).err
-    assert "web did not start: it exited with code 0" in lab.run("audio", "checked", expect=1).err
-    assert lab.run("status", "--format", "json").json["mode"] == "audio quick"
-
-
-def test_what_was_stopped_and_ended_well_at_that_is_started_again(lab: Lab) -> None:
-    lab.run("audio", "graceful")
-    lab.run("training")
-    assert {ended_with(lab, name) for name in ("graceful", "worker")} == {"0"}
-    lab.run("audio", "graceful")
-    assert set(lab.running()) == {"graceful", "worker"}
-    lab.run("stop", "worker")
-    assert lab.run("status", "--format", "json").json["mode"] == "custom"
-    lab.run("audio", "graceful")
-    assert set(lab.running()) == {"graceful", "worker"}
-    lab.compose("stop")
-    assert lab.run("status", "--format", "json").json["mode"] == "idle"
-    lab.run("audio", "graceful")
-    assert set(lab.running()) == {"graceful", "worker"}
 
 
 def ended_with(lab: Lab, service: str) -> str:

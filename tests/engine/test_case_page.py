@@ -4,17 +4,27 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.deep import deep
+from tests.deep import DEEP, deep
 from tests.engine.lab import Lab
 
 PAGE = {"ollama", "open-webui"}
 STATES: list[set[str]] = [set(), {"ollama"}, {"open-webui"}, PAGE]
 
 
-def test_training_takes_the_page_away_with_its_ollama_and_restore_brings_both_back(lab_of: Callable[[str], Lab]) -> None:
+def test_a_stop_names_two_ways_training_takes_the_page_away_with_its_ollama_and_restore_brings_both_back(
+    lab_of: Callable[[str], Lab],
+) -> None:
     lab = lab_of("page")
     lab.run("up", "open-webui")
     assert set(lab.running()) == PAGE
+    refused = lab.run("stop", "ollama", expect=4).err
+    assert "spark-mode stop ollama open-webui" in refused
+    assert "spark-mode stop ollama --alone" in refused
+    lab.run("stop", "ollama", "--alone")
+    assert set(lab.running()) == {"open-webui"}
+    lab.run("restore")
+    assert set(lab.running()) == PAGE
+
     stops = [one for one in lab.run("plan", "training", "--format", "json").json["steps"] if one["action"] == "stop"]
     assert [(one["subject"], one["cause"]) for one in stops] == [
         ("open-webui", "needs ollama, and training runs alone"),
@@ -24,12 +34,9 @@ def test_training_takes_the_page_away_with_its_ollama_and_restore_brings_both_ba
     assert set(lab.running()) == {"trainer"}
     lab.run("restore")
     assert set(lab.running()) == PAGE
-    lab.run("restore")
-    assert set(lab.running()) == {"trainer"}
+    lab.run("stop", "ollama", "open-webui")
+    assert lab.running() == {}
 
-
-def test_from_nothing_training_starts_the_trainer_alone_and_restore_ends_it(lab_of: Callable[[str], Lab]) -> None:
-    lab = lab_of("page")
     told = lab.run("training")
     assert set(lab.running()) == {"trainer"}
     assert "open-webui, which belongs to every mode, is not started: it depends on ollama" in told.err
@@ -40,23 +47,9 @@ def test_from_nothing_training_starts_the_trainer_alone_and_restore_ends_it(lab_
 @pytest.mark.parametrize("asked", ["up training", pytest.param("up trainer --with training", marks=deep)])
 def test_from_any_state_the_trainer_runs_and_nothing_of_what_it_excludes(lab_of: Callable[[str], Lab], asked: str) -> None:
     lab = lab_of("page")
-    for there in STATES:
+    for there in STATES if DEEP else STATES[2:3]:
         lab.run("stop")
         if there:
             lab.compose("up", "--detach", "--no-deps", *sorted(there))
         lab.run(*asked.split())
         assert set(lab.running()) == {"trainer"} | (there & {"open-webui"} if "ollama" not in there else set())
-
-
-def test_a_stop_that_something_depends_on_names_two_ways_and_each_leads_on(lab_of: Callable[[str], Lab]) -> None:
-    lab = lab_of("page")
-    lab.run("up", "open-webui")
-    refused = lab.run("stop", "ollama", expect=4).err
-    assert "spark-mode stop ollama open-webui" in refused
-    assert "spark-mode stop ollama --alone" in refused
-    lab.run("stop", "ollama", "--alone")
-    assert set(lab.running()) == {"open-webui"}
-    lab.run("restore")
-    assert set(lab.running()) == PAGE
-    lab.run("stop", "ollama", "open-webui")
-    assert lab.running() == {}
