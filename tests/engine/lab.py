@@ -239,6 +239,14 @@ def ends(process: "subprocess.Popen[str]") -> Outcome:
     return Outcome(process.returncode, text, text)
 
 
+def said(process: "subprocess.Popen[str]", what: str) -> str:
+    """Read what a process says until it says something; return that line."""
+    assert process.stdout is not None
+    while what not in (line := process.stdout.readline()):
+        assert line, f"it never said {what}"
+    return line
+
+
 def asked_to_stop(lab: Lab, service: str) -> str:
     """Wait until a service has been asked to stop, which is a slow one; return its container."""
     (id_,) = [one["id"] for one in lab.containers() if one["service"] == service]

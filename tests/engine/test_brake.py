@@ -12,6 +12,7 @@ import pytest
 from spark_mode.engine.docker import EngineApi
 from spark_mode.engine.doors import StartFailed
 from spark_mode.engine.local import local_socket
+from tests.deep import deep
 from tests.engine.lab import Lab
 
 
@@ -66,18 +67,38 @@ def test_a_stop_goes_on_beside_a_command_that_a_killed_switch_left_behind_and_na
         orphan.communicate("\n")
 
 
-def test_a_stop_goes_on_with_rules_that_are_broken_and_says_so(lab: Lab, tmp_path: Path) -> None:
+def test_a_stop_goes_on_with_a_compose_file_that_is_broken_and_with_broken_rules_in_a_state_folder_that_is_read_only(
+    lab: Lab, tmp_path: Path
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can have a folder mounted read-only")
     lab.run("audio", "omni")
-    broken = tmp_path / "rules.yaml"
+    good, broken = lab.files, tmp_path / "broken.yaml"
     broken.write_text("workloads: [\n")
-    lab.rules = str(broken)
-    stopped = lab.run("stop")
-    assert "rules.yaml" in stopped.err
+    lab.files = (*good, str(broken))
+    lab.run("stop")
+    assert lab.running() == {}
+    lab.files = good
+    lab.run("restore")
+    assert set(lab.running()) == {"omni"}, "what was stopped so comes back"
+
+    folder = str(lab.state_folder)
+    subprocess.run(["mount", "--bind", folder, folder], check=True, timeout=30)
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True, timeout=30)
+        lab.run("audio", "xtts", expect=3)
+        lab.rules = str(broken)
+        stopped = lab.run("stop")
+    finally:
+        subprocess.run(["umount", folder], check=True, timeout=30)
+    assert "Read-only file system" in stopped.err
+    assert "broken.yaml" in stopped.err
     assert "what runs is stopped all the same, by its labels" in stopped.err
     assert lab.running() == {}
     lab.run("status", expect=3)
 
 
+@deep
 def test_a_stop_goes_on_without_a_journal_that_can_be_read(lab: Lab) -> None:
     lab.run("audio", "omni")
     (journal,) = lab.state_folder.glob("*.journal")
@@ -86,20 +107,4 @@ def test_a_stop_goes_on_without_a_journal_that_can_be_read(lab: Lab) -> None:
     lab.run("audio", "xtts", expect=3)
     stopped = lab.run("stop")
     assert "what runs is stopped all the same" in stopped.err
-    assert lab.running() == {}
-
-
-def test_a_stop_goes_on_with_a_state_folder_that_is_read_only(lab: Lab) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("only root can have a folder mounted read-only")
-    lab.run("audio", "omni")
-    folder = str(lab.state_folder)
-    subprocess.run(["mount", "--bind", folder, folder], check=True, timeout=30)
-    try:
-        subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True, timeout=30)
-        lab.run("audio", "xtts", expect=3)
-        stopped = lab.run("stop")
-    finally:
-        subprocess.run(["umount", folder], check=True, timeout=30)
-    assert "Read-only file system" in stopped.err
     assert lab.running() == {}

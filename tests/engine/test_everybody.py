@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deep import DEEP
+from tests.deep import DEEP, deep
 from tests.engine.conftest import PROJECT
 from tests.engine.diary import Diary, Heard
 from tests.engine.everybody import END_SECONDS, Everybody, by_compose, by_hand, switch
@@ -18,7 +18,7 @@ from tests.engine.lab import Lab, interrupt, until
 from tests.engine.outside import lab_in_folder
 from tests.engine.witness import Witness
 
-SECONDS = float(os.environ.get("SPARK_MODE_EVERYBODY_SECONDS", "600" if DEEP else "5"))
+SECONDS = float(os.environ.get("SPARK_MODE_EVERYBODY_SECONDS", "600" if DEEP else "3"))
 SEED = int(os.environ.get("SPARK_MODE_EVERYBODY_SEED", "1"))
 pytestmark = [pytest.mark.alone] if DEEP else []
 """How fast two sides are ended is told by histories that nothing else runs beside."""
@@ -27,7 +27,7 @@ GRACE_SECONDS = 3.0
 """What a stand-in of audio has to end."""
 TOLD_SECONDS, BEFORE_SECONDS = 2.0, 4.0
 """Of an interval that is longer the diary is shown, from so long before it."""
-STARTS = 5
+STARTS = 5 if DEEP else 3
 """Fewer say nothing: so many are waited for."""
 KILLED = (None, signal.SIGKILL)
 HELD_UP = (None, None, signal.SIGKILL, signal.SIGSTOP, signal.SIGTSTP, signal.SIGINT)
@@ -91,6 +91,7 @@ def test_two_sides_that_others_start_together_are_ended_at_once_whatever_anybody
     assert median <= MEDIAN_SECONDS or not DEEP, sorted(seconds)
 
 
+@deep
 def test_where_only_spark_mode_acts_no_two_sides_ever_run_together_whatever_is_killed(
     apart: Lab, tell: Callable[[str], object]
 ) -> None:

@@ -1,7 +1,7 @@
 """Holds, what follows a training, files that change, and the history: through the command, on a real engine."""
 
+import fcntl
 import json
-import shutil
 import signal
 import subprocess
 import zlib
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 
+from tests.deep import DEEP, deep
 from tests.engine.lab import (
     LONG,
     ROOT,
@@ -19,10 +20,14 @@ from tests.engine.lab import (
     ends,
     give_the_word,
     interrupt,
+    said,
     until,
     wait_for_a_word,
 )
 from tests.engine.witness import Witness
+
+ENDS = ("kill", "stop") if DEEP else ("kill",)
+"""How a training ends that what ran before comes back after: whatever its exit code."""
 
 
 def waits(process: "subprocess.Popen[str]") -> bool:
@@ -31,24 +36,24 @@ def waits(process: "subprocess.Popen[str]") -> bool:
     return any(one.path.endswith(".lock") for one in seen.open_files()) and not seen.children()
 
 
-def test_a_held_mode_refuses_other_switches_until_it_is_released(lab: Lab) -> None:
+def test_a_held_mode_refuses_other_switches_until_it_is_released_and_then_nothing_stops_a_training_unasked(lab: Lab) -> None:
     lab.run("training", "--hold")
     before = lab.containers()
-    for arguments in (("audio", "omni"), ("stop",), ("stop", "training"), ("up", "omni", "--yes"), ("training:large",)):
+    for arguments in (("audio", "omni"), ("stop",), ("up", "omni", "--yes"), ("training:large",)):
         refused = lab.run(*arguments, expect=4)
         assert "training is held: root holds training since " in refused.err
         assert "spark-mode release" in refused.err
-    assert lab.containers() == before
-    status = lab.run("status").out
-    assert "held    root holds training since" in status
+    assert "held    root holds training since" in lab.run("status").out
     assert "training is no longer held (by root since" in lab.run("release").out
     assert "nothing is held" in lab.run("release").out
-    lab.run("audio", "omni")
+    assert "add --yes" in lab.run("up", "omni", expect=4).err
+    assert lab.containers() == before
+    lab.run("up", "omni", "--yes")
     assert set(lab.running()) == {"omni"}
 
 
 def test_every_verb_that_reads_a_journal_of_a_newer_release_says_so(lab: Lab) -> None:
-    lab.run("training", "--hold")
+    lab.run("up", "xtts", "omni", expect=4)
     (journal,) = lab.state_folder.glob("*.journal")
     newer = json.dumps({"kind": "held", "version": 2, "holds": []}).encode()
     with journal.open("ab") as file:
@@ -64,6 +69,7 @@ def test_every_verb_that_reads_a_journal_of_a_newer_release_says_so(lab: Lab) ->
     lab.run("release")
 
 
+@deep
 def test_a_hold_ends_with_its_containers(lab: Lab) -> None:
     lab.run("training", "--hold")
     docker("stop", lab.running()["training"][0])
@@ -71,10 +77,10 @@ def test_a_hold_ends_with_its_containers(lab: Lab) -> None:
     assert set(lab.running()) == {"omni"}
 
 
-def test_what_ran_before_comes_back_when_training_ends_whatever_its_exit_code(lab: Lab) -> None:
+def test_what_ran_before_comes_back_when_training_ends_and_an_interrupt_of_who_waits_for_that_leaves_it_running(lab: Lab) -> None:
     lab.run("audio", "omni")
     with Witness(lab.project) as witness:
-        for end in ("stop", "kill"):
+        for end in ENDS:
             following = lab.spawn("training", "--then", "restore")
             followed(following)
             docker(end, lab.running()["training"][0])
@@ -82,16 +88,23 @@ def test_what_ran_before_comes_back_when_training_ends_whatever_its_exit_code(la
             assert done.code == 0, done
             assert "audio omni runs again (" in done.out
             assert set(lab.running()) == {"omni"}
-    witness.require(audio_starts=2, training_starts=2)
+    witness.require(audio_starts=len(ENDS), training_starts=len(ENDS))
+
+    following = lab.spawn("training", "--then", "restore")
+    followed(following)
+    interrupt(following)
+    done = ends(following)
+    assert done.code == 130, done
+    assert "training goes on" in done.out
+    assert set(lab.running()) == {"training"}
 
 
 def followed(process: "subprocess.Popen[str]") -> None:
     """Wait until a switch is done, and its training is followed."""
-    assert process.stdout is not None
-    while "when it ends, what ran before comes back" not in (line := process.stdout.readline()):
-        assert line, "it ended"
+    said(process, "when it ends, what ran before comes back")
 
 
+@deep
 def test_what_follows_a_training_gives_way_to_another_switch(lab: Lab) -> None:
     lab.run("audio", "omni")
     following = lab.spawn("training", "--then", "restore")
@@ -103,23 +116,15 @@ def test_what_follows_a_training_gives_way_to_another_switch(lab: Lab) -> None:
     assert set(lab.running()) == {"whisper"}
 
 
-def test_an_interrupt_while_a_training_is_followed_leaves_it_running_and_says_so(lab: Lab) -> None:
-    lab.run("audio", "omni")
-    following = lab.spawn("training", "--then", "restore")
-    followed(following)
-    interrupt(following)
-    end = ends(following)
-    assert end.code == 130, end
-    assert "training goes on" in end.out
-    assert set(lab.running()) == {"training"}
-
-
-def test_a_compose_file_that_changes_while_a_switch_waits_is_noticed_and_the_plan_made_again(lab: Lab, tmp_path: Path) -> None:
-    extra = tmp_path / "extra.yaml"
+def test_a_switch_that_waits_goes_on_when_the_other_is_done_by_the_compose_file_and_the_rules_of_then(
+    lab: Lab, tmp_path: Path
+) -> None:
+    extra, rules = tmp_path / "extra.yaml", tmp_path / "own.rules.yaml"
     extra.write_text("services: {omni: {labels: {revision: '1'}}}\n")
-    lab.files = (*lab.files, str(extra))
+    text = (ROOT / "compose/stand-in.rules.yaml").read_text().replace("extends: ../rules.yaml", f"extends: {ROOT}/rules.yaml")
+    rules.write_text(text)
+    lab.files, lab.rules = (*lab.files, str(extra)), str(rules)
     wait_for_a_word(lab, tmp_path, "whisper")
-    lab.run("training")
     first = lab.spawn("up", "whisper", "--yes")
     until(lambda: "whisper" in lab.running())
     second = lab.spawn("audio", "omni", "--wait=60")
@@ -129,40 +134,40 @@ def test_a_compose_file_that_changes_while_a_switch_waits_is_noticed_and_the_pla
     assert ends(first).code == 0
     end = ends(second)
     assert end.code == 0, end
-    (made,) = [one["id"] for one in lab.containers() if one["service"] == "omni"]
-    assert docker("inspect", "--format", "{{.Config.Labels.revision}}", made).strip() == "2"
+    assert "omni" in (before := lab.running())
+    assert docker("inspect", "--format", "{{.Config.Labels.revision}}", lab.id_of("omni")).strip() == "2"
 
-
-def test_rules_that_change_while_a_switch_waits_decide(lab: Lab, tmp_path: Path) -> None:
-    rules = tmp_path / "own.rules.yaml"
-    shutil.copy(ROOT / "compose/stand-in.rules.yaml", rules)
-    text = rules.read_text().replace("extends: ../rules.yaml", f"extends: {ROOT}/rules.yaml")
-    rules.write_text(text)
-    lab.rules = str(rules)
-    wait_for_a_word(lab, tmp_path, "whisper")
-    lab.run("training")
-    first = lab.spawn("up", "whisper", "--yes")
-    until(lambda: "whisper" in lab.running())
-    second = lab.spawn("up", "xtts", "--wait=60")
-    until(lambda: waits(second))
-    rules.write_text(text + "\nmodes: {}\nworkloads: {}\n")
-    give_the_word(lab, "whisper")
-    assert ends(first).code == 0
-    end = ends(second)
+    with (lab.state_folder / "switch.lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        third = lab.spawn("up", "xtts", "--wait=60")
+        until(lambda: waits(third))
+        rules.write_text(text + "\nmodes: {}\nworkloads: {}\n")
+    end = ends(third)
     assert end.code == 3, end
-    assert set(lab.running()) == {"whisper"}
+    assert lab.running() == before
 
 
-def test_the_history_says_what_was_asked_by_whom_and_how_it_ended(lab: Lab, tmp_path: Path) -> None:
+def test_what_fails_is_interrupted_and_not_held_up_by_ctrl_z_or_cut_off_is_in_the_history_with_who_asked(
+    lab: Lab, tmp_path: Path
+) -> None:
     wait_for_a_word(lab, tmp_path, "training")
     lab.run("audio", "omni")
     lab.run("audio", "omni")
     lab.run("up", "xtts", "omni", expect=4)
-    lab.run("training", expect=1, TRAINING_FAULT="crash-at-start")
+    failed = lab.run("training", expect=1, TRAINING_FAULT="crash-at-start")
+    assert "exit code" in failed.err or "exited with code" in failed.err
+    assert "log:" in failed.err
+    assert set(lab.running()) == {"omni"}
+    assert lab.run("status", "--format", "json").json["mode"] == "audio omni"
     process = lab.spawn("training")
     until(lambda: "training" in lab.running())
+    process.send_signal(signal.SIGTSTP)
+    assert "a switch is not held up in the middle" in said(process, "held up")
     interrupt(process)
-    ends(process)
+    end = ends(process)
+    assert end.code == 130, end
+    assert "What ran before runs again: omni" in end.out
+    assert set(lab.running()) == {"omni"}
     process = lab.spawn("training")
     until(lambda: "training" in lab.running())
     process.kill()
@@ -190,25 +195,11 @@ def test_the_history_says_what_was_asked_by_whom_and_how_it_ended(lab: Lab, tmp_
     assert "nothing to do: no switch was cut off" in lab.run("recover").out
 
 
-def test_a_hang_up_ends_in_the_former_mode_as_an_interrupt_does(lab: Lab) -> None:
-    lab.run("audio", "omni")
-    for number in (signal.SIGHUP, signal.SIGTERM):
-        process = lab.spawn("training", TRAINING_LOAD="20")
-        until(lambda: "training" in lab.running())
-        process.send_signal(number)
-        end = ends(process)
-        assert end.code == 130, end
-        assert set(lab.running()) == {"omni"}
-    assert [one["outcome"] for one in lab.run("history", "--format", "json").json][1:] == ["interrupted"] * 2
-
-
 def test_somebody_who_starts_the_other_side_during_a_switch_is_seen_before_the_start(lab: Lab) -> None:
     lab.run("audio", "omni", OMNI_FAULT=SLOW_STOP, STOP_GRACE=LONG)
-    lab.compose("create", "xtts")
     process = lab.spawn("training")
     omni = asked_to_stop(lab, "omni")
-    (by_hand,) = [one["id"] for one in lab.containers() if one["service"] == "xtts"]
-    docker("start", by_hand)
+    lab.compose("up", "--detach", "--no-deps", "xtts")
     docker("kill", omni)
     end = ends(process)
     assert end.code in (1, 7), end

@@ -18,7 +18,7 @@ from tests.engine.own_machine import LabThere, own_machine
 from tests.engine.witness import Witness
 
 REQUESTS = (
-    *(("audio", name) for name in ("omni", "chatterbox", "xtts", "qwen", "f5")),
+    *(("audio", name) for name in ("omni", *(("chatterbox", "xtts", "qwen", "f5") if DEEP else ()))),
     ("training", "--yes"),
     ("training:large", "--yes"),
     ("stop",),
@@ -49,6 +49,7 @@ def test_many_requests_of_eight_processes_are_all_answered_and_end_in_a_legal_st
     assert len(codes) == MANY
     assert {one.code for one in codes} <= {0, 4, 5}, [one for one in codes if one.code not in (0, 4, 5)]
     assert sum(1 for one in codes if one.code == 0) >= 5
+    assert [one for one in codes if one.code == 5 and "another switch is running" not in one.err] == []
     status = lab.run("status", "--format", "json").json
     assert status["violations"] == []
     assert status["interrupted"] is None
@@ -104,8 +105,6 @@ def test_two_users_exclude_each_other_and_go_on_with_each_others_switches(shared
     recovered = as_nobody(lab, "recover")
     assert recovered.code == 0, recovered
     assert set(lab.running()) == {"training"}
-    lab.run("restore", "--yes")
-    assert set(lab.running()) == {"omni"}
     assert {one["by"] for one in lab.run("history", "--format", "json").json} == {"nobody", "root"}
 
 
@@ -121,31 +120,22 @@ def disk(lab: Lab) -> Iterator[Path]:
     subprocess.run(["umount", folder], check=True)
 
 
-def test_a_journal_on_a_full_disk_refuses_before_anything_stops(lab: Lab, disk: Path) -> None:
-    lab.run("audio", "omni")
-    before = lab.containers()
-    filler = disk / "filler"
-    with filler.open("wb") as file, pytest.raises(OSError, match="No space"):
-        while True:
-            os.write(file.fileno(), b"x" * 4096)
+def test_a_journal_on_a_full_disk_refuses_before_anything_stops_and_one_that_fills_up_in_the_middle_lets_stops_alone_go_on(
+    lab: Lab, disk: Path
+) -> None:
+    lab.run("audio", "omni", OMNI_FAULT=SLOW_STOP, STOP_GRACE=LONG)
+    before = lab.running()
+    filler = filled(disk, 4096)
     refused = lab.run("training", expect=3)
     assert "the journal cannot be written" in refused.err
     assert "No space left on device" in refused.err
     assert "nothing was touched" in refused.err
-    assert [one for one in lab.containers() if one["service"] == "omni"] == [one for one in before if one["service"] == "omni"]
+    assert lab.running() == before
     filler.unlink()
-    lab.run("training")
-    assert set(lab.running()) == {"training"}
 
-
-def test_a_disk_that_fills_up_in_the_middle_lets_stops_go_on_and_starts_nothing(lab: Lab, disk: Path) -> None:
-    lab.run("audio", "omni", OMNI_FAULT=SLOW_STOP, STOP_GRACE=LONG)
     switch = lab.spawn("training")
     omni = asked_to_stop(lab, "omni")
-    filler = disk / "filler"
-    with filler.open("wb") as file, pytest.raises(OSError, match="No space"):
-        while True:
-            os.write(file.fileno(), b"x" * 64)
+    filler = filled(disk, 64)
     (journal,) = disk.glob("*.journal")
     with journal.open("ab") as file:  # its last page, which is on the disk already
         file.write(b"x" * (PAGE - journal.stat().st_size % PAGE - 1) + b"\n")
@@ -157,3 +147,12 @@ def test_a_disk_that_fills_up_in_the_middle_lets_stops_go_on_and_starts_nothing(
     filler.unlink()
     lab.run("recover")
     assert set(lab.running()) in ({"training"}, {"omni"})
+
+
+def filled(disk: Path, size: int) -> Path:
+    """Fill a disk with a file, in writes of this size."""
+    filler = disk / "filler"
+    with filler.open("wb") as file, pytest.raises(OSError, match="No space"):
+        while True:
+            os.write(file.fileno(), b"x" * size)
+    return filler

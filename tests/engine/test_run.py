@@ -14,8 +14,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.deep import DEEP
 from tests.engine.guarding import Guarding
 from tests.engine.lab import Lab, ends, until
@@ -56,9 +54,18 @@ def active(diary: Path, witness: Witness) -> None:
         witness.also(diary.name, "training", int(moments[0]), int(moments[-1]))
 
 
-def test_audio_makes_way_for_a_plain_command_which_has_its_own_exit_code_and_comes_back(lab: Lab, tmp_path: Path) -> None:
+def test_audio_makes_way_for_a_plain_command_and_for_nothing_else_which_has_its_own_exit_code_and_comes_back(
+    lab: Lab, tmp_path: Path
+) -> None:
     lab.run("audio", "omni")
-    (before,) = lab.running()
+    running = lab.running()
+    assert "goes after --" in lab.run("run", "--as", "training", "true", expect=2).err
+    assert "is there, and nothing that you may run" in lab.run("run", "--as", "training", "--", "/etc/passwd", expect=2).err
+    assert 'no program "absent-program"' in lab.run("run", "--as", "training", "--", "absent-program", expect=2).err
+    plan = lab.run("plan", "run", "--footprint", "1GB", "--", "python3", "--x", "train.py").out
+    assert "run   python3" in plan
+    assert lab.running() == running
+    (before,) = running
     with Witness(lab.project) as witness:
         diary = tmp_path / "diary"
         process = run(lab, *command(diary, 1000.0, 3))
@@ -84,17 +91,6 @@ def test_audio_makes_way_for_a_plain_command_which_has_its_own_exit_code_and_com
         ("run --as training", "ended", "exit code 3"),
         ("restore", "applied", "by itself, as a training or a command has ended"),
     ]
-
-
-def test_what_is_no_command_is_refused_before_anything_stops(lab: Lab) -> None:
-    lab.run("audio", "omni")
-    running = lab.running()
-    assert "goes after --" in lab.run("run", "--as", "training", "true", expect=2).err
-    assert "is there, and nothing that you may run" in lab.run("run", "--as", "training", "--", "/etc/passwd", expect=2).err
-    assert 'no program "absent-program"' in lab.run("run", "--as", "training", "--", "absent-program", expect=2).err
-    plan = lab.run("plan", "run", "--footprint", "1GB", "--", "python3", "--x", "train.py").out
-    assert "run   python3" in plan
-    assert lab.running() == running
 
 
 def test_a_run_within_a_run_is_refused_and_the_outer_one_goes_on(lab: Lab) -> None:
@@ -135,16 +131,16 @@ def killed_once(who: str, lab: Lab, diary: Path, chance: random.Random) -> None:
     until(is_back)
 
 
-@pytest.mark.parametrize("who", KILLED)
-def test_whoever_is_killed_nothing_is_active_beside_it_and_what_ran_before_comes_back(who: str, lab: Lab, tmp_path: Path) -> None:
-    chance = random.Random(who)
+def test_whoever_is_killed_nothing_is_active_beside_it_and_what_ran_before_comes_back(lab: Lab, tmp_path: Path) -> None:
     lab.run("audio", "omni")
     with Witness(lab.project) as witness:
-        for count in range(TIMES):
-            diary = tmp_path / f"diary-{count}"
-            killed_once(who, lab, diary, chance)
-            active(diary, witness)
-    witness.require(audio_starts=TIMES // 3, training_starts=TIMES // 3)
+        for who in KILLED:
+            chance = random.Random(who)
+            for count in range(TIMES):
+                diary = tmp_path / f"diary-{who}-{count}"
+                killed_once(who, lab, diary, chance)
+                active(diary, witness)
+    witness.require(audio_starts=TIMES, training_starts=TIMES)
 
 
 def test_the_gate_refuses_and_the_guard_stops_what_is_started_beside_it(gated: Lab, guard: Guarding, tmp_path: Path) -> None:
