@@ -131,21 +131,28 @@ def compose_starts_xtts(gated: Lab) -> Iterator["subprocess.Popen[str]"]:
             os.killpg(process.pid, signal.SIGKILL)
 
 
+def leased(gated: Lab) -> str:
+    """Return what is written of leases."""
+    return "".join(file.read_text() for file in sorted(gated.state_folder.glob("*leases.json")))
+
+
 def test_a_lease_ends_with_who_asked_or_lives_until_the_service_has_started_and_our_own_switches_never_ask_the_gate(
     gated: Lab,
 ) -> None:
     start_slowly(gated)
     with compose_starts_xtts(gated) as killed:
-        until(lambda: "ollama" in gated.running())
+        until(lambda: "xtts" in leased(gated))
         assert "leased" in gated.run("status").out
         os.killpg(killed.pid, signal.SIGKILL)
         killed.wait()
     assert "leased" not in gated.run("status").out
     gated.run("plan", "training")
+    before = leased(gated)
 
     with compose_starts_xtts(gated) as slow, Witness(gated.project) as witness:
-        until(lambda: "leased" in gated.run("status").out, pause=0.2)
+        until(lambda: leased(gated) != before and "ollama" in gated.running())
         assert "xtts" not in gated.running()
+        assert "leased" in gated.run("status").out
         refused = gated.run("training", "--yes", expect=4)
         assert "xtts is about to start: root starts it with docker compose up (process " in refused.err
         assert "or end what starts it: kill " in refused.err
