@@ -20,16 +20,26 @@ from tests.engine.lab import (
 from tests.engine.witness import Witness
 
 ROUNDS = 20
+FEW_WORDS = "trap 'echo omni stopped; exit' TERM; echo omni begins; sleep 86400 & wait"
+"""A service that writes so little that what it wrote before would be among its last lines."""
 FAULTS = {"crash-at-start": "crashed and restarts", **({"exit-0=0": "did not start"} if DEEP else {})}
 
 
-def test_a_failed_start_brings_back_what_ran_before_and_shows_what_the_service_wrote_now(lab: Lab) -> None:
-    loads = {"OMNI_LOAD": "1.5", "OMNI_ASKED": "500ms"}
-    lab.run("audio", "omni", expect=0, **loads)
+def test_a_failed_start_brings_back_what_ran_before_and_shows_what_the_service_wrote_now(lab: Lab, tmp_path: Path) -> None:
+    usual = lab.files
+    few = tmp_path / "few.yaml"
+    few.write_text(json.dumps({"services": {"omni": {"entrypoint": ["sh", "-c", FEW_WORDS]}}}))
+    lab.files = (*usual, str(few))
+    wait_for_a_word(lab, tmp_path, "omni")
+    switch = lab.spawn("audio", "omni")
+    until(lambda: "omni" in lab.running())
+    give_the_word(lab, "omni")
+    assert ends(switch).code == 0
+    lab.docker("exec", omni := lab.id_of("omni"), "rm", "/word")
     lab.run("training")
-    assert "omni stopped" in lab.docker("logs", omni := lab.id_of("omni"))
+    assert "omni stopped" in lab.docker("logs", omni)
     with Witness(lab.project) as witness:
-        failed = lab.run("audio", "omni", "--timeout", "1", expect=1, **loads)
+        failed = lab.run("audio", "omni", "--timeout", "1", expect=1)
     witness.require(audio_starts=1, training_starts=1)
     assert "not ready within 1 s" in failed.err
     assert "omni" in failed.err
@@ -40,6 +50,7 @@ def test_a_failed_start_brings_back_what_ran_before_and_shows_what_the_service_w
     assert [line for line in lines if "stopped" in line] == []
     assert lab.id_of("omni") == omni, "another container had no older log"
 
+    lab.files = usual
     for fault, says in FAULTS.items():
         failed = lab.run("audio", "omni", "--no-restore", expect=1, OMNI_FAULT=fault)
         assert says in failed.err

@@ -84,7 +84,8 @@ def test_plain_compose_is_refused_what_does_not_fit(gated: Lab) -> None:
     gated.run("up", "whisper")
     refused = gated.plain("--profile", "omni", "up", "-d")
     assert refused.code == 1
-    assert "omni" in refused.err
+    assert "omni does not start beside whisper" in refused.err
+    assert "omni would not fit beside it" in refused.err
     assert set(gated.running()) == {"whisper"}
 
 
