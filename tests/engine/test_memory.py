@@ -10,10 +10,12 @@ from threading import Thread
 import psutil
 import pytest
 
+from tests.deep import deep
 from tests.engine.hog import Hog, clear_shared_memory, fill_shared_memory
 from tests.engine.lab import (
     LONG,
     ROOT,
+    RULES,
     SLOW_STOP,
     Lab,
     Outcome,
@@ -53,7 +55,7 @@ def available() -> int:
     last = 0
     for _ in range(50):
         now: int = psutil.virtual_memory().available
-        if abs(now - last) < 5 * MB:
+        if abs(now - last) < 20 * MB:
             return now
         last = now
         time.sleep(0.2)
@@ -107,6 +109,7 @@ def test_memory_that_stays_held_or_that_somebody_takes_between_stop_and_start_is
     assert state(lab)["training"] == "created"
 
 
+@deep
 def test_a_release_that_comes_late_is_waited_for(lab: Lab, tmp_path: Path) -> None:
     lab.run("audio", "omni", OMNI_FAULT=SLOW_STOP, STOP_GRACE=LONG)
     free = available()
@@ -147,6 +150,7 @@ def test_a_start_that_eats_through_the_floor_is_aborted_in_time(lab: Lab, tmp_pa
     assert set(lab.running()) == {"training"}
 
 
+@deep
 def test_a_way_back_that_no_longer_fits_is_not_tried_and_is_reported(lab: Lab, tmp_path: Path) -> None:
     lab.run("training", TRAINING_FAULT=SLOW_STOP, TRAINING_GRACE=LONG)
     free = available()
@@ -164,7 +168,9 @@ def test_a_way_back_that_no_longer_fits_is_not_tried_and_is_reported(lab: Lab, t
     assert set(lab.running()) == {"training"}
 
 
-def test_too_little_memory_is_refused_before_anything_stops_and_names_who_has_it(lab: Lab, tmp_path: Path) -> None:
+def test_too_little_memory_is_refused_before_anything_stops_and_names_who_has_it_and_the_page_cache_is_dropped_on_request_alone(
+    lab: Lab, tmp_path: Path
+) -> None:
     lab.run("audio", "omni")
     free = available()
     limit(lab, tmp_path, headroom=free - TRAINING - 300 * MB, floor=free - 3000 * MB, patience=3)
@@ -182,10 +188,7 @@ def test_too_little_memory_is_refused_before_anything_stops_and_names_who_has_it
         assert name in lab.run("status").out
     finally:
         subprocess.run(["docker", "rm", "--force", name], check=True, capture_output=True)
-
-
-def test_the_page_cache_is_dropped_only_on_request_and_between_stop_and_start(lab: Lab) -> None:
-    lab.run("audio", "omni")
+    lab.rules = RULES  # whose limits it is far from
     steps = lab.run("plan", "training", "--drop-caches", "--format", "json").json["steps"]
     assert [one["action"] for one in steps] == ["create", "stop", "drop-caches", "await-release", "start", "verify"]
     assert "drop-caches" not in lab.run("plan", "training").out
@@ -193,29 +196,42 @@ def test_the_page_cache_is_dropped_only_on_request_and_between_stop_and_start(la
     assert set(lab.running()) == {"training"}
 
 
-def test_calibrate_tells_what_the_stand_ins_hold(lab: Lab) -> None:
+def test_calibrate_tells_what_the_stand_ins_hold_and_check_a_wrong_declaration_and_status_a_service_that_grows(lab: Lab) -> None:
+    lab.environment["OMNI_FAULT"] = "needs=900MB"
+
     def measured_enough() -> bool:
         lab.run("audio", "omni")
         lab.run("training")
-        return all(one["count"] >= 3 and one["agrees"] for one in lab.run("calibrate", "--format", "json").json)
+        return all(one["count"] >= 2 and one["agrees"] for one in lab.run("calibrate", "--format", "json").json)
 
     until(measured_enough)  # a start during which others' memory moves does not count
     seen = {one["workload"]: one for one in lab.run("calibrate", "--format", "json").json}
-    for name, held in (("omni", OMNI), ("training", TRAINING)):
+    for name, held in (("omni", 900 * MB), ("training", TRAINING)):
         assert abs(seen[name]["median_gb"] * 10**9 - held) <= max(held / 10, 50 * MB), seen
     table = lab.run("calibrate").out
-    assert re.search(r"omni: \{footprint: (\{planned: )?0\.5", table), table  # a bare size where all starts took the same
+    assert re.search(r"omni: \{footprint: (\{planned: )?0\.9", table), table  # a bare size where all starts took the same
     service = lab.run("status", "--format", "json").json["services"][0]
     assert service["service"] == "training"
     assert service["measured_gb"] is None or abs(service["measured_gb"] * 10**9 - TRAINING) <= TRAINING / 10
     assert abs(service["grown_gb"]) < 0.02
+
+    lab.environment["OMNI_FAULT"] = "needs=900MB,grows=100MB"
+
+    def far() -> bool:
+        lab.run("stop")
+        lab.run("audio", "omni")
+        until(lambda: grown(lab.run("status", "--format", "json")) > 0.1, pause=0.5)
+        return "0.5 GB are declared, and it took " in lab.run("check", expect=None).out
+
+    until(far)
+    until(lambda: "holds" in lab.run("status").out, pause=0.5)
 
 
 def test_a_start_during_which_somebody_else_takes_memory_does_not_count(lab: Lab, tmp_path: Path) -> None:
     wait_for_a_word(lab, tmp_path, "omni")
     switch = lab.spawn("audio", "omni")
     until(lambda: "start omni" in holder(lab) and "omni" in lab.running())
-    with Hog(TAKEN):
+    with Hog(TAKEN // 3):
         give_the_word(lab, "omni")
         assert ends(switch).code == 0
     (omni,) = lab.run("calibrate", "--format", "json").json
@@ -224,17 +240,6 @@ def test_a_start_during_which_somebody_else_takes_memory_does_not_count(lab: Lab
     assert "omni: no start counts yet: switch to it again" in table
     assert "because others' memory moved meanwhile: omni 1" in table
     assert lab.run("status", "--format", "json").json["services"][0]["measured_gb"] is None
-
-
-def test_a_service_that_grows_is_noted_and_a_wrong_declaration_too(lab: Lab) -> None:
-    def far() -> bool:
-        lab.run("stop")
-        lab.run("audio", "omni", OMNI_FAULT="needs=900MB,grows=100MB")
-        until(lambda: grown(lab.run("status", "--format", "json")) > 0.1, pause=0.5)
-        return "0.5 GB are declared, and it took " in lab.run("check", expect=None).out
-
-    until(far)
-    until(lambda: "holds" in lab.run("status").out, pause=0.5)
 
 
 def grown(outcome: Outcome) -> float:
@@ -246,7 +251,7 @@ def grown(outcome: Outcome) -> float:
 def test_under_memory_pressure_the_guard_stops_the_lowest_priority_first_and_before_the_floor_and_says_why(
     lab: Lab, tmp_path: Path
 ) -> None:
-    lab.run("audio", "omni", "--with", "whisper", OMNI_FAULT="grows=100MB")
+    lab.run("audio", "omni", "--with", "whisper", OMNI_FAULT="grows=200MB")
     free = available()
     floor = free - 3000 * MB
     limit(lab, tmp_path, free - 300 * MB, floor, 60, omni="3GB, priority: 50", whisper="3GB, priority: 40")
@@ -266,6 +271,7 @@ def test_under_memory_pressure_the_guard_stops_the_lowest_priority_first_and_bef
     assert lowest > floor, "the floor was crossed first"
 
 
+@deep
 def test_a_release_that_comes_10_seconds_late_under_the_guard_costs_one_victim(lab: Lab, tmp_path: Path) -> None:
     lab.run("audio", "omni", "--with", "whisper", WHISPER_FAULT="needs=1MB")
     fill_shared_memory(4000 * MB)  # whisper's memory: what lies there stays when whisper has gone

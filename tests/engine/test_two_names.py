@@ -38,7 +38,14 @@ def both(engine: PrivateEngine, home: Path) -> Iterator[tuple[Lab, Lab]]:
         pytest.param(("training",), ("audio", "omni"), "training", id="audio beside training", marks=deep),
     ],
 )
-def test_the_same_lab_under_another_name_is_refused_with_the_command_that_stops_it(
+@pytest.mark.parametrize(
+    ("first", "then", "name"),
+    [
+        pytest.param(("audio", "omni"), ("training",), "omni", id="training beside audio"),
+        pytest.param(("training",), ("audio", "omni"), "training", id="audio beside training", marks=deep),
+    ],
+)
+def test_the_same_lab_under_another_name_is_refused_with_the_command_that_stops_it_and_shown_and_left_by_a_stop(
     both: tuple[Lab, Lab], first: tuple[str, ...], then: tuple[str, ...], name: str
 ) -> None:
     aa, bb = both
@@ -48,7 +55,17 @@ def test_the_same_lab_under_another_name_is_refused_with_the_command_that_stops_
     refused = bb.run(*then, expect=4)
     assert f'"{container}" of the project {aa.project} is running' in refused.err
     assert f"docker stop {container}" in refused.err
+
+    seen = bb.run("status", "--format", "json").json
+    assert [one.partition(" ")[0] for one in seen["foreign"]] == [container]
+    assert aa.project in seen["foreign"][0]
+    assert container not in {*seen["others"], *(one["name"] for one in seen["holders"])}
+    assert seen["memory"]["declared_gb"] == aa.run("status", "--format", "json").json["memory"]["declared_gb"] > 0
+    listed = bb.run("plan", *then, "--format", "json", expect=4).json["budget"]["workloads"]
+    assert {name, then[-1]} <= {one["name"] for one in listed}
+    bb.run("stop")
     assert snapshot(aa.environment) == before
+
     aa.docker("stop", container)
     bb.run(*then)
     aa.run(*first, expect=4)
@@ -67,23 +84,6 @@ def test_check_warns_of_a_label_that_hides_a_lab_of_the_machine_from_all_others(
     assert hidden() == "no other lab sees chatterbox, f5, ollama, omni, qwen, training, whisper, xtts"
     lab.files = (*FILES, MACHINE[1])
     assert hidden() == f"no other lab sees {lab.project}-omni-1"
-
-
-def test_what_runs_under_another_name_is_shown_budgeted_no_undeclared_memory_and_left_by_a_stop(both: tuple[Lab, Lab]) -> None:
-    aa, bb = both
-    aa.run("audio", "xtts")
-    seen = bb.run("status", "--format", "json").json
-    mine = [f"{aa.project}-{name}-1" for name in ("ollama", "whisper", "xtts")]
-    assert sorted({one.partition(" ")[0] for one in seen["foreign"]}) == mine
-    assert all(aa.project in one for one in seen["foreign"])
-    assert not set(mine) & {*seen["others"], *(one["name"] for one in seen["holders"])}
-    assert seen["memory"]["declared_gb"] == aa.run("status", "--format", "json").json["memory"]["declared_gb"] > 0
-    listed = {one["name"] for one in bb.run("plan", "up", "omni", "--format", "json", expect=4).json["budget"]["workloads"]}
-    assert {"xtts", "whisper", "omni"} <= listed
-    before = aa.running()
-    assert len(before) == 3
-    bb.run("stop")
-    assert aa.running() == before
 
 
 def test_a_foreign_training_container_is_named_and_never_touched(both: tuple[Lab, Lab]) -> None:
@@ -130,10 +130,9 @@ def test_a_lab_of_its_own_is_not_counted_and_counts_nothing(both: tuple[Lab, Lab
     own = Lab("spark-mode-test-own", home, aa.environment["DOCKER_HOST"])
     own.files = (*FILES, "tests/engine/private.yaml")
     try:
-        aa.run("training")
         own.run("audio", "omni")
-        aa.run("stop")
         aa.run("training")
+        assert "already" in own.run("audio", "omni").out
         assert (*aa.running(), *own.running()) == ("training", "omni")
         assert aa.run("status", "--format", "json").json["foreign"] == []
     finally:
