@@ -19,7 +19,7 @@ from tests.engine.private import PrivateEngine
 from tests.engine.witness import Witness
 
 KILLS = 100 if DEEP else 2
-LEGAL = ({"omni"}, {"xtts", "whisper", "ollama"}, {"xtts"}, {"training"})
+LEGAL = ({"omni"}, {"xtts", "whisper", "ollama"}, {"training"})
 REQUESTS = (("training",), ("audio", "omni"), ("audio", "xtts")) if DEEP else (("training",), ("audio", "omni"))
 POINTS = ("start", "stop", "verify", "create", "await-release")
 """The steps after whose beginning a switch is killed. Three that follow each other have the side started, by a recovery."""
@@ -103,7 +103,7 @@ def test_an_engine_that_goes_away_in_the_middle_of_a_switch_leaves_it_to_be_reco
     broken: Lab, engine: PrivateEngine, how: str, tmp_path: Path
 ) -> None:
     wait_for_a_word(broken, tmp_path, "training")
-    broken.run("up", "xtts")
+    broken.run("audio", "omni")
     with Witness(broken.project, engine.host) as witness:
         process = broken.spawn("training")
         until(lambda: "training" in broken.running())
@@ -112,7 +112,7 @@ def test_an_engine_that_goes_away_in_the_middle_of_a_switch_leaves_it_to_be_reco
         assert end.code in (6, 7), end
         engine.start()
         time.sleep(1)
-        assert "xtts" not in broken.running(), "what was stopped was started with the engine"
+        assert "omni" not in broken.running(), "what was stopped was started with the engine"
         give_the_word(broken, "training")
         broken.run("recover", expect=None)
         assert set(broken.running()) in LEGAL
@@ -171,18 +171,18 @@ def guarded(broken: Lab) -> Iterator["subprocess.Popen[str]"]:
 
 
 def test_what_a_switch_stopped_stays_stopped_over_a_restart_and_gets_its_policy_back(broken: Lab, engine: PrivateEngine) -> None:
-    broken.run("up", "xtts")
-    assert policies(broken)["xtts"] == "always"
+    broken.run("audio", "omni")
+    assert policies(broken) == {"omni": "always"}
     broken.run("training")
-    assert policies(broken)["xtts"] == "no"
+    assert policies(broken)["omni"] == "no"
     assert "after a reboot stopped, as now" in broken.run("status").out
     engine.restart()
     until(broken.containers)
-    assert "xtts" not in broken.running()
-    broken.run("up", "xtts", "--yes")
-    assert policies(broken) == {"xtts": "always", "training": "no"}
+    assert "omni" not in broken.running()
+    broken.run("audio", "omni")
+    assert policies(broken) == {"omni": "always", "training": "no"}
     engine.restart()
-    until(lambda: "xtts" in broken.running())
+    until(lambda: "omni" in broken.running())
     assert "training" not in broken.running()
 
 

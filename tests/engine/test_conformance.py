@@ -20,7 +20,10 @@ from tests.simulation.lab import service
 from tests.simulation.machine import ComposeOf
 
 PROJECT = "spark-mode-test-conformance"
-POLICIES = {"plain": "no", "always": "always", "unless": "unless-stopped", "failing": "always"}
+POLICIES = {
+    **dict.fromkeys(("always", "ran-always", "kept", "new"), "always"),
+    **dict.fromkeys(("unless", "ran-unless"), "unless-stopped"),
+}
 FILE = """
 x-one: &one
   image: audio-lab-stand-in:latest
@@ -31,6 +34,11 @@ services:
   plain: {<<: *one, environment: {STAND_IN_MEMORY: 1MB, STAND_IN_LOAD: "0"}}
   always: {<<: *one, restart: always, environment: {STAND_IN_MEMORY: 1MB, STAND_IN_LOAD: "0"}}
   unless: {<<: *one, restart: unless-stopped, environment: {STAND_IN_MEMORY: 1MB, STAND_IN_LOAD: "0"}}
+  ran-plain: {<<: *one, environment: {STAND_IN_MEMORY: 1MB, STAND_IN_LOAD: "0"}}
+  ran-always: {<<: *one, restart: always, environment: {STAND_IN_MEMORY: 1MB, STAND_IN_LOAD: "0"}}
+  ran-unless: {<<: *one, restart: unless-stopped, environment: {STAND_IN_MEMORY: 1MB, STAND_IN_LOAD: "0"}}
+  kept: {<<: *one, restart: always, environment: {STAND_IN_MEMORY: 1MB, STAND_IN_LOAD: "0"}}
+  new: {<<: *one, restart: always, environment: {STAND_IN_MEMORY: 1MB, STAND_IN_LOAD: "0"}}
   once: {<<: *one, environment: {STAND_IN_MEMORY: 1MB, STAND_IN_LOAD: "0", STAND_IN_FAULT: exit-0=0}}
   first: {<<: *one, container_name: the-name, environment: {STAND_IN_MEMORY: 1MB, STAND_IN_LOAD: "0"}}
   second: {<<: *one, container_name: the-name, environment: {STAND_IN_MEMORY: 1MB, STAND_IN_LOAD: "0"}}
@@ -39,8 +47,9 @@ services:
     environment: {STAND_IN_MEMORY: 1MB, STAND_IN_LOAD: "0"}
     healthcheck: {test: [CMD, "true"], interval: 1s, start_period: 1m, start_interval: 100ms}
 """
-UNCHECKED = ("plain", "always", "unless", "once")
+UNCHECKED = ("plain", "always", "unless", "ran-plain", "ran-always", "ran-unless", "kept", "new", "once")
 NAMED = ("first", "second")
+GONE = "0" * 64
 
 
 class World(Protocol):
@@ -149,30 +158,43 @@ def running(world: World, service: str) -> Container:
     return seen(world, service)
 
 
-def test_what_is_created_is_not_started_and_keeps_its_policy(world: World) -> None:
+def test_a_container_is_created_without_a_start_and_is_the_same_one_over_stops_and_starts_by_compose_and_by_id(
+    world: World,
+) -> None:
     world.compose.create(["plain", "always"], {})
     assert [(one.service, one.state, one.restart_policy) for one in world.docker.containers(PROJECT)] == [
         ("always", "created", "always"),
         ("plain", "created", "no"),
     ]
-    assert not seen(world, "plain").active
+    one = seen(world, "plain")
+    assert not one.active
 
-
-def test_a_stop_by_compose_or_by_id_ends_in_exited_and_may_be_repeated(world: World) -> None:
-    one, other = running(world, "plain"), running(world, "unless")
+    world.compose.start("plain")
+    until(lambda: seen(world, "plain").state == "running")
+    first = seen(world, "plain").started_at
     world.compose.stop("plain", 20)
-    world.docker.stop(other.id, 2)
-    world.docker.stop(other.id, 2)
-    world.docker.stop("0" * 64, 2)
-    assert [seen(world, name).state for name in ("plain", "unless")] == ["exited", "exited"]
+    assert seen(world, "plain").state == "exited"
+    world.compose.create(["plain"], {})
+    world.compose.start("plain")
+    until(lambda: seen(world, "plain").state == "running")
+    second = seen(world, "plain").started_at
+    assert (seen(world, "plain").id, second != first) == (one.id, True)
+
+    for id_ in (one.id, one.id, GONE):
+        world.docker.stop(id_, 2)
+    assert seen(world, "plain").state == "exited"
     assert world.docker.container(one.id) is not None
-    assert world.docker.container("0" * 64) is None
+    assert world.docker.container(GONE) is None
+    world.docker.start(one.id)
+    world.docker.start(one.id)
+    until(lambda: seen(world, "plain").state == "running")
+    assert (seen(world, "plain").id, seen(world, "plain").started_at != second) == (one.id, True)
+    with pytest.raises(StartFailed, match="No such container"):
+        world.docker.start(GONE)
 
 
 def test_a_name_is_taken_until_the_container_that_has_it_has_stopped_and_is_removed(world: World) -> None:
     one = running(world, "first")
-    with pytest.raises(ComposeFailed, match="already in use"):
-        world.compose.create(["second"], {})
     world.docker.remove(one.id)
     assert seen(world, "first").state == "running"
     world.docker.stop(one.id, 2)
@@ -184,77 +206,41 @@ def test_a_name_is_taken_until_the_container_that_has_it_has_stopped_and_is_remo
     assert [(seen.service, seen.name) for seen in world.docker.containers(PROJECT)] == [("second", "the-name")]
 
 
-def test_a_start_uses_the_container_that_is_there(world: World) -> None:
-    one = running(world, "plain")
-    world.compose.stop("plain", 20)
-    world.compose.start("plain")
-    until(lambda: seen(world, "plain").state == "running")
-    assert seen(world, "plain").id == one.id
-    assert seen(world, "plain").started_at != one.started_at
-
-
-def test_a_start_by_id_uses_the_same_container_and_may_be_repeated_and_one_that_is_gone_fails(world: World) -> None:
-    one = running(world, "plain")
-    world.docker.stop(one.id, 2)
-    world.docker.start(one.id)
-    world.docker.start(one.id)
-    until(lambda: seen(world, "plain").state == "running")
-    assert seen(world, "plain").started_at != one.started_at
-    with pytest.raises(StartFailed, match="No such container"):
-        world.docker.start("0" * 64)
-
-
 def test_many_are_started_and_stopped_at_once_and_each_that_cannot_be_is_named(world: World) -> None:
     one, other = running(world, "plain"), running(world, "checked")
-    world.docker.stop_all({other.id: 2, one.id: 2, "0" * 64: 2}, {one.id: [other.id]})
-    found = world.docker.those([other.id, "0" * 64, one.id])
+    world.docker.stop_all({other.id: 2, one.id: 2, GONE: 2}, {one.id: [other.id]})
+    found = world.docker.those([other.id, GONE, one.id])
     assert {now.id: now.state for now in found} == dict.fromkeys((other.id, one.id), "exited")
-    failed = world.docker.start_all([one.id, "0" * 64, other.id])
-    assert list(failed) == ["0" * 64]
-    assert "No such container" in failed["0" * 64]
+    failed = world.docker.start_all([one.id, GONE, other.id])
+    assert list(failed) == [GONE]
+    assert "No such container" in failed[GONE]
     until(lambda: [seen(world, name).state for name in ("plain", "checked")] == ["running", "running"])
 
 
-def test_a_start_counts_restarts_anew(world: World) -> None:
-    one = running(world, "always")
-    world.end(one.id, 137)
-    until(lambda: seen(world, "always").restart_count == 1)
-    world.docker.stop(one.id, 2)
-    world.docker.start(one.id)
-    assert seen(world, "always").restart_count == 0
-
-
-def test_a_paused_container_is_active_cannot_be_started_and_can_be_stopped(world: World) -> None:
-    one = running(world, "plain")
-    world.pause(one.id)
-    assert seen(world, "plain").state == "paused"
-    assert seen(world, "plain").active
-    with pytest.raises(ComposeFailed, match="paused"):
-        world.compose.start("plain")
-    with pytest.raises(StartFailed, match="paused"):
-        world.docker.start(one.id)
-    world.compose.stop("plain", 20)
-    assert seen(world, "plain").state == "exited"
-
-
-def test_a_paused_container_goes_on(world: World) -> None:
-    one = running(world, "plain")
-    world.pause(one.id)
-    world.docker.unpause(one.id)
-    assert seen(world, "plain").state == "running"
-
-
-def test_what_a_pause_made_unhealthy_is_not_healthy_yet_until_it_was_checked_again(world: World) -> None:
+def test_a_paused_container_is_active_cannot_be_started_and_goes_on_or_is_stopped_and_a_renamed_one_is_still_its_services(
+    world: World,
+) -> None:
     """The engine calls a paused container unhealthy without a check, and goes on to until the next one is done."""
     one = running(world, "checked")
     until(lambda: waited(world) and seen(world, "checked").health == "healthy")
+    world.rename(one.id, "something-else")
     world.pause(one.id)
+    assert (seen(world, "checked").name, seen(world, "checked").state) == ("something-else", "paused")
+    assert seen(world, "checked").active
+    with pytest.raises(ComposeFailed, match="paused"):
+        world.compose.start("checked")
+    with pytest.raises(StartFailed, match="paused"):
+        world.docker.start(one.id)
     world.docker.unpause(one.id)
+    assert seen(world, "checked").state == "running"
     found = {"starting"}
     while "healthy" not in found:
         found.add(seen(world, "checked").health)
         assert found <= {"starting", "healthy"}
         world.wait(0.05)
+    world.pause(one.id)
+    world.compose.stop("checked", 20)
+    assert seen(world, "checked").state == "exited"
 
 
 def waited(world: World) -> bool:
@@ -263,29 +249,22 @@ def waited(world: World) -> bool:
     return True
 
 
-def test_a_renamed_container_is_still_that_of_its_service(world: World) -> None:
-    one = running(world, "plain")
-    world.rename(one.id, "something-else")
-    assert seen(world, "plain").name == "something-else"
-    world.compose.stop("plain", 20)
-    assert seen(world, "plain").state == "exited"
-
-
-def test_a_completed_service_is_exited_with_0(world: World) -> None:
-    world.compose.create(["once"], {})
-    world.compose.start("once")
+def test_a_restart_policy_starts_again_what_was_killed_and_no_does_not_and_a_start_counts_restarts_anew(world: World) -> None:
+    world.compose.create(["plain", "always", "once"], {})
+    assert world.docker.start_all([seen(world, name).id for name in ("plain", "always", "once")]) == {}
     until(lambda: seen(world, "once").state == "exited")
     assert seen(world, "once").exit_code == 0
-
-
-def test_a_restart_policy_starts_again_what_was_killed_and_no_does_not(world: World) -> None:
-    plain, always = running(world, "plain"), running(world, "always")
+    until(lambda: [seen(world, name).state for name in ("plain", "always")] == ["running", "running"])
+    plain, always = seen(world, "plain"), seen(world, "always")
     world.end(plain.id, 137)
     world.end(always.id, 137)
     until(lambda: seen(world, "plain").state == "exited")
     until(lambda: has_restarted(seen(world, "always"), always))
     assert seen(world, "plain").exit_code == 137
     assert seen(world, "always").restart_count == 1
+    world.docker.stop(always.id, 2)
+    world.docker.start(always.id)
+    assert seen(world, "always").restart_count == 0
 
 
 def has_restarted(now: Container, before: Container) -> bool:
@@ -293,49 +272,28 @@ def has_restarted(now: Container, before: Container) -> bool:
     return now.state == "running" and now.started_at != before.started_at
 
 
-def test_a_restart_of_the_engine_starts_what_was_stopped_only_with_always(world: World) -> None:
-    for name in ("plain", "always", "unless"):
-        running(world, name)
-        world.compose.stop(name, 20)
+def test_a_restart_of_the_engine_starts_what_was_stopped_only_with_always_and_what_ran_unless_its_policy_is_no(
+    world: World,
+) -> None:
+    stopped, ran = ("plain", "always", "unless"), ("ran-plain", "ran-always", "ran-unless")
+    world.compose.create([*stopped, *ran, "kept", "new"], {})
+    assert world.docker.start_all([seen(world, name).id for name in (*stopped, *ran, "kept")]) == {}
+    until(lambda: all(seen(world, name).state == "running" for name in (*stopped, *ran, "kept")))
+    kept = seen(world, "kept")
+    world.docker.set_restart_policy(kept.id, "no", 0)
+    world.docker.stop_all({seen(world, name).id: 2 for name in (*stopped, "kept")})
     world.restart()
     world.wait(1)
-    until(lambda: seen(world, "always").state == "running")
-    assert [seen(world, name).state for name in ("plain", "unless")] == ["exited", "exited"]
-
-
-def test_a_policy_of_no_keeps_it_stopped_over_a_restart_and_survives_the_next_start(world: World) -> None:
-    one = running(world, "always")
-    world.docker.set_restart_policy(one.id, "no", 0)
-    world.compose.stop("always", 20)
-    world.restart()
-    world.wait(1)
-    assert seen(world, "always").state == "exited"
-    world.compose.start("always")
-    until(lambda: seen(world, "always").state == "running")
-    assert (seen(world, "always").id, seen(world, "always").restart_policy) == (one.id, "no")
-    world.docker.set_restart_policy(one.id, "always", 0)
-    assert seen(world, "always").restart_policy == "always"
-    world.docker.set_restart_policy("0" * 64, "always", 0)
-
-
-def test_a_restart_of_the_engine_brings_back_what_ran_unless_its_policy_is_no(world: World) -> None:
-    for name in ("plain", "always", "unless"):
-        running(world, name)
-    world.restart()
-    world.wait(1)
-    until(lambda: [seen(world, name).state for name in ("always", "unless")] == ["running", "running"])
-    assert seen(world, "plain").state == "exited"
-
-
-def test_what_was_created_and_never_started_is_not_started_with_the_engine(world: World) -> None:
-    world.compose.create(["always"], {})
-    world.restart()
-    world.wait(1)
-    assert seen(world, "always").state == "created"
-
-
-def test_a_create_keeps_a_stopped_container_that_is_what_the_files_say(world: World) -> None:
-    one = running(world, "plain")
-    world.compose.stop("plain", 20)
-    world.compose.create(["plain"], {})
-    assert seen(world, "plain").id == one.id
+    again = ("always", "ran-always", "ran-unless")
+    until(lambda: all(seen(world, name).state == "running" for name in again))
+    states = {one.service: one.state for one in world.docker.containers(PROJECT)}
+    assert {name: state for name, state in states.items() if name not in again} == {
+        **dict.fromkeys(("plain", "unless", "ran-plain", "kept"), "exited"),
+        "new": "created",
+    }
+    world.compose.start("kept")
+    until(lambda: seen(world, "kept").state == "running")
+    assert (seen(world, "kept").id, seen(world, "kept").restart_policy) == (kept.id, "no")
+    world.docker.set_restart_policy(kept.id, "always", 0)
+    assert seen(world, "kept").restart_policy == "always"
+    world.docker.set_restart_policy(GONE, "always", 0)

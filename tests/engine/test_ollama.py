@@ -152,13 +152,10 @@ def test_a_daemon_outside_docker_is_unloaded_for_training_also_of_what_a_client_
 ) -> None:
     with_daemon(lab, tmp_path, hosted.address(daemon))
     lab.run("audio", "omni", OMNI_FAULT=SLOW_STOP, STOP_GRACE=LONG)
-    daemon.load(SMALL, 600)
     daemon.load("stranger:latest", 600)
-    assert models(lab)[SMALL]["loaded"] is True
     assert "a guard unloads it each time" in lab.run("plan", "training").out
     switch = lab.spawn("training")
     omni = asked_to_stop(lab, "omni")
-    until(lambda: daemon.loaded() == {})
     daemon.load(SMALL, 600)
     docker("kill", omni)
     end = ends(switch)
@@ -167,6 +164,7 @@ def test_a_daemon_outside_docker_is_unloaded_for_training_also_of_what_a_client_
     assert set(lab.running()) == {"training"}
     assert daemon.loaded() == {}
     daemon.load(SMALL, 600)
+    assert models(lab)[SMALL]["loaded"] is True
     assert "AGAINST THE RULES" in lab.run("status").out
     assert "is outside Docker" in lab.run("check", expect=None).out
 

@@ -38,13 +38,6 @@ def both(engine: PrivateEngine, home: Path) -> Iterator[tuple[Lab, Lab]]:
         pytest.param(("training",), ("audio", "omni"), "training", id="audio beside training", marks=deep),
     ],
 )
-@pytest.mark.parametrize(
-    ("first", "then", "name"),
-    [
-        pytest.param(("audio", "omni"), ("training",), "omni", id="training beside audio"),
-        pytest.param(("training",), ("audio", "omni"), "training", id="audio beside training", marks=deep),
-    ],
-)
 def test_the_same_lab_under_another_name_is_refused_with_the_command_that_stops_it_and_shown_and_left_by_a_stop(
     both: tuple[Lab, Lab], first: tuple[str, ...], then: tuple[str, ...], name: str
 ) -> None:
