@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import has_engines_of_its_own
+from tests.deep import DEEP
 from tests.engine.guarding import Guarding
 from tests.engine.lab import Lab, snapshot
 from tests.engine.labs import copy_of
@@ -87,10 +88,10 @@ def engine() -> Iterator[PrivateEngine]:
 
 @pytest.fixture(scope="session")
 def whole_fleet() -> Iterator[Fleet]:
-    """Three nodes and a client. Who uses them is in the group "fleet": one worker has them."""
+    """Two nodes, in `make test-deep` three, and a client. Who uses them is in the group "fleet": one worker has them."""
     folder = Path(tempfile.mkdtemp(prefix="spark-mode-fleet-"))
     try:
-        with nodes(folder) as fleet:
+        with nodes(folder, count=3 if DEEP else 2) as fleet:
             yield fleet
     finally:
         folder.rmdir()

@@ -1,7 +1,7 @@
-"""spark-mode on a node, forked from what has imported everything: most of each start there is imports.
+"""spark-mode on a node or a fleet's client, forked from what has imported everything: most of each start there is imports.
 
-What starts is the same `main`, in the node's namespaces, with the environment, folder and streams of whoever started it there,
-and with the signals that come to that. `make test-deep` starts an interpreter each time.
+What starts is the same `main`, in that machine's namespaces, with the environment, folder and streams of whoever started
+it there, and with the signals that come to that. `make test-deep` starts an interpreter each time.
 """
 
 import json
@@ -24,7 +24,7 @@ INTERPRETER = "-P -m spark_mode.cli"
 
 
 def be_forked(place: Apart) -> None:
-    """Have spark-mode be a fork wherever it is started in a machine with processes of its own, from now on."""
+    """Have spark-mode be a fork wherever it is started in a machine, from now on."""
     path = place.folder / FORKS
     in_a_fork(_begin, place.pid, str(path))
     program = place.path("/usr/local/bin/spark-mode")
@@ -34,7 +34,7 @@ def be_forked(place: Apart) -> None:
 
 
 def _begin(pid: int, path: str) -> None:
-    """Enter the namespaces of a process, and leave one there that serves; it ends with them."""
+    """Enter the namespaces of a process, and leave one there that serves; it ends with the machine."""
     enter(*(Path(f"/proc/{pid}/ns/{kind}") for kind in SPACES))
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     listener.bind(path)

@@ -17,6 +17,7 @@ from tests.deep import DEEP
 from tests.engine.apart import Apart, join, remove, remove_groups, require_tools, send
 from tests.engine.lab import DEADLINE, Outcome
 from tests.engine.node import Node
+from tests.engine.node_forks import FORKS, be_forked
 from tests.engine.private import IMAGE
 
 NET = "10.99.0"
@@ -79,7 +80,7 @@ class Fleet:
 
     def heal(self) -> None:
         """Have every node be as it was started, nothing run on the client, and no fleet.yaml there."""
-        send(self.place.processes(), signal.SIGKILL)
+        send([one for one in self.place.processes() if one.info["name"] != FORKS], signal.SIGKILL)
         shutil.rmtree(self.place.home / ".config", ignore_errors=True)
         with ThreadPoolExecutor() as pool:
             list(pool.map(Node.heal, self.nodes.values()))
@@ -89,7 +90,7 @@ class Fleet:
 def nodes(folder: Path, count: int = 3, forks: bool = not DEEP) -> Iterator[Fleet]:
     """Have a fleet below an empty folder, which is empty again afterwards. Skips the test where that cannot be.
 
-    The folder's path is short, as a socket's is. `forks` says whether spark-mode need not be a new interpreter on a node.
+    The folder's path is short, as a socket's is. `forks` says whether spark-mode need not be a new interpreter there.
     """
     require_tools()
     with ExitStack() as left:
@@ -102,6 +103,8 @@ def nodes(folder: Path, count: int = 3, forks: bool = not DEEP) -> Iterator[Flee
         fleet = Fleet(client, [left.enter_context(_node(client, number)) for number in range(1, count + 1)])
         _write_keys(keys, client.home / ".ssh", fleet.nodes.values())
         subprocess.run(["docker", "save", "--output", image, IMAGE], check=True, timeout=DEADLINE)
+        if forks:
+            be_forked(client)
         with ThreadPoolExecutor() as pool:
             list(pool.map(lambda node: node.start(image, forks), fleet.nodes.values()))
         yield fleet

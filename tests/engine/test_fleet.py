@@ -5,7 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -35,8 +35,10 @@ from tests.engine.node import Node
 from tests.engine.nodes import Fleet
 from tests.engine.witness import Witness
 
-pytestmark = pytest.mark.xdist_group("fleet")  # whose tests share three nodes
+pytestmark = pytest.mark.xdist_group("fleet")  # whose tests share two nodes, in make test-deep three
 SLOW = {"OMNI_FAULT": "never-healthy"}
+BOTH = "n1,n2"
+"""The nodes that there are in `make test`, too."""
 
 
 @pytest.fixture
@@ -87,12 +89,70 @@ def switching(fleet: Fleet, name: str) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def witnesses(fleet: Fleet) -> Iterator[list[Witness]]:
     """A witness of each node, in the order of their names, which has seen no overlap in the end."""
-    with fleet["n1"].events() as one, fleet["n2"].events() as two, fleet["n3"].events() as three:
-        yield [one, two, three]
-    for each in (one, two, three):
+    with ExitStack() as left:
+        found = [left.enter_context(one.events()) for one in fleet.nodes.values()]
+        yield found
+    for each in found:
         each.require(audio_starts=0, training_starts=0)
 
 
+def found_again(fleet: Fleet, number: signal.Signals) -> None:
+    """Ask two nodes for audio, and have it done though all connections are killed after the word, twice on one of them."""
+    asking = starting(fleet, 1, BOTH)
+    kill_connections(fleet, number)
+    until(lambda: len(fleet.place.processes("ssh")) == 2)
+    fleet["n2"].kill_sshd()
+    fleet["n2"].start_sshd()
+    outcome = ends(asking)
+    assert (outcome.code, outcome.out.splitlines()[-1]) == (0, "audio omni: done on n1, n2")
+    assert [history(fleet[name]) for name in ("n1", "n2")] == [[("audio omni", "applied")]] * 2
+
+
+def test_two_switch_or_none_though_connections_are_killed_and_status_is_one_table_and_any_is_the_free_one(
+    fleet: Fleet, witnesses: list[Witness]
+) -> None:
+    """Once for all of this, on two nodes; the deep tests have each of it on three."""
+    n1, n2 = fleet["n1"], fleet["n2"]
+
+    def runs() -> list[set[str]]:
+        return [n1.running(), n2.running()]
+
+    found_again(fleet, signal.SIGKILL)
+    assert started(witnesses) == 2
+    table = on(fleet, BOTH, "status").out.splitlines()
+    assert [line.split()[:3] for line in table] == [["NODE", "MODE", "SINCE"], ["n1", "audio", "omni"], ["n2", "audio", "omni"]]
+
+    n1.environment()
+    assert on(fleet, "n1", "stop").out.splitlines()[-1] == "stop: done on n1"
+    on(fleet, BOTH, "--any", "training", "--hold")
+    assert runs() == [{"training"}, {"omni"}]
+    before = started(witnesses)
+    outcome = on(fleet, BOTH, "audio", "omni", expect=4)
+    assert "n1: " in outcome.err
+    assert "Nothing was touched on any machine." in outcome.err
+    assert started(witnesses) == before
+    until(lambda: all_free(fleet))
+    on(fleet, "n1", "release")
+    assert n1.status()["held"] == []
+    assert "this would stop training on n1" in on(fleet, BOTH, "up", "omni", expect=4).err
+
+    on(fleet, BOTH, "audio", "omni")
+    assert runs() == [{"omni"}, {"omni"}]
+    assert history(n2)[-1:] == [("audio omni", "unchanged")]
+    on(fleet, BOTH, "restore")
+    assert runs() == [{"training"}, set()]
+
+    n2.environment(OMNI_FAULT="crash-at-start")
+    outcome = on(fleet, BOTH, "audio", "omni", expect=1)
+    assert "n2: omni did not start" in outcome.out
+    assert outcome.out.splitlines()[-1] == "audio omni: not done on any machine"
+    assert runs() == [{"training"}, set()]
+    assert history(n1)[-2:] == [("audio omni", "applied"), ("restore", "applied")]
+    assert "another machine of the same request did not" in n1.spark_mode("history", "--format", "json").json[-1]["note"]
+    until(lambda: all_free(fleet))
+
+
+@deep
 def test_all_switch_and_status_is_one_table_and_any_is_the_free_one(fleet: Fleet, witnesses: list[Witness]) -> None:
     assert on(fleet, ALL, "training").out.splitlines()[-1] == "training: done on n1, n2, n3"
     assert running(fleet) == ["training"] * 3
@@ -125,6 +185,7 @@ def foreign(node: Node) -> None:
     )
 
 
+@deep
 def test_one_that_refuses_has_nothing_started_anywhere(fleet: Fleet, witnesses: list[Witness]) -> None:
     hold(fleet["n2"])
     before = started(witnesses)
@@ -249,18 +310,13 @@ def test_a_word_that_came_to_some_alone_before_the_client_was_killed_is_seen_in_
     assert started(witnesses) == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=deep)])
+@deep
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_connections_that_are_killed_after_the_word_are_found_again_and_nothing_is_done_twice(
     fleet: Fleet, witnesses: list[Witness], number: signal.Signals
 ) -> None:
-    asking = starting(fleet, 2, "n1,n2")
-    kill_connections(fleet, number)
-    until(lambda: len(fleet.place.processes("ssh")) == 2)
-    fleet["n2"].kill_sshd()
-    fleet["n2"].start_sshd()
-    outcome = ends(asking)
-    assert (outcome.code, outcome.out.splitlines()[-1]) == (0, "audio omni: done on n1, n2")
-    assert [history(one) for one in fleet.nodes.values()] == [[("audio omni", "applied")]] * 2 + [[]]
+    found_again(fleet, number)
+    assert history(fleet["n3"]) == []
     assert started(witnesses) == 2
 
 
@@ -328,6 +384,7 @@ def test_an_engine_that_breaks_after_the_word_has_the_others_go_back(
     until(lambda: all_free(fleet))
 
 
+@deep
 def test_a_start_that_fails_on_one_has_the_others_go_back(fleet: Fleet) -> None:
     fleet["n1"].spark_mode("training")
     fleet["n2"].environment(OMNI_FAULT="crash-at-start")
@@ -364,24 +421,27 @@ def test_what_somebody_asked_for_since_stays(fleet: Fleet, gates: dict[str, Gate
 
 
 def test_machines_that_cannot_be_asked_say_so_by_name(fleet: Fleet) -> None:
-    n3 = fleet["n3"].place.path("/usr/local/bin/other")
-    n3.write_text('#!/bin/sh\n[ "$1" = agent ] && shift 2 && exec spark-mode agent --protocol=2 "$@"\nexec spark-mode "$@"\n')
-    n3.chmod(0o755)
+    other = fleet["n2"].place.path("/usr/local/bin/other")
+    other.write_text('#!/bin/sh\n[ "$1" = agent ] && shift 2 && exec spark-mode agent --protocol=2 "$@"\nexec spark-mode "$@"\n')
+    other.chmod(0o755)
     write_fleet(
         fleet,
-        {"one": {"ssh": "root@n1"}, "n2": {"command": "no-such-program"}, "n3": {"command": "/usr/local/bin/other"}},
-        two=["one", "n3"],
+        {
+            "one": {"ssh": "root@n1"},
+            "n2": {"command": "no-such-program"},
+            "other": {"ssh": "root@n2", "command": "/usr/local/bin/other"},
+        },
+        two=["one", "other"],
     )
-    assert on(fleet, "one", "training").code == 0
     missing = on(fleet, "all", "audio", "omni", expect=3)
     assert "n2: there is no no-such-program on the PATH" in missing.err
-    other = on(fleet, "two", "audio", "omni", expect=2)
-    assert "n3: " in other.out
-    assert "speaks protocol 1, and was asked in 2" in other.out
-    assert "have the same version on both machines" in other.out
-    assert on(fleet, "t*,!n3", "status", expect=2)
-    assert on(fleet, "o*", "status").out.count("training") == 2
-    assert [one.running() for one in fleet.nodes.values()] == [{"training"}, set(), set()]
+    refused = on(fleet, "two", "audio", "omni", expect=2)
+    assert "other: " in refused.out
+    assert "speaks protocol 1, and was asked in 2" in refused.out
+    assert "have the same version on both machines" in refused.out
+    assert on(fleet, "t*,!other", "status", expect=2)
+    assert on(fleet, "on*", "status").out.count("idle") == 1
+    assert [one.running() for one in fleet.nodes.values()] == [set()] * len(fleet.nodes)
     until(lambda: all_free(fleet))
 
 
