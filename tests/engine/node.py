@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,9 @@ MaxStartups 1000
 """
 STAYS = ("dockerd", "containerd", "containerd-shim-runc-v2", "docker-proxy", FORKS)
 LIGHT = {"STAND_IN_LOAD": "0", "STAND_IN_MEMORY": "1MB"}
+DATA = "/var/lib/docker"
+LAYERED = ("image/overlay2/repositories.json", "image", "overlay2")
+"""What an engine that keeps images as layers has of them, first what tells that it does."""
 
 
 class NodeEngine(PrivateEngine):
@@ -84,10 +88,17 @@ class Node:
         self._keys = place.folder.parent / "keys"
         self._project = PROJECT
 
-    def start(self, image: Path, forks: bool) -> None:
-        """Start its engine and its sshd, and furnish its lab; with `forks`, spark-mode is no new interpreter there."""
+    def start(self, images: Path, forks: bool) -> None:
+        """Start its engine and its sshd, and furnish its lab; with `forks`, spark-mode is no new interpreter there.
+
+        `images` are a file that was saved, or those of another node, which cost a quarter of that.
+        """
+        if images.is_dir():
+            kept = (images / name for name in LAYERED[1:])
+            subprocess.run(["cp", "--archive", "--one-file-system", *kept, self.place.path(DATA)], check=True, timeout=DEADLINE)
         self.engine.start()
-        self.engine.docker("load", "--quiet", "--input", str(image))
+        if images.is_file():
+            self.engine.docker("load", "--quiet", "--input", str(images))
         (self.place.folder / "server").write_text(SERVER.format(address=self.address, keys=self._keys))
         self.start_sshd()
         furnish(self._lab, self._project)
@@ -96,6 +107,11 @@ class Node:
             be_forked(self.place)
         self.place.run("spark-mode", "setup", "--shared")
         self.place.run("spark-mode", "lab", str(self._lab))
+
+    def images(self) -> Path | None:
+        """Return where another node can have its images from, None where its engine does not keep them as layers."""
+        data = self.place.path(DATA)
+        return data if (data / LAYERED[0]).exists() else None
 
     def environment(self, **variables: str) -> None:
         """Have its lab run with these variables from now on, such as OMNI_FAULT."""

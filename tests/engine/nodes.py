@@ -42,7 +42,9 @@ BOUNDED = ("BatchMode=yes", "ConnectTimeout=5", "ServerAliveInterval=2", "Server
 
 
 class Fleet:
-    """Nodes, by their names n1, n2 and so on, and the client that reaches them."""
+    """Nodes, by their names n1, n2 and so on, and the client that reaches them. `images` are what another node may begin with."""
+
+    images: Path
 
     def __init__(self, client: Apart, nodes: Sequence[Node]) -> None:
         self.place, self.nodes = client, {one.name: one for one in nodes}
@@ -87,14 +89,15 @@ class Fleet:
 
 
 @contextmanager
-def nodes(folder: Path, count: int = 3, forks: bool = not DEEP) -> Iterator[Fleet]:
+def nodes(folder: Path, count: int = 3, forks: bool = not DEEP, images: Path | None = None) -> Iterator[Fleet]:
     """Have a fleet below an empty folder, which is empty again afterwards. Skips the test where that cannot be.
 
-    The folder's path is short, as a socket's is. `forks` says whether spark-mode need not be a new interpreter there.
+    The folder's path is short, as a socket's is. `forks` says whether spark-mode need not be a new interpreter there, and
+    `images` where those of another fleet are.
     """
     require_tools()
     with ExitStack() as left:
-        keys, image = folder / "keys", folder / "keys/image.tar"
+        keys = folder / "keys"
         left.callback(remove, keys)
         client = left.enter_context(_place("client", folder, processes=False))
         for command in (("add", "lan", "type", "bridge"), ("set", "lan", "up")):
@@ -102,11 +105,16 @@ def nodes(folder: Path, count: int = 3, forks: bool = not DEEP) -> Iterator[Flee
         client.run("ip", "address", "add", f"{NET}.1/24", "dev", "lan")
         fleet = Fleet(client, [left.enter_context(_node(client, number)) for number in range(1, count + 1)])
         _write_keys(keys, client.home / ".ssh", fleet.nodes.values())
-        subprocess.run(["docker", "save", "--output", image, IMAGE], check=True, timeout=DEADLINE)
+        if images is None:
+            images = keys / "image.tar"
+            subprocess.run(["docker", "save", "--output", images, IMAGE], check=True, timeout=DEADLINE)
         if forks:
             be_forked(client)
+        first, *others = fleet.nodes.values()
+        first.start(images, forks)
+        fleet.images = first.images() or images
         with ThreadPoolExecutor() as pool:
-            list(pool.map(lambda node: node.start(image, forks), fleet.nodes.values()))
+            list(pool.map(lambda node: node.start(fleet.images, forks), others))
         yield fleet
 
 

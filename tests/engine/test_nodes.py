@@ -26,7 +26,7 @@ from pathlib import Path
 from tests.engine.nodes import nodes
 from tests.engine.private import IMAGE
 
-with nodes(Path(sys.argv[1]), count=1, forks=False) as fleet:
+with nodes(Path(sys.argv[1]), count=1, forks=False, images=Path(sys.argv[2])) as fleet:
     fleet["n1"].docker("run", "--detach", "--network=none", "--env=STAND_IN_MEMORY=1MB", IMAGE, "omni")
     print(fleet["n1"].place.pid, flush=True)
     sys.stdin.read()
@@ -182,9 +182,8 @@ def test_nothing_of_a_fleet_stays(folder: Path, fails: bool) -> None:
     assert not {"lan", "n1"} & {one.name for one in Path("/sys/class/net").iterdir()}
 
 
-@pytest.mark.usefixtures("whole_fleet")  # as above
-def test_nodes_end_with_the_process_that_has_them_however_it_ends(folder: Path) -> None:
-    command = [sys.executable, "-c", KILLED, str(folder)]
+def test_nodes_end_with_the_process_that_has_them_however_it_ends(whole_fleet: Fleet, folder: Path) -> None:
+    command = [sys.executable, "-c", KILLED, str(folder), str(whole_fleet.images)]
     with ExitStack() as stack:
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
             assert process.stdout is not None
