@@ -172,9 +172,11 @@ def test_the_image_of_the_real_lab_trains_as_a_user_who_is_not_root_and_a_stop_w
         assert [set(one.uids()) for one in init.children()] == [{1000}]
         docker("stop", "--time", "60", container)
         assert docker("wait", container).strip() == "0"
-        docker("start", "--attach", container)  # the same container again, as a switch back starts it
+        done = [("wrote", 0)]
+        if DEEP:
+            docker("start", "--attach", container)  # the same container again, as a switch back starts it
+            done += [("resumed from", 0), ("wrote", 20)]
         written = [line for line in docker("logs", container).splitlines() if "checkpoint" in line]
-        done = ("wrote", 0), ("resumed from", 0), ("wrote", 20)
         assert written == [f"{did} the checkpoint at step {step}" for did, step in done]
     finally:
         docker("rm", "--force", container)
