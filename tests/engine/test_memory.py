@@ -55,7 +55,7 @@ def available() -> int:
     last = 0
     for _ in range(50):
         now: int = psutil.virtual_memory().available
-        if abs(now - last) < 20 * MB:
+        if abs(now - last) < 5 * MB:
             return now
         last = now
         time.sleep(0.2)
