@@ -59,6 +59,7 @@ def idle(page: RunningPage) -> tuple[float, float]:
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         lab = Lab(PROJECT, Path(folder))
+        lab.forked = False  # its memory is measured
         try:
             lab.run("audio", "omni")
             taken = [first_answer(lab) for _ in range(RUNS)]

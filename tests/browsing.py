@@ -2,8 +2,7 @@
 
 import json
 import shutil
-import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -19,19 +18,11 @@ SECONDS = 60
 
 
 class RunningPage:
-    """`spark-mode page` at a port of its own, until it is ended. `before` are words before the command."""
+    """`spark-mode page` at a port of its own, until it is ended."""
 
-    def __init__(self, lab: Lab, *options: str, before: Sequence[str] = ()) -> None:
-        self._lab, self._before = lab, before
-        self.process = subprocess.Popen(
-            [*before, *lab.arguments("page", "--port", "0", *options, "--format", "jsonl")],
-            cwd=lab.folder,
-            env=lab.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
+    def __init__(self, lab: Lab, *options: str) -> None:
+        self._lab = lab
+        self.process = lab.spawn("page", "--port", "0", *options, "--format", "jsonl")
         assert self.process.stdout is not None
         self.port = int(json.loads(self.process.stdout.readline())["place"])
 
@@ -41,13 +32,7 @@ class RunningPage:
 
     def link(self, *options: str) -> str:
         """Return what opens the page once."""
-        words = ("page", "link", "--port", str(self.port), *options, "--format", "json")
-        if self._before:
-            lab, command = self._lab, [*self._before, *self._lab.arguments(*words)]
-            said = subprocess.run(command, check=True, cwd=lab.folder, env=lab.environment, capture_output=True, text=True).stdout
-        else:
-            said = self._lab.run(*words).out
-        url = json.loads(said)["url"]
+        url = self._lab.run("page", "link", "--port", str(self.port), *options, "--format", "json").json["url"]
         assert isinstance(url, str)
         return url
 
@@ -63,9 +48,9 @@ class RunningPage:
 
 
 @contextmanager
-def running_page(lab: Lab, *options: str, before: Sequence[str] = ()) -> Iterator[RunningPage]:
+def running_page(lab: Lab, *options: str) -> Iterator[RunningPage]:
     """Run a page of a lab."""
-    one = RunningPage(lab, *options, before=before)
+    one = RunningPage(lab, *options)
     try:
         yield one
     finally:
@@ -92,8 +77,10 @@ def chromium(driver: Playwright, *flags: str, program: str | None = PROGRAM) -> 
 
 
 def new_tab(browser: Browser, **how: object) -> Page:
-    """Return a tab that shares nothing with others; `how` is how it is, as Playwright has it."""
-    context: BrowserContext = browser.new_context(**how)  # type: ignore[arg-type]  # whatever it takes
+    """Return a tab that shares nothing with others; `how` is how it is, as Playwright has it. Nothing moves in it: to draw that
+    sixty times a second took more than a test.
+    """
+    context: BrowserContext = browser.new_context(reduced_motion="reduce", **how)  # type: ignore[arg-type]  # whatever it takes
     context.set_default_timeout(SECONDS * 1000)
     return context.new_page()
 

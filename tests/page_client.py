@@ -4,16 +4,17 @@ import json
 import os
 import socket
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 from click.testing import CliRunner
 
 from spark_mode.cli.context import CliOptions
 from spark_mode.cli.main import cli
 from tests.audio_lab import ROOT
+from tests.engine.forked import Forked
 
 SECONDS = 60.0
 
@@ -91,10 +92,7 @@ def running(*arguments: str, state: str | None = None) -> Iterator[Running]:
     """Have a page run in a state, one of its own if none is named. What it says is kept out of sight until it has ended."""
     with tempfile.TemporaryDirectory(prefix="spark-mode-test-") as own:  # a socket's path is short
         environment = os.environ | {"XDG_STATE_HOME": state or own}
-        command = [sys.executable, "-m", "spark_mode.cli", "-C", str(ROOT), "page", *arguments, "--format", "json"]
-        with subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=own
-        ) as process:
+        with Forked(["-C", str(ROOT), "page", *arguments, "--format", "json"], Path(own), environment) as process:
             assert process.stdout is not None
             said = "".join(iter(process.stdout.readline, "}\n")) + "}"
             try:

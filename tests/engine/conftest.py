@@ -13,6 +13,7 @@ import pytest
 from tests.conftest import has_engines_of_its_own
 from tests.deep import DEEP
 from tests.engine.guarding import Guarding
+from tests.engine.installed import installed_once
 from tests.engine.lab import Lab, snapshot
 from tests.engine.labs import copy_of
 from tests.engine.nodes import Fleet, nodes
@@ -156,10 +157,24 @@ def kept_answer(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def lab(tmp_path: Path, kept_answer: Path) -> Iterator[Lab]:
     """A lab with nothing running."""
-    one = Lab(PROJECT, tmp_path)
+    with stand_in(tmp_path, kept_answer) as one:
+        yield one
+
+
+@contextmanager
+def stand_in(home: Path, kept_answer: Path) -> Iterator[Lab]:
+    """Have a lab with nothing running; a module has it for all of its tests."""
+    one = Lab(PROJECT, home)
     one.state_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     shutil.copy2(kept_answer, one.state_folder)
     yield from _with_nothing_running(one)
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The command of an installed package, of which a run of the tests has one."""
+    own = tmp_path_factory.getbasetemp()
+    return installed_once((own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "installed")
 
 
 @pytest.fixture

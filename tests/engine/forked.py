@@ -29,15 +29,15 @@ _ALONE = Lock()
 
 
 def run_forked(
-    arguments: Sequence[str], folder: Path, environment: Mapping[str, str], seconds: float, mounts: Path | None = None
+    arguments: Sequence[str], folder: Path, environment: Mapping[str, str], seconds: float, namespace: Path | None = None
 ) -> tuple[int, str, str]:
     """Run spark-mode to its end; return its exit code, its output and its errors. Fails when it has not ended in time.
 
-    `mounts` is a mount namespace that it is to be in.
+    `namespace` is one that it is to be in: that of other mounts, or of another network.
     """
     with _Heard() as out, _Heard() as errors:
         process = _SERVER.Process(
-            target=_become, args=([*arguments], str(folder), {**environment}, out.path, errors.path, mounts)
+            target=_become, args=([*arguments], str(folder), {**environment}, out.path, errors.path, namespace)
         )
         with _ALONE:
             process.start()
@@ -70,11 +70,11 @@ class Forked(subprocess.Popen[str]):
         arguments: Sequence[str],
         folder: Path,
         environment: Mapping[str, str],
-        mounts: Path | None = None,
+        namespace: Path | None = None,
         terminal: str | None = None,
     ) -> None:
         ours, theirs = Pipe(duplex=False)
-        what = [*arguments], str(folder), {**environment}, terminal or theirs, terminal or theirs, mounts
+        what = [*arguments], str(folder), {**environment}, terminal or theirs, terminal or theirs, namespace
         self._process: ForkServerProcess = _SERVER.Process(target=_become, args=what, daemon=True)
         with _ALONE, theirs:
             self._process.start()
@@ -137,11 +137,11 @@ def _become(
     environment: dict[str, str],
     out: str | Connection,
     errors: str | Connection,
-    mounts: Path | None,
+    namespace: Path | None,
 ) -> None:
     """Be spark-mode, in a process that was just forked. Never returns."""
-    if mounts:
-        enter(mounts)
+    if namespace:
+        enter(namespace)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)

@@ -1,5 +1,6 @@
 """A lab as somebody uses it who has the installed package alone: no checkout, and no option that a person would not enter."""
 
+import fcntl
 import shlex
 import subprocess
 import sys
@@ -39,6 +40,15 @@ class InstalledLab(Lab):
     def keys(self) -> int:
         """How many keys were pressed, Enter included."""
         return sum(len(line) + 1 for line in self.typed)
+
+
+def installed_once(of_this_run: Path) -> Path:
+    """Return the command of an installation that all processes of a run of the tests share, by a folder of that run."""
+    of_this_run.mkdir(exist_ok=True)
+    with (of_this_run / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        there = of_this_run / "environment/bin/spark-mode"
+        return there if there.exists() else install(of_this_run)
 
 
 def install(folder: Path) -> Path:

@@ -42,12 +42,12 @@ class Outcome(NamedTuple):
 class Lab:
     """A stand-in lab with its own project and state; models load at once and hold next to nothing, if nothing else is said.
 
-    `host` is another engine than the machine's. `forked` says whether what is run need not be a new interpreter, and `mounts`
-    whose mounts it has, where they are not this process's.
+    `host` is another engine than the machine's. `forked` says whether what is run need not be a new interpreter, and
+    `namespace` is one that this is to be in, where it is not this process's.
     """
 
     forked = True
-    mounts: Path | None = None
+    namespace: Path | None = None
 
     def __init__(self, project: str, home: Path, host: str | None = None) -> None:
         self.project = project
@@ -89,13 +89,15 @@ class Lab:
         if not self.forked or any(name.startswith(("PYTHON", "LC_")) for name in environment):
             return self._ended(self.arguments(*arguments), environment)
         return Outcome(
-            *run_forked(self.words(*arguments), self.folder, self.environment | dict(environment), DEADLINE, self.mounts)
+            *run_forked(self.words(*arguments), self.folder, self.environment | dict(environment), DEADLINE, self.namespace)
         )
 
     def spawn(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
         """Start spark-mode and leave it running; what it writes is kept together."""
         here = self.environment | environment
-        process = Forked(self.words(*arguments), self.folder, here, self.mounts) if self.forked else self.started(arguments, here)
+        process = (
+            Forked(self.words(*arguments), self.folder, here, self.namespace) if self.forked else self.started(arguments, here)
+        )
         self._spawned.append(process)
         return process
 

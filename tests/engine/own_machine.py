@@ -53,7 +53,7 @@ class LabThere(Lab):
 
     def __init__(self, project: str, home: Path, machine: OwnMachine) -> None:
         super().__init__(project, home)
-        self.machine, self.mounts = machine, machine.mounts
+        self.machine, self.namespace = machine, machine.mounts
 
     def arguments(self, *arguments: str) -> list[str]:
         return self.machine.command(*super().arguments(*arguments))

@@ -9,7 +9,7 @@ import pytest
 
 from tests.deep import deep
 from tests.engine.conftest import PROJECT
-from tests.engine.installed import InstalledLab, install
+from tests.engine.installed import InstalledLab
 from tests.engine.lab import ROOT, RULES, Lab
 from tests.engine.labs import LABS
 
@@ -21,9 +21,9 @@ def bare(tmp_path: Path) -> Iterator[InstalledLab]:
 
 
 @pytest.fixture
-def installed(tmp_path: Path) -> Iterator[InstalledLab]:
+def installed(program: Path, tmp_path: Path) -> Iterator[InstalledLab]:
     """The same, used by the command of an installed package."""
-    yield from with_nothing_running(InstalledLab(PROJECT, tmp_path, install(tmp_path / "installed")))
+    yield from with_nothing_running(InstalledLab(PROJECT, tmp_path, program))
 
 
 def with_nothing_running(one: InstalledLab) -> Iterator[InstalledLab]:

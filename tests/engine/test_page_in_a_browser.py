@@ -1,14 +1,16 @@
-"""The page as people have it: in Chromium, with the real engine and the stand-in lab."""
+"""The page as people have it: in Chromium, with the real engine and the stand-in lab.
 
-import subprocess
+All of them use one lab, whose page and whose Chromium are in a place without a network, and each begins with what runs there.
+"""
+
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Playwright, Response, expect
+from playwright.sync_api import Browser, Locator, Page, Response, expect
 
 from spark_mode.lab.document import parse_document
 from spark_mode.sharing.lock import user_name
@@ -25,10 +27,10 @@ from tests.browsing import (
     running_page,
 )
 from tests.deep import deep
-from tests.engine.conftest import PROJECT
-from tests.engine.installed import install
+from tests.engine.conftest import PROJECT, stand_in
 from tests.engine.lab import ROOT, Lab, give_the_word, until, wait_for_a_word
 from tests.engine.witness import Witness
+from tests.loopback import Loopback, loopback
 
 pytestmark = pytest.mark.xdist_group("browser")  # whose tests share one
 expect.set_options(timeout=SECONDS * 1000)
@@ -37,14 +39,20 @@ SETS = {one["name"]: one["workloads"] for one in parse_document((ROOT / "rules.y
 
 
 @pytest.fixture(scope="module")
-def driver() -> Iterator[Playwright]:
-    with playwright() as one:
+def place() -> Iterator[Loopback]:
+    with loopback() as one:
         yield one
 
 
 @pytest.fixture(scope="module")
-def browser(driver: Playwright) -> Iterator[Browser]:
-    with chromium(driver, "--host-resolver-rules=MAP evil.example 127.0.0.1") as one:
+def browser(place: Loopback, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    there = tmp_path_factory.mktemp("there") / "chromium"
+    there.write_text(f'#!/bin/sh\nexec {" ".join(place.before)} {PROGRAM} "$@"\n')
+    there.chmod(0o755)
+    with (
+        playwright() as driver,
+        chromium(driver, "--host-resolver-rules=MAP evil.example 127.0.0.1", program=str(there)) as one,
+    ):
         yield one
 
 
@@ -54,7 +62,14 @@ def tmp_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("p")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory, kept_answer: Path, place: Loopback) -> Iterator[Lab]:
+    with stand_in(tmp_path_factory.mktemp("p"), kept_answer) as one:
+        one.namespace = place.namespace
+        yield one
+
+
+@pytest.fixture(scope="module")
 def page(lab: Lab) -> Iterator[RunningPage]:
     with running_page(lab) as one:
         yield one
@@ -72,6 +87,13 @@ def tab(only_tab: Page) -> Iterator[Page]:
     yield only_tab
     only_tab.goto("about:blank")
     only_tab.context.clear_cookies()
+
+
+@pytest.fixture
+def omni(lab: Lab) -> None:
+    """Have omni run, where something else does."""
+    if set(lab.running()) != {"omni"}:
+        lab.run("audio", "omni", "--yes")
 
 
 def heading(tab: Page) -> Locator:
@@ -92,123 +114,8 @@ def asked(lab: Lab) -> list[tuple[str, str]]:
     return [(one["request"], one["outcome"]) for one in lab.run("history", "--format", "json").json]
 
 
-def test_a_switch_from_the_page_is_the_commands_and_the_sides_never_meet(lab: Lab, page: RunningPage, tab: Page) -> None:
-    lab.run("audio", "omni")
-    enter(tab, page)
-    expect(heading(tab)).to_contain_text("audio omni")
-    with Witness(lab.project) as witness:
-        ask(tab, "training")
-        confirm(tab)
-        expect(tab).to_have_title("training · spark-mode")
-    witness.require(audio_starts=0, training_starts=1)
-    assert set(lab.running()) == {"training"}
-    until(lambda: asked(lab) == [("audio omni", "applied"), ("training", "applied")])
-    expect(heading(tab)).to_have_text("training")
-
-
-def test_what_a_killed_page_has_begun_goes_on_and_another_page_shows_it(lab: Lab, tmp_path: Path, tab: Page) -> None:
-    wait_for_a_word(lab, tmp_path, "training")
-    with running_page(lab) as page:
-        enter(tab, page)
-        ask(tab, "training")
-        confirm(tab)
-        expect(heading(tab)).to_contain_text("Switching: training")
-        expect(tab.locator("#theme")).to_be_visible()  # its script runs
-        page.kill()
-        expect(tab.locator("#connection")).not_to_be_empty()
-    with running_page(lab) as another:
-        enter(tab, another)
-        expect(heading(tab)).to_contain_text("Switching: training")
-        give_the_word(lab, "training")
-        expect(heading(tab)).to_have_text("training")
-        expect(tab.locator("#last")).to_contain_text("training")
-    assert asked(lab)[-1] == ("training", "applied")
-
-
-@deep
-def test_leaving_a_long_run_takes_a_tick_and_says_what_comes_of_it(lab: Lab, page: RunningPage, tab: Page) -> None:
-    lab.run("training")
-    enter(tab, page)
-    ask(tab, "audio omni")
-    plan = tab.url
-    confirm(tab)
-    assert tab.url == plan, "the browser asks for the tick first"
-    tab.evaluate("document.querySelector('[name=agree]').required = false")  # and where it does not
-    confirm(tab)
-    expect(tab.locator("#outcome")).to_contain_text("would stop training, which runs")
-    assert set(lab.running()) == {"training"}
-    tab.locator("[name=agree]").check()
-    confirm(tab)
-    expect(heading(tab)).to_contain_text("audio omni")
-    until(lambda: set(lab.running()) == {"omni"})
-
-
-@deep
-def test_who_only_looks_has_nothing_to_press_and_is_refused(lab: Lab, page: RunningPage, tab: Page) -> None:
-    lab.run("audio", "omni")
-    enter(tab, page, "--read-only")
-    expect(heading(tab)).to_contain_text("audio omni")
-    expect(tab.locator("form[method=post], #modes a, a.button")).to_have_count(0)
-    for path in ("switch", "stop", "restore", "recover", "release"):
-        sent = "fetch('%s', {method: 'POST', body: new URLSearchParams({verb: 'stop'})}).then(one => one.status)"
-        assert tab.evaluate(sent % path) == 403
-    tab.goto(f"{page.origin}/services/omni")
-    expect(tab.locator("main")).to_contain_text("running")
-    expect(tab.locator("pre.log")).to_have_count(0)
-    assert set(lab.running()) == {"omni"}
-
-
-def test_what_is_held_is_switched_once_it_is_released_and_without_scripts_by_forms_and_a_reload(
-    lab: Lab, browser: Browser, page: RunningPage
-) -> None:
-    lab.run("audio", "omni", "--hold")
-    tab = entered(browser, page, java_script_enabled=False)
-
-    def reloaded(one: Locator) -> str:
-        tab.get_by_role("link", name="Reload").click()
-        return one.inner_text()
-
-    expect(tab.locator("#theme")).to_be_hidden()  # which would do nothing
-    expect(tab.locator("#heading")).to_contain_text(user_name())
-    training = tab.locator("#modes li", has_text="training")
-    expect(training).to_contain_text("is held")
-    expect(training.get_by_role("link")).to_have_count(0)
-    tab.get_by_role("button", name="Release").click()
-    until(lambda: "is held" not in reloaded(training), pause=0.5)
-    tab.locator("input[value=training]").check()
-    tab.get_by_role("button", name="Reckon").click()
-    expect(tab.locator("#reckoned")).to_contain_text("fits-easily")
-    tab.get_by_role("link", name="Now").click()
-    ask(tab, "training")
-    confirm(tab)
-    until(lambda: reloaded(heading(tab)).startswith("training"), pause=0.5)
-    assert set(lab.running()) == {"training"}
-    tab.context.close()
-
-
-@deep
-def test_the_budget_builder_reckons_as_the_command_does_by_keys_alone(lab: Lab, page: RunningPage, tab: Page) -> None:
-    enter(tab, page)
-    for names in SETS.values():
-        tab.goto(f"{page.origin}/budget")
-        boxes = tab.locator("#ticks input")
-        for place in range(boxes.count()):
-            if place == 0:
-                goes_by_keys(tab, boxes.first)
-            else:
-                tab.keyboard.press("Tab")
-            if tab.evaluate("document.activeElement.value") in names:
-                tab.keyboard.press("Space")
-        said = lab.run("budget", *names, "--format", "json").json
-        reckoned = tab.locator("#reckoned:not(.stale)")
-        expect(reckoned.locator(".total .n")).to_have_text(f"{said['total_gb']:.1f} GB")
-        expect(reckoned.locator("tr").last.locator(".n")).to_have_text(f"{said['remaining_gb']:.1f} GB")
-        expect(reckoned.locator(".verdict")).to_contain_text(f"memory {said['memory']}, compute {said['compute']}")
-        expect(reckoned.locator(".verdict b")).to_have_text(said["decision"])
-
-
 @contextmanager
-def another_port() -> Iterator[str]:
+def another_port(place: Loopback) -> Iterator[str]:
     """Have somebody else listen on this machine, and show a page of theirs."""
 
     class Theirs(BaseHTTPRequestHandler):
@@ -221,11 +128,13 @@ def another_port() -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""
 
-    with HTTPServer(("127.0.0.1", 0), Theirs) as server:
+    with HTTPServer(("127.0.0.1", 0), Theirs, bind_and_activate=False) as server:
+        server.socket.close()
+        server.socket = place.listening()
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}/"
+            yield f"http://127.0.0.1:{server.socket.getsockname()[1]}/"
         finally:
             server.shutdown()
             thread.join()
@@ -256,11 +165,11 @@ SENDS = """(address) => {
 }"""
 
 
-def test_a_page_of_somebody_else_neither_reads_nor_switches(lab: Lab, page: RunningPage, tab: Page) -> None:
-    lab.run("audio", "omni")
+@pytest.mark.usefixtures("omni")
+def test_a_page_of_somebody_else_neither_reads_nor_switches(lab: Lab, place: Loopback, page: RunningPage, tab: Page) -> None:
     enter(tab, page)
     before = asked(lab)
-    with another_port() as theirs:
+    with another_port(place) as theirs:
         tab.goto(theirs)
         assert tab.evaluate(READS, f"{page.origin}/") == ""
         with tab.expect_navigation() as sent:
@@ -276,45 +185,149 @@ def test_a_page_of_somebody_else_neither_reads_nor_switches(lab: Lab, page: Runn
     assert (set(lab.running()), asked(lab)) == ({"omni"}, before)
 
 
+def test_what_is_held_is_switched_once_it_is_released_and_without_scripts_by_forms_and_a_reload(
+    lab: Lab, browser: Browser, page: RunningPage
+) -> None:
+    lab.run("audio", "omni", "--hold")
+    tab = entered(browser, page, java_script_enabled=False)
+
+    def reloaded(one: Locator) -> str:
+        tab.get_by_role("link", name="Reload").click()
+        return one.inner_text()
+
+    expect(tab.locator("#theme")).to_be_hidden()  # which would do nothing
+    expect(tab.locator("#heading")).to_contain_text(user_name())
+    training = tab.locator("#modes li", has_text="training")
+    expect(training).to_contain_text("is held")
+    expect(training.get_by_role("link")).to_have_count(0)
+    tab.get_by_role("button", name="Release").click()
+    until(lambda: "is held" not in reloaded(training), pause=0.5)
+    tab.locator("input[value=training]").check()
+    tab.get_by_role("button", name="Reckon").click()
+    expect(tab.locator("#reckoned")).to_contain_text("fits-easily")
+    tab.get_by_role("link", name="Now").click()
+    ask(tab, "training")
+    confirm(tab)
+    until(lambda: reloaded(heading(tab)).startswith("training"), pause=0.5)
+    assert set(lab.running()) == {"training"}
+    tab.context.close()
+
+
+def test_a_switch_from_the_page_is_the_commands_and_leaving_a_long_run_takes_a_tick_and_the_sides_never_meet(
+    lab: Lab, page: RunningPage, tab: Page
+) -> None:
+    lab.run("training", "--yes")
+    before = asked(lab)
+    enter(tab, page)
+    expect(heading(tab)).to_have_text("training")
+    with Witness(lab.project) as witness:
+        ask(tab, "audio omni")
+        plan = tab.url
+        confirm(tab)
+        assert tab.url == plan, "the browser asks for the tick first"
+        tab.evaluate("document.querySelector('[name=agree]').required = false")  # and where it does not
+        confirm(tab)
+        expect(tab.locator("#outcome")).to_contain_text("would stop training, which runs")
+        assert set(lab.running()) == {"training"}
+        tab.locator("[name=agree]").check()
+        confirm(tab)
+        expect(tab).to_have_title("audio omni · spark-mode")
+    witness.require(audio_starts=1, training_starts=0)
+    assert set(lab.running()) == {"omni"}
+    until(lambda: asked(lab) == [*before, ("audio omni", "refused"), ("audio omni", "applied")])
+    expect(heading(tab)).to_contain_text("audio omni")
+
+
+@pytest.mark.usefixtures("omni")
+def test_what_a_killed_page_has_begun_goes_on_and_another_page_shows_it(
+    lab: Lab, tmp_path: Path, tab: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lab, "files", lab.files)
+    wait_for_a_word(lab, tmp_path, "training")
+    with running_page(lab) as page:
+        enter(tab, page)
+        ask(tab, "training")
+        confirm(tab)
+        expect(heading(tab)).to_contain_text("Switching: training")
+        expect(tab.locator("#theme")).to_be_visible()  # its script runs
+        page.kill()
+        expect(tab.locator("#connection")).not_to_be_empty()
+    with running_page(lab) as another:
+        enter(tab, another)
+        expect(heading(tab)).to_contain_text("Switching: training")
+        until(lambda: "training" in lab.running())
+        give_the_word(lab, "training")
+        expect(heading(tab)).to_have_text("training")
+        expect(tab.locator("#last")).to_contain_text("training")
+    assert asked(lab)[-1] == ("training", "applied")
+
+
+@deep
+@pytest.mark.usefixtures("omni")
+def test_who_only_looks_has_nothing_to_press_and_is_refused(lab: Lab, page: RunningPage, tab: Page) -> None:
+    enter(tab, page, "--read-only")
+    expect(heading(tab)).to_contain_text("audio omni")
+    expect(tab.locator("form[method=post], #modes a, a.button")).to_have_count(0)
+    for path in ("switch", "stop", "restore", "recover", "release"):
+        sent = "fetch('%s', {method: 'POST', body: new URLSearchParams({verb: 'stop'})}).then(one => one.status)"
+        assert tab.evaluate(sent % path) == 403
+    tab.goto(f"{page.origin}/services/omni")
+    expect(tab.locator("main")).to_contain_text("running")
+    expect(tab.locator("pre.log")).to_have_count(0)
+    assert set(lab.running()) == {"omni"}
+
+
+@deep
+def test_the_budget_builder_reckons_as_the_command_does_by_keys_alone(lab: Lab, page: RunningPage, tab: Page) -> None:
+    enter(tab, page)
+    for names in SETS.values():
+        tab.goto(f"{page.origin}/budget")
+        boxes = tab.locator("#ticks input")
+        for place in range(boxes.count()):
+            if place == 0:
+                goes_by_keys(tab, boxes.first)
+            else:
+                tab.keyboard.press("Tab")
+            if tab.evaluate("document.activeElement.value") in names:
+                tab.keyboard.press("Space")
+        said = lab.run("budget", *names, "--format", "json").json
+        reckoned = tab.locator("#reckoned:not(.stale)")
+        expect(reckoned.locator(".total .n")).to_have_text(f"{said['total_gb']:.1f} GB")
+        expect(reckoned.locator("tr").last.locator(".n")).to_have_text(f"{said['remaining_gb']:.1f} GB")
+        expect(reckoned.locator(".verdict")).to_contain_text(f"memory {said['memory']}, compute {said['compute']}")
+        expect(reckoned.locator(".verdict b")).to_have_text(said["decision"])
+
+
 class Installed(Lab):
     """A lab that is used by the program of an installed wheel."""
 
     forked = False
-    program: Path
+
+    def __init__(self, home: Path, command: Sequence[str]) -> None:
+        super().__init__(f"{PROJECT}-installed", home)
+        self._command = command
+        del self.environment["PYTHONPATH"]
 
     def arguments(self, *arguments: str) -> list[str]:
-        return [str(self.program), *self.words(*arguments)]
+        return [*self._command, *self.words(*arguments)]
 
 
-@contextmanager
-def no_network() -> Iterator[tuple[str, ...]]:
-    """Have a place with nothing but its own loopback; yield the words that go before a command to run it there."""
-    command = ["unshare", "--net", "sh", "-ec", "ip link set lo up; echo ready; exec cat"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as keeper:
-        assert keeper.stdout is not None
-        if keeper.stdout.readline() != "ready\n":
-            pytest.skip(f"root alone can be without a network: {keeper.communicate()[1].strip()}")
-        try:
-            yield ("nsenter", f"--target={keeper.pid}", "--net")
-        finally:
-            keeper.kill()
+def test_an_installed_page_needs_no_network_and_asks_nobody_but_itself(
+    tmp_path: Path, program: Path, place: Loopback, tab: Page
+) -> None:
+    if not place.before:
+        pytest.skip("root alone can be without a network")
+    answers: list[Response] = []
 
+    def heard(one: Response) -> None:
+        answers.append(one)
 
-def test_an_installed_page_needs_no_network_and_asks_nobody_but_itself(tmp_path: Path, driver: Playwright) -> None:
-    lab = Installed(PROJECT, tmp_path)
-    lab.program = install(tmp_path / "installed")
-    del lab.environment["PYTHONPATH"]
-    with no_network() as before, running_page(lab, before=before) as page:
-        wrapped = tmp_path / "chromium"
-        wrapped.write_text(f'#!/bin/sh\nexec {" ".join(before)} {PROGRAM} "$@"\n')
-        wrapped.chmod(0o755)
-        with chromium(driver, program=str(wrapped)) as browser:
-            answers: list[Response] = []
-            tab = browser.new_page()
-            tab.on("response", lambda one: answers.append(one))  # noqa: PLW0108 - Playwright marks what it calls, and a method of list takes no mark
-            tab.goto(page.link())
-            expect(heading(tab)).to_contain_text("Idle")
-            assert {one.url.startswith(f"{page.origin}/") for one in answers} == {True}
-            whole = [one for one in answers if one.status != 303 and "event-stream" not in one.headers["content-type"]]
-            assert len(whole) >= 3
-            assert sum(len(one.body()) for one in whole) <= MOST_BYTES
+    with running_page(Installed(tmp_path, [*place.before, str(program)])) as page:
+        tab.on("response", heard)
+        enter(tab, page)
+        expect(heading(tab)).to_contain_text("Idle")
+        tab.remove_listener("response", heard)
+        assert {one.url.startswith(f"{page.origin}/") for one in answers} == {True}
+        whole = [one for one in answers if one.status != 303 and "event-stream" not in one.headers["content-type"]]
+        assert len(whole) >= 3
+        assert sum(len(one.body()) for one in whole) <= MOST_BYTES
