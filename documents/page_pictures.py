@@ -4,6 +4,7 @@ No two versions of Chromium draw alike, so what tells whether they are fresh is 
 """
 
 import re
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
@@ -29,14 +30,18 @@ def file_of(name: str) -> Path:
     return FOLDER / f"{name.lower().replace(' ', '-')}.png"
 
 
-def made_from() -> str:
+def first_pages() -> dict[str, str]:
+    """Return the first page of each state, without what is another each time."""
+    return {name: _page_of(name) for name in STATES}
+
+
+def made_from(pages: Mapping[str, str]) -> str:
     """Return what the pictures are taken of, a line each: the page of each state, and how it is to look."""
-    texts = {name: _page_of(name) for name in STATES} | {"style": STYLE.read_text()}
+    texts = {**pages, "style": STYLE.read_text()}
     return "".join(f"{sha256(text.encode()).hexdigest()}  {name}\n" for name, text in texts.items())
 
 
 def _page_of(name: str) -> str:
-    """Return the first page of a state, without what is another each time."""
     with state(name) as page:
         text = TestClient(page).get("/").text
     return re.sub(OTHER_EACH_TIME, "", text)
@@ -49,7 +54,7 @@ def take() -> None:
         for name in STATES:
             with state(name) as page, served(page) as address:
                 _take_of(name, browser, address)
-    RECORD.write_text(made_from())
+    RECORD.write_text(made_from(first_pages()))
 
 
 def _take_of(name: str, browser: Browser, address: str) -> None:

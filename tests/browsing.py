@@ -11,7 +11,24 @@ from playwright.sync_api import Browser, BrowserContext, Error, Locator, Page, P
 from tests.engine.lab import Lab
 
 PROGRAM = shutil.which("chromium")
-FLAGS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking")
+WITHOUT = (
+    *(
+        "AvoidUnnecessaryBeforeUnloadCheckSync",
+        "DestroyProfileOnBrowserClose",
+        "HttpsUpgrades",
+        "HttpsFirstBalancedModeAutoEnable",
+    ),
+    *("LensOverlay", "MediaRouter", "PaintHolding", "ThirdPartyStoragePartitioning", "AvoidCorsURLLoaderRestartOnRedirect"),
+    *("OptimizationHints", "NetworkTimeServiceQuerying", "AimEnabled", "PreconnectToSearch"),
+    *("WebUIOmniboxPopup", "WebUIOmniboxAimPopup"),
+)
+"""What Playwright leaves out, and what is drawn below the address, where nobody sees it: it took as much as a test does. Of two
+such lists Chromium knows the last one alone.
+"""
+FLAGS = (
+    *("--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking"),
+    f"--disable-features={','.join(WITHOUT)}",
+)
 """As root there is no sandbox, in a container little shared memory, and nobody else is to be asked for anything."""
 SECONDS = 60
 """How long a page may take to show what it is waited for: a machine may be busy."""
