@@ -15,6 +15,7 @@ from spark_mode.cli.context import CliOptions
 from spark_mode.cli.main import cli
 from tests.audio_lab import ROOT
 from tests.engine.forked import Forked
+from tests.known_plugin import configuration
 
 SECONDS = 60.0
 
@@ -91,7 +92,7 @@ class Running:
 def running(*arguments: str, state: str | None = None) -> Iterator[Running]:
     """Have a page run in a state, one of its own if none is named. What it says is kept out of sight until it has ended."""
     with tempfile.TemporaryDirectory(prefix="spark-mode-test-") as own:  # a socket's path is short
-        environment = os.environ | {"XDG_STATE_HOME": state or own}
+        environment = os.environ | {"XDG_STATE_HOME": state or own, "DOCKER_CONFIG": configuration()}
         with Forked(["-C", str(ROOT), "page", *arguments, "--format", "json"], Path(own), environment) as process:
             assert process.stdout is not None
             said = "".join(iter(process.stdout.readline, "}\n")) + "}"

@@ -154,6 +154,13 @@ def kept_answer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return answer
 
 
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory, kept_answer: Path) -> Iterator[Lab]:
+    """A lab for all tests of a module, which are a group: each begins with what runs there."""
+    with stand_in(tmp_path_factory.mktemp("standing"), kept_answer) as one:
+        yield one
+
+
 @pytest.fixture
 def lab(tmp_path: Path, kept_answer: Path) -> Iterator[Lab]:
     """A lab with nothing running."""
@@ -163,7 +170,7 @@ def lab(tmp_path: Path, kept_answer: Path) -> Iterator[Lab]:
 
 @contextmanager
 def stand_in(home: Path, kept_answer: Path) -> Iterator[Lab]:
-    """Have a lab with nothing running; a module has it for all of its tests."""
+    """Have a lab with nothing running."""
     one = Lab(PROJECT, home)
     one.state_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     shutil.copy2(kept_answer, one.state_folder)

@@ -9,7 +9,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from ctypes import CDLL, get_errno
 from multiprocessing import Pipe, get_context
 from multiprocessing.connection import Connection, wait
@@ -57,6 +58,20 @@ def in_a_fork(act: Callable[..., None], *of: object) -> None:
         process.start()
         process.join()
     assert process.exitcode == 0
+
+
+@contextmanager
+def beside(act: Callable[..., object], *of: object) -> Iterator[None]:
+    """Have something done in such a process for as long as that takes, or until nobody needs it."""
+    process = _SERVER.Process(target=act, args=of, daemon=True)
+    with _ALONE:
+        process.start()
+    try:
+        yield
+    finally:
+        with _ALONE:
+            process.kill()
+            process.join()
 
 
 class Forked(subprocess.Popen[str]):

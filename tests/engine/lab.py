@@ -63,6 +63,7 @@ class Lab:
             "PYTHONPATH": str(ROOT),
             "DOCKER_CONFIG": configuration(),
         }
+        self._home = home
         if host:
             self.environment["DOCKER_HOST"] = host
         self._spawned: list[subprocess.Popen[str]] = []
@@ -160,14 +161,26 @@ class Lab:
         """Where the lab's journal and locks lie."""
         return Path(self.environment["XDG_STATE_HOME"]) / "spark-mode"
 
-    def down(self) -> None:
-        """End what was spawned, and remove what the project has, and nothing else."""
+    def again(self) -> "Lab":
+        """Return the same lab with nothing of what was changed in how it is used."""
+        return Lab(self.project, self._home)
+
+    def has(self, *request: str) -> None:
+        """Have it in a mode, in which it may be."""
+        self.run(*request, "--yes")
+
+    def end(self) -> None:
+        """End what was spawned."""
         for process in self._spawned:
             if process.poll() is None:
                 process.kill()
                 process.wait()
             if process.stdout:
                 process.stdout.close()
+
+    def down(self) -> None:
+        """End what was spawned, and remove what the project has, and nothing else."""
+        self.end()
         api = Api(self.environment.get("DOCKER_HOST"))
         api.remove(self.project)
         with suppress(OSError, KeyError), _opened(self.state_folder / "children.lock") as lock:  # some have no folder

@@ -1,7 +1,7 @@
-"""spark-mode on a node or a fleet's client, forked from what has imported everything: most of each start there is imports.
+"""spark-mode on a node, a fleet's client or in a shell, forked from what has imported everything: most of a start is imports.
 
 What starts is the same `main`, in that machine's namespaces, with the environment, folder and streams of whoever started
-it there, and with the signals that come to that. `make test-deep` starts an interpreter each time.
+it there, and with the signals that come to that. `make test-deep` starts an interpreter on a machine each time.
 """
 
 import json
@@ -9,12 +9,15 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
 from spark_mode.cli import __main__ as command
 from tests.engine.apart import Apart
-from tests.engine.forked import enter, in_a_fork
+from tests.engine.forked import beside, enter, in_a_fork
+from tests.engine.lab import until
 
 FORKS = "forks"
 """What the process is called of which the others are forks."""
@@ -33,17 +36,35 @@ def be_forked(place: Apart) -> None:
     program.write_text(text.replace(INTERPRETER, f"-I -S {ASKING} {path}"))
 
 
+@contextmanager
+def forks_here(path: Path) -> Iterator[str]:
+    """Have forks be asked for at a path; yield what an interpreter is to be told in place of which module it is to run."""
+    with beside(_serve_here, str(path)):
+        until(path.exists)
+        yield f"-I -S {ASKING} {path}"
+
+
+def _serve_here(path: str) -> NoReturn:
+    _serve(_listening(path))
+
+
 def _begin(pid: int, path: str) -> None:
     """Enter the namespaces of a process, and leave one there that serves; it ends with the machine."""
     enter(*(Path(f"/proc/{pid}/ns/{kind}") for kind in SPACES))
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    listener.bind(path)
-    listener.listen(100)
+    listener = _listening(path)
     if os.fork() == 0:
         try:
             _serve(listener)
         finally:
             os._exit(1)
+
+
+def _listening(path: str) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listener.bind(f"{path}.")
+    listener.listen(100)
+    Path(f"{path}.").rename(path)  # where it is, it is listened at
+    return listener
 
 
 def _serve(listener: socket.socket) -> NoReturn:

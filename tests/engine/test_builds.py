@@ -37,7 +37,7 @@ def image_of(lab: Lab, service: str) -> str:
     return lab.docker("inspect", "--format", "{{.Image}}", f"{lab.project}-{service}-1").strip()
 
 
-def test_what_is_not_built_yet_is_refused_before_anything_stops_and_never_built_by_a_switch(
+def test_what_is_not_built_is_refused_before_anything_stops_and_what_is_built_anew_is_used_at_the_next_start(
     building: Lab, tmp_path: Path
 ) -> None:
     (tmp_path / "image" / "Dockerfile").write_text(WHAT_IT_SAYS.format(1))
@@ -47,13 +47,7 @@ def test_what_is_not_built_yet_is_refused_before_anything_stops_and_never_built_
     assert "training has no image yet" in refused.err
     assert "docker compose --profile '*' build training" in refused.err
     assert building.containers() == before
-    assert building.docker("images", "--quiet", image(building)) == ""
-    build(building, tmp_path, 1)
-    building.run("training", "--yes")
-    assert set(building.running()) == {"training"}
-
-
-def test_a_rebuilt_image_without_a_name_of_its_own_is_used_at_the_next_start(building: Lab, tmp_path: Path) -> None:
+    assert building.docker("images", "--quiet", image(building)) == "", "no switch builds it"
     first = build(building, tmp_path, 1)
     building.run("training", "--yes")
     assert image_of(building, "training") == first
@@ -64,3 +58,4 @@ def test_a_rebuilt_image_without_a_name_of_its_own_is_used_at_the_next_start(bui
     assert "create" in [one["action"] for one in building.run("plan", "training", "--format", "json").json["steps"]]
     building.run("training", "--yes")
     assert image_of(building, "training") == second
+    assert set(building.running()) == {"training"}

@@ -35,7 +35,9 @@ def boot(machine: OwnMachine) -> None:
     machine.run("rm", "-rf", "/run/spark-mode")
 
 
-def test_after_a_boot_without_the_locks_nothing_is_switched_in_a_private_state(lab: LabThere, machine: OwnMachine) -> None:
+def test_after_a_boot_without_the_locks_nothing_is_switched_in_a_private_state_and_systemd_or_setup_brings_them_back(
+    lab: LabThere, machine: OwnMachine
+) -> None:
     lab.run("setup", "--shared")
     lab.run("audio", "omni", "--hold")
     boot(machine)
@@ -43,15 +45,22 @@ def test_after_a_boot_without_the_locks_nothing_is_switched_in_a_private_state(l
     for verb in (("training", "--yes"), ("status",), ("restore",), ("recover",), ("up", "whisper")):
         assert "sudo spark-mode setup --shared" in lab.run(*verb, expect=3).err
     assert lab.running() == running
-    assert not lab.state_folder.exists()
     lab.run("setup", "--shared")
     assert "is held" in lab.run("training", "--yes", expect=4).err
+    if machine.run("sh", "-c", "command -v systemd-tmpfiles || true"):
+        boot(machine)
+        machine.run("systemd-tmpfiles", "--create", "spark-mode.conf")
+        assert machine.run("stat", "--format=%U:%G %a", "/run/spark-mode").strip() == "root:docker 2770"
+        assert lab.run("status", "--format", "json").json["mode"] == "audio omni"
+    lab.run("release")
+    lab.run("stop")
+    assert not lab.state_folder.exists()
 
 
 def test_after_a_boot_without_the_locks_a_stop_stops_and_a_guard_guards(lab: LabThere, machine: OwnMachine) -> None:
     lab.run("setup", "--shared")
-    lab.run("audio", "omni")
-    lab.run("training", "--yes")
+    lab.run("training")
+    lab.compose("create", "omni")
     boot(machine)
     guard = lab.spawn("guard")
     docker("start", lab.id_of("omni"))
@@ -60,19 +69,6 @@ def test_after_a_boot_without_the_locks_a_stop_stops_and_a_guard_guards(lab: Lab
     assert "/run/spark-mode is missing" in ends(guard).out
     assert "/run/spark-mode is missing" in lab.run("stop", "--yes").err
     assert lab.running() == {}
-
-
-def test_a_boot_with_systemd_brings_the_locks_back(lab: LabThere, machine: OwnMachine) -> None:
-    if not machine.run("sh", "-c", "command -v systemd-tmpfiles || true"):
-        pytest.skip("systemd is not installed")
-    lab.run("setup", "--shared")
-    lab.run("audio", "omni")
-    boot(machine)
-    machine.run("systemd-tmpfiles", "--create", "spark-mode.conf")
-    assert machine.run("stat", "--format=%U:%G %a", "/run/spark-mode").strip() == "root:docker 2770"
-    assert lab.run("status", "--format", "json").json["mode"] == "audio omni"
-    lab.run("stop")
-    assert not lab.state_folder.exists()
 
 
 def test_what_is_shared_is_taken_away_only_when_nothing_runs_or_is_unfinished_and_nothing_is_lost(

@@ -12,7 +12,7 @@ import pytest
 
 from spark_mode.lab.rules import Rules
 from tests.audio_lab import RULES
-from tests.deep import DEEP
+from tests.deep import DEEP, deep
 from tests.engine.lab import ROOT, Lab
 from tests.engine.outside import lab_in_folder
 
@@ -49,7 +49,7 @@ def test_the_real_trainer_takes_the_place_of_its_stand_in_alone() -> None:
     assert {name for name, one in on_cpu["services"].items() if one != stand_in["services"][name]} == {"training"}
 
 
-@pytest.mark.parametrize("files", [(LAB,), (LAB, STAND_IN)], ids=lambda files: Path(files[-1]).stem)
+@pytest.mark.parametrize("files", [pytest.param((LAB,), marks=deep), (LAB, STAND_IN)], ids=lambda files: Path(files[-1]).stem)
 def test_compose_takes_every_profile_and_all_together_behind_the_gate(lab: Lab, tmp_path: Path, files: tuple[str, ...]) -> None:
     gated = lab_in_folder(lab.project, tmp_path)
     (gated.folder / ".env").write_text(f"COMPOSE_FILE={':'.join(files)}\n")

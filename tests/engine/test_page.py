@@ -6,7 +6,6 @@ import os
 import re
 import signal
 from collections.abc import Iterator
-from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlencode
@@ -50,6 +49,10 @@ class Visit:
 
     def sees(self, text: str, path: str = "/") -> bool:
         return text in html.unescape(self.html(path))
+
+    def waits_for(self, text: str, path: str = "/") -> None:
+        """Look again and again, rarely: each look is a whole page."""
+        until(lambda: self.sees(text, path), pause=0.5)
 
     def confirms(self, plan: str, form: dict[str, list[str]] | None = None) -> str:
         """Confirm what a plan shows, or showed when its form was taken; return where that leads."""
@@ -100,7 +103,7 @@ def test_a_start_that_fails_says_the_commands_words_and_the_end_of_its_log(lab: 
     with running_page(lab) as page:
         visit = Visit(page)
         visit.confirms("/plan?verb=to&name=audio&name=omni")
-        until(lambda: visit.sees("audio omni was not done; nothing runs"))
+        visit.waits_for("audio omni was not done; nothing runs")
         assert visit.sees("omni did not start: it crashed and restarts")
         assert visit.sees("omni crashes at its start, as asked")
         assert lab.run("history", "--format", "json").json[-1]["request"] == "audio omni"
@@ -119,7 +122,7 @@ def test_of_a_log_of_100_mb_the_end_is_read_and_no_more_be_it_one_line_or_many(l
         before, written = most_held(page), f"head -c {LOG // len(HALVES)}; echo; echo the end of"
         for number, half in enumerate(HALVES):
             lab.docker("exec", lab.id_of("omni"), "sh", "-c", f"{{ {half} | {written} {number}; }} >/proc/1/fd/1")
-            until(partial(visit.sees, f"the end of {number}", "/services/omni"), pause=0.5)
+            visit.waits_for(f"the end of {number}", "/services/omni")
             shown = visit.html("/services/omni")
             assert shown.partition('class="log"')[2].partition("</pre>")[0].count("\n") <= LINES
             assert len(shown) < LINES * LONGEST_LINE
@@ -131,7 +134,8 @@ def test_a_killed_switch_is_shown_as_cut_off_and_is_recovered_from_the_page(lab:
     with running_page(lab) as page:
         visit, other = Visit(page), Visit(page)
         visit.confirms("/plan?verb=to&name=audio&name=omni")
-        until(lambda: visit.sees(", start omni</small>") and "omni" in lab.running())
+        until(lambda: "omni" in lab.running())
+        visit.waits_for(", start omni</small>")
         assert other.sees("Switching: audio omni")
         assert other.sees(
             "another switch is running: audio omni", f"/{other.confirms('/plan?verb=to&name=training')}".replace("/./", "/")
@@ -139,7 +143,7 @@ def test_a_killed_switch_is_shown_as_cut_off_and_is_recovered_from_the_page(lab:
         found = re.search(r"\(process (\d+)\)", visit.html())
         assert found
         os.kill(int(found[1]), signal.SIGKILL)
-        until(lambda: visit.sees("The switch to audio omni was cut off during: start omni"))
+        visit.waits_for("The switch to audio omni was cut off during: start omni")
         give_the_word(lab, "omni")
         visit.confirms("/plan?verb=recover")
-        until(lambda: visit.sees("<title>audio omni"))
+        visit.waits_for("<title>audio omni")

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Response, expect
+from playwright.sync_api import Browser, Locator, Page, Request, Response, expect
 
 from spark_mode.lab.document import parse_document
 from spark_mode.sharing.lock import user_name
@@ -317,17 +317,23 @@ def test_an_installed_page_needs_no_network_and_asks_nobody_but_itself(
 ) -> None:
     if not place.before:
         pytest.skip("root alone can be without a network")
+    asked_for: list[str] = []
     answers: list[Response] = []
+
+    def asks(one: Request) -> None:
+        asked_for.append(one.url)
 
     def heard(one: Response) -> None:
         answers.append(one)
 
     with running_page(Installed(tmp_path, [*place.before, str(program)])) as page:
+        tab.on("request", asks)
         tab.on("response", heard)
         enter(tab, page)
         expect(heading(tab)).to_contain_text("Idle")
+        tab.remove_listener("request", asks)
         tab.remove_listener("response", heard)
-        assert {one.url.startswith(f"{page.origin}/") for one in answers} == {True}
+        assert [one for one in asked_for if not one.startswith(f"{page.origin}/")] == []
         whole = [one for one in answers if one.status != 303 and "event-stream" not in one.headers["content-type"]]
         assert len(whole) >= 3
         assert sum(len(one.body()) for one in whole) <= MOST_BYTES

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deep import DEEP
+from tests.deep import DEEP, deep
 from tests.engine.lab import ROOT, Lab, Outcome
 from tests.engine.outside import furnish
 from tests.hostile import lay_traps
@@ -34,13 +34,16 @@ def docker(lab: Lab, *arguments: str, folder: Path = ROOT) -> Outcome:
 
 def test_dockers_options_before_the_name_count(plugged: Lab) -> None:
     lab = plugged.arguments("plan", "training", "--format", "json")[3:]
-    assert docker(plugged, "spark", *lab).json["request"] == "training"
-    assert docker(plugged, "-c", "default", "spark", *lab).json["observed"] is True
+    said = docker(plugged, "-c", "default", "spark", *lab).json
+    assert (said["request"], said["observed"]) == ("training", True)
     assert docker(plugged, "--host", "unix:///nowhere.sock", "spark", *lab).json["observed"] is False
     assert docker(plugged, "--host", "tcp://far:2375", "spark", *lab).code == 3
 
 
-@pytest.mark.parametrize("search_path", ["", ":"], ids=["no PYTHONPATH", "a PYTHONPATH with the working directory in it"])
+@pytest.mark.parametrize(
+    "search_path",
+    [pytest.param("", marks=deep, id="no PYTHONPATH"), pytest.param(":", id="a PYTHONPATH with the working directory in it")],
+)
 def test_docker_help_runs_nothing_of_the_folder_it_is_typed_in(plugged: Lab, tmp_path: Path, search_path: str) -> None:
     sprung = lay_traps(tmp_path)
     plugged.environment["PYTHONPATH"] = search_path
@@ -54,7 +57,6 @@ def test_the_exit_code_and_the_name_of_the_command_are_passed_on(plugged: Lab) -
     assert wrong.code == 2
     assert 'did you mean "omni"' in wrong.err
     assert "Usage: docker spark" in docker(plugged, "spark", "audio", "--help").out
-    assert "Decide what runs on a DGX Spark" in docker(plugged, "--help").out
 
 
 WORDS: tuple[tuple[tuple[str, ...], set[str]], ...] = (
@@ -70,7 +72,7 @@ WORDS: tuple[tuple[tuple[str, ...], set[str]], ...] = (
 
 
 def test_docker_completes_what_the_lab_knows(plugged: Lab) -> None:
-    for words, expected in WORDS if DEEP else WORDS[::3]:
+    for words, expected in WORDS if DEEP else WORDS[::6]:
         *lines, directive = docker(plugged, "__complete", "spark", *words).out.strip().splitlines()
         found = {line.split("\t")[0] for line in lines}
         assert expected <= found
@@ -87,11 +89,10 @@ def completed_by_bash(lab: Lab, typed: str, folder: Path, pieces: tuple[str, str
 
 
 def test_bash_completes_the_plain_command(lab: Lab) -> None:
-    assert completed_by_bash(lab, "spark-mode", ROOT).out.split() == ["omni"]
     assert completed_by_bash(lab, "spark-mode", ROOT, ("training", ":")).out.split() == ["small", "mid", "large"]
 
 
-@pytest.mark.parametrize("typed", ["spark-mode", "./spark-mode"])
+@pytest.mark.parametrize("typed", [pytest.param("spark-mode", marks=deep), "./spark-mode"])
 def test_completion_runs_nothing_of_the_folder_it_is_typed_in(lab: Lab, tmp_path: Path, typed: str) -> None:
     furnish(tmp_path, lab.project)
     sprung = lay_traps(tmp_path)

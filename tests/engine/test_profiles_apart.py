@@ -67,7 +67,7 @@ def test_what_is_bad_for_itself_is_at_fault_alone(tmp_path: Path) -> None:
     assert {name for name in project.services if project.fault_of(name)} == {"lost", *at_fault}
 
 
-@pytest.mark.parametrize("definition", BAD_FOR_ALL if DEEP else BAD_FOR_ALL[::3])
+@pytest.mark.parametrize("definition", BAD_FOR_ALL if DEEP else BAD_FOR_ALL[::4])
 def test_what_is_bad_for_all_is_seen_and_said_in_words_of_compose(tmp_path: Path, definition: str) -> None:
     project = read(tmp_path, definition)
     assert set(project.services) == {"base", "lost", "other"}
@@ -77,34 +77,33 @@ def test_what_is_bad_for_all_is_seen_and_said_in_words_of_compose(tmp_path: Path
     assert any(word in project.unusable[""] for word in ("Invalid", "invalid"))
 
 
-def test_lists_in_an_outline_say_what_mappings_say(tmp_path: Path) -> None:
+def test_lists_in_an_outline_say_what_mappings_say_and_an_empty_device_is_a_file_of_no_variables(tmp_path: Path) -> None:
     listed = f"env_file: no.env, environment: [OLLAMA_CONTEXT_LENGTH=9], labels: ['{SCOPE}=project']"
-    other = read(tmp_path, listed).services["other"]
+    project = read(tmp_path, listed, "env_file: /dev/null")
+    other = project.services["other0"]
     assert (other.ollama, other.scope) == ({"OLLAMA_CONTEXT_LENGTH": "9"}, "project")
+    assert set(project.unusable) == {"lost", "other0"}
 
 
-@pytest.mark.parametrize("definition", ["env_file: pipe", "env_file: [{path: pipe, required: false}]", "label_file: pipe"])
-def test_a_file_that_has_no_end_is_the_fault_of_its_profile_and_nobody_waits_for_it(tmp_path: Path, definition: str) -> None:
+WITHOUT_END = ("env_file: pipe", "env_file: [{path: pipe, required: false}]", "label_file: pipe")
+
+
+def test_a_file_that_has_no_end_is_the_fault_of_its_profile_and_nobody_waits_for_it(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     started = time.monotonic()
-    project = read(tmp_path, definition)
+    project = read(tmp_path, *WITHOUT_END)
     assert time.monotonic() - started < 15
-    assert [name for name in project.services if project.fault_of(name)] == ["lost", "other"]
-    assert "pipe is a pipe and no file" in project.unusable["other"]
+    others = [f"other{number}" for number in range(len(WITHOUT_END))]
+    assert {name for name in project.services if project.fault_of(name)} == {"lost", *others}
+    assert ["pipe is a pipe and no file" in project.unusable[one] for one in others] == [True] * len(others)
 
 
-@pytest.mark.parametrize("path", ["pipe", "/dev/zero"])
-def test_whoever_asks_for_a_model_without_rules_waits_for_no_file_without_end_either(tmp_path: Path, path: str) -> None:
+def test_whoever_asks_for_a_model_without_rules_waits_for_no_file_without_end_either(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    (tmp_path / "compose.yaml").write_text(lab_of(f"env_file: {path}"))
+    (tmp_path / "compose.yaml").write_text(lab_of("env_file: pipe", "env_file: /dev/zero"))
     found = resolved(LabFiles(compose=(str(tmp_path / "compose.yaml"),), rules=""), "/run/docker.sock")
     assert set(found.model["services"]) == {"base"}
-    assert "and no file" in found.unusable["other"]
-
-
-def test_an_empty_device_is_a_file_of_no_variables(tmp_path: Path) -> None:
-    project = read(tmp_path, "env_file: /dev/null")
-    assert set(project.unusable) == {"lost"}
+    assert ["and no file" in found.unusable[one] for one in ("other0", "other1")] == [True, True]
 
 
 @pytest.mark.parametrize("name", [".env", "compose.yaml"])

@@ -52,15 +52,7 @@ def test_a_secret_of_the_compose_environment_appears_nowhere(strange: Lab) -> No
     assert CANARY not in (strange.folder / "spark-mode.gate.yaml").read_text()
 
 
-def test_state_is_for_its_owner_and_the_group_alone(strange: Lab) -> None:
-    strange.run("gate", "install")
-    strange.run("audio", "omni")
-    strange.plain("--profile", "omni", "up", "-d")
-    for path in [strange.state_folder, *strange.state_folder.rglob("*")]:
-        assert path.stat().st_mode & stat.S_IRWXO == 0, path
-
-
-def test_the_name_of_a_folder_is_run_by_nobody(strange: Lab) -> None:
+def test_the_name_of_a_folder_is_run_by_nobody_and_state_is_for_its_owner_and_the_group_alone(strange: Lab) -> None:
     strange.run("gate", "install")
     passed = strange.plain("--profile", "omni", "up", "-d")
     assert passed.code == 0, passed.err
@@ -68,3 +60,8 @@ def test_the_name_of_a_folder_is_run_by_nobody(strange: Lab) -> None:
     leases = json.loads(next(strange.state_folder.glob("*.leases.json")).read_text())
     assert [one["service"] for one in leases] == ["omni"]
     assert [*strange.folder.rglob("run"), *strange.folder.parent.glob("run")] == []
+    strange.run("audio", "omni")
+    kept = [strange.state_folder, *strange.state_folder.rglob("*")]
+    assert {".lock", ".json", ".journal"} <= {path.suffix for path in kept}
+    for path in kept:
+        assert path.stat().st_mode & stat.S_IRWXO == 0, path

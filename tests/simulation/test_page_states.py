@@ -75,7 +75,7 @@ def test_in_every_state_the_first_page_is_for_everybody_and_for_a_small_screen(o
     with shown(only_tab, name):
         light = faults(only_tab)
         only_tab.emulate_media(color_scheme="dark")
-        assert (light, serious(only_tab, OF_COLOURS)) == ([], [])
+        assert (light, serious(only_tab, *OF_COLOURS)) == ([], [])
 
 
 def test_so_are_the_others(only_tab: Page) -> None:

@@ -234,7 +234,7 @@ def test_a_state_whose_path_is_too_long_for_a_socket_is_refused_with_what_helps(
     assert (code, "set XDG_STATE_HOME to a short path" in capsys.readouterr().err) == (3, True)
 
 
-DESCRIPTORS = 200
+DESCRIPTORS = 110
 """Fewer than uvicorn would accept at one go, and more than the page keeps."""
 
 
@@ -245,7 +245,7 @@ def test_more_connections_at_once_than_it_has_descriptors_take_none_from_what_it
         page.sends("hello\r\n\r\n")
         resource.prlimit(page.process.pid, resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
         page.process.send_signal(signal.SIGSTOP)  # so that all of them wait when it looks
-        for _ in range(3 * DESCRIPTORS // 2):
+        for _ in range(DESCRIPTORS + MOST // 2):
             asking = all_of_them.enter_context(socket.socket())
             asking.setblocking(False)
             asking.connect_ex(("127.0.0.1", int(page.place)))

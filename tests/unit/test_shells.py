@@ -2,13 +2,16 @@
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from spark_mode.cli.completion import completion_script
 from spark_mode.cli.main import cli
+from spark_mode.own_command import own_command
 from tests.audio_lab import ROOT
+from tests.engine.node_forks import forks_here
 from tests.known_plugin import configuration
 from tests.shells import SHELLS, require
 
@@ -26,17 +29,29 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(tmp_path_factory.mktemp("state"))
 
 
+@pytest.fixture(scope="module")
+def forked(state: str) -> Iterator[str]:
+    """What an interpreter is told to have a fork be spark-mode in its place."""
+    with forks_here(Path(state) / "forks") as told:
+        yield told
+
+
 def words(lines: list[str]) -> set[str]:
     return {word for line in lines for word in line.split()}
 
 
 @pytest.mark.parametrize("name", SHELLS)
-def test_verbs_profiles_what_stands_behind_a_colon_and_files_are_offered(name: str, tmp_path: Path, state: str) -> None:
+def test_verbs_profiles_what_stands_behind_a_colon_and_files_are_offered(
+    name: str, tmp_path: Path, state: str, forked: str
+) -> None:
     """All of it by one shell that was told how to complete spark-mode, in the folder of the audio lab."""
     shell = name.partition(" ")[0]
     require(shell)
     script = tmp_path / "script"
-    script.write_text(completion_script(shell, cli).replace(" -E -m ", " -m "))  # what is asked is this checkout
+    interpreter, *module = own_command()
+    text = completion_script(shell, cli)
+    assert text.count(f"{interpreter} {' '.join(module)})") == 1
+    script.write_text(text.replace(" ".join(module), forked))
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("COMPOSE_", "SPARK_MODE_"))}
     own = {"DOCKER_CONFIG": configuration(), "XDG_STATE_HOME": state, "XDG_CONFIG_HOME": str(tmp_path)}
     asked = WHERE_ZSH_FINDS_IT if "fpath" in name else (VERB, TOLD, PROFILE, *BEHIND_A_COLON, FILE)
