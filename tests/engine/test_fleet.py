@@ -98,7 +98,7 @@ def witnesses(fleet: Fleet) -> Iterator[list[Witness]]:
 
 def found_again(fleet: Fleet, number: signal.Signals) -> None:
     """Ask two nodes for audio, and have it done though all connections are killed after the word, twice on one of them."""
-    asking = starting(fleet, 1, BOTH)
+    asking = starting(fleet, 2, BOTH)
     kill_connections(fleet, number)
     until(lambda: len(fleet.place.processes("ssh")) == 2)
     fleet["n2"].kill_sshd()
