@@ -213,6 +213,11 @@ def docker(*arguments: str, environment: Mapping[str, str] | None = None) -> str
     return done.stdout
 
 
+def start_by_hand(id_: str) -> None:
+    """Start a container beside spark-mode, as somebody does who sees to it: Docker was seen to lose its process as that began."""
+    until(lambda: subprocess.run(["docker", "start", id_], check=False, capture_output=True, timeout=DEADLINE).returncode == 0)
+
+
 def snapshot(environment: Mapping[str, str] | None = None, project: str | None = None) -> list[dict[str, str]]:
     """Return what must be the same before and after a refusal: all containers of the engine with state and start time."""
     return [

@@ -9,7 +9,7 @@ import pytest
 from spark_mode import __version__
 from tests.deep import DEEP, deep
 from tests.engine.guarding import Guarding
-from tests.engine.lab import Lab, docker, ends, interrupt, until
+from tests.engine.lab import Lab, docker, ends, interrupt, start_by_hand, until
 
 IDLE_BYTES = 60 * 10**6
 PATIENCE = 5 if DEEP else 2
@@ -33,12 +33,12 @@ def test_what_is_started_beside_training_is_stopped_in_its_grace_with_its_reason
     apart.run("training")
     apart.run("audio", "omni", "--yes", OMNI_FAULT="slow-stop=1", STOP_GRACE="20s")
     guard, omni = Guarding(apart), apart.id_of("omni")
-    docker("start", apart.id_of("training"))
+    start_by_hand(apart.id_of("training"))
     acted(apart, 1)
     assert set(apart.running()) == {"training"}, "which wins, whoever started it"
 
     docker("update", "--restart=always", omni)
-    docker("start", omni)
+    start_by_hand(omni)
     acted(apart, 2)
     assert set(apart.running()) == {"training"}
     code, policy = docker("inspect", "--format", "{{.State.ExitCode}} {{.HostConfig.RestartPolicy.Name}}", omni).split()
@@ -46,7 +46,7 @@ def test_what_is_started_beside_training_is_stopped_in_its_grace_with_its_reason
     assert policy == "no"
 
     for times in range(3, PATIENCE + 2):
-        docker("start", omni)
+        start_by_hand(omni)
         acted(apart, times)
     found = history(apart)
     assert [one["outcome"] for one in found] == ["enforced"] * PATIENCE + ["warned"]
@@ -70,7 +70,7 @@ def test_a_guard_that_was_killed_finds_what_happened_meanwhile_and_guards_withou
     apart.run("audio", "omni")
     apart.run("training", "--yes")
     guard.kill()
-    docker("start", apart.id_of("omni"))
+    start_by_hand(apart.id_of("omni"))
     assert set(apart.running()) == {"training", "omni"}
     guard.restart()
     until(lambda: set(apart.running()) == {"training"})
@@ -82,7 +82,7 @@ def test_a_guard_that_was_killed_finds_what_happened_meanwhile_and_guards_withou
     assert "whether another guard runs cannot be seen" in another.stdout.readline()
     assert another.stdout.readline().startswith("guarding")
     in_the_way(apart.state_folder / "switch.lock", *apart.state_folder.glob("*.journal"))
-    docker("start", apart.id_of("omni"))
+    start_by_hand(apart.id_of("omni"))
     until(lambda: set(apart.running()) == {"training"})
     interrupt(another)
     end = ends(another)
@@ -111,7 +111,7 @@ def test_rules_that_say_to_warn_only_are_obeyed(apart: Lab) -> None:
     apart.run("audio", "omni")
     apart.run("training", "--yes")
     watching = Guarding(apart)
-    docker("start", apart.id_of("omni"))
+    start_by_hand(apart.id_of("omni"))
     until(lambda: history(apart))
     assert history(apart)[-1]["outcome"] == "warned"
     watching.end()

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from tests.engine.lab import LONG, SLOW_STOP, Lab, asked_to_stop, docker, ends, interrupt, said, until
+from tests.engine.lab import LONG, SLOW_STOP, Lab, asked_to_stop, docker, ends, interrupt, said, start_by_hand, until
 from tests.engine.witness import Witness
 
 
@@ -21,7 +21,7 @@ def test_the_guard_acts_beside_a_switch_that_was_stopped(apart: Lab) -> None:
     doing(apart, "start omni")
     until(lambda: "omni" in apart.running())
     switch.send_signal(signal.SIGSTOP)
-    docker("start", apart.id_of("training"))
+    start_by_hand(apart.id_of("training"))
     until(lambda: set(apart.running()) == {"training"})
     switch.send_signal(signal.SIGCONT)
     end = ends(switch)
@@ -35,7 +35,7 @@ def test_the_guard_acts_while_a_switch_waits_for_a_long_stop(apart: Lab) -> None
     assert apart.plain("--profile", "omni", "create").code == 0
     switch = apart.spawn("up", "whisper", "--yes")
     doing(apart, "stop training")
-    docker("start", apart.id_of("omni"))
+    start_by_hand(apart.id_of("omni"))
     until(lambda: "omni" not in apart.running())
     assert set(apart.running()) == {"training"}
     switch.kill()
@@ -45,7 +45,7 @@ def test_the_guard_acts_while_a_switch_waits_for_a_long_stop(apart: Lab) -> None
 def test_the_witness_fails_on_a_deliberate_overlap_and_a_switch_that_sees_it_stops_all_that_has_to_go_at_once(lab: Lab) -> None:
     slow = {"CHATTERBOX_FAULT": SLOW_STOP, "WHISPER_FAULT": SLOW_STOP, "STOP_GRACE": LONG}
     with Witness(lab.project) as witness:
-        lab.compose("up", "--detach", "--no-deps", "training", "chatterbox", "whisper", **slow)
+        lab.compose("up", "--wait", "--no-deps", "training", "chatterbox", "whisper", **slow)  # each hears a stop
     with pytest.raises(AssertionError, match="active together"):
         witness.require(audio_starts=2, training_starts=1)
     with pytest.raises(AssertionError, match="missed starts"):

@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.deep import DEEP
 from tests.engine.guarding import Guarding
-from tests.engine.lab import Lab, ends, until
+from tests.engine.lab import Lab, ends, start_by_hand, until
 from tests.engine.witness import Witness
 
 TRAINS = """
@@ -155,7 +155,7 @@ def test_the_gate_refuses_and_the_guard_stops_what_is_started_beside_it(gated: L
     refused = gated.plain("--profile", "omni", "up", "-d")
     assert refused.code == 1
     assert "is running since" in refused.err
-    gated.docker("start", gated.id_of("omni"))
+    start_by_hand(gated.id_of("omni"))
     until(lambda: gated.running() == {})
     os.kill(written(gated)[0]["pid"], signal.SIGKILL)
     until(lambda: set(gated.running()) == {"omni"})
