@@ -155,10 +155,18 @@ def kept_answer(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def standing(tmp_path_factory: pytest.TempPathFactory, kept_answer: Path) -> Iterator[Lab]:
+def lab_of_module(tmp_path_factory: pytest.TempPathFactory, kept_answer: Path) -> Iterator[Lab]:
     """A lab for all tests of a module, which are a group: each begins with what runs there."""
     with stand_in(tmp_path_factory.mktemp("standing"), kept_answer) as one:
         yield one
+
+
+@pytest.fixture
+def standing(lab_of_module: Lab) -> Iterator[Lab]:
+    """That lab, used as if nobody had used it before; what a test leaves running of spark-mode ends with it."""
+    one = lab_of_module.again()
+    yield one
+    one.end()
 
 
 @pytest.fixture

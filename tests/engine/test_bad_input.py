@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,10 +16,8 @@ pytestmark = pytest.mark.xdist_group("bad input")  # whose tests share a lab
 
 
 @pytest.fixture
-def lab(standing: Lab) -> Iterator[Lab]:
-    one = standing.again()
-    yield one
-    one.end()
+def lab(standing: Lab) -> Lab:
+    return standing
 
 
 @pytest.fixture

@@ -108,6 +108,18 @@ def found_again(fleet: Fleet, number: signal.Signals) -> None:
     assert [history(fleet[name]) for name in ("n1", "n2")] == [[("audio omni", "applied")]] * 2
 
 
+def refused_by(fleet: Fleet, nodes: str, name: str, witnesses: list[Witness]) -> None:
+    """Ask nodes for audio of which one is held: nothing is started anywhere. Then that one is released."""
+    before = started(witnesses)
+    outcome = on(fleet, nodes, "audio", "omni", expect=4)
+    assert f"{name}: " in outcome.err
+    assert "Nothing was touched on any machine." in outcome.err
+    assert started(witnesses) == before
+    until(lambda: all_free(fleet))
+    on(fleet, name, "release")
+    assert fleet[name].status()["held"] == []
+
+
 def test_two_switch_or_none_though_connections_are_killed_and_status_is_one_table_and_any_is_the_free_one(
     fleet: Fleet, witnesses: list[Witness]
 ) -> None:
@@ -126,14 +138,7 @@ def test_two_switch_or_none_though_connections_are_killed_and_status_is_one_tabl
     assert on(fleet, "n1", "stop").out.splitlines()[-1] == "stop: done on n1"
     on(fleet, BOTH, "--any", "training", "--hold")
     assert runs() == [{"training"}, {"omni"}]
-    before = started(witnesses)
-    outcome = on(fleet, BOTH, "audio", "omni", expect=4)
-    assert "n1: " in outcome.err
-    assert "Nothing was touched on any machine." in outcome.err
-    assert started(witnesses) == before
-    until(lambda: all_free(fleet))
-    on(fleet, "n1", "release")
-    assert n1.status()["held"] == []
+    refused_by(fleet, BOTH, "n1", witnesses)
     assert "this would stop training on n1" in on(fleet, BOTH, "up", "omni", expect=4).err
 
     on(fleet, BOTH, "audio", "omni")
@@ -179,23 +184,10 @@ def hold(node: Node) -> None:
     node.spark_mode("training", "--hold")
 
 
-def foreign(node: Node) -> None:
-    node.docker(
-        "run", "--detach", "--network=none", "--memory=24g", "--name=spark-mode-test-foreign", "audio-lab-stand-in", "omni"
-    )
-
-
 @deep
 def test_one_that_refuses_has_nothing_started_anywhere(fleet: Fleet, witnesses: list[Witness]) -> None:
     hold(fleet["n2"])
-    before = started(witnesses)
-    outcome = on(fleet, ALL, "audio", "omni", expect=4)
-    assert "n2: " in outcome.err
-    assert "Nothing was touched on any machine." in outcome.err
-    assert started(witnesses) == before
-    until(lambda: all_free(fleet))
-    on(fleet, "n2", "release")
-    assert fleet["n2"].status()["held"] == []
+    refused_by(fleet, ALL, "n2", witnesses)
 
 
 @deep

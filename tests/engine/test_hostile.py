@@ -8,7 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
@@ -27,10 +27,8 @@ pytestmark = pytest.mark.xdist_group("hostile")  # whose tests share a lab
 
 
 @pytest.fixture
-def lab(standing: Lab) -> Iterator[Lab]:
-    one = standing.again()
-    yield one
-    one.end()
+def lab(standing: Lab) -> Lab:
+    return standing
 
 
 def outcomes(lab: Lab) -> list[str]:
